@@ -1,0 +1,79 @@
+//! The documented reference that live traffic is compared with: counts and cuts frozen at approval,
+//! content-addressed. Built from a reference file; holds no row and no raw value but the cuts.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::ids::{Name, SystemId};
+
+/// The first line of every baseline file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Format {
+    /// Version 1 of the format.
+    #[serde(rename = "baseline/v1")]
+    V1,
+}
+
+/// A frozen reference. Its name is the digest of its canonical JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Baseline {
+    /// Format and version: `baseline/v1`.
+    pub clause9: Format,
+    /// The AI system it belongs to.
+    pub system: SystemId,
+    /// Where it comes from.
+    pub source: Source,
+    /// Rows that were counted.
+    pub rows: u64,
+    /// Each feature's law.
+    pub features: BTreeMap<Name, Law>,
+    /// The score's law, if the reference has scores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<Law>,
+}
+
+/// Where a baseline comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// What it is, for people: a file's name, without its folders.
+    pub name: String,
+    /// Digest of the reference file's bytes as read.
+    pub digest: Digest,
+}
+
+/// How a feature was distributed in the reference.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Law {
+    /// Numbers.
+    Numeric {
+        /// Middle of the histogram: the reference's median.
+        center: f64,
+        /// Scale of the histogram: 2 to this power, near the reference's interquartile range.
+        scale_exponent: i32,
+        /// Strictly ascending cuts, at most 16: the distinct deciles.
+        cuts: Vec<f64>,
+        /// Counts between the cuts: one more than cuts. Cell i holds values above cut i-1 up to cut i.
+        counts: Vec<u64>,
+        /// Values missing in the reference.
+        missing: u64,
+        /// Values that are no finite number.
+        invalid: u64,
+    },
+    /// Names of categories.
+    Categorical {
+        /// The categories, sorted by bytes, at most 64; the most frequent ones of the reference.
+        categories: Vec<String>,
+        /// Their counts.
+        counts: Vec<u64>,
+        /// Values of further categories of the reference.
+        other: u64,
+        /// Values missing in the reference.
+        missing: u64,
+    },
+}

@@ -1,0 +1,232 @@
+//! Metrics: quality indicators of an AI system, computed from summaries alone.
+//!
+//! A metric keeps no data of its own. To add one: a file here, a `mod` line, a row in the table.
+//! Everything else (documents, dashboards, capture plan, bets) follows from the row.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::baseline::Baseline;
+use crate::objective::document::{Comparator, Document, Subject};
+use crate::sketch::{PaneSummary, SummaryKey};
+
+mod accuracy;
+mod demographic_parity_ratio;
+mod missing_rate;
+mod psi;
+mod roc_auc;
+
+/// What a metric is, apart from its computation. The text of its method card, too.
+#[derive(Clone, Copy, Debug)]
+pub struct MetricSpec {
+    /// Name in documents, labels and records.
+    pub name: &'static str,
+    /// Name for people.
+    pub title: &'static str,
+    /// Unit in UCUM; `1` for a pure number.
+    pub unit: &'static str,
+    /// Which side is usually good.
+    pub good: Comparator,
+    /// Smallest and largest value that a level can have.
+    pub range: (f64, f64),
+    /// What it says, in a sentence or two, with its formula.
+    pub meaning: &'static str,
+    /// What it cannot tell.
+    pub cannot_tell: &'static str,
+    /// How its ledger is justified.
+    pub grade: Grade,
+    /// Which stream it reads.
+    pub stream: StreamKind,
+    /// What an objective must name in `of`.
+    pub needs: Needs,
+}
+
+/// How strong the evidence of a metric's ledger is (statistics, decision D7).
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+pub enum Grade {
+    /// Exact at any sample size.
+    A,
+    /// Asymptotic.
+    B,
+    /// Model-based, without labels: can at most warn.
+    C,
+}
+
+/// Which stream of a pane a metric reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamKind {
+    /// Known when the pane closed.
+    Traffic,
+    /// Brought by outcomes, later.
+    Outcomes,
+    /// Whichever of the two the attribute's source says.
+    ByAttribute,
+}
+
+/// What an objective must name in `of` for a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing.
+    Nothing,
+    /// A feature.
+    Feature,
+    /// An attribute and one of its groups.
+    AttributeGroup,
+}
+
+/// A measured value with its uncertainty and what a ledger may bet on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The point estimate, in the metric's unit.
+    pub value: f64,
+    /// A 95 % interval for this window alone (display; verdicts rest on ledgers).
+    pub interval: Option<(f64, f64)>,
+    /// Cases it rests on: rows, or labelled rows.
+    pub support: u64,
+    /// The integers (or, for grade B, the estimate) that a ledger reads.
+    pub sample: Sample,
+}
+
+/// What a bet reads: the sufficient statistics of one block.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Sample {
+    /// Successes among cases; the metric is their share.
+    Rate {
+        /// Cases that count.
+        hits: u64,
+        /// All cases.
+        of: u64,
+    },
+    /// Successes among cases in the reference group and in the compared one; the metric is the
+    /// ratio of shares, compared over reference.
+    TwoRates {
+        /// Reference group: (hits, of).
+        reference: (u64, u64),
+        /// Compared group: (hits, of).
+        compared: (u64, u64),
+    },
+    /// An estimate that is about normal around the true value (grade B).
+    Normal {
+        /// The estimate, bias removed.
+        estimate: f64,
+        /// Its standard error.
+        std_error: f64,
+        /// Cases it rests on.
+        of: u64,
+    },
+}
+
+/// Why there is no value. Missing data is said, never filled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unmeasurable {
+    /// Nothing was observed at all.
+    #[error("no data")]
+    NoData,
+    /// A class or group has no cases, so that the value is 0/0.
+    #[error("undefined: {0}")]
+    Undefined(&'static str),
+    /// The summaries lack what the metric reads.
+    #[error("the pane lacks the summary {0}")]
+    LacksSummary(String),
+}
+
+/// What a metric sees when it measures.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// The system.
+    pub document: &'a Document,
+    /// What it is compared with.
+    pub baseline: &'a Baseline,
+    /// Of what the metric is taken.
+    pub of: &'a Subject,
+    /// The merged counts.
+    pub summary: &'a PaneSummary,
+}
+
+/// One metric. Implement it in a file of its own.
+pub trait Metric {
+    /// What it is.
+    const SPEC: MetricSpec;
+    /// The summaries it reads, so that agents keep them.
+    fn reads(document: &Document, of: &Subject) -> Vec<SummaryKey>;
+    /// The value from merged counts.
+    fn measure(seen: Seen<'_>) -> Result<Estimate, Unmeasurable>;
+}
+
+macro_rules! metrics {
+    ($($number:literal => $variant:ident($type:ty),)*) => {
+        /// Every metric. Numbers are wire format: append, never reuse.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u16)]
+        pub enum MetricId { $(#[doc = concat!("The metric `", stringify!($variant), "`.")] $variant = $number,)* }
+
+        impl MetricId {
+            /// Every metric, in table order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// What it is.
+            pub const fn spec(self) -> &'static MetricSpec {
+                match self { $(Self::$variant => &<$type as Metric>::SPEC,)* }
+            }
+
+            /// The summaries it reads.
+            pub fn reads(self, document: &Document, of: &Subject) -> Vec<SummaryKey> {
+                match self { $(Self::$variant => <$type>::reads(document, of),)* }
+            }
+
+            /// The value from merged counts.
+            pub fn measure(self, seen: Seen<'_>) -> Result<Estimate, Unmeasurable> {
+                match self { $(Self::$variant => <$type>::measure(seen),)* }
+            }
+        }
+    };
+}
+
+metrics! {
+    1 => MissingRate(missing_rate::MissingRate),
+    2 => Psi(psi::Psi),
+    3 => Accuracy(accuracy::Accuracy),
+    4 => RocAuc(roc_auc::RocAuc),
+    5 => DemographicParityRatio(demographic_parity_ratio::DemographicParityRatio),
+}
+
+impl MetricId {
+    /// The metric of that name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|m| m.spec().name == name)
+    }
+}
+
+impl Serialize for MetricId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.spec().name)
+    }
+}
+
+impl<'de> Deserialize<'de> for MetricId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Self::by_name(&name).ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.iter().map(|m| m.spec().name).collect();
+            serde::de::Error::custom(format!(
+                "unknown metric `{name}`; known ones: {}",
+                known.join(", ")
+            ))
+        })
+    }
+}
+
+impl JsonSchema for MetricId {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "MetricId".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let names: Vec<_> = Self::ALL.iter().map(|m| m.spec().name).collect();
+        schemars::json_schema!({ "type": "string", "enum": names, "description": "A metric by its name." })
+    }
+}

@@ -1,0 +1,286 @@
+//! Summaries: bounded memory, integer counts, exact and order-free merging, one canonical encoding.
+//!
+//! A summary never holds a value of a row. Adding two summaries of the same plan adds their counts;
+//! any order and any grouping of additions gives the same bytes (statistics: decisions D1, N7).
+
+use std::fmt;
+
+use crate::digest::Digest;
+use crate::ids::Name;
+use crate::window::Overflow;
+use crate::wire::codec::{Decode, Encode, Malformed, Reader, Writer};
+
+mod categories;
+mod confusion;
+mod cuts;
+mod histogram;
+mod hygiene;
+mod score_cells;
+
+pub use categories::Categories;
+pub use confusion::Confusion;
+pub use cuts::CutCounts;
+pub use histogram::Histogram;
+pub use hygiene::Hygiene;
+pub use score_cells::ScoreCells;
+
+/// What every summary type obeys. `sketch_laws!` in the tests checks it for each row of the table.
+pub trait Sketch: Encode + Decode + Clone + PartialEq + fmt::Debug {
+    /// Adds the counts of `other`. Refused, without change, if the two do not describe the same thing.
+    fn merge(&mut self, other: &Self) -> Result<(), MergeError>;
+    /// Largest encoding in bytes, whatever was observed.
+    const MAX_BYTES: usize;
+}
+
+/// Why two summaries were not added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MergeError {
+    /// They count different cells: other cuts, categories, groups, centre or scale.
+    #[error(
+        "the summaries count different cells; only summaries of one plan and baseline can be added"
+    )]
+    Different,
+    /// A counter would overflow.
+    #[error(transparent)]
+    Overflow(#[from] Overflow),
+}
+
+macro_rules! sketches {
+    ($($(#[$doc:meta])* $number:literal => $kind:ident,)*) => {
+        /// The kinds of summary. Numbers are wire format: append, never reuse.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum SummaryKind { $($(#[$doc])* $kind = $number,)* }
+
+        impl SummaryKind {
+            /// Every kind.
+            pub const ALL: &'static [Self] = &[$(Self::$kind),*];
+
+            fn from_number(number: u8) -> Option<Self> {
+                match number { $($number => Some(Self::$kind),)* _ => None }
+            }
+        }
+
+        /// A summary of any kind.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Summary { $($(#[$doc])* $kind($kind),)* }
+
+        impl Summary {
+            /// Which kind it is.
+            pub const fn kind(&self) -> SummaryKind {
+                match self { $(Self::$kind(_) => SummaryKind::$kind,)* }
+            }
+
+            /// Adds the counts of a summary of the same kind.
+            pub fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
+                match (self, other) {
+                    $((Self::$kind(a), Self::$kind(b)) => a.merge(b),)*
+                    _ => Err(MergeError::Different),
+                }
+            }
+
+            fn encode_body(&self, w: &mut Writer) {
+                match self { $(Self::$kind(s) => s.encode(w),)* }
+            }
+
+            fn decode_body(kind: SummaryKind, r: &mut Reader<'_>) -> Result<Self, Malformed> {
+                match kind { $(SummaryKind::$kind => $kind::decode(r).map(Self::$kind),)* }
+            }
+        }
+
+        $(impl $kind {
+            /// This summary if `summary` is of its kind.
+            pub fn of(summary: &Summary) -> Option<&Self> {
+                if let Summary::$kind(s) = summary { Some(s) } else { None }
+            }
+        })*
+    };
+}
+
+sketches! {
+    /// S1: centred log-linear histogram of a number.
+    1 => Histogram,
+    /// S2: counts between documented cuts (baseline deciles, thresholds).
+    2 => CutCounts,
+    /// S3: counts of the baseline's categories.
+    3 => Categories,
+    /// S4: missing, not a number, infinite, out of range, of the wrong type.
+    4 => Hygiene,
+    /// S6: score cells by label and group.
+    5 => ScoreCells,
+    /// S7: label by decision by group.
+    6 => Confusion,
+}
+
+/// What a summary is of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SummaryOf {
+    /// An input of the model.
+    Feature(Name),
+    /// The score.
+    Score,
+    /// Decisions, by the groups of an attribute (without one: of all cases as one group).
+    Decision(Option<Name>),
+    /// Score and label together, by the groups of an attribute.
+    ScoreByLabel(Option<Name>),
+    /// Decision and label together, by the groups of an attribute.
+    DecisionByLabel(Option<Name>),
+}
+
+/// What a summary is of, and of which kind it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SummaryKey {
+    /// What it is of.
+    pub of: SummaryOf,
+    /// Its kind.
+    pub kind: SummaryKind,
+}
+
+impl SummaryKey {
+    /// A key.
+    pub const fn new(of: SummaryOf, kind: SummaryKind) -> Self {
+        Self { of, kind }
+    }
+}
+
+impl fmt::Display for SummaryOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (word, name) = match self {
+            Self::Feature(name) => ("feature", Some(name)),
+            Self::Score => ("score", None),
+            Self::Decision(by) => ("decision", by.as_ref()),
+            Self::ScoreByLabel(by) => ("score_by_label", by.as_ref()),
+            Self::DecisionByLabel(by) => ("decision_by_label", by.as_ref()),
+        };
+        match name {
+            Some(name) => write!(f, "{word}/{name}"),
+            None => f.write_str(word),
+        }
+    }
+}
+
+impl Encode for SummaryKey {
+    fn encode(&self, w: &mut Writer) {
+        let (tag, name) = match &self.of {
+            SummaryOf::Feature(name) => (1, Some(name)),
+            SummaryOf::Score => (2, None),
+            SummaryOf::Decision(by) => (3, by.as_ref()),
+            SummaryOf::ScoreByLabel(by) => (4, by.as_ref()),
+            SummaryOf::DecisionByLabel(by) => (5, by.as_ref()),
+        };
+        w.byte(tag);
+        w.text(name.map_or("", Name::as_str));
+        w.byte(self.kind as u8);
+    }
+}
+
+impl Decode for SummaryKey {
+    fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let tag = r.byte()?;
+        let text = r.text(crate::ids::MAX_NAME)?;
+        let name = if text.is_empty() {
+            None
+        } else {
+            Some(Name::new(text).map_err(|_| Malformed::Value("summary name"))?)
+        };
+        let of = match (tag, name) {
+            (1, Some(name)) => SummaryOf::Feature(name),
+            (2, None) => SummaryOf::Score,
+            (3, by) => SummaryOf::Decision(by),
+            (4, by) => SummaryOf::ScoreByLabel(by),
+            (5, by) => SummaryOf::DecisionByLabel(by),
+            _ => return Err(Malformed::Value("summary subject")),
+        };
+        let kind = SummaryKind::from_number(r.byte()?).ok_or(Malformed::Value("summary kind"))?;
+        Ok(Self { of, kind })
+    }
+}
+
+/// Most summaries in one pane.
+pub const MAX_SUMMARIES: usize = 2048;
+
+/// All summaries of one pane and one stream, sorted by key. The set of keys is fixed by the plan:
+/// a pane without traffic has every summary, all zero.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct PaneSummary {
+    entries: Vec<(SummaryKey, Summary)>,
+}
+
+impl PaneSummary {
+    /// A pane of these summaries, which the plan gives in ascending order of keys.
+    pub fn new(mut entries: Vec<(SummaryKey, Summary)>) -> Self {
+        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        Self { entries }
+    }
+
+    /// The summary under a key.
+    pub fn get(&self, key: &SummaryKey) -> Option<&Summary> {
+        self.position(key).map(|i| &self.entries[i].1)
+    }
+
+    /// Where a key stands; stable for all panes of one plan.
+    pub fn position(&self, key: &SummaryKey) -> Option<usize> {
+        self.entries.binary_search_by(|(k, _)| k.cmp(key)).ok()
+    }
+
+    /// The summary at a position.
+    pub fn at_mut(&mut self, position: usize) -> Option<&mut Summary> {
+        self.entries.get_mut(position).map(|(_, s)| s)
+    }
+
+    /// All summaries in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&SummaryKey, &Summary)> {
+        self.entries.iter().map(|(k, s)| (k, s))
+    }
+
+    /// Adds the counts of another pane of the same plan. Refused, without change, if anything differs.
+    pub fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
+        if self.entries.len() != other.entries.len() {
+            return Err(MergeError::Different);
+        }
+        let mut sum = self.clone();
+        for ((key, mine), (other_key, theirs)) in sum.entries.iter_mut().zip(&other.entries) {
+            if key != other_key {
+                return Err(MergeError::Different);
+            }
+            mine.merge(theirs)?;
+        }
+        *self = sum;
+        Ok(())
+    }
+
+    /// The name of these bytes.
+    pub fn digest(&self) -> Digest {
+        Digest::tagged("clause9/pane-summary/v1", &self.to_bytes())
+    }
+}
+
+impl Encode for PaneSummary {
+    fn encode(&self, w: &mut Writer) {
+        w.byte(1);
+        w.unsigned(self.entries.len() as u64);
+        for (key, summary) in &self.entries {
+            key.encode(w);
+            summary.encode_body(w);
+        }
+    }
+}
+
+impl Decode for PaneSummary {
+    fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
+        if r.byte()? != 1 {
+            return Err(Malformed::Value("summary format version"));
+        }
+        let count = r.count(MAX_SUMMARIES)?;
+        let mut entries: Vec<(SummaryKey, Summary)> = Vec::with_capacity(count);
+        for _ in 0..count {
+            let key = SummaryKey::decode(r)?;
+            if entries.last().is_some_and(|(last, _)| *last >= key) {
+                return Err(Malformed::Order);
+            }
+            let summary = Summary::decode_body(key.kind, r)?;
+            entries.push((key, summary));
+        }
+        Ok(Self { entries })
+    }
+}

@@ -1,0 +1,87 @@
+//! What the machine says of an objective: one of six states, never a truth value, never conforming
+//! for lack of data. A person's conclusion is an evaluation and lives elsewhere.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::metric::Grade;
+
+/// The six states, in order of precedence (statistics, section 5.5).
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum VerdictState {
+    /// A breach is confirmed with the documented error chance; stays until the nonconformity is closed.
+    Nonconforming,
+    /// Evidence of a breach passed the warning threshold.
+    Warning,
+    /// A point estimate is on the wrong side, nothing more.
+    Watch,
+    /// The confidence sequence is on the good side of the action level (or its documented margin).
+    Conforming,
+    /// Too little data to say; how much more is needed is said.
+    Inconclusive,
+    /// Nothing was measured.
+    NoData,
+}
+
+impl VerdictState {
+    /// Every state, in order of precedence.
+    pub const ALL: [Self; 6] = [
+        Self::Nonconforming,
+        Self::Warning,
+        Self::Watch,
+        Self::Conforming,
+        Self::Inconclusive,
+        Self::NoData,
+    ];
+
+    /// The word used in records and labels.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nonconforming => "nonconforming",
+            Self::Warning => "warning",
+            Self::Watch => "watch",
+            Self::Conforming => "conforming",
+            Self::Inconclusive => "inconclusive",
+            Self::NoData => "no_data",
+        }
+    }
+}
+
+/// A verdict with everything it rests on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The state.
+    pub state: VerdictState,
+    /// The grade of the evidence.
+    pub grade: Grade,
+    /// Evidence of a breach at the action level, in 2^-32 nats.
+    pub evidence: i64,
+    /// What the evidence must reach for a nonconformity, in 2^-32 nats.
+    pub nonconformity_at: i64,
+    /// What the evidence must reach for a warning, in 2^-32 nats.
+    pub warning_at: i64,
+    /// The confidence sequence of the cycle's running mean, if there is one yet.
+    pub running: Option<Running>,
+    /// Blocks that the ledger has taken in this epoch.
+    pub blocks: u32,
+    /// Cases in this epoch.
+    pub support: u64,
+    /// For `inconclusive`: about how many more cases would decide.
+    pub needed: Option<u64>,
+    /// The state in plain words.
+    pub because: String,
+}
+
+/// Where the cycle's running mean lies, at every time at once with confidence 1 - alpha.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Running {
+    /// The running mean.
+    pub mean: f64,
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}

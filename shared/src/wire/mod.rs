@@ -1,0 +1,4 @@
+//! Bytes between agent and collector. Versions are rows: add one, never edit one.
+
+pub mod batch;
+pub mod codec;
