@@ -37,3 +37,4 @@ pub mod time;
 pub mod verdict;
 pub mod window;
 pub mod wire;
+pub mod yaml;
