@@ -1,11 +1,11 @@
 //! Accuracy: how often the decision agrees with what later turned out to be true.
-use crate::metric::{Estimate, Grade, Metric, MetricSpec, Needs, Seen, StreamKind, Unmeasurable};
+use crate::metric::{Estimate, Grade, Metric, MetricSpec, Needs, SampleKind, Seen, StreamKind, Unmeasurable};
 use crate::objective::document::{Comparator, Document, Subject};
 use crate::sketch::{SummaryKey, SummaryKind, SummaryOf};
 
 /// The share of labelled rows whose decision agrees with the label.
 #[derive(Debug)]
-pub struct Accuracy;
+pub(super) struct Accuracy;
 
 impl Metric for Accuracy {
     const SPEC: MetricSpec = MetricSpec {
@@ -25,6 +25,7 @@ impl Metric for Accuracy {
                       one class, always answering that class is 95 % accurate.",
         grade: Grade::A,
         stream: StreamKind::Outcomes,
+        sample: SampleKind::Rate,
         needs: Needs::Nothing,
         needs_score: false,
         needs_decision: true,

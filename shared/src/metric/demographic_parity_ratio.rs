@@ -1,11 +1,11 @@
 //! Demographic parity ratio: whether a group gets the positive decision as often as the reference.
-use crate::metric::{Estimate, Grade, Metric, MetricSpec, Needs, Seen, StreamKind, Unmeasurable};
+use crate::metric::{Estimate, Grade, Metric, MetricSpec, Needs, SampleKind, Seen, StreamKind, Unmeasurable};
 use crate::objective::document::{Comparator, Document, Subject};
 use crate::sketch::{SummaryKey, SummaryKind, SummaryOf};
 
 /// A group's rate of positive decisions over the reference group's rate.
 #[derive(Debug)]
-pub struct DemographicParityRatio;
+pub(super) struct DemographicParityRatio;
 
 impl Metric for DemographicParityRatio {
     const SPEC: MetricSpec = MetricSpec {
@@ -31,6 +31,7 @@ impl Metric for DemographicParityRatio {
                       each and worse over all. How cases with an unknown attribute fare.",
         grade: Grade::A,
         stream: StreamKind::ByAttribute,
+        sample: SampleKind::TwoRates,
         needs: Needs::AttributeGroup,
         needs_score: false,
         needs_decision: true,

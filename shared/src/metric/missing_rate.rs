@@ -1,13 +1,13 @@
 //! Missing rate: how often a feature's value is not there.
 use crate::metric::{
-    Estimate, Grade, Metric, MetricSpec, Needs, Seen, StreamKind, Unmeasurable, feature_key,
+    Estimate, Grade, Metric, MetricSpec, Needs, SampleKind, Seen, StreamKind, Unmeasurable, feature_key,
 };
 use crate::objective::document::{Comparator, Document, Subject};
 use crate::sketch::{SummaryKey, SummaryKind};
 
 /// The share of rows in which a feature has no usable value.
 #[derive(Debug)]
-pub struct MissingRate;
+pub(super) struct MissingRate;
 
 impl Metric for MissingRate {
     const SPEC: MetricSpec = MetricSpec {
@@ -28,6 +28,7 @@ impl Metric for MissingRate {
                       placeholder that was forgotten in the objectives file counts as present.",
         grade: Grade::A,
         stream: StreamKind::Traffic,
+        sample: SampleKind::Rate,
         needs: Needs::Feature,
         needs_score: false,
         needs_decision: false,

@@ -41,6 +41,8 @@ pub struct MetricSpec {
     pub grade: Grade,
     /// Which stream it reads.
     pub stream: StreamKind,
+    /// What its ledger reads.
+    pub sample: SampleKind,
     /// What an objective must name in `of`.
     pub needs: Needs,
     /// Whether the objectives file must have a score.
@@ -127,7 +129,21 @@ pub enum Sample {
         std_error: f64,
         /// Cases it rests on.
         of: u64,
+        /// Cases in the smallest class that the approximation needs (AUC: the rarer label).
+        least: u64,
     },
+}
+
+/// Which kind of [`Sample`] a metric gives, and so which bets judge it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SampleKind {
+    /// [`Sample::Rate`].
+    Rate,
+    /// [`Sample::TwoRates`].
+    TwoRates,
+    /// [`Sample::Normal`].
+    Normal,
 }
 
 /// Why there is no value. Missing data is said, never filled.
@@ -139,6 +155,15 @@ pub enum Unmeasurable {
     /// A class or group has no cases, so that the value is 0/0.
     #[error("undefined: {0}")]
     Undefined(&'static str),
+    /// The reference group has no hits, so that a ratio has no value; its counts are known, and a
+    /// ledger takes them: leaving them out because of what they are would bias it.
+    #[error("undefined: no positive decision in the reference group ({} rows)", reference.1)]
+    NoReferenceHits {
+        /// Reference group: (hits, of).
+        reference: (u64, u64),
+        /// Compared group: (hits, of).
+        compared: (u64, u64),
+    },
     /// The summaries lack what the metric reads.
     #[error("the pane lacks the summary {0}")]
     LacksSummary(String),

@@ -1,13 +1,13 @@
 //! Population stability index: how far a feature's law has moved from the baseline.
 use crate::metric::{
-    Estimate, Grade, Metric, MetricSpec, Needs, Seen, StreamKind, Unmeasurable, feature_key,
+    Estimate, Grade, Metric, MetricSpec, Needs, SampleKind, Seen, StreamKind, Unmeasurable, feature_key,
 };
 use crate::objective::document::{Comparator, Document, FeatureType, Subject};
 use crate::sketch::{SummaryKey, SummaryKind};
 
 /// The population stability index of a feature against the frozen baseline, bias removed.
 #[derive(Debug)]
-pub struct Psi;
+pub(super) struct Psi;
 
 impl Metric for Psi {
     const SPEC: MetricSpec = MetricSpec {
@@ -39,6 +39,7 @@ impl Metric for Psi {
                       0.2 are conventions.",
         grade: Grade::B,
         stream: StreamKind::Traffic,
+        sample: SampleKind::Normal,
         needs: Needs::Feature,
         needs_score: false,
         needs_decision: false,

@@ -1,11 +1,11 @@
 //! ROC AUC: how well the score puts positive cases above negative ones.
-use crate::metric::{Estimate, Grade, Metric, MetricSpec, Needs, Seen, StreamKind, Unmeasurable};
+use crate::metric::{Estimate, Grade, Metric, MetricSpec, Needs, SampleKind, Seen, StreamKind, Unmeasurable};
 use crate::objective::document::{Comparator, Document, Subject};
 use crate::sketch::{SummaryKey, SummaryKind, SummaryOf};
 
 /// The area under the ROC curve of the score.
 #[derive(Debug)]
-pub struct RocAuc;
+pub(super) struct RocAuc;
 
 impl Metric for RocAuc {
     const SPEC: MetricSpec = MetricSpec {
@@ -30,6 +30,7 @@ impl Metric for RocAuc {
                       unlabelled cases rank.",
         grade: Grade::B,
         stream: StreamKind::Outcomes,
+        sample: SampleKind::Normal,
         needs: Needs::Nothing,
         needs_score: true,
         needs_decision: false,
