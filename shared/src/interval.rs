@@ -18,8 +18,16 @@ pub fn wilson(hits: u64, of: u64) -> Option<(f64, f64)> {
     let centre = p + Z2 / (2.0 * n);
     let half = Z * (p * (1.0 - p) / n + Z2 / (4.0 * n * n)).sqrt();
     let scale = 1.0 + Z2 / n;
-    let low = if hits == 0 { 0.0 } else { (centre - half) / scale };
-    let high = if hits >= of { 1.0 } else { (centre + half) / scale };
+    let low = if hits == 0 {
+        0.0
+    } else {
+        (centre - half) / scale
+    };
+    let high = if hits >= of {
+        1.0
+    } else {
+        (centre + half) / scale
+    };
     Some((low.max(0.0), high.min(1.0)))
 }
 
@@ -73,7 +81,11 @@ fn koopman_statistic(ratio: f64, reference: (u64, u64), compared: (u64, u64)) ->
     let missing = 1.0 - share;
     let distance = x - m * share;
     if missing <= 0.0 {
-        return if distance.abs() < 1e-9 { 0.0 } else { f64::INFINITY };
+        return if distance.abs() < 1e-9 {
+            0.0
+        } else {
+            f64::INFINITY
+        };
     }
     distance * distance / (m * share * missing) * (1.0 + m * (ratio - share) / (n * missing))
 }
@@ -91,7 +103,10 @@ pub fn logit(value: f64, centre: f64, std_error: f64) -> (f64, f64) {
 /// 2.5 % point. Up to [`EXACT_UP_TO`] from the series; beyond it by Sankaran's normal approximation.
 pub fn noncentrality(observed: f64, degrees: f64) -> (f64, f64) {
     if observed <= 0.0 {
-        return (0.0, zero_of(|nc| noncentral_chi2(0.0_f64.max(observed), degrees, nc) - 0.025));
+        return (
+            0.0,
+            zero_of(|nc| noncentral_chi2(0.0_f64.max(observed), degrees, nc) - 0.025),
+        );
     }
     let low = zero_of(|nc| noncentral_chi2(observed, degrees, nc) - 0.975);
     let high = zero_of(|nc| noncentral_chi2(observed, degrees, nc) - 0.025);
@@ -186,7 +201,10 @@ mod tests {
     use super::*;
 
     fn near(found: f64, expected: f64, tolerance: f64) {
-        assert!((found - expected).abs() <= tolerance, "{found} is not {expected}");
+        assert!(
+            (found - expected).abs() <= tolerance,
+            "{found} is not {expected}"
+        );
     }
 
     #[test]

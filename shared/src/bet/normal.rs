@@ -13,12 +13,7 @@ use crate::metric::Sample;
 use crate::objective::document::Comparator;
 
 /// Strengths, in 2^-32.
-const STRENGTHS: [i64; BETS] = [
-    fixed::ONE / 2,
-    fixed::ONE,
-    2 * fixed::ONE,
-    3 * fixed::ONE,
-];
+const STRENGTHS: [i64; BETS] = [fixed::ONE / 2, fixed::ONE, 2 * fixed::ONE, 3 * fixed::ONE];
 /// Fewest cases, in the smallest class that matters, for the normal approximation.
 pub const LEAST_CASES: u64 = 50;
 /// The distance from the level is cut at this many standard errors.

@@ -54,8 +54,8 @@ impl RateBets {
         self.payoffs
             .iter()
             .map(|[hit, miss]| {
-                let sum = i128::from(hits) * i128::from(*hit)
-                    + i128::from(misses) * i128::from(*miss);
+                let sum =
+                    i128::from(hits) * i128::from(*hit) + i128::from(misses) * i128::from(*miss);
                 fixed::saturate(sum)
             })
             .collect()
@@ -138,8 +138,8 @@ mod tests {
             let level = f64::from(thousandth) / 1000.0;
             for comparator in [Comparator::AtLeast, Comparator::AtMost] {
                 for [hit, miss] in RateBets::new(level, comparator).unwrap().payoffs {
-                    let e = level * libm::exp(to_nats(hit))
-                        + (1.0 - level) * libm::exp(to_nats(miss));
+                    let e =
+                        level * libm::exp(to_nats(hit)) + (1.0 - level) * libm::exp(to_nats(miss));
                     assert!(e <= 1.0, "{level} {comparator:?} {e}");
                     let falls = hit < miss;
                     assert_eq!(falls, comparator == Comparator::AtLeast);

@@ -236,8 +236,16 @@ mod tests {
     fn a_breach_gains_and_an_empty_group_says_nothing() {
         let bets = RatioBets::new(0.8, Comparator::AtLeast).unwrap();
         let rows = bets.payoffs(&RateSums::default(), 1000, 1000).unwrap();
-        assert!(gains(&rows, (400, 1000), (160, 1000)).iter().all(|g| *g > 0));
-        assert!(gains(&rows, (400, 1000), (400, 1000)).iter().all(|g| *g < 0));
+        assert!(
+            gains(&rows, (400, 1000), (160, 1000))
+                .iter()
+                .all(|g| *g > 0)
+        );
+        assert!(
+            gains(&rows, (400, 1000), (400, 1000))
+                .iter()
+                .all(|g| *g < 0)
+        );
         assert!(bets.payoffs(&RateSums::default(), 0, 10).is_none());
         assert!(RatioBets::new(0.0, Comparator::AtLeast).is_err());
     }

@@ -1,7 +1,10 @@
 //! Accuracy: how often the decision agrees with what later turned out to be true.
-use crate::metric::{Estimate, Grade, Metric, MetricSpec, Needs, SampleKind, Seen, StreamKind, Unmeasurable};
+use crate::metric::{
+    Estimate, Grade, Metric, MetricSpec, Needs, SampleKind, Seen, StreamKind, Unmeasurable,
+    other_kind, share,
+};
 use crate::objective::document::{Comparator, Document, Subject};
-use crate::sketch::{SummaryKey, SummaryKind, SummaryOf};
+use crate::sketch::{Confusion, SummaryKey, SummaryKind, SummaryOf};
 
 /// The share of labelled rows whose decision agrees with the label.
 #[derive(Debug)]
@@ -39,7 +42,12 @@ impl Metric for Accuracy {
         )]
     }
 
-    fn measure(_: Seen<'_>) -> Result<Estimate, Unmeasurable> {
-        unimplemented!()
+    fn measure(seen: Seen<'_>) -> Result<Estimate, Unmeasurable> {
+        let key = SummaryKey::new(SummaryOf::DecisionByLabel(None), SummaryKind::Confusion);
+        let confusion =
+            Confusion::of(seen.summary(&key)?).ok_or_else(|| other_kind("confusion"))?;
+        let right = confusion.sum(|label, decision, _| label.is_some() && label == decision);
+        let known = confusion.sum(|label, decision, _| label.is_some() && decision.is_some());
+        share(right, known)
     }
 }

@@ -1,9 +1,10 @@
 //! Missing rate: how often a feature's value is not there.
 use crate::metric::{
-    Estimate, Grade, Metric, MetricSpec, Needs, SampleKind, Seen, StreamKind, Unmeasurable, feature_key,
+    Estimate, Grade, Metric, MetricSpec, Needs, SampleKind, Seen, StreamKind, Unmeasurable,
+    feature_key, other_kind, share,
 };
 use crate::objective::document::{Comparator, Document, Subject};
-use crate::sketch::{SummaryKey, SummaryKind};
+use crate::sketch::{Hygiene, SummaryKey, SummaryKind};
 
 /// The share of rows in which a feature has no usable value.
 #[derive(Debug)]
@@ -39,7 +40,9 @@ impl Metric for MissingRate {
         feature_key(of, SummaryKind::Hygiene).into_iter().collect()
     }
 
-    fn measure(_: Seen<'_>) -> Result<Estimate, Unmeasurable> {
-        unimplemented!()
+    fn measure(seen: Seen<'_>) -> Result<Estimate, Unmeasurable> {
+        let summary = seen.of_feature(SummaryKind::Hygiene)?;
+        let hygiene = Hygiene::of(summary).ok_or_else(|| other_kind("hygiene"))?;
+        share(hygiene.missing_total(), hygiene.rows())
     }
 }

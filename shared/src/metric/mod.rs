@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::Baseline;
+use crate::interval;
 use crate::objective::document::{Comparator, Document, Subject};
-use crate::sketch::{PaneSummary, SummaryKey, SummaryKind, SummaryOf};
+use crate::sketch::{PaneSummary, Summary, SummaryKey, SummaryKind, SummaryOf};
 
 mod accuracy;
 mod demographic_parity_ratio;
@@ -192,6 +193,40 @@ pub trait Metric {
     fn measure(seen: Seen<'_>) -> Result<Estimate, Unmeasurable>;
 }
 
+impl<'a> Seen<'a> {
+    /// The summary under a key.
+    fn summary(&self, key: &SummaryKey) -> Result<&'a Summary, Unmeasurable> {
+        self.summary
+            .get(key)
+            .ok_or_else(|| Unmeasurable::LacksSummary(key.of.to_string()))
+    }
+
+    /// The summary of the subject's feature of one kind.
+    fn of_feature(&self, kind: SummaryKind) -> Result<&'a Summary, Unmeasurable> {
+        let key = feature_key(self.of, kind)
+            .ok_or_else(|| Unmeasurable::LacksSummary("of a feature".to_owned()))?;
+        self.summary(&key)
+    }
+}
+
+/// What is wrong if a summary is of another kind than its key says.
+fn other_kind(what: &str) -> Unmeasurable {
+    Unmeasurable::LacksSummary(what.to_owned())
+}
+
+/// A share of cases with Wilson's interval.
+fn share(hits: u64, of: u64) -> Result<Estimate, Unmeasurable> {
+    if of == 0 {
+        return Err(Unmeasurable::NoData);
+    }
+    Ok(Estimate {
+        value: hits as f64 / of as f64,
+        interval: interval::wilson(hits, of),
+        support: of,
+        sample: Sample::Rate { hits, of },
+    })
+}
+
 /// The summary of the subject's feature, if it names one.
 fn feature_key(of: &Subject, kind: SummaryKind) -> Option<SummaryKey> {
     of.feature
@@ -270,5 +305,18 @@ impl JsonSchema for MetricId {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let names: Vec<_> = Self::ALL.iter().map(|m| m.spec().name).collect();
         schemars::json_schema!({ "type": "string", "enum": names, "description": "A metric by its name." })
+    }
+}
+
+impl Sample {
+    /// Cases it rests on; of both groups together.
+    pub const fn cases(&self) -> u64 {
+        match self {
+            Self::Rate { of, .. } | Self::Normal { of, .. } => *of,
+            Self::TwoRates {
+                reference,
+                compared,
+            } => reference.1.saturating_add(compared.1),
+        }
     }
 }
