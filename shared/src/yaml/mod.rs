@@ -8,6 +8,7 @@
 mod hints;
 mod rephrase;
 mod scalar;
+mod strict;
 mod tree;
 
 use std::fmt;
@@ -120,7 +121,7 @@ pub fn from_str_documented<T: DeserializeOwned + JsonSchema>(
 fn read<T: DeserializeOwned>(file: &str, text: &str, hints: &Hints) -> Result<Located<T>, Problem> {
     let (tree, root) =
         tree::parse(text).map_err(|mistake| problem(file, mistake.at, mistake.message))?;
-    match serde_path_to_error::deserialize::<_, T>(tree) {
+    match serde_path_to_error::deserialize::<_, T>(strict::Strict(tree)) {
         Ok(value) => Ok(Located {
             value,
             file: file.to_owned(),

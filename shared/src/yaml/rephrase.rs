@@ -114,14 +114,11 @@ fn wrong_kind(found: &str, expected: &str) -> String {
     let wanted = kind_expected(expected);
     let found_kind = kind_found(found);
     let do_this = match wanted.as_str() {
-        "a text" if is_plain_scalar(found) => "; put it in quotes".to_owned(),
-        "a list" => "; write `[a, b]`, or lines that begin with `- `".to_owned(),
-        "a mapping" => "; write `key: value` lines under it".to_owned(),
-        number if found.starts_with("string ") && number.contains("number") => {
-            "; write it without quotes, in plain decimal".to_owned()
-        }
-        "true or false" => "; write one of the two words, without quotes".to_owned(),
-        _ => format!("; write {wanted}"),
+        "a text" if is_plain_scalar(found) => "; put it in quotes",
+        "a list" => "; write `[a, b]`, or lines that begin with `- `",
+        "a mapping" => "; write `key: value` lines under it",
+        number if number.contains("number") && holds_number(found) => "; remove the quotes",
+        _ => "",
     };
     format!("expected {wanted}, found {found_kind}{do_this}")
 }
@@ -130,6 +127,12 @@ fn is_plain_scalar(found: &str) -> bool {
     ["integer", "floating point", "boolean"]
         .iter()
         .any(|kind| found.starts_with(kind))
+}
+
+fn holds_number(found: &str) -> bool {
+    found
+        .strip_prefix("string ")
+        .is_some_and(|text| text.trim_matches('"').parse::<f64>().is_ok())
 }
 
 fn kind_found(found: &str) -> String {

@@ -240,37 +240,29 @@ fn mistakes_of_structure_say_what_to_do() {
     );
     wrong(
         "owner: x\ncount: -1",
-        expect![
-            "t:2:8: expected a whole number from 0 to 4294967295, found the number `-1`; write a whole number from 0 to 4294967295"
-        ],
+        expect!["t:2:8: expected a whole number from 0 to 4294967295, found the number `-1`"],
     );
     wrong(
         "owner: x\ncount: 1.5",
-        expect![
-            "t:2:8: expected a whole number from 0 to 4294967295, found the number `1.5`; write a whole number from 0 to 4294967295"
-        ],
+        expect!["t:2:8: expected a whole number from 0 to 4294967295, found the number `1.5`"],
     );
     wrong(
         "owner: x\ncount: '1'",
         expect![
-            "t:2:8: expected a whole number from 0 to 4294967295, found the text `1`; write it without quotes, in plain decimal"
+            "t:2:8: expected a whole number from 0 to 4294967295, found the text `1`; remove the quotes"
         ],
     );
     wrong(
         "owner: x\ncount:",
-        expect![
-            "t:2:1: expected a whole number from 0 to 4294967295, found nothing; write a whole number from 0 to 4294967295"
-        ],
+        expect!["t:2:1: expected a whole number from 0 to 4294967295, found nothing"],
     );
     wrong(
         "owner: [x]\ncount: 1",
-        expect!["t:1:8: expected a text, found a list; write a text"],
+        expect!["t:1:8: expected a text, found a list"],
     );
     wrong(
         "owner: x\ncount: 1\nshare: much",
-        expect![
-            "t:3:8: expected a number, found the text `much`; write it without quotes, in plain decimal"
-        ],
+        expect!["t:3:8: expected a number, found the text `much`"],
     );
     wrong(
         "owner: x\ncount: 1\nlist: 3",
@@ -296,9 +288,7 @@ fn mistakes_of_structure_say_what_to_do() {
     );
     wrong(
         "owner: x\ncount: 1\nlist:\n  - name: a\n    rule: {at_least: x}",
-        expect![
-            "t:5:22: expected a number, found the text `x`; write it without quotes, in plain decimal"
-        ],
+        expect!["t:5:22: expected a number, found the text `x`"],
     );
     wrong(
         "owner: x\ncount: 1\nlist:\n  - name: a\n    rule: {at_most: 1}",
@@ -310,13 +300,23 @@ fn mistakes_of_structure_say_what_to_do() {
     );
     wrong(
         "owner: x\ncount: 1\nlist:\n  - name: a\n    rule: {}",
-        expect![
-            "t:5:11: expected a mapping with exactly one key, found a mapping; write a mapping with exactly one key"
-        ],
+        expect!["t:5:11: expected a mapping with exactly one key, found a mapping"],
     );
     wrong(
         "- a",
-        expect!["t:1:1: expected a mapping, found 1; write `key: value` lines under it"],
+        expect!["t:1:1: expected a mapping, found a list; write `key: value` lines under it"],
+    );
+    wrong(
+        "owner: x\ncount: 1\nlist: [[a]]",
+        expect!["t:3:8: expected a mapping, found a list; write `key: value` lines under it"],
+    );
+    wrong(
+        "owner: x\ncount: 1\nlist:\n  - name: a\n    rule: {named: [x]}",
+        expect!["t:5:19: expected a mapping, found a list; write `key: value` lines under it"],
+    );
+    wrong(
+        "owner: x\ncount: 1\nkind: 3",
+        expect!["t:3:7: expected a text or a mapping, found the number `3`"],
     );
     wrong(
         "just words",
