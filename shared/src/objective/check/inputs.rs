@@ -152,7 +152,7 @@ fn check_attribute(findings: &mut Findings<'_>, at: &str, attribute: &Attribute)
     }
     if !groups.contains(&attribute.reference) {
         let message = format!(
-            "the reference group `{}` is not among the groups of `{}`; name one of {}",
+            "the reference group `{}` is not among the groups of `{}`; its groups are: {}",
             attribute.reference,
             attribute.name,
             listed(groups)

@@ -97,7 +97,7 @@ fn check_feature_known(findings: &mut Findings<'_>, at: &str, objective: &Object
         && !features.iter().any(|f| f.name == *name)
     {
         let message = format!(
-            "there is no feature `{name}`; name one of {}",
+            "there is no feature `{name}`; add it under `features`, or name one that is there: {}",
             listed(features.iter().map(|f| &f.name))
         );
         findings.at(&format!("{at}/of/feature"), message);
@@ -111,7 +111,7 @@ fn check_group_known(findings: &mut Findings<'_>, at: &str, objective: &Objectiv
     };
     let Some(attribute) = attributes.iter().find(|a| a.name == *name) else {
         let message = format!(
-            "there is no attribute `{name}`; name one of those under `attributes`: {}",
+            "there is no attribute `{name}`; add it under `attributes`, or name one that is there: {}",
             listed(attributes.iter().map(|a| &a.name))
         );
         findings.at(&format!("{at}/of/attribute"), message);
@@ -127,13 +127,13 @@ fn check_group_known(findings: &mut Findings<'_>, at: &str, objective: &Objectiv
     let pointer = format!("{at}/of/group");
     if *group == attribute.reference {
         let message = format!(
-            "`{group}` is the reference group of `{name}` and would be compared with itself; name one of {}",
+            "`{group}` is the reference group of `{name}` and would be compared with itself; the other groups are: {}",
             listed(others)
         );
         findings.at(&pointer, message);
     } else if !attribute.groups.contains(group) {
         let message = format!(
-            "attribute `{name}` has no group `{group}`; name one of {}",
+            "attribute `{name}` has no group `{group}`; those beside its reference are: {}",
             listed(others)
         );
         findings.at(&pointer, message);
