@@ -46,6 +46,9 @@ impl Hints {
             here = self.part(here, step.as_ref())?;
         }
         let schema = self.resolve(here);
+        if schema["type"] != "string" {
+            return None;
+        }
         schema.get("pattern").or_else(|| schema.get("format"))?;
         let text = schema.get("description")?.as_str()?;
         Some(lower_first(text.trim_end_matches('.')))

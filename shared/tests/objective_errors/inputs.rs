@@ -62,8 +62,8 @@ fn a_feature_twice() {
         "name: region",
         "name: «here»income",
         expect![[r#"
-        feature `income` is there already, on line 21; rename or remove one of them
-        there is no feature `region`; name one of `income`, `income`"#]],
+            feature `income` is there already, on line 21; rename or remove one of them
+            there is no feature `region`; add it under `features`, or name one that is there: `income`, `income`"#]],
     );
 }
 
@@ -119,8 +119,8 @@ fn a_decision_on_no_score() {
         "",
         "rule: { «here»score_at_least",
         expect![[r#"
-        the decision rests on a score, but `outputs` has none; add `score`, or use `output`
-        metric `roc_auc` reads a score, but `outputs` has none; add `score` there"#]],
+            the decision rests on a score, but `outputs` has none; add `score`, or use `output`
+            metric `roc_auc` reads a score, but `outputs` has none; add `score` there"#]],
     );
 }
 
@@ -150,8 +150,8 @@ fn an_attribute_twice() {
         "name: age_band",
         "name: «here»sex",
         expect![[r#"
-        attribute `sex` is there already, on line 42; rename or remove one of them
-        there is no attribute `age_band`; name one of those under `attributes`: `sex`, `sex`"#]],
+            attribute `sex` is there already, on line 42; rename or remove one of them
+            there is no attribute `age_band`; add it under `attributes`, or name one that is there: `sex`, `sex`"#]],
     );
 }
 
@@ -161,8 +161,8 @@ fn one_group_only() {
         "groups: [female, male]",
         "groups: «here»[male]",
         expect![[r#"
-        attribute `sex` has 1 groups; list between 2 and 64, any other value counts as unknown
-        attribute `sex` has no group `female`; name one of none"#]],
+            attribute `sex` has 1 groups; list between 2 and 64, any other value counts as unknown
+            attribute `sex` has no group `female`; those beside its reference are: none"#]],
     );
 }
 
@@ -190,7 +190,7 @@ fn a_reference_that_is_no_group() {
         "reference: male",
         "reference: «here»man",
         expect![
-            "the reference group `man` is not among the groups of `sex`; name one of `female`, `male`"
+            "the reference group `man` is not among the groups of `sex`; its groups are: `female`, `male`"
         ],
     );
 }

@@ -9,7 +9,9 @@ fn an_unknown_feature() {
     case(
         "of: { feature: income }",
         "of: { feature: «here»salary }",
-        expect!["there is no feature `salary`; name one of `income`, `region`"],
+        expect![
+            "there is no feature `salary`; add it under `features`, or name one that is there: `income`, `region`"
+        ],
     );
 }
 
@@ -47,7 +49,7 @@ fn an_unknown_attribute() {
         "attribute: sex, group",
         "attribute: «here»gender, group",
         expect![
-            "there is no attribute `gender`; name one of those under `attributes`: `sex`, `age_band`"
+            "there is no attribute `gender`; add it under `attributes`, or name one that is there: `sex`, `age_band`"
         ],
     );
 }
@@ -57,7 +59,9 @@ fn an_unknown_group() {
     case(
         "group: under_30",
         "group: «here»under_20",
-        expect!["attribute `age_band` has no group `under_20`; name one of `under_30`, `over_60`"],
+        expect![
+            "attribute `age_band` has no group `under_20`; those beside its reference are: `under_30`, `over_60`"
+        ],
     );
 }
 
@@ -67,7 +71,7 @@ fn a_group_compared_with_itself() {
         "group: female",
         "group: «here»male",
         expect![
-            "`male` is the reference group of `sex` and would be compared with itself; name one of `female`"
+            "`male` is the reference group of `sex` and would be compared with itself; the other groups are: `female`"
         ],
     );
 }
@@ -90,9 +94,9 @@ fn a_metric_of_labels_without_labels() {
         "",
         "metric: «here»accuracy\n    comparator: at_least\n    levels: { target",
         expect![[r#"
-        metric `accuracy` reads a label, but `outputs` has none; add `label` there
-        metric `accuracy` reads a label, but `outputs` has none; add `label` there
-        metric `roc_auc` reads a label, but `outputs` has none; add `label` there"#]],
+            metric `accuracy` reads a label, but `outputs` has none; add `label` there
+            metric `accuracy` reads a label, but `outputs` has none; add `label` there
+            metric `roc_auc` reads a label, but `outputs` has none; add `label` there"#]],
     );
 }
 

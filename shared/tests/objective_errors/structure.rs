@@ -137,7 +137,9 @@ fn a_length_without_unit() {
     case(
         "window: 14d",
         "window: «here»14",
-        expect!["expected a text, found the number `14`; put it in quotes"],
+        expect![
+            "expected a length of time: a whole number and a unit, as 90s, 15m, 1h or 7d, found the number `14`"
+        ],
     );
 }
 

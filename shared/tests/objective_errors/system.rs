@@ -55,8 +55,8 @@ fn a_pane_too_short() {
         "  length: 1h",
         "  length: «here»500ms",
         expect![[r#"
-        a pane of 500ms is outside 1s to 31d; write a length within
-        the lateness 5m is not less than the pane's length 500ms; write a shorter one"#]],
+            a pane of 500ms is outside 1s to 31d; write a length within
+            the lateness 5m is not less than the pane's length 500ms; write a shorter one"#]],
     );
 }
 
@@ -66,14 +66,14 @@ fn a_pane_too_long() {
         "  length: 1h",
         "  length: «here»32d",
         expect![[r#"
-        a pane of 32d is outside 1s to 31d; write a length within
-        the window 1d is not a whole number of panes of 32d; write a multiple of 32d
-        the window 2d is not a whole number of panes of 32d; write a multiple of 32d
-        the window 7d is not a whole number of panes of 32d; write a multiple of 32d
-        the window 14d is not a whole number of panes of 32d; write a multiple of 32d
-        the window 6h is not a whole number of panes of 32d; write a multiple of 32d
-        the window 30d is not a whole number of panes of 32d; write a multiple of 32d
-        the window 15d is not a whole number of panes of 32d; write a multiple of 32d"#]],
+            a pane of 32d is outside 1s to 31d; write a length within
+            the window 1d is not a whole number of panes of 32d; write a multiple of 32d
+            the window 2d is not a whole number of panes of 32d; write a multiple of 32d
+            the window 7d is not a whole number of panes of 32d; write a multiple of 32d
+            the window 14d is not a whole number of panes of 32d; write a multiple of 32d
+            the window 6h is not a whole number of panes of 32d; write a multiple of 32d
+            the window 30d is not a whole number of panes of 32d; write a multiple of 32d
+            the window 15d is not a whole number of panes of 32d; write a multiple of 32d"#]],
     );
 }
 
