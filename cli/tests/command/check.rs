@@ -26,12 +26,21 @@ fn checked(folder: &Path, args: &[&str], code: i32, expected: Expect) {
 #[test]
 fn a_good_file_is_named_by_its_digest() {
     let folder = folder();
-    checked(folder.path(), &["objectives.yaml"], 0, expect![""]);
+    checked(
+        folder.path(),
+        &["objectives.yaml"],
+        0,
+        expect![[r#"
+        objectives.yaml: ok: system car-loan, 4 features, 2 objectives (2 versions), digest sha256:48c1e061386f0b3ecf5d59a90d31bfc30cde9443b0826727293dd49aa349b32b
+    "#]],
+    );
     checked(
         folder.path(),
         &["--json", "objectives.yaml"],
         0,
-        expect![""],
+        expect![[r#"
+            {"files":[{"file":"objectives.yaml","ok":true,"system":"car-loan","features":4,"objectives":2,"versions":2,"digest":"sha256:48c1e061386f0b3ecf5d59a90d31bfc30cde9443b0826727293dd49aa349b32b"}]}
+        "#]],
     );
 }
 
@@ -45,12 +54,29 @@ fn every_mistake_is_shown_with_its_line_and_a_caret() {
         "    unit: mo\n",
         "    unit: \"m o\" # months\n",
     );
-    checked(folder.path(), &["objectives.yaml"], 1, expect![""]);
+    checked(
+        folder.path(),
+        &["objectives.yaml"],
+        1,
+        expect![[r#"
+        objectives.yaml:36:11: `m o` is not a unit in UCUM: it has a space or a character outside ASCII; write one, as `mo`, `kg/m2` or `[EUR]`
+        36 |     unit: "m o" # months
+           |           ^
+        objectives.yaml:57:36: the alert level 0.3 must be on the good side of the action level 0.2, so below it; it warns before a breach
+        57 |     levels: { target: 0.02, alert: 0.3, action: 0.2 }
+           |                                    ^
+        objectives.yaml:68:5: metric `accuracy` waits for outcomes here; add `label_delay`, how long they may take
+        68 |   - id: accuracy
+           |     ^
+    "#]],
+    );
     checked(
         folder.path(),
         &["objectives.yaml", "--json"],
         1,
-        expect![""],
+        expect![[r#"
+            {"files":[{"file":"objectives.yaml","ok":false,"problems":[{"line":36,"column":11,"message":"`m o` is not a unit in UCUM: it has a space or a character outside ASCII; write one, as `mo`, `kg/m2` or `[EUR]`"},{"line":57,"column":36,"message":"the alert level 0.3 must be on the good side of the action level 0.2, so below it; it warns before a breach"},{"line":68,"column":5,"message":"metric `accuracy` waits for outcomes here; add `label_delay`, how long they may take"}]}]}
+        "#]],
     );
 }
 
@@ -59,7 +85,16 @@ fn a_mistake_of_structure_is_shown_alone() {
     let folder = folder();
     edit(folder.path(), "alert: 0.1, ", "alrt: 0.3, ");
     edit(folder.path(), "    label_delay: 90d\n", "");
-    checked(folder.path(), &["objectives.yaml"], 1, expect![""]);
+    checked(
+        folder.path(),
+        &["objectives.yaml"],
+        1,
+        expect![[r#"
+        objectives.yaml:57:29: unknown key `alrt`; did you mean `alert`? known keys: target, action, alert
+        57 |     levels: { target: 0.02, alrt: 0.3, action: 0.2 }
+           |                             ^
+    "#]],
+    );
 }
 
 #[test]
@@ -83,9 +118,23 @@ fn bytes_that_are_no_text_are_a_mistake_with_a_place() {
         b"clause9: objectives/v1\nsystem: \xff\n",
     )
     .unwrap();
-    checked(folder.path(), &["b.yaml"], 1, expect![""]);
+    checked(
+        folder.path(),
+        &["b.yaml"],
+        1,
+        expect![[r#"
+        b.yaml:2:9: not UTF-8 here; save the file in UTF-8
+    "#]],
+    );
     fs::write(folder.path().join("b.yaml"), b"").unwrap();
-    checked(folder.path(), &["b.yaml"], 1, expect![""]);
+    checked(
+        folder.path(),
+        &["b.yaml"],
+        1,
+        expect![[r#"
+        b.yaml:1:1: the file is empty; write a mapping, as `key: value`
+    "#]],
+    );
 }
 
 #[test]

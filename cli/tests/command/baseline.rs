@@ -59,7 +59,9 @@ fn the_demonstrations_reference_becomes_a_baseline() {
         reference.to_str().unwrap(),
         &["--score", "y_pred_proba"],
     );
-    expect![""].assert_eq(&ran.out);
+    expect![[r#"
+        b.json: written: system car-loan, 50000 rows, 4 features, scores from `y_pred_proba`, digest sha256:2e85cb33d00f47c010adeed1142ce3a2846d894902649c89a3a744ca9206a5de
+    "#]].assert_eq(&ran.out);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
     let baseline = built(folder.path());
     assert_eq!(baseline.source.name, "reference.csv.gz");
@@ -119,9 +121,13 @@ fn json_for_programs() {
         "1,a,0.5,12,0.1\n",
         &["--score", "p", "--json"],
     );
-    expect![""].assert_eq(&ran.out);
+    expect![[r#"
+        {"ok":true,"out":"b.json","rows":1,"features":4,"score":true,"digest":"sha256:7196123a9023104c1fcda523b7b55df13f2bbb58bd1c17e10872f2aa2d1b36c9"}
+    "#]].assert_eq(&ran.out);
     let ran = build(folder.path(), "1,a,x,12,0.1\n", &["--score", "p", "--json"]);
-    expect![""].assert_eq(&ran.out);
+    expect![[r#"
+        {"ok":false,"problem":"data.csv:2: row 1, column `debt_to_income_ratio`: `x` is not a number; write one, leave the cell empty, or list the value under `missing` of the feature"}
+    "#]].assert_eq(&ran.out);
     assert_eq!(ran.code, Some(1));
 }
 
@@ -133,40 +139,78 @@ fn mistakes_in_the_data_name_row_and_column() {
     refused(
         build(at, "1,a,0.5,12,0.1\n2,b,much,24,0.9\n", score),
         at,
-        expect![""],
+        expect![[r#"
+            data.csv:3: row 2, column `debt_to_income_ratio`: `much` is not a number; write one, leave the cell empty, or list the value under `missing` of the feature
+        "#]],
     );
     refused(
         build(at, "1,a,0.5,12,0.1\n2,b,1,24,7\n", score),
         at,
-        expect![""],
+        expect![[r#"
+            data.csv:3: row 2, column `p`: `7` is not a score from 0 to 1; name the column of probabilities
+        "#]],
     );
     refused(
         build(at, "1,a,0.5,12,0.1\n1,000,b,1,24,0.5\n", score),
         at,
-        expect![""],
+        expect![[r#"
+            data.csv:3: the row has 6 cells, the header 5; quote cells that hold a comma
+        "#]],
     );
-    refused(build(at, "", score), at, expect![""]);
+    refused(
+        build(at, "", score),
+        at,
+        expect![[r#"
+        data.csv: the reference has no rows; a baseline needs at least one
+    "#]],
+    );
     refused(
         build(at, "1,a,0.5,12,0.1\n", &["--score", "proba"]),
         at,
-        expect![""],
+        expect![[r#"
+            data.csv:1: there is no column `proba` for the score; there are: `car_value`, `salary_range`, `debt_to_income_ratio`, `loan_length`, `p`
+        "#]],
     );
     fs::write(at.join("other.csv"), "car_value,salary,p\n1,a,0.5\n").unwrap();
-    refused(build_from(at, "other.csv", score), at, expect![""]);
+    refused(
+        build_from(at, "other.csv", score),
+        at,
+        expect![[r#"
+        other.csv:1: there is no column `salary_range`, which is a feature of the objectives file; there are: `car_value`, `salary`, `p`
+    "#]],
+    );
     fs::write(
         at.join("twice.csv"),
         format!("{HEADER},p\n1,a,0.5,12,0.1,0.2\n"),
     )
     .unwrap();
-    refused(build_from(at, "twice.csv", score), at, expect![""]);
+    refused(
+        build_from(at, "twice.csv", score),
+        at,
+        expect![[r#"
+        twice.csv:1: two columns are called `p`; rename one of them
+    "#]],
+    );
     fs::write(at.join("plain.csv.gz"), HEADER).unwrap();
-    refused(build_from(at, "plain.csv.gz", score), at, expect![""]);
+    refused(
+        build_from(at, "plain.csv.gz", score),
+        at,
+        expect![[r#"
+        plain.csv.gz: not a complete gzip file: invalid gzip header; write it again
+    "#]],
+    );
     fs::write(
         at.join("latin.csv"),
         [HEADER.as_bytes(), b"\n1,\xe9,0.5,12,0.1\n"].concat(),
     )
     .unwrap();
-    refused(build_from(at, "latin.csv", score), at, expect![""]);
+    refused(
+        build_from(at, "latin.csv", score),
+        at,
+        expect![[r#"
+        latin.csv:2: not UTF-8; save the file in UTF-8
+    "#]],
+    );
 }
 
 #[test]
@@ -189,7 +233,11 @@ fn mistakes_in_the_objectives_come_first() {
     refused(
         build(folder.path(), "1,a,0.5,12,0.1\n", &[]),
         folder.path(),
-        expect![""],
+        expect![[r#"
+            objectives.yaml:59:18: a measurement of no case says nothing; write at least 1
+            59 |     min_support: 0
+               |                  ^
+        "#]],
     );
 }
 

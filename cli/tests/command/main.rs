@@ -35,14 +35,11 @@ fn cases() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/cases")
 }
 
-/// A folder with the car loan's objectives in it as `objectives.yaml`.
+/// A folder with an objectives file for the car loan data in it, as `objectives.yaml`.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::copy(
-        cases().join("car_loan/objectives.yaml"),
-        folder.path().join("objectives.yaml"),
-    )
-    .unwrap();
+    let text = include_str!("objectives.yaml");
+    std::fs::write(folder.path().join("objectives.yaml"), text).unwrap();
     folder
 }
 
