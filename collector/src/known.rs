@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clause9_shared::baseline::Baseline;
-use clause9_shared::canonical;
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::{AgentId, SystemId};
 use clause9_shared::judge::Compiled;
@@ -43,12 +42,12 @@ impl KnownSystem {
             .iter()
             .map(|o| {
                 Compiled::new(&document, o, &baseline)
-                    .map_err(|e| format!("objective `{}` version {}: {e}", o.id, o.version))
+                    .map_err(|e| e.to_string())
             })
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            document_digest: document_digest(&document)?,
-            baseline_digest: baseline_digest(&baseline)?,
+            document_digest: document.digest().map_err(|e| e.to_string())?,
+            baseline_digest: baseline.digest(),
             document,
             baseline,
             plan,
@@ -93,16 +92,6 @@ impl KnownSystem {
             }
         }
     }
-}
-
-/// The name of an objectives file.
-pub fn document_digest(document: &Document) -> Result<Digest, String> {
-    canonical::digest("clause9/objectives/v1", document).map_err(|e| e.to_string())
-}
-
-/// The name of a baseline.
-pub fn baseline_digest(baseline: &Baseline) -> Result<Digest, String> {
-    canonical::digest("clause9/baseline/v1", baseline).map_err(|e| e.to_string())
 }
 
 /// All systems and agents.

@@ -2,13 +2,12 @@
 //! Core. A body names everything it rests on by digest, so that a stranger with the contents can
 //! compute it again. Not here: deciding what to write (`plan`), writing it (`execute`).
 
-use std::collections::BTreeMap;
-
 use clause9_shared::digest::Digest;
 use clause9_shared::evidence::{self, Header, Record, RecordKind, Ref, SCHEMA_VERSION};
 use clause9_shared::ids::{AgentId, BootId, ObjectiveId, Sequence, SystemId};
 use clause9_shared::judge::Step;
 use clause9_shared::metric::{Estimate, Grade, MetricId, Sample, StreamKind};
+use clause9_shared::nonconformity::Candidate;
 use clause9_shared::time::{Clock, Timestamp};
 use clause9_shared::verdict::Verdict;
 use clause9_shared::window::{PaneKey, PaneStart};
@@ -208,8 +207,9 @@ pub struct RefusalBody {
     /// Where it came from, if nobody is known to have signed it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub peer: Option<String>,
-    /// The bytes that were refused.
-    pub batch: Digest,
+    /// The bytes that were refused, as far as they were read.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub batch: Option<Digest>,
     /// Whether further refusals of this reason and peer in the same hour are only counted.
     pub first_of_hour: bool,
 }
@@ -371,6 +371,8 @@ pub struct VerdictBody {
     pub measurement: Option<Digest>,
     /// The state before, if there was a verdict before.
     pub previous: Option<clause9_shared::verdict::VerdictState>,
+    /// Which surveillance cycle the ledger is in, from 1.
+    pub epoch: u32,
 }
 
 /// Body of `gap`.
@@ -395,12 +397,8 @@ pub struct NonconformityBody {
     pub state: String,
     /// What brought it: `monitor`.
     pub source: String,
-    /// The same for every occurrence of the same breach.
-    pub fingerprint: Digest,
-    /// The objective.
-    pub objective: ObjectiveId,
-    /// Its version.
-    pub version: u32,
+    /// What is proposed.
+    pub candidate: Candidate,
     /// What the objective says, and the clauses and controls it gives evidence for.
     pub criterion: Criterion,
     /// The verdict that raised it.
@@ -409,10 +407,6 @@ pub struct NonconformityBody {
     pub measurement: Option<Digest>,
     /// When it was detected, on the system's clock.
     pub detected_at: Timestamp,
-    /// The verdict in plain words.
-    pub because: String,
-    /// Sufficient figures at detection.
-    pub figures: BTreeMap<String, serde_json::Value>,
 }
 
 /// The requirement that seems not fulfilled.
@@ -438,6 +432,30 @@ pub enum Shown {
     NoData,
     /// The value is 0/0.
     Undefined,
+    /// The reference group has no hits.
+    NoReferenceHits {
+        /// Reference group: (hits, of).
+        reference: (u64, u64),
+        /// Compared group: (hits, of).
+        compared: (u64, u64),
+    },
     /// The summaries lack what the metric reads.
     LacksSummary(String),
+}
+
+/// The record type of that word.
+pub fn kind_of_word(word: &str) -> Option<RecordKind> {
+    const ALL: [RecordKind; 10] = [
+        RecordKind::Started,
+        RecordKind::Objectives,
+        RecordKind::Baseline,
+        RecordKind::Batch,
+        RecordKind::Refusal,
+        RecordKind::Block,
+        RecordKind::Measurement,
+        RecordKind::Verdict,
+        RecordKind::Gap,
+        RecordKind::Nonconformity,
+    ];
+    ALL.into_iter().find(|kind| kind.as_str() == word)
 }

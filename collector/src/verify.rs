@@ -23,8 +23,21 @@ pub struct Refused {
     pub agent: Option<AgentId>,
     /// What it was for, if that much could be read.
     pub system: Option<SystemId>,
-    /// The envelope as received.
-    pub batch: Digest,
+    /// The envelope as received; none if it was too large to be read.
+    pub batch: Option<Digest>,
+}
+
+impl Refused {
+    /// The refusal of bytes that were not read to their end.
+    pub fn too_large(limit: usize) -> Self {
+        Self {
+            reason: RefusalReason::TooLarge,
+            detail: format!("the body is larger than {limit} bytes; send fewer items at once"),
+            agent: None,
+            system: None,
+            batch: None,
+        }
+    }
 }
 
 /// A batch whose signature, author and items were checked; its place in the agent's sequence was not.
@@ -75,7 +88,7 @@ pub fn open(bytes: &[u8], known: &Known) -> Result<Opened, Refused> {
         detail,
         agent,
         system,
-        batch: digest,
+        batch: Some(digest),
     };
     let envelope = Envelope::parse(bytes).map_err(|e| {
         refuse(RefusalReason::Malformed, format!("not an envelope: {e}"), None, None)
@@ -133,8 +146,7 @@ fn check_item(
             "the capture plan is not known; give agent and collector the same objectives and baseline",
         );
     };
-    let baseline = plan_baseline(plan)?;
-    if key.baseline != baseline {
+    if key.baseline != plan.baseline().digest() {
         return refuse(RefusalReason::UnknownPlan, "the baseline is not the plan's");
     }
     if key.pane != plan.document().panes.length {
@@ -184,12 +196,6 @@ fn fits(plan: &clause9_shared::plan::CapturePlan, item: &Item, summary: &PaneSum
     empty.merge(summary).is_ok()
 }
 
-fn plan_baseline(
-    plan: &clause9_shared::plan::CapturePlan,
-) -> Result<Digest, (RefusalReason, String)> {
-    crate::known::baseline_digest(plan.baseline()).map_err(|e| (RefusalReason::UnknownPlan, e))
-}
-
 /// Whether the coverage adds up without passing 64 bits.
 fn checked_sum(coverage: &clause9_shared::window::Coverage) -> bool {
     let parts = [coverage.sampled, coverage.sampled_out, coverage.not_inference];
@@ -223,7 +229,7 @@ impl Opened {
             detail,
             agent: Some(self.agent),
             system: Some(self.batch.system.clone()),
-            batch: self.digest,
+            batch: Some(self.digest),
         }
     }
 }

@@ -83,6 +83,9 @@ pub enum ConfigProblem {
     /// A mistake at a place in a file.
     #[error(transparent)]
     Mistake(#[from] Problem),
+    /// Mistakes in an objectives file.
+    #[error("{}", lines(.0))]
+    Mistakes(Vec<Problem>),
     /// Something that does not fit together.
     #[error("{file}: {message}")]
     Unfit {
@@ -174,6 +177,11 @@ impl CollectorConfig {
             digest,
         })
     }
+}
+
+fn lines(problems: &[Problem]) -> String {
+    let lines: Vec<_> = problems.iter().map(Problem::to_string).collect();
+    lines.join("\n")
 }
 
 fn shown(path: &Path) -> String {

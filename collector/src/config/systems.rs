@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clause9_shared::baseline::Baseline;
-use clause9_shared::objective::Document;
-use clause9_shared::yaml;
+use clause9_shared::objective;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,15 +24,15 @@ impl SystemEntry {
     /// Reads both files and derives from them what judging needs.
     pub(super) fn load(&self, base: &Path) -> Result<KnownSystem, ConfigProblem> {
         let objectives = base.join(&self.objectives);
-        let document: Document =
-            yaml::from_str(&shown(&objectives), &read_text(&objectives)?)?.value;
+        let document = objective::load(&shown(&objectives), &read_text(&objectives)?)
+            .map_err(ConfigProblem::Mistakes)?;
         let path = base.join(&self.baseline);
         let unfit = |message: String| ConfigProblem::Unfit {
             file: shown(&path),
             message,
         };
-        let baseline: Baseline = serde_json::from_str(&read_text(&path)?)
-            .map_err(|e| unfit(format!("not a baseline: {e}; build it by `clause9 baseline`")))?;
+        let baseline =
+            Baseline::from_json(&read_text(&path)?).map_err(|e| unfit(e.to_string()))?;
         KnownSystem::new(document, baseline).map_err(unfit)
     }
 }

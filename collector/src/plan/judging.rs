@@ -1,16 +1,13 @@
 //! One objective version and one seal: windows measured, the ledger's step, the verdict, and the
 //! candidate nonconformity that it may raise.
 
-use std::collections::BTreeMap;
-
 use clause9_shared::canonical;
 use clause9_shared::digest::Digest;
 use clause9_shared::evidence::RecordKind;
-use clause9_shared::ids::SystemId;
 use clause9_shared::judge::{Compiled, LedgerState};
 use clause9_shared::metric::{StreamKind, Unmeasurable};
-use clause9_shared::objective::Objective;
-use clause9_shared::verdict::{Verdict, VerdictState};
+use clause9_shared::nonconformity::Candidate;
+use clause9_shared::verdict::Verdict;
 
 use super::measuring::{self, Measured, counts_for, ledger_block};
 use super::window::{self, judges};
@@ -44,6 +41,7 @@ pub(super) fn judge(
         .standings
         .remove(&of)
         .unwrap_or_else(|| Standing::new(compiled));
+    standing.renew(compiled);
     let touched = fresh.iter().filter(|b| b.stream() == stream).map(|b| b.pane);
     for window in window::to_measure(objective, seal.system.pane(), seal.due.pane, touched) {
         let measured = measuring::measure(seal, compiled, window, past, pen)?;
@@ -60,7 +58,7 @@ pub(super) fn judge(
         of: Some(of.clone()),
     });
     raise(seal, compiled, &verdict, &written, &mut standing, pen, actions)?;
-    standing.last = Some(verdict.state);
+    standing.last = Some(verdict);
     standing.verdict = Some(written.digest);
     actions.push(Action::Stand {
         of,
@@ -80,6 +78,16 @@ impl Standing {
             candidate: None,
             seen_again: 0,
             seen_last: None,
+            epoch: 1,
+        }
+    }
+
+    /// Begins a new epoch once the surveillance cycle is over, unless a nonconformity is open: the
+    /// error bound covers no further steps.
+    fn renew(&mut self, compiled: &Compiled) {
+        if self.candidate.is_none() && compiled.cycle_is_over(&self.ledger) {
+            self.ledger = compiled.start();
+            self.epoch = self.epoch.saturating_add(1);
         }
     }
 
@@ -154,7 +162,8 @@ fn step(
         ledger_before,
         ledger,
         measurement: standing.shown.as_ref().map(|s| s.measurement),
-        previous: standing.last,
+        previous: standing.last.as_ref().map(|v| v.state),
+        epoch: standing.epoch,
     };
     let mut about = about(seal);
     about.refs = vec![
@@ -167,18 +176,6 @@ fn step(
     Ok((verdict, written))
 }
 
-/// The same for every occurrence of the same breach: system, objective and what it is taken of.
-pub fn nonconformity_fingerprint(system: &SystemId, objective: &Objective) -> Digest {
-    let of = (
-        system,
-        &objective.id,
-        objective.metric,
-        &objective.of,
-    );
-    canonical::digest("clause9/nonconformity-fingerprint/v1", &of)
-        .unwrap_or_else(|_| Digest::tagged("clause9/nonconformity-fingerprint/v1", b""))
-}
-
 /// Raises one candidate per epoch. Seen again: counted, so that a lasting breach floods nothing.
 fn raise(
     seal: &Seal<'_>,
@@ -189,9 +186,10 @@ fn raise(
     pen: &Pen,
     actions: &mut Vec<Action>,
 ) -> Result<(), Unwritable> {
-    if verdict.state != VerdictState::Nonconforming {
+    let candidate = Candidate::of(seal.system.id(), compiled, standing.epoch, verdict);
+    let Some(candidate) = candidate else {
         return Ok(());
-    }
+    };
     if standing.candidate.is_some() {
         standing.seen_again = standing.seen_again.saturating_add(1);
         standing.seen_last = Some(became_so(seal));
@@ -202,9 +200,7 @@ fn raise(
     let body = NonconformityBody {
         state: "candidate".to_owned(),
         source: "monitor".to_owned(),
-        fingerprint: nonconformity_fingerprint(seal.system.id(), objective),
-        objective: objective.id.clone(),
-        version: objective.version,
+        candidate,
         criterion: Criterion {
             document: seal.system.document_digest,
             statement: objective.statement.clone(),
@@ -214,11 +210,6 @@ fn raise(
         verdict: written.digest,
         measurement,
         detected_at: became_so(seal),
-        because: verdict.because.clone(),
-        figures: BTreeMap::from([
-            ("blocks".to_owned(), verdict.blocks.into()),
-            ("support".to_owned(), verdict.support.into()),
-        ]),
     };
     let mut about = about(seal);
     about.refs = vec![

@@ -97,7 +97,7 @@ pub(super) fn measure(
     let written = pen.write(RecordKind::Measurement, became_so(seal), about, &body)?;
     Ok(Measured {
         row: row(&body, written.digest, window),
-        shown: shown(&body, result),
+        shown: Shown::of(result),
         written,
     })
 }
@@ -207,30 +207,45 @@ fn status(
             Status::NotMeasured,
             Some("no case of the window has what the metric reads".to_owned()),
         ),
-        Err(e @ (Unmeasurable::Undefined(_) | Unmeasurable::LacksSummary(_))) => {
-            (Status::NotMeasured, Some(e.to_string()))
-        }
-    }
-}
-
-/// What a verdict is given of a window. Fewer cases than asked for are no measurement.
-fn shown(body: &MeasurementBody, result: Result<Estimate, Unmeasurable>) -> Shown {
-    match (body.status, result) {
-        (Status::Measured, Ok(estimate)) => Shown::Estimate(estimate),
-        (Status::Measured | Status::Insufficient | Status::NotMeasured, Ok(_))
-        | (_, Err(Unmeasurable::NoData)) => Shown::NoData,
-        (_, Err(Unmeasurable::Undefined(_))) => Shown::Undefined,
-        (_, Err(Unmeasurable::LacksSummary(of))) => Shown::LacksSummary(of),
+        Err(
+            e @ (Unmeasurable::Undefined(_)
+            | Unmeasurable::NoReferenceHits { .. }
+            | Unmeasurable::LacksSummary(_)),
+        ) => (Status::NotMeasured, Some(e.to_string())),
     }
 }
 
 impl Shown {
+    /// Keeps what was measured.
+    pub fn of(result: Result<Estimate, Unmeasurable>) -> Self {
+        match result {
+            Ok(estimate) => Self::Estimate(estimate),
+            Err(Unmeasurable::NoData) => Self::NoData,
+            Err(Unmeasurable::Undefined(_)) => Self::Undefined,
+            Err(Unmeasurable::NoReferenceHits {
+                reference,
+                compared,
+            }) => Self::NoReferenceHits {
+                reference,
+                compared,
+            },
+            Err(Unmeasurable::LacksSummary(of)) => Self::LacksSummary(of),
+        }
+    }
+
     /// The value or the reason for its absence, as the judge takes it.
     pub fn as_result(&self) -> Result<Estimate, Unmeasurable> {
         match self {
             Self::Estimate(e) => Ok(e.clone()),
             Self::NoData => Err(Unmeasurable::NoData),
             Self::Undefined => Err(Unmeasurable::Undefined("a class or group has no cases")),
+            Self::NoReferenceHits {
+                reference,
+                compared,
+            } => Err(Unmeasurable::NoReferenceHits {
+                reference: *reference,
+                compared: *compared,
+            }),
             Self::LacksSummary(of) => Err(Unmeasurable::LacksSummary(of.clone())),
         }
     }

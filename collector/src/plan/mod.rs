@@ -15,7 +15,7 @@ use clause9_shared::judge::LedgerState;
 use clause9_shared::metric::StreamKind;
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::{Clock, Timestamp};
-use clause9_shared::verdict::VerdictState;
+use clause9_shared::verdict::Verdict;
 use clause9_shared::window::{Coverage, OutcomeCoverage, PaneKey, PaneStart};
 use clause9_shared::wire::codec::Encode;
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,6 @@ use crate::register::{
 };
 use crate::seal::{Block, BlockCoverage, Due, Sealed};
 
-pub use judging::nonconformity_fingerprint;
 pub use measuring::{ledger_block, sum_of};
 pub use window::{Window, in_force, judges};
 
@@ -97,8 +96,8 @@ impl KeptBlock {
 pub struct Standing {
     /// The ledger.
     pub ledger: LedgerState,
-    /// The state of the last verdict.
-    pub last: Option<VerdictState>,
+    /// The last verdict.
+    pub last: Option<Verdict>,
     /// The record of the last verdict.
     pub verdict: Option<Digest>,
     /// The measurement that is shown beside the verdict.
@@ -109,6 +108,8 @@ pub struct Standing {
     pub seen_again: u32,
     /// The last of them, on the system's clock.
     pub seen_last: Option<Timestamp>,
+    /// Which surveillance cycle the ledger is in, from 1.
+    pub epoch: u32,
 }
 
 /// The measurement shown beside a verdict.
