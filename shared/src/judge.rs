@@ -58,6 +58,7 @@ pub struct LedgerState {
     /// Blocks taken in this epoch.
     pub blocks: u32,
     /// Cases in this epoch.
+    #[serde(with = "fixed::exact_count")]
     pub support: u64,
     /// Blocks in a row, up to now, in which nothing could be measured.
     pub silent: u32,

@@ -81,6 +81,41 @@ pub mod exact {
     }
 }
 
+/// As [`exact`], for a count.
+pub mod exact_count {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    const SAFE: u64 = 1 << 53;
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum NumberOrText {
+        Number(u64),
+        Text(String),
+    }
+
+    /// Writes it.
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde asks for a reference"
+    )]
+    pub fn serialize<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        if *value < SAFE {
+            serializer.serialize_u64(*value)
+        } else {
+            serializer.collect_str(value)
+        }
+    }
+
+    /// Reads it.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        match NumberOrText::deserialize(deserializer)? {
+            NumberOrText::Number(value) => Ok(value),
+            NumberOrText::Text(text) => text.parse().map_err(serde::de::Error::custom),
+        }
+    }
+}
+
 /// As [`exact`], for an integer that may be absent.
 pub mod exact_option {
     use serde::{Deserialize, Deserializer, Serializer};

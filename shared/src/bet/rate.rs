@@ -151,8 +151,12 @@ mod tests {
     #[test]
     fn a_breach_gains() {
         let bets = RateBets::new(0.85, Comparator::AtLeast).unwrap();
-        assert!(bets.gains(150, 200).iter().all(|gain| *gain > 0));
-        assert!(bets.gains(190, 200).iter().all(|gain| *gain < 0));
+        assert!(
+            bets.gains(150, 200)
+                .iter()
+                .any(|gain| *gain > 4 * fixed::ONE)
+        );
+        assert!(bets.gains(186, 200).iter().all(|gain| *gain < 0));
     }
 
     #[test]
