@@ -188,15 +188,15 @@ fn regularised_gamma(shape: f64, y: f64) -> f64 {
 }
 
 /// Sankaran's normal approximation (1959) of the noncentral chi-square law.
-fn sankaran(x: f64, k: f64, nc: f64) -> f64 {
-    let sum = k + nc;
-    let twice = k + 2.0 * nc;
-    let h = 1.0 - 2.0 * sum * (k + 3.0 * nc) / (3.0 * twice * twice);
-    let p = twice / (sum * sum);
-    let m = (h - 1.0) * (1.0 - 3.0 * h);
-    let mean = 1.0 + h * p * (h - 1.0 - 0.5 * (2.0 - h) * m * p);
-    let deviation = h * (2.0 * p).sqrt() * (1.0 + 0.5 * m * p);
-    let z = (libm::pow(x / sum, h) - mean) / deviation;
+fn sankaran(x: f64, degrees: f64, noncentrality: f64) -> f64 {
+    let sum = degrees + noncentrality;
+    let twice = degrees + 2.0 * noncentrality;
+    let power = 1.0 - 2.0 * sum * (degrees + 3.0 * noncentrality) / (3.0 * twice * twice);
+    let scale = twice / (sum * sum);
+    let skew = (power - 1.0) * (1.0 - 3.0 * power);
+    let mean = 1.0 + power * scale * (power - 1.0 - 0.5 * (2.0 - power) * skew * scale);
+    let deviation = power * (2.0 * scale).sqrt() * (1.0 + 0.5 * skew * scale);
+    let z = (libm::pow(x / sum, power) - mean) / deviation;
     0.5 * libm::erfc(-z / std::f64::consts::SQRT_2)
 }
 
@@ -299,7 +299,7 @@ mod tests {
             ((9.0, 9.0), (0.0, 14.101_910_28)),
             ((200.0, 10.0), (140.055_965_38, 249.670_769_31)),
             ((2.0, 9.0), (0.0, 0.0)),
-            ((3000.0, 10.0), (2780.300_698_28, 3209.385_065_98)),
+            ((3000.0, 10.0), (2_780.300_698_28, 3_209.385_065_98)),
         ] {
             let found = noncentrality(x, k);
             near(found.0, low, 1e-6);

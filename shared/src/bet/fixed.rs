@@ -60,10 +60,6 @@ pub mod exact {
     }
 
     /// Writes it.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde asks for a reference"
-    )]
     pub fn serialize<S: Serializer>(value: &i64, serializer: S) -> Result<S::Ok, S::Error> {
         if value.unsigned_abs() < SAFE {
             serializer.serialize_i64(*value)
@@ -95,10 +91,6 @@ pub mod exact_count {
     }
 
     /// Writes it.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde asks for a reference"
-    )]
     pub fn serialize<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
         if *value < SAFE {
             serializer.serialize_u64(*value)
@@ -167,10 +159,6 @@ pub mod text {
     use serde::{Deserialize, Deserializer, Serializer};
 
     /// Writes it.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde asks for a reference"
-    )]
     pub fn serialize<S: Serializer>(value: &u128, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(value)
     }

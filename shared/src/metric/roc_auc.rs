@@ -105,7 +105,8 @@ fn estimate(cells: &[(u64, u64)]) -> Result<Estimate, Unmeasurable> {
     })
 }
 
-/// Hanley and McNeil's variance of an area (1982), from the numbers of positives and negatives.
+/// The variance of an area after Hanley and his co-author (Radiology 143, 1982), from the numbers of
+/// positives and negatives.
 fn hanley_mcneil(area: f64, positives: f64, negatives: f64) -> f64 {
     let square = area * area;
     let two_positives = area / (2.0 - area) - square;

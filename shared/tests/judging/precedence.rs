@@ -77,8 +77,8 @@ fn each_state_comes_from_its_row_of_the_table() {
         ),
         (
             "evidence past the warning",
-            vec![rate(147, 200)],
-            rate(147, 200),
+            vec![rate(145, 200)],
+            rate(145, 200),
             VerdictState::Warning,
         ),
         (
