@@ -5,6 +5,7 @@
 
 mod house_dashboards;
 mod house_documents;
+mod mlserver_passthrough;
 mod prometheus_rules;
 mod tidy_boundaries;
 mod tidy_files;

@@ -56,25 +56,41 @@ fn with_every_expression(expr: &str) -> anyhow::Result<Option<String>> {
     let mut rules = String::new();
     for line in text("dashboards/rules/clause9.rules.yml")?.lines() {
         let replaced = format!("        expr: {expr}");
-        rules.push_str(if line.trim_start().starts_with("expr: ") { &replaced } else { line });
+        rules.push_str(if line.trim_start().starts_with("expr: ") {
+            &replaced
+        } else {
+            line
+        });
         rules.push('\n');
     }
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("clause9.rules.yml"), rules)?;
-    std::fs::write(folder.path().join("clause9.test.yml"), text("dashboards/rules/clause9.test.yml")?)?;
+    std::fs::write(
+        folder.path().join("clause9.test.yml"),
+        text("dashboards/rules/clause9.test.yml")?,
+    )?;
     let done = Command::new(promtool)
         .args(["test", "rules", "clause9.test.yml"])
         .current_dir(folder.path())
         .output()?;
-    anyhow::ensure!(!done.status.success(), "promtool accepts rules whose expressions are all `{expr}`");
-    Ok(Some(String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr)))
+    anyhow::ensure!(
+        !done.status.success(),
+        "promtool accepts rules whose expressions are all `{expr}`"
+    );
+    Ok(Some(
+        String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr),
+    ))
 }
 
 #[test]
 fn the_tests_notice_every_alert_that_never_fires() -> anyhow::Result<()> {
     if let Some(said) = with_every_expression("vector(0) > 1")? {
         for alert in ALERTS {
-            assert!(said.contains(&format!("name: {} fires", alert.name)), "nobody misses {}:\n{said}", alert.name);
+            assert!(
+                said.contains(&format!("name: {} fires", alert.name)),
+                "nobody misses {}:\n{said}",
+                alert.name
+            );
         }
     }
     Ok(())
@@ -85,7 +101,11 @@ fn the_tests_notice_every_alert_that_always_fires() -> anyhow::Result<()> {
     if let Some(said) = with_every_expression("vector(1)")? {
         for alert in ALERTS {
             let name = format!("name: {} stays silent", alert.name);
-            assert!(said.contains(&name), "nobody notices {} crying wolf:\n{said}", alert.name);
+            assert!(
+                said.contains(&name),
+                "nobody notices {} crying wolf:\n{said}",
+                alert.name
+            );
         }
     }
     Ok(())

@@ -4,4 +4,5 @@
 pub mod http;
 pub mod process;
 pub mod repository;
+pub mod sidecar;
 pub mod tools;
