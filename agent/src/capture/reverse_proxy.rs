@@ -3,7 +3,7 @@
 //! 101 it copies bytes blindly.
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
@@ -252,10 +252,9 @@ type Opener = Arc<watch::Sender<Option<bool>>>;
 fn gated(request: &mut Request<Incoming>) -> (Option<Gate>, Option<Opener>) {
     let (opener, mut opened) = watch::channel(None);
     let opener = Arc::new(opener);
-    let weak = Mutex::new(Arc::downgrade(&opener));
+    let weak = Arc::downgrade(&opener);
     hyper::ext::on_informational(request, move |response| {
-        let opener = weak.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
-        if let (StatusCode::CONTINUE, Some(opener)) = (response.status(), opener) {
+        if let (StatusCode::CONTINUE, Some(opener)) = (response.status(), weak.upgrade()) {
             let _ = opener.send(Some(true));
         }
     });
