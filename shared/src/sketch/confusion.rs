@@ -28,6 +28,14 @@ impl Confusion {
         })
     }
 
+    /// Counts of all cases as one group.
+    pub(crate) fn of_all() -> Self {
+        Self {
+            groups: 1,
+            counts: vec![0; 2 * PER_GROUP],
+        }
+    }
+
     /// Counts a case. A group beyond the last one is unknown.
     pub fn add(&mut self, label: Option<bool>, decision: Option<bool>, group: Option<u8>) {
         let cell = self.cell(label, decision, group);

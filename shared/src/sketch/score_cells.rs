@@ -76,6 +76,15 @@ impl ScoreCells {
         })
     }
 
+    /// Counts of all cases as one group.
+    pub(crate) const fn of_all() -> Self {
+        Self {
+            groups: 1,
+            total: 0,
+            cells: BTreeMap::new(),
+        }
+    }
+
     /// Counts a case. A score that is none, or not within 0 to 1, is counted apart; a group beyond
     /// the last one is unknown.
     pub fn add(&mut self, score: Option<f64>, label: Option<bool>, group: Option<u8>) {

@@ -39,6 +39,21 @@ impl Hints {
         Some(lower_first(sentence))
     }
 
+    /// What a text under a key must look like, if its type says so.
+    pub(super) fn form<S: AsRef<str>>(&self, steps: impl IntoIterator<Item = S>) -> Option<String> {
+        let mut here = &self.root;
+        for step in steps {
+            here = self.part(here, step.as_ref())?;
+        }
+        let schema = self.resolve(here);
+        if schema["type"] != "string" {
+            return None;
+        }
+        schema.get("pattern").or_else(|| schema.get("format"))?;
+        let text = schema.get("description")?.as_str()?;
+        Some(lower_first(text.trim_end_matches('.')))
+    }
+
     /// The schema of a part: under a key, or of a list's items; through references and choices.
     fn part<'a>(&'a self, schema: &'a Value, step: &str) -> Option<&'a Value> {
         let schema = self.resolve(schema);
@@ -58,6 +73,13 @@ impl Hints {
     }
 
     fn resolve<'a>(&'a self, schema: &'a Value) -> &'a Value {
+        // An optional value refers to its type beside `null`.
+        let schema = schema
+            .get("anyOf")
+            .and_then(Value::as_array)
+            .filter(|choices| choices.iter().any(|c| c["type"] == "null"))
+            .and_then(|choices| choices.iter().find(|c| c["type"] != "null"))
+            .unwrap_or(schema);
         schema
             .get("$ref")
             .and_then(Value::as_str)

@@ -52,7 +52,8 @@ pub(super) fn explain(
         if let Some(rest) = message.strip_prefix(form)
             && let Some((found, expected)) = rest.split_once(", expected ")
         {
-            return (here.value, wrong_kind(found, expected));
+            let form = hints.form(path).filter(|_| !found.starts_with("string "));
+            return (here.value, wrong_kind(found, expected, form));
         }
     }
     (here.value, message.to_owned())
@@ -110,8 +111,8 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-fn wrong_kind(found: &str, expected: &str) -> String {
-    let wanted = kind_expected(expected);
+fn wrong_kind(found: &str, expected: &str, form: Option<String>) -> String {
+    let wanted = form.unwrap_or_else(|| kind_expected(expected));
     let found_kind = kind_found(found);
     let do_this = match wanted.as_str() {
         "a text" if is_plain_scalar(found) => "; put it in quotes",
