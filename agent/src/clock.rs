@@ -51,7 +51,9 @@ impl SystemClock {
 
 /// The wall clock, whichever clock the system runs on.
 pub fn wall() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_micros())
         .ok()
         .and_then(Timestamp::from_micros)

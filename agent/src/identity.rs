@@ -47,7 +47,9 @@ pub struct Secret {
 
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Secret").field("created", &self.created).finish_non_exhaustive()
+        f.debug_struct("Secret")
+            .field("created", &self.created)
+            .finish_non_exhaustive()
     }
 }
 
@@ -55,16 +57,29 @@ impl std::fmt::Debug for Secret {
 pub fn load_or_create(what: &'static str, path: &Path) -> Result<Secret, IdentityError> {
     match load(what, path) {
         Err(IdentityError::File { source, .. }) if source.kind() == ErrorKind::NotFound => {}
-        found => return found.map(|bytes| Secret { bytes, created: false }),
+        found => {
+            return found.map(|bytes| Secret {
+                bytes,
+                created: false,
+            });
+        }
     }
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|e| IdentityError::Random(e.to_string()))?;
     match create(path, &bytes) {
-        Ok(()) => Ok(Secret { bytes, created: true }),
-        Err(e) if e.kind() == ErrorKind::AlreadyExists => {
-            load(what, path).map(|bytes| Secret { bytes, created: false })
-        }
-        Err(source) => Err(IdentityError::File { what, path: path.to_owned(), source }),
+        Ok(()) => Ok(Secret {
+            bytes,
+            created: true,
+        }),
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => load(what, path).map(|bytes| Secret {
+            bytes,
+            created: false,
+        }),
+        Err(source) => Err(IdentityError::File {
+            what,
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 
@@ -105,10 +120,12 @@ fn create(path: &Path, bytes: &[u8; 32]) -> std::io::Result<()> {
 /// Lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// The agent's signing key from the state folder, and the id that follows from it.
@@ -132,7 +149,10 @@ mod tests {
         let (_, first) = signing_key(&state).unwrap();
         let (_, second) = signing_key(&state).unwrap();
         assert_eq!(first, second);
-        let mode = fs::metadata(state.join("identity.key")).unwrap().permissions().mode();
+        let mode = fs::metadata(state.join("identity.key"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read_dir(&state).unwrap().count(), 1);
     }
@@ -142,7 +162,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("identity.key");
         fs::write(&path, "abc").unwrap();
-        assert!(matches!(signing_key(folder.path()), Err(IdentityError::Content { .. })));
+        assert!(matches!(
+            signing_key(folder.path()),
+            Err(IdentityError::Content { .. })
+        ));
         assert_eq!(fs::read_to_string(&path).unwrap(), "abc");
     }
 }

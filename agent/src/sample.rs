@@ -15,7 +15,9 @@ pub struct Sampler {
 
 impl std::fmt::Debug for Sampler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sampler").field("below", &self.below).finish_non_exhaustive()
+        f.debug_struct("Sampler")
+            .field("below", &self.below)
+            .finish_non_exhaustive()
     }
 }
 
@@ -56,7 +58,9 @@ mod tests {
     fn a_share_of_ids_is_kept_and_the_same_ones_every_time() {
         let sampler = Sampler::new([7; 32], 0.25);
         let kept = |s: &Sampler| -> Vec<u32> {
-            (0..8000).filter(|i| s.keeps(format!("id-{i}").as_bytes())).collect()
+            (0..8000)
+                .filter(|i| s.keeps(format!("id-{i}").as_bytes()))
+                .collect()
         };
         let first = kept(&sampler);
         assert!((1800..2200).contains(&first.len()), "{}", first.len());

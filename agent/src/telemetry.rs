@@ -61,10 +61,22 @@ pub struct Telemetry {
 }
 
 /// What becomes of an exchange.
-pub const FATES: [&str; 5] = ["sampled", "sampled_out", "not_inference", "dropped", "undecodable"];
+pub const FATES: [&str; 5] = [
+    "sampled",
+    "sampled_out",
+    "not_inference",
+    "dropped",
+    "undecodable",
+];
 /// What becomes of an outcome.
 pub const OUTCOME_FATES: [&str; 8] = [
-    "joined", "repeated", "unknown_id", "unknown_row", "unlisted_value", "dropped", "malformed",
+    "joined",
+    "repeated",
+    "unknown_id",
+    "unknown_row",
+    "unlisted_value",
+    "dropped",
+    "malformed",
     "unauthorized",
 ];
 /// What the collector says to a batch.
@@ -117,8 +129,14 @@ impl Telemetry {
     /// All families, registered, every fixed series at zero.
     pub fn new() -> prometheus::Result<Self> {
         let make = Making(Registry::new());
-        let build = make.gauges("clause9_build_info", "Version of the running program.", &["version"])?;
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1.0);
+        let build = make.gauges(
+            "clause9_build_info",
+            "Version of the running program.",
+            &["version"],
+        )?;
+        build
+            .with_label_values(&[env!("CARGO_PKG_VERSION")])
+            .set(1.0);
         let watermark = Gauge::new(
             "clause9_watermark_timestamp_seconds",
             "End of the newest closed pane on the system's clock.",
@@ -156,7 +174,9 @@ impl Telemetry {
     /// Notes one dropped exchange.
     pub fn count_dropped(&self, reason: DropReason, times: u64) {
         self.exchanges.with_label_values(&["dropped"]).inc_by(times);
-        self.dropped.with_label_values(&[reason.as_str()]).inc_by(times);
+        self.dropped
+            .with_label_values(&[reason.as_str()])
+            .inc_by(times);
     }
 
     /// Shows what an objective's metric says of the last pane; no value removes the last one.
@@ -175,7 +195,9 @@ impl Telemetry {
                 let _ = self.metric_value.remove_label_values(&labels);
             }
         }
-        self.metric_support.with_label_values(&labels).set(support as f64);
+        self.metric_support
+            .with_label_values(&labels)
+            .set(support as f64);
     }
 
     /// Everything in the text format.

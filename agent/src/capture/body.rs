@@ -37,7 +37,11 @@ pub(super) struct RequestBody {
 
 impl RequestBody {
     pub(super) fn new(inner: Incoming, flight: Option<Arc<Flight>>, gate: Option<Gate>) -> Self {
-        let body = Self { inner, flight, gate };
+        let body = Self {
+            inner,
+            flight,
+            gate,
+        };
         body.note_end();
         body
     }
@@ -106,7 +110,13 @@ impl ResponseBody {
         if let Some(ending) = ending {
             ending.complete();
         }
-        Self { inner: None, ending: None, lease: None, flight: None, _gate: None }
+        Self {
+            inner: None,
+            ending: None,
+            lease: None,
+            flight: None,
+            _gate: None,
+        }
     }
 
     pub(super) fn new(
@@ -117,7 +127,13 @@ impl ResponseBody {
         gate: Option<Arc<watch::Sender<Option<bool>>>>,
     ) -> Self {
         let ended = inner.is_end_stream();
-        let mut body = Self { inner: Some(inner), ending, lease: Some(lease), flight, _gate: gate };
+        let mut body = Self {
+            inner: Some(inner),
+            ending,
+            lease: Some(lease),
+            flight,
+            _gate: gate,
+        };
         if ended {
             body.end();
         }
@@ -142,7 +158,9 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
+        let Some(inner) = &mut self.inner else {
+            return Poll::Ready(None);
+        };
         let frame = ready!(Pin::new(&mut *inner).poll_frame(cx));
         let ended = frame.is_none() || inner.is_end_stream();
         if let (Some(flight), Some(Ok(frame))) = (&self.flight, &frame)
@@ -161,6 +179,8 @@ impl Body for ResponseBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.inner
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }

@@ -42,12 +42,20 @@ pub(super) struct Ending {
 
 impl Flight {
     /// Begins to capture.
-    pub(super) fn begin(recorder: &Arc<Recorder>, exchange: Exchange, decoder: &'static dyn crate::decode::Decoder) -> Arc<Self> {
+    pub(super) fn begin(
+        recorder: &Arc<Recorder>,
+        exchange: Exchange,
+        decoder: &'static dyn crate::decode::Decoder,
+    ) -> Arc<Self> {
         let held = Reservation::new(Arc::clone(&recorder.budget));
         Arc::new(Self {
             recorder: Arc::clone(recorder),
             state: Mutex::new(State {
-                captured: Some(Captured { exchange, decoder, held }),
+                captured: Some(Captured {
+                    exchange,
+                    decoder,
+                    held,
+                }),
                 request_ended: false,
                 over_budget: false,
             }),
@@ -60,7 +68,10 @@ impl Flight {
 
     /// Whoever holds the ending decides when the exchange is over.
     pub(super) fn ending(self: &Arc<Self>) -> Ending {
-        Ending { flight: Arc::clone(self), complete: false }
+        Ending {
+            flight: Arc::clone(self),
+            complete: false,
+        }
     }
 
     /// Notes the response's head.
@@ -74,7 +85,9 @@ impl Flight {
     /// Holds a reference to a piece of a body, within the bounds.
     pub(super) fn piece(&self, direction: Direction, piece: &Bytes) {
         let state = &mut *self.lock();
-        let Some(captured) = &mut state.captured else { return };
+        let Some(captured) = &mut state.captured else {
+            return;
+        };
         let body = match direction {
             Direction::Request => &mut captured.exchange.request.body,
             Direction::Response => &mut captured.exchange.response.body,
@@ -86,7 +99,11 @@ impl Flight {
             body.discard();
             return;
         }
-        let charge = if body.is_empty() { piece.len().max(READ_BUFFER) } else { piece.len() };
+        let charge = if body.is_empty() {
+            piece.len().max(READ_BUFFER)
+        } else {
+            piece.len()
+        };
         if captured.held.grow(charge) {
             body.push(piece.clone());
         } else {
@@ -104,14 +121,18 @@ impl Flight {
 
     fn end(&self, complete: bool) {
         let mut state = self.lock();
-        let Some(captured) = state.captured.take() else { return };
+        let Some(captured) = state.captured.take() else {
+            return;
+        };
         let whole = complete && (state.request_ended || !captured.exchange.status.is_success());
         let over_budget = state.over_budget;
         drop(state);
         if !whole {
-            self.recorder.let_go(captured.exchange.pane, DropReason::Aborted);
+            self.recorder
+                .let_go(captured.exchange.pane, DropReason::Aborted);
         } else if over_budget {
-            self.recorder.let_go(captured.exchange.pane, DropReason::CaptureBudget);
+            self.recorder
+                .let_go(captured.exchange.pane, DropReason::CaptureBudget);
         } else {
             self.recorder.hand_over(captured);
         }

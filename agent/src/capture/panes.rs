@@ -10,32 +10,7 @@ use clause9_shared::window::{DropReason, PaneStart};
 /// Most panes open at once; requests beyond are counted in the oldest one.
 const MAX_OPEN_PANES: usize = 4096;
 
-/// What the data path counted in one pane.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SocketCounts {
-    /// Requests that came in.
-    pub seen: u64,
-    /// Those that are no inference.
-    pub not_inference: u64,
-    /// Those let go here, by reason (index = position in [`DropReason::ALL`]).
-    pub dropped: [u64; DropReason::ALL.len()],
-}
-
-impl SocketCounts {
-    /// Adds another pane's counts.
-    pub fn add(&mut self, other: &Self) {
-        self.seen += other.seen;
-        self.not_inference += other.not_inference;
-        for (mine, theirs) in self.dropped.iter_mut().zip(other.dropped) {
-            *mine += theirs;
-        }
-    }
-
-    /// All requests let go here.
-    pub fn dropped_total(&self) -> u64 {
-        self.dropped.iter().sum()
-    }
-}
+pub use crate::engine::SocketCounts;
 
 /// What is to be done with a request that came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,10 +56,7 @@ impl PaneTable {
     pub fn arrive(&self, at: Option<Timestamp>, inference: bool) -> Admission {
         let mut inner = self.lock();
         let (counts, admission) = match at {
-            None => (
-                &mut inner.timeless,
-                Admission::Dropped(DropReason::TooLate),
-            ),
+            None => (&mut inner.timeless, Admission::Dropped(DropReason::TooLate)),
             Some(at) => inner.admit(at, self.length),
         };
         counts.seen += 1;
@@ -143,13 +115,18 @@ impl PaneTable {
     pub fn take_open(&self) -> Vec<(PaneStart, SocketCounts)> {
         let mut inner = self.lock();
         let all = inner.open.iter_mut();
-        all.map(|(pane, counts)| (*pane, std::mem::take(counts))).collect()
+        all.map(|(pane, counts)| (*pane, std::mem::take(counts)))
+            .collect()
     }
 
     /// What was counted so far in every open pane, oldest first.
     pub fn open(&self) -> Vec<(PaneStart, SocketCounts)> {
         let inner = self.lock();
-        inner.open.iter().map(|(pane, counts)| (*pane, counts.clone())).collect()
+        inner
+            .open
+            .iter()
+            .map(|(pane, counts)| (*pane, counts.clone()))
+            .collect()
     }
 }
 
@@ -159,7 +136,10 @@ impl Inner {
         let closed = self.watermark.filter(|w| pane.end(length) <= *w);
         let full = self.open.len() >= MAX_OPEN_PANES && !self.open.contains_key(&pane);
         let (counted_in, admission) = match closed {
-            Some(watermark) => (PaneStart(watermark), Admission::Dropped(DropReason::TooLate)),
+            Some(watermark) => (
+                PaneStart(watermark),
+                Admission::Dropped(DropReason::TooLate),
+            ),
             None if full => {
                 let oldest = self.open.keys().next().copied().unwrap_or(pane);
                 (oldest, Admission::Dropped(DropReason::CaptureBudget))
@@ -187,17 +167,29 @@ mod tests {
     #[test]
     fn every_request_is_counted_in_exactly_one_pane() {
         let table = PaneTable::new(MINUTE);
-        assert_eq!(table.arrive(None, true), Admission::Dropped(DropReason::TooLate));
-        assert_eq!(table.arrive(Some(at(5)), true), Admission::Capture(PaneStart(at(0)), at(5)));
+        assert_eq!(
+            table.arrive(None, true),
+            Admission::Dropped(DropReason::TooLate)
+        );
+        assert_eq!(
+            table.arrive(Some(at(5)), true),
+            Admission::Capture(PaneStart(at(0)), at(5))
+        );
         assert_eq!(table.arrive(Some(at(65)), false), Admission::NotInference);
         table.drop_one(PaneStart(at(0)), DropReason::QueueFull);
         let first = table.close(PaneStart(at(0)));
         assert_eq!((first.seen, first.dropped_total()), (2, 2));
         // Late: its own pane is closed, so it is counted in the oldest open one.
-        assert_eq!(table.arrive(Some(at(59)), true), Admission::Dropped(DropReason::TooLate));
+        assert_eq!(
+            table.arrive(Some(at(59)), true),
+            Admission::Dropped(DropReason::TooLate)
+        );
         table.drop_one(PaneStart(at(0)), DropReason::QueueFull);
         let second = table.close(PaneStart(at(60)));
-        assert_eq!((second.seen, second.not_inference, second.dropped_total()), (2, 1, 1));
+        assert_eq!(
+            (second.seen, second.not_inference, second.dropped_total()),
+            (2, 1, 1)
+        );
         assert!(table.open().is_empty());
     }
 
@@ -206,9 +198,15 @@ mod tests {
         let table = PaneTable::new(MINUTE);
         table.reach(at(10));
         assert_eq!(table.next_due(at(69), Span::from_secs(10)), None);
-        assert_eq!(table.next_due(at(70), Span::from_secs(10)), Some(PaneStart(at(0))));
+        assert_eq!(
+            table.next_due(at(70), Span::from_secs(10)),
+            Some(PaneStart(at(0)))
+        );
         table.close(PaneStart(at(0)));
-        assert_eq!(table.next_due(at(500), Span::from_secs(10)), Some(PaneStart(at(60))));
+        assert_eq!(
+            table.next_due(at(500), Span::from_secs(10)),
+            Some(PaneStart(at(60)))
+        );
     }
 
     #[test]

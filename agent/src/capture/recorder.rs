@@ -28,7 +28,9 @@ pub struct Captured {
 
 impl std::fmt::Debug for Captured {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Captured").field("decoder", &self.decoder.name()).finish_non_exhaustive()
+        f.debug_struct("Captured")
+            .field("decoder", &self.decoder.name())
+            .finish_non_exhaustive()
     }
 }
 
@@ -69,7 +71,10 @@ impl Recorder {
     /// When a request came in: what the trusted header says, if it can be believed, else now.
     fn arrival(&self, headers: &HeaderMap) -> Option<Timestamp> {
         let now = self.clock.now();
-        let told = self.event_time_header.as_ref().and_then(|name| headers.get(name));
+        let told = self
+            .event_time_header
+            .as_ref()
+            .and_then(|name| headers.get(name));
         let told = told.and_then(|value| value.to_str().ok()?.parse::<Timestamp>().ok());
         match self.clock.kind() {
             // A live clock is not pushed by clients: no pane of the future can be opened.

@@ -50,7 +50,11 @@ impl std::fmt::Debug for Proxy {
 impl Proxy {
     /// A proxy in front of that server.
     pub fn new(upstream: Upstream, recorder: Arc<Recorder>, decoders: Decoders) -> Self {
-        Self { pool: Arc::new(Pool::new(upstream)), recorder, decoders }
+        Self {
+            pool: Arc::new(Pool::new(upstream)),
+            recorder,
+            decoders,
+        }
     }
 
     /// Serves until `stop` turns true, then lets what is under way end.
@@ -60,8 +64,12 @@ impl Proxy {
         let (drain, draining) = watch::channel(false);
         let accept = async {
             loop {
-                let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-                let Some(stream) = accept(&listener).await else { continue };
+                let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+                    return;
+                };
+                let Some(stream) = accept(&listener).await else {
+                    continue;
+                };
                 let connection = Arc::clone(&self).connection(stream, draining.clone());
                 let alive = alive.clone();
                 tokio::spawn(async move {
@@ -101,7 +109,7 @@ impl Proxy {
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            _ = draining.wait_for(|d| *d) => {
+            () = async { let _ = draining.wait_for(|d| *d).await; } => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
@@ -115,9 +123,11 @@ impl Proxy {
         let decoder = decode::find(self.decoders, request.method(), request.uri().path());
         let admission = self.recorder.arrive(request.headers(), decoder.is_some());
         let flight = match (admission, decoder) {
-            (Admission::Capture(pane, at), Some(decoder)) => {
-                Some(Flight::begin(&self.recorder, begun(&request, pane, at), decoder))
-            }
+            (Admission::Capture(pane, at), Some(decoder)) => Some(Flight::begin(
+                &self.recorder,
+                begun(&request, pane, at),
+                decoder,
+            )),
             (Admission::Capture(..) | Admission::NotInference | Admission::Dropped(_), _) => None,
         };
         let ending = flight.as_ref().map(Flight::ending);
@@ -148,7 +158,10 @@ impl Proxy {
             }
             Err(error) => {
                 self.recorder.telemetry.upstream_errors.inc();
-                tracing::debug!(error = &error as &dyn std::error::Error, "the model server gave no answer");
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    "the model server gave no answer"
+                );
                 if let Some(flight) = &flight {
                     flight.answered(StatusCode::BAD_GATEWAY, &HeaderMap::new());
                 }
@@ -199,26 +212,45 @@ fn status_only(status: StatusCode, ending: Option<Ending>) -> Response<ResponseB
 
 /// Whether the request asks to switch protocols.
 fn wants_upgrade(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::UPGRADE) && connection_names(headers).any(|n| n.eq_ignore_ascii_case("upgrade"))
+    headers.contains_key(header::UPGRADE)
+        && connection_names(headers).any(|n| n.eq_ignore_ascii_case("upgrade"))
 }
 
 fn connection_names(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let values = headers.get_all(header::CONNECTION).into_iter();
-    values.filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).map(str::trim)
+    values
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split(','))
+        .map(str::trim)
 }
 
 /// Removes what concerns one connection only, and keeps the others in their order.
 /// `transfer-encoding` stays: it tells hyper to frame the body as it came.
 fn strip_hop_by_hop(headers: &mut HeaderMap, upgrading: bool) {
-    let te_trailers = headers
-        .get(header::TE)
-        .is_some_and(|v| v.as_bytes().split(|b| *b == b',').any(|t| t.trim_ascii().eq_ignore_ascii_case(b"trailers")));
-    let concerned = [header::CONNECTION.as_str(), "keep-alive", "proxy-connection", header::TE.as_str(), header::UPGRADE.as_str()];
+    let te_trailers = headers.get(header::TE).is_some_and(|v| {
+        v.as_bytes()
+            .split(|b| *b == b',')
+            .any(|t| t.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+    });
+    let concerned = [
+        header::CONNECTION.as_str(),
+        "keep-alive",
+        "proxy-connection",
+        header::TE.as_str(),
+        header::UPGRADE.as_str(),
+    ];
     if !concerned.iter().any(|name| headers.contains_key(*name)) {
         return;
     }
-    let named: Vec<String> = connection_names(headers).map(str::to_ascii_lowercase).collect();
-    let framing = [header::TRANSFER_ENCODING, header::CONTENT_LENGTH, header::HOST, header::TRAILER];
+    let named: Vec<String> = connection_names(headers)
+        .map(str::to_ascii_lowercase)
+        .collect();
+    let framing = [
+        header::TRANSFER_ENCODING,
+        header::CONTENT_LENGTH,
+        header::HOST,
+        header::TRAILER,
+    ];
     let mut kept = HeaderMap::with_capacity(headers.keys_len());
     for (name, value) in headers.iter() {
         let hop = concerned.contains(&name.as_str())
@@ -287,20 +319,38 @@ mod tests {
     use super::*;
 
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        lines.iter().map(|(n, v)| (n.parse::<http::HeaderName>().unwrap(), HeaderValue::from_static(v))).collect()
+        lines
+            .iter()
+            .map(|(n, v)| {
+                (
+                    n.parse::<http::HeaderName>().unwrap(),
+                    HeaderValue::from_static(v),
+                )
+            })
+            .collect()
     }
 
     fn stripped(lines: &[(&'static str, &'static str)], upgrading: bool) -> Vec<(String, String)> {
         let mut map = headers(lines);
         strip_hop_by_hop(&mut map, upgrading);
-        map.iter().map(|(n, v)| (n.to_string(), v.to_str().unwrap().to_owned())).collect()
+        map.iter()
+            .map(|(n, v)| (n.to_string(), v.to_str().unwrap().to_owned()))
+            .collect()
     }
 
     #[test]
     fn what_concerns_one_connection_goes_and_the_rest_keeps_its_order() {
         let kept = stripped(
-            &[("a", "1"), ("connection", "close, X-Secret"), ("b", "2"), ("x-secret", "s"),
-              ("keep-alive", "5"), ("te", "gzip, trailers"), ("c", "3"), ("upgrade", "h2c")],
+            &[
+                ("a", "1"),
+                ("connection", "close, X-Secret"),
+                ("b", "2"),
+                ("x-secret", "s"),
+                ("keep-alive", "5"),
+                ("te", "gzip, trailers"),
+                ("c", "3"),
+                ("upgrade", "h2c"),
+            ],
             false,
         );
         let names: Vec<_> = kept.iter().map(|(n, _)| n.as_str()).collect();
@@ -310,13 +360,23 @@ mod tests {
 
     #[test]
     fn a_connection_header_cannot_remove_framing_or_host() {
-        let lines = [("connection", "content-length, host, transfer-encoding"), ("content-length", "3"), ("host", "h")];
+        let lines = [
+            ("connection", "content-length, host, transfer-encoding"),
+            ("content-length", "3"),
+            ("host", "h"),
+        ];
         assert_eq!(stripped(&lines, false).len(), 2);
     }
 
     #[test]
     fn an_upgrade_keeps_what_it_needs() {
         let kept = stripped(&[("connection", "Upgrade"), ("upgrade", "websocket")], true);
-        assert_eq!(kept, [("upgrade".into(), "websocket".into()), ("connection".into(), "upgrade".into())]);
+        assert_eq!(
+            kept,
+            [
+                ("upgrade".into(), "websocket".into()),
+                ("connection".into(), "upgrade".into())
+            ]
+        );
     }
 }

@@ -55,19 +55,32 @@ impl Lease {
             return;
         }
         let now = Instant::now();
-        let mut idle = self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self
+            .pool
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         // The oldest stand in front.
-        let fresh = idle.iter().position(|i| now - i.since < KEPT).unwrap_or(idle.len());
+        let fresh = idle
+            .iter()
+            .position(|i| now - i.since < KEPT)
+            .unwrap_or(idle.len());
         idle.drain(..fresh);
         if idle.len() < MAX_IDLE {
-            idle.push(Idle { sender: self.sender, since: now });
+            idle.push(Idle {
+                sender: self.sender,
+                since: now,
+            });
         }
     }
 }
 
 impl Pool {
     pub(super) const fn new(upstream: Upstream) -> Self {
-        Self { upstream, idle: Mutex::new(Vec::new()) }
+        Self {
+            upstream,
+            idle: Mutex::new(Vec::new()),
+        }
     }
 
     /// Sends a request. Tried again on another connection only if not a byte of it was sent.
@@ -85,12 +98,18 @@ impl Pool {
             }
         }
         let mut sender = self.connect().await?;
-        let response = sender.send_request(request).await.map_err(UpstreamError::Broken)?;
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(UpstreamError::Broken)?;
         Ok((response, self.lease(sender)))
     }
 
     fn lease(self: &Arc<Self>, sender: SendRequest<RequestBody>) -> Lease {
-        Lease { pool: Arc::clone(self), sender }
+        Lease {
+            pool: Arc::clone(self),
+            sender,
+        }
     }
 
     /// The connection that was used last, if it can take a request now.
@@ -125,6 +144,9 @@ impl Pool {
     /// Whether a connection to the server can be had.
     pub(super) async fn reachable(&self) -> bool {
         let target = (&*self.upstream.host, self.upstream.port);
-        matches!(tokio::time::timeout(CONNECT, TcpStream::connect(target)).await, Ok(Ok(_)))
+        matches!(
+            tokio::time::timeout(CONNECT, TcpStream::connect(target)).await,
+            Ok(Ok(_))
+        )
     }
 }

@@ -98,7 +98,9 @@ impl AgentConfig {
             path: path.to_owned(),
             source,
         })?;
-        let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+        let name = path
+            .file_name()
+            .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
         let config = yaml::from_str::<Self>(&name, &text)?.value;
         Ok(config.resolved(path.parent().unwrap_or(Path::new("."))))
     }
@@ -106,10 +108,17 @@ impl AgentConfig {
     /// The same configuration with paths resolved against a folder.
     #[must_use]
     pub fn resolved(mut self, folder: &Path) -> Self {
-        for path in [&mut self.objectives, &mut self.baseline, &mut self.state_dir] {
+        for path in [
+            &mut self.objectives,
+            &mut self.baseline,
+            &mut self.state_dir,
+        ] {
             *path = folder.join(&path);
         }
-        for path in [&mut self.system_key_file, &mut self.outcomes.token_file].into_iter().flatten() {
+        for path in [&mut self.system_key_file, &mut self.outcomes.token_file]
+            .into_iter()
+            .flatten()
+        {
             *path = folder.join(&path);
         }
         self

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clause9_shared::baseline::Baseline;
-use clause9_shared::objective::Document;
+use clause9_shared::objective::{self, Document};
 use clause9_shared::plan::{CapturePlan, PlanError};
 use clause9_shared::time::{Clock, Span};
-use clause9_shared::yaml::{self, Problem};
+use clause9_shared::yaml::Problem;
 use http::{HeaderName, HeaderValue, Uri};
 
 use crate::config::AgentConfig;
@@ -50,9 +50,9 @@ pub enum PlanProblem {
         /// Why.
         source: std::io::Error,
     },
-    /// The objectives file has a mistake.
-    #[error(transparent)]
-    Objectives(#[from] Problem),
+    /// The objectives file has mistakes.
+    #[error("{}", lines(.0))]
+    Objectives(Vec<Problem>),
     /// The baseline file is not one.
     #[error("the baseline file {} is not a baseline: {reason}; build it again with `clause9 baseline`", path.display())]
     Baseline {
@@ -74,6 +74,11 @@ pub enum PlanProblem {
     },
 }
 
+fn lines(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
 fn wrong(key: &'static str, message: impl Into<String>) -> PlanProblem {
     PlanProblem::Value {
         key,
@@ -89,7 +94,10 @@ impl AgentPlan {
         check_limits(&config)?;
         let event_time_header = match &config.event_time_header {
             Some(name) => Some(name.parse().map_err(|_| {
-                wrong("event_time_header", format!("`{name}` cannot be a header's name"))
+                wrong(
+                    "event_time_header",
+                    format!("`{name}` cannot be a header's name"),
+                )
             })?),
             None => None,
         };
@@ -126,19 +134,26 @@ fn read(what: &'static str, path: &Path) -> Result<String, PlanProblem> {
 
 fn objectives(path: &Path) -> Result<Document, PlanProblem> {
     let text = read("objectives", path)?;
-    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    Ok(yaml::from_str::<Document>(&name, &text)?.value)
+    let name = path
+        .file_name()
+        .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    objective::load(&name, &text).map_err(PlanProblem::Objectives)
 }
 
 fn baseline(path: &Path) -> Result<Baseline, PlanProblem> {
-    serde_json::from_str(&read("baseline", path)?).map_err(|e| PlanProblem::Baseline {
+    Baseline::from_json(&read("baseline", path)?).map_err(|e| PlanProblem::Baseline {
         path: path.to_owned(),
         reason: e.to_string(),
     })
 }
 
 fn upstream(text: &str) -> Result<Upstream, PlanProblem> {
-    let bad = |why: &str| wrong("upstream", format!("`{text}` {why}; write http://HOST:PORT"));
+    let bad = |why: &str| {
+        wrong(
+            "upstream",
+            format!("`{text}` {why}; write http://HOST:PORT"),
+        )
+    };
     let uri: Uri = text.parse().map_err(|_| bad("is not an address"))?;
     if uri.scheme_str() != Some("http") {
         return Err(bad("does not begin with http://"));
@@ -154,7 +169,12 @@ fn upstream(text: &str) -> Result<Upstream, PlanProblem> {
 }
 
 fn collector(text: &str) -> Result<reqwest::Url, PlanProblem> {
-    let bad = || wrong("collector", format!("`{text}` is not an address; write http://HOST:PORT"));
+    let bad = || {
+        wrong(
+            "collector",
+            format!("`{text}` is not an address; write http://HOST:PORT"),
+        )
+    };
     let with_slash = format!("{}/", text.trim_end_matches('/'));
     let url: reqwest::Url = with_slash.parse().map_err(|_| bad())?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
@@ -176,16 +196,26 @@ fn check_limits(config: &AgentConfig) -> Result<(), PlanProblem> {
         ("limits.queue_exchanges", limits.queue_exchanges),
         ("limits.queue_bytes", limits.queue_bytes),
         ("limits.outbox_bytes", limits.outbox_bytes),
-        ("limits.remembered_predictions", limits.remembered_predictions),
+        (
+            "limits.remembered_predictions",
+            limits.remembered_predictions,
+        ),
     ] {
         if value == 0 {
             return Err(wrong(key, "must be at least 1"));
         }
     }
     if limits.body_bytes > limits.queue_bytes {
-        return Err(wrong("limits.body_bytes", "must not exceed limits.queue_bytes"));
+        return Err(wrong(
+            "limits.body_bytes",
+            "must not exceed limits.queue_bytes",
+        ));
     }
-    if config.event_time_header.as_deref().is_some_and(|h| HeaderValue::from_str(h).is_err()) {
+    if config
+        .event_time_header
+        .as_deref()
+        .is_some_and(|h| HeaderValue::from_str(h).is_err())
+    {
         return Err(wrong("event_time_header", "must be a header's name"));
     }
     Ok(())

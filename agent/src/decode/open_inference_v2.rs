@@ -36,7 +36,8 @@ impl Decoder for OpenInferenceV2 {
         if !exchange.status.is_success() {
             return Err(UndecodableReason::UpstreamError);
         }
-        let (model, version) = target(exchange.target.path()).ok_or(UndecodableReason::Malformed)?;
+        let (model, version) =
+            target(exchange.target.path()).ok_or(UndecodableReason::Malformed)?;
         let request_body = readable(&exchange.request)?;
         let response_body = readable(&exchange.response)?;
         let request: Request<'_> = parse(&request_body)?;
@@ -76,7 +77,8 @@ fn target(path: &str) -> Option<(&str, Option<&str>)> {
 /// A body as JSON text, if it can be one.
 fn readable(message: &Message) -> Result<bytes::Bytes, UndecodableReason> {
     let encoded = message.content_encoding.as_ref();
-    if message.binary_tail || encoded.is_some_and(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity"))
+    if message.binary_tail
+        || encoded.is_some_and(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity"))
     {
         return Err(UndecodableReason::Unsupported);
     }
@@ -92,9 +94,14 @@ fn readable(message: &Message) -> Result<bytes::Bytes, UndecodableReason> {
 /// Servers take JSON under many content types; only those that cannot be JSON are refused unread.
 fn is_binary(content_type: &HeaderValue) -> bool {
     let text = content_type.as_bytes();
-    [&b"application/octet-stream"[..], b"application/grpc", b"application/x-protobuf", b"multipart/"]
-        .iter()
-        .any(|kind| text.len() >= kind.len() && text[..kind.len()].eq_ignore_ascii_case(kind))
+    [
+        &b"application/octet-stream"[..],
+        b"application/grpc",
+        b"application/x-protobuf",
+        b"multipart/",
+    ]
+    .iter()
+    .any(|kind| text.len() >= kind.len() && text[..kind.len()].eq_ignore_ascii_case(kind))
 }
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, UndecodableReason> {
@@ -143,7 +150,9 @@ impl WireTensor<'_> {
         let Some((first, others)) = self.shape.split_first() else {
             return Ok(None);
         };
-        let columns = others.iter().try_fold(1_u64, |product, n| product.checked_mul(*n));
+        let columns = others
+            .iter()
+            .try_fold(1_u64, |product, n| product.checked_mul(*n));
         let cells = columns.and_then(|c| c.checked_mul(*first));
         if cells != Some(self.data.len() as u64) {
             return Err(UndecodableReason::Malformed);

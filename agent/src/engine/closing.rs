@@ -1,5 +1,7 @@
 //! Closing panes: after it no more data can enter. What a pane ships, and what its metrics say.
 
+use std::collections::BTreeMap;
+
 use clause9_shared::metric::{MetricId, Seen, StreamKind};
 use clause9_shared::objective::{AttributeSource, Objective};
 use clause9_shared::sketch::PaneSummary;
@@ -27,11 +29,15 @@ impl Engine {
         self.tally.panes += 1;
         let gave_up = self.waiting.give_up(start);
         self.tally.unknown_id += gave_up;
-        let mut arrivals = self.arrivals.remove(&start).unwrap_or_default();
-        arrivals.unjoined.unknown_id += gave_up;
+        self.arrivals.entry(start).or_default().unjoined.unknown_id += gave_up;
+        // On a replayed clock, outcomes may have come before the first pane.
+        let later = self.arrivals.split_off(&start.next(panes.length));
+        let arrivals = std::mem::replace(&mut self.arrivals, later);
 
         let mut items = self.traffic_items(start, &pane, socket, unfinished);
-        items.extend(self.outcome_items(start, &arrivals));
+        for (arrival, arrived) in &arrivals {
+            items.extend(self.outcome_items(*arrival, arrived));
+        }
         self.watermark = self.watermark.max(Some(end));
         out.push(Output::Ship(items, self.watermark.unwrap_or(end)));
         self.measure(start, &pane, &arrivals, out);
@@ -51,7 +57,7 @@ impl Engine {
                 first = first.or(Some(start));
             }
         }
-        let waiting = self.waiting.give_up(PaneStart(Timestamp::EPOCH + clause9_shared::time::Span::from_days(u32::MAX)));
+        let waiting = self.waiting.give_up_all();
         let mut arrivals = std::mem::take(&mut self.arrivals);
         if let (true, Some(start)) = (waiting > 0, arrivals.keys().next_back().copied().or(first)) {
             arrivals.entry(start).or_default().unjoined.dropped += waiting;
@@ -61,7 +67,8 @@ impl Engine {
             items.extend(self.outcome_items(*start, arrived));
             first = first.map_or(Some(*start), |f| Some(f.min(*start)));
         }
-        if let (false, Some(watermark)) = (items.is_empty(), self.watermark.or(first.map(|f| f.0))) {
+        if let (false, Some(watermark)) = (items.is_empty(), self.watermark.or(first.map(|f| f.0)))
+        {
             out.push(Output::Ship(items, watermark));
         }
     }
@@ -87,30 +94,60 @@ impl Engine {
             self.item(model, start, Stream::Traffic(coverage.clone()), summary)
         };
         let mut items = vec![item(&nobody, &rest, &self.empty_traffic)];
-        items.extend(pane.models.iter().map(|(key, m)| item(key, &m.coverage, &m.summary)));
+        items.extend(
+            pane.models
+                .iter()
+                .map(|(key, m)| item(key, &m.coverage, &m.summary)),
+        );
         items
     }
 
     fn outcome_items(&self, arrival: PaneStart, arrivals: &Arrivals) -> Vec<Item> {
         let mut items = Vec::new();
         if arrivals.unjoined.received() > 0 {
-            let stream = Stream::Outcomes { arrival, coverage: arrivals.unjoined.clone() };
+            let stream = Stream::Outcomes {
+                arrival,
+                coverage: arrivals.unjoined.clone(),
+            };
             let nobody = (Box::default(), Box::default());
             items.push(self.item(&nobody, arrival, stream, &self.empty_outcomes));
         }
         for ((pane, model), block) in &arrivals.blocks {
-            let stream = Stream::Outcomes { arrival, coverage: block.coverage.clone() };
+            let stream = Stream::Outcomes {
+                arrival,
+                coverage: block.coverage.clone(),
+            };
             items.push(self.item(model, *pane, stream, &block.summary));
         }
         items
     }
 
     /// What each objective in force says of this pane, on this replica alone.
-    fn measure(&self, start: PaneStart, pane: &Pane, arrivals: &Arrivals, out: &mut Vec<Output>) {
-        let traffic = sum(&self.empty_traffic, pane.models.values().map(|m| &m.summary));
-        let outcomes = sum(&self.empty_outcomes, arrivals.blocks.values().map(|b| &b.summary));
+    fn measure(
+        &self,
+        start: PaneStart,
+        pane: &Pane,
+        arrivals: &BTreeMap<PaneStart, Arrivals>,
+        out: &mut Vec<Output>,
+    ) {
+        let traffic = sum(
+            &self.empty_traffic,
+            pane.models.values().map(|m| &m.summary),
+        );
+        let outcomes = sum(
+            &self.empty_outcomes,
+            arrivals
+                .values()
+                .flat_map(|a| a.blocks.values())
+                .map(|b| &b.summary),
+        );
         let plan = &self.settings.plan;
-        for objective in plan.document().objectives.iter().filter(|o| in_force(o, start)) {
+        for objective in plan
+            .document()
+            .objectives
+            .iter()
+            .filter(|o| o.in_force_at(start.0))
+        {
             let summary = match self.stream(objective) {
                 StreamKind::Traffic => &traffic,
                 StreamKind::Outcomes | StreamKind::ByAttribute => &outcomes,
@@ -137,7 +174,9 @@ impl Engine {
             return kind;
         }
         let attributes = &self.settings.plan.document().attributes;
-        let named = attributes.iter().find(|a| Some(&a.name) == objective.of.attribute.as_ref());
+        let named = attributes
+            .iter()
+            .find(|a| Some(&a.name) == objective.of.attribute.as_ref());
         match named.map(|a| &a.from) {
             Some(AttributeSource::Request(_)) => StreamKind::Traffic,
             Some(AttributeSource::Outcome) | None => StreamKind::Outcomes,
@@ -148,12 +187,12 @@ impl Engine {
 /// Exchanges that were seen and have no other fate: they had not ended when the pane closed.
 fn missing(pane: &Pane, socket: &SocketCounts) -> u64 {
     let known = socket.not_inference + socket.dropped_total() + pane.received;
-    debug_assert!(known <= socket.seen, "{known} accounted for, {} seen", socket.seen);
+    debug_assert!(
+        known <= socket.seen,
+        "{known} accounted for, {} seen",
+        socket.seen
+    );
     socket.seen.saturating_sub(known)
-}
-
-fn in_force(objective: &Objective, at: PaneStart) -> bool {
-    objective.effective_from <= at.0 && objective.effective_to.is_none_or(|to| at.0 < to)
 }
 
 fn sum<'a>(empty: &PaneSummary, parts: impl Iterator<Item = &'a PaneSummary>) -> PaneSummary {

@@ -68,7 +68,9 @@ impl Engine {
                 Fate::UnknownRow => report.unknown_row += 1,
                 Fate::UnlistedValue => report.unlisted_value += 1,
                 Fate::Dropped => report.dropped += 1,
-                Fate::UnknownRequest if self.waiting.insert(arrival, outcome) => report.waiting += 1,
+                Fate::UnknownRequest if self.waiting.insert(arrival, outcome) => {
+                    report.waiting += 1
+                }
                 Fate::UnknownRequest => {
                     self.count_dropped(arrival);
                     report.dropped += 1;
@@ -87,13 +89,16 @@ impl Engine {
             (Clock::Live, _) | (Clock::Replay, None) => now,
         };
         let pane = PaneStart::of(at, length);
-        self.watermark.map_or(pane, |watermark| pane.max(PaneStart(watermark)))
+        self.watermark
+            .map_or(pane, |watermark| pane.max(PaneStart(watermark)))
     }
 
     /// Outcomes that came before their request.
     pub(super) fn join_waiting(&mut self, id: &str) {
         for (arrival, outcome) in self.waiting.take(id) {
-            let arrival = self.watermark.map_or(arrival, |w| arrival.max(PaneStart(w)));
+            let arrival = self
+                .watermark
+                .map_or(arrival, |w| arrival.max(PaneStart(w)));
             let _ = self.join(arrival, &outcome);
         }
     }
@@ -119,7 +124,10 @@ impl Engine {
             coverage: OutcomeCoverage::default(),
             summary: self.empty_outcomes.clone(),
         });
-        let joined = self.settings.plan.join(prediction, outcome, &mut block.summary);
+        let joined = self
+            .settings
+            .plan
+            .join(prediction, outcome, &mut block.summary);
         block.coverage.labels += joined.labels;
         block.coverage.attributes += joined.attributes;
         block.coverage.repeated += joined.repeated;

@@ -31,7 +31,12 @@ pub(super) struct Memory {
 
 impl Memory {
     pub(super) fn new(limit: usize) -> Self {
-        Self { requests: HashMap::new(), order: VecDeque::new(), rows: 0, limit }
+        Self {
+            requests: HashMap::new(),
+            order: VecDeque::new(),
+            rows: 0,
+            limit,
+        }
     }
 
     pub(super) const fn rows(&self) -> usize {
@@ -51,7 +56,9 @@ impl Memory {
             return false;
         }
         while self.rows + cost > self.limit {
-            let Some(forgotten) = self.forget_oldest() else { break };
+            let Some(forgotten) = self.forget_oldest() else {
+                break;
+            };
             tally.evicted += forgotten as u64;
         }
         self.rows += cost;
@@ -88,7 +95,11 @@ pub(super) struct Waiting {
 
 impl Waiting {
     pub(super) fn new(limit: usize) -> Self {
-        Self { by_id: HashMap::new(), len: 0, limit }
+        Self {
+            by_id: HashMap::new(),
+            len: 0,
+            limit,
+        }
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -123,5 +134,11 @@ impl Waiting {
             !waiting.is_empty()
         });
         (before - self.len) as u64
+    }
+
+    /// How many waited; they are let go.
+    pub(super) fn give_up_all(&mut self) -> u64 {
+        self.by_id.clear();
+        std::mem::take(&mut self.len) as u64
     }
 }

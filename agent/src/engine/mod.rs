@@ -21,15 +21,12 @@ mod memory;
 mod tally;
 
 use joining::Arrivals;
-use memory::{Memory, Remembered, Waiting};
 pub use joining::OutcomeReport;
-pub use tally::Tally;
+use memory::{Memory, Remembered, Waiting};
+pub use tally::{SocketCounts, Tally};
 
 /// Most models and versions told apart in one pane.
 const MAX_MODELS: usize = 64;
-
-/// What the data path counted in a pane, as the engine needs it.
-pub use crate::capture::panes::SocketCounts;
 
 /// What the engine is told.
 #[derive(Debug)]
@@ -170,7 +167,10 @@ impl Engine {
         fresh.watermark = self.watermark;
         fresh.tally = std::mem::take(&mut self.tally);
         for (start, old) in &self.panes {
-            let mut pane = Pane { received: old.received, ..Pane::default() };
+            let mut pane = Pane {
+                received: old.received,
+                ..Pane::default()
+            };
             pane.unattributed.dropped[DropReason::MonitorDown as usize] = old.received;
             fresh.panes.insert(*start, pane);
         }
@@ -212,7 +212,9 @@ impl Engine {
 
     /// What is known of each open pane, without what was counted at the socket.
     pub fn open(&self) -> impl Iterator<Item = (PaneStart, Coverage)> {
-        self.panes.iter().map(|(start, pane)| (*start, pane.coverage()))
+        self.panes
+            .iter()
+            .map(|(start, pane)| (*start, pane.coverage()))
     }
 
     fn is_closed(&self, pane: PaneStart) -> bool {
@@ -286,7 +288,12 @@ impl Engine {
 
     fn observe(&mut self, start: PaneStart, inference: &Inference) {
         let key = (inference.model.clone(), inference.model_version.clone());
-        let model = self.panes.entry(start).or_default().models.entry(key.clone());
+        let model = self
+            .panes
+            .entry(start)
+            .or_default()
+            .models
+            .entry(key.clone());
         let model = model.or_insert_with(|| ModelPane {
             coverage: Coverage::default(),
             summary: self.empty_traffic.clone(),
@@ -301,7 +308,11 @@ impl Engine {
         model.coverage.rows += count;
         self.tally.sampled += 1;
         self.tally.rows += count;
-        let remembered = Remembered { pane: start, model: key, rows };
+        let remembered = Remembered {
+            pane: start,
+            model: key,
+            rows,
+        };
         let joinable = match &inference.request_id {
             Some(id) => self.memory.insert(id, remembered, &mut self.tally),
             None => false,
@@ -327,8 +338,19 @@ impl Engine {
         }
     }
 
-    fn item(&self, model: &ModelKey, pane: PaneStart, stream: Stream, summary: &PaneSummary) -> Item {
-        Item { key: self.key(model), pane, stream, summary: summary.to_bytes() }
+    fn item(
+        &self,
+        model: &ModelKey,
+        pane: PaneStart,
+        stream: Stream,
+        summary: &PaneSummary,
+    ) -> Item {
+        Item {
+            key: self.key(model),
+            pane,
+            stream,
+            summary: summary.to_bytes(),
+        }
     }
 }
 

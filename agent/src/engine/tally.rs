@@ -1,4 +1,4 @@
-//! What the engine counted since it was last asked. Telemetry only; coverage stands in the panes.
+//! Counts: what the data path tells of a pane, and what the engine counted for telemetry.
 
 use clause9_shared::window::{DropReason, UndecodableReason};
 
@@ -33,4 +33,31 @@ pub struct Tally {
     pub unlisted_value: u64,
     /// Outcomes let go because a bound was reached.
     pub outcomes_dropped: u64,
+}
+
+/// What the data path counted in one pane.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SocketCounts {
+    /// Requests that came in.
+    pub seen: u64,
+    /// Those that are no inference.
+    pub not_inference: u64,
+    /// Those let go here, by reason (index = position in [`DropReason::ALL`]).
+    pub dropped: [u64; DropReason::ALL.len()],
+}
+
+impl SocketCounts {
+    /// Adds another pane's counts.
+    pub fn add(&mut self, other: &Self) {
+        self.seen += other.seen;
+        self.not_inference += other.not_inference;
+        for (mine, theirs) in self.dropped.iter_mut().zip(other.dropped) {
+            *mine += theirs;
+        }
+    }
+
+    /// All requests let go here.
+    pub fn dropped_total(&self) -> u64 {
+        self.dropped.iter().sum()
+    }
 }

@@ -92,22 +92,46 @@ fn narrow(values: Vec<Owned>) -> Values {
     }
     let narrowed = match kind {
         Owned::Missing => None,
-        Owned::Float(_) => {
-            all(&values, |v| if let Owned::Float(x) = v { Some(*x) } else { None }).map(Values::Float)
-        }
-        Owned::Int(_) => {
-            all(&values, |v| if let Owned::Int(x) = v { Some(*x) } else { None }).map(Values::Int)
-        }
-        Owned::Uint(_) => {
-            all(&values, |v| if let Owned::Uint(x) = v { Some(*x) } else { None }).map(Values::Uint)
-        }
-        Owned::Bool(_) => {
-            all(&values, |v| if let Owned::Bool(x) = v { Some(*x) } else { None }).map(Values::Bool)
-        }
-        Owned::Text(_) => {
-            all(&values, |v| if let Owned::Text(x) = v { Some(x.clone()) } else { None })
-                .map(Values::Text)
-        }
+        Owned::Float(_) => all(&values, |v| {
+            if let Owned::Float(x) = v {
+                Some(*x)
+            } else {
+                None
+            }
+        })
+        .map(Values::Float),
+        Owned::Int(_) => all(&values, |v| {
+            if let Owned::Int(x) = v {
+                Some(*x)
+            } else {
+                None
+            }
+        })
+        .map(Values::Int),
+        Owned::Uint(_) => all(&values, |v| {
+            if let Owned::Uint(x) = v {
+                Some(*x)
+            } else {
+                None
+            }
+        })
+        .map(Values::Uint),
+        Owned::Bool(_) => all(&values, |v| {
+            if let Owned::Bool(x) = v {
+                Some(*x)
+            } else {
+                None
+            }
+        })
+        .map(Values::Bool),
+        Owned::Text(_) => all(&values, |v| {
+            if let Owned::Text(x) = v {
+                Some(x.clone())
+            } else {
+                None
+            }
+        })
+        .map(Values::Text),
     };
     narrowed.unwrap_or(Values::Mixed(values))
 }
@@ -147,7 +171,9 @@ fn unsigned(values: Values) -> Option<Values> {
     each(values, |value| match value {
         Owned::Uint(x) => Some(Owned::Uint(x)),
         Owned::Int(x) => u64::try_from(x).ok().map(Owned::Uint),
-        Owned::Float(x) => whole(x).and_then(|x| u64::try_from(x).ok()).map(Owned::Uint),
+        Owned::Float(x) => whole(x)
+            .and_then(|x| u64::try_from(x).ok())
+            .map(Owned::Uint),
         Owned::Missing | Owned::Bool(_) | Owned::Text(_) => None,
     })
 }
@@ -236,7 +262,13 @@ impl<'de> Visitor<'de> for List<'_> {
             return Err(A::Error::custom("lists are nested too deeply"));
         }
         let Self { into, depth } = self;
-        while seq.next_element_seed(Element { into: &mut *into, depth })?.is_some() {}
+        while seq
+            .next_element_seed(Element {
+                into: &mut *into,
+                depth,
+            })?
+            .is_some()
+        {}
         Ok(())
     }
 }
@@ -273,7 +305,8 @@ impl<'de> Visitor<'de> for Element<'_> {
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        self.into.push(i64::try_from(value).map_or(Owned::Uint(value), Owned::Int));
+        self.into
+            .push(i64::try_from(value).map_or(Owned::Uint(value), Owned::Int));
         Ok(())
     }
 

@@ -11,8 +11,16 @@ use crate::exchange::Body;
 macro_rules! wire {
     ($name:literal) => {
         (
-            include_bytes!(concat!("../../../../tests/fixtures/wire/", $name, ".request.http")),
-            include_bytes!(concat!("../../../../tests/fixtures/wire/", $name, ".response.http")),
+            include_bytes!(concat!(
+                "../../../../tests/fixtures/wire/",
+                $name,
+                ".request.http"
+            )),
+            include_bytes!(concat!(
+                "../../../../tests/fixtures/wire/",
+                $name,
+                ".response.http"
+            )),
         )
     };
 }
@@ -30,7 +38,11 @@ fn recorded(bytes: &[u8]) -> (String, http::HeaderMap, Bytes) {
             (name, value.parse::<HeaderValue>().unwrap())
         })
         .collect();
-    (first.to_owned(), headers, Bytes::copy_from_slice(&bytes[end + 4..]))
+    (
+        first.to_owned(),
+        headers,
+        Bytes::copy_from_slice(&bytes[end + 4..]),
+    )
 }
 
 fn exchange((request, response): (&[u8], &[u8])) -> Exchange {
@@ -42,8 +54,14 @@ fn exchange((request, response): (&[u8], &[u8])) -> Exchange {
     exchange.method = method.parse().unwrap();
     exchange.status = status.split(' ').nth(1).unwrap().parse().unwrap();
     let bodies = (exchange.request.body, exchange.response.body);
-    exchange.request = Message { body: bodies.0, ..Message::of(&headers) };
-    exchange.response = Message { body: bodies.1, ..Message::of(&response_headers) };
+    exchange.request = Message {
+        body: bodies.0,
+        ..Message::of(&headers)
+    };
+    exchange.response = Message {
+        body: bodies.1,
+        ..Message::of(&response_headers)
+    };
     exchange
 }
 
@@ -70,17 +88,23 @@ fn decode(exchange: &Exchange) -> Result<Inference, UndecodableReason> {
 
 #[test]
 fn mlserver_two_rows_of_four_columns() {
-    let inference = decode(&exchange(
-        wire!("mlserver-v2-infer").map_bytes(),
-    ))
-    .unwrap();
-    assert_eq!((&*inference.model, &*inference.model_version), ("credit", "v1"));
+    let inference = decode(&exchange(wire!("mlserver-v2-infer").map_bytes())).unwrap();
+    assert_eq!(
+        (&*inference.model, &*inference.model_version),
+        ("credit", "v1")
+    );
     assert_eq!(inference.request_id.as_deref(), Some("req-1"));
     assert_eq!(inference.rows, 2);
     let input = inference.input("predict").unwrap();
-    assert_eq!(input.values, Values::Float(vec![0.1, 0.2, 0.3, 0.4, -1.0, -2.0, 0.0, 1.0]));
+    assert_eq!(
+        input.values,
+        Values::Float(vec![0.1, 0.2, 0.3, 0.4, -1.0, -2.0, 0.0, 1.0])
+    );
     assert_eq!(input.cell(1, 1), Cell::Float(-2.0));
-    assert_eq!(inference.output("predict").unwrap().values, Values::Int(vec![1, 0]));
+    assert_eq!(
+        inference.output("predict").unwrap().values,
+        Values::Int(vec![1, 0])
+    );
     let proba = inference.output("predict_proba").unwrap();
     assert_eq!(proba.cell(1, 1), Cell::Float(5.698_068_702_614_638e-6));
 }
@@ -107,11 +131,20 @@ fn the_id_is_the_servers_if_the_client_gave_none() {
 #[test]
 fn triton_and_kserve_decode_too() {
     let triton = decode(&exchange(wire!("triton-v2-infer").map_bytes())).unwrap();
-    assert_eq!((triton.rows, triton.request_id.as_deref()), (2, Some("t-1")));
-    assert_eq!(triton.output("proba").unwrap().cell(0, 1), Cell::Float(0.737_211_229_226_996_8));
+    assert_eq!(
+        (triton.rows, triton.request_id.as_deref()),
+        (2, Some("t-1"))
+    );
+    assert_eq!(
+        triton.output("proba").unwrap().cell(0, 1),
+        Cell::Float(0.737_211_229_226_996_8)
+    );
     let kserve = decode(&exchange(wire!("kserve-v2-infer").map_bytes())).unwrap();
     assert_eq!((kserve.rows, &*kserve.model_version), (1, ""));
-    assert_eq!(kserve.output("output-0").unwrap().values, Values::Int(vec![1]));
+    assert_eq!(
+        kserve.output("output-0").unwrap().values,
+        Values::Int(vec![1])
+    );
 }
 
 #[test]
@@ -120,7 +153,10 @@ fn errors_of_the_server_and_binary_tensors_have_their_reasons() {
     for (recorded, reason) in [
         (wire!("mlserver-v2-bad-shape").map_bytes(), UpstreamError),
         (wire!("mlserver-v2-bad-json").map_bytes(), UpstreamError),
-        (wire!("mlserver-v2-unknown-model").map_bytes(), UpstreamError),
+        (
+            wire!("mlserver-v2-unknown-model").map_bytes(),
+            UpstreamError,
+        ),
         (wire!("triton-v2-bad-shape").map_bytes(), UpstreamError),
         (wire!("triton-v2-infer-binary").map_bytes(), Unsupported),
     ] {
@@ -133,9 +169,15 @@ fn only_inference_paths_match() {
     let is = |method: &Method, path: &str| OpenInferenceV2.matches(method, path);
     assert!(is(&Method::POST, "/v2/models/m/infer"));
     assert!(is(&Method::POST, "/v2/models/m/versions/3/infer"));
-    for path in ["/v2/models/m", "/v2/models/m/ready", "/v2/models//infer", "/v2/models/a/b/infer",
-        "/v2/models/m/versions//infer", "/v2/health/live", "/"]
-    {
+    for path in [
+        "/v2/models/m",
+        "/v2/models/m/ready",
+        "/v2/models//infer",
+        "/v2/models/a/b/infer",
+        "/v2/models/m/versions//infer",
+        "/v2/health/live",
+        "/",
+    ] {
         assert!(!is(&Method::POST, path), "{path}");
     }
     assert!(!is(&Method::GET, "/v2/models/m/infer"));
@@ -153,16 +195,37 @@ fn one(datatype: &str, shape: &str, data: &str) -> Result<Values, UndecodableRea
 
 #[test]
 fn values_keep_their_type_and_precision() {
-    assert_eq!(one("INT64", "[1]", "[-9223372036854775808]"), Ok(Values::Int(vec![i64::MIN])));
-    assert_eq!(one("UINT64", "[1]", "[18446744073709551615]"), Ok(Values::Uint(vec![u64::MAX])));
-    assert_eq!(one("UINT64", "[2]", "[18446744073709551615,1]"), Ok(Values::Uint(vec![u64::MAX, 1])));
-    assert_eq!(one("FP64", "[3]", "[1,2.5,-3]"), Ok(Values::Float(vec![1.0, 2.5, -3.0])));
-    assert_eq!(one("BOOL", "[3]", "[true,0,1]"), Ok(Values::Bool(vec![true, false, true])));
+    assert_eq!(
+        one("INT64", "[1]", "[-9223372036854775808]"),
+        Ok(Values::Int(vec![i64::MIN]))
+    );
+    assert_eq!(
+        one("UINT64", "[1]", "[18446744073709551615]"),
+        Ok(Values::Uint(vec![u64::MAX]))
+    );
+    assert_eq!(
+        one("UINT64", "[2]", "[18446744073709551615,1]"),
+        Ok(Values::Uint(vec![u64::MAX, 1]))
+    );
+    assert_eq!(
+        one("FP64", "[3]", "[1,2.5,-3]"),
+        Ok(Values::Float(vec![1.0, 2.5, -3.0]))
+    );
+    assert_eq!(
+        one("BOOL", "[3]", "[true,0,1]"),
+        Ok(Values::Bool(vec![true, false, true]))
+    );
     assert_eq!(one("INT32", "[2]", "[1.0,2]"), Ok(Values::Int(vec![1, 2])));
-    assert_eq!(one("BYTES", "[1,2]", r#"[["a","\u00e9"]]"#), Ok(Values::Text(vec!["a".into(), "é".into()])));
+    assert_eq!(
+        one("BYTES", "[1,2]", r#"[["a","\u00e9"]]"#),
+        Ok(Values::Text(vec!["a".into(), "é".into()]))
+    );
     let gaps = Values::Mixed(vec![Owned::Float(1.0), Owned::Missing]);
     assert_eq!(one("FP32", "[2,1]", "[[1],[null]]"), Ok(gaps));
-    assert_eq!(one("FP32", "[1,1]", "[null]"), Ok(Values::Mixed(vec![Owned::Missing])));
+    assert_eq!(
+        one("FP32", "[1,1]", "[null]"),
+        Ok(Values::Mixed(vec![Owned::Missing]))
+    );
     assert_eq!(one("FP32", "[0]", "[]"), Ok(Values::Float(vec![])));
 }
 
@@ -184,7 +247,11 @@ fn wrong_values_counts_and_depths_are_refused() {
         ("FP32", "[]", "[1]", Unsupported),
         ("FP32", "[0,9223372036854775807]", "[]", Unsupported),
     ] {
-        assert_eq!(one(datatype, shape, data), Err(reason), "{datatype} {shape} {data}");
+        assert_eq!(
+            one(datatype, shape, data),
+            Err(reason),
+            "{datatype} {shape} {data}"
+        );
     }
     assert!(one("FP32", "[1]", "[[[[[[[[1]]]]]]]]").is_ok());
 }
@@ -209,7 +276,10 @@ fn outputs_that_are_not_per_case_are_left_out() {
     ))
     .unwrap();
     assert!(inference.output("batch").is_none());
-    assert_eq!(inference.output("y").unwrap().values, Values::Int(vec![1, 2]));
+    assert_eq!(
+        inference.output("y").unwrap().values,
+        Values::Int(vec![1, 2])
+    );
 }
 
 proptest! {
