@@ -2,6 +2,8 @@
 //! dashboards and the page `docs/telemetry.md` are checked against. It is a catalogue, not the
 //! code that counts; a house rule compares it with the sources of both.
 
+use std::fmt::Write as _;
+
 /// Who reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -369,22 +371,24 @@ pub fn page() -> String {
         ("Agent", Agent),
         ("Collector", Collector),
     ] {
-        page.push_str(&format!(
+        let _ = write!(
+            page,
             "\n## {title}\n\n| name | kind | labels | meaning |\n| --- | --- | --- | --- |\n"
-        ));
+        );
         for row in TELEMETRY.iter().filter(|t| t.side == side) {
             let labels: Vec<_> = row
                 .labels
                 .iter()
                 .map(|(label, values)| format!("`{label}`: {values}"))
                 .collect();
-            page.push_str(&format!(
-                "| `{}` | {} | {} | {} |\n",
+            let _ = writeln!(
+                page,
+                "| `{}` | {} | {} | {} |",
                 row.name,
                 row.kind_word(),
                 labels.join("; "),
                 row.meaning
-            ));
+            );
         }
     }
     page
