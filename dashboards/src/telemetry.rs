@@ -130,6 +130,12 @@ pub const TELEMETRY: &[Telemetry] = &[
     ),
     counter(
         Agent,
+        "clause9_upstream_errors_total",
+        &[],
+        "Requests that the model server could not be reached for or did not answer.",
+    ),
+    counter(
+        Agent,
         "clause9_rows_observed_total",
         &[],
         "Rows (cases) inside sampled exchanges.",
@@ -173,6 +179,12 @@ pub const TELEMETRY: &[Telemetry] = &[
         "clause9_remembered_predictions",
         &[],
         "Predictions remembered for their outcomes.",
+    ),
+    counter(
+        Agent,
+        "clause9_predictions_evicted_total",
+        &[],
+        "Predictions forgotten before the outcome horizon, because the bound was reached; their outcomes are lost.",
     ),
     counter(
         Agent,
