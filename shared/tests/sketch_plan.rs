@@ -163,7 +163,9 @@ fn a_plan_that_cannot_be_is_refused() {
     let attribute = |i: usize| json!({ "name": format!("a{i}"), "from": "outcome", "groups": groups, "reference": "0" });
     refused(
         |d| d["attributes"] = (0..12).map(attribute).collect(),
-        &expect!["the plan's summaries could take 12585079 bytes, the limit is 8388608; watch fewer features or attributes"],
+        &expect![
+            "the plan's summaries could take 12585079 bytes, the limit is 8388608; watch fewer features or attributes"
+        ],
     );
     let mut baseline = loan::baseline(&loan::document());
     baseline.rows += 1;
@@ -606,5 +608,51 @@ fn a_prediction_survives_being_written_down() {
     assert_eq!(
         serde_json::from_str::<Prediction>(&text).unwrap(),
         prediction
+    );
+}
+
+/// An objective of each metric on the loan system.
+fn objectives() -> Value {
+    let of = |metric: &str, of: Value| {
+        json!({ "id": metric, "version": 1, "statement": "It stays.", "policy": "4.2", "metric": metric,
+            "of": of, "comparator": "at_least", "levels": { "action": 0.2 }, "window": "1d",
+            "min_support": 10, "evaluate_every": "7d", "owner": "credit", "approver": "risk",
+            "effective_from": "2020-01-01T00:00:00Z", "references": [] })
+    };
+    json!([
+        of("missing_rate", json!({ "feature": "wild" })),
+        of("psi", json!({ "feature": "amount" })),
+        of("psi", json!({ "feature": "purpose" })),
+        of("accuracy", json!({})),
+        of("roc_auc", json!({})),
+        of(
+            "demographic_parity_ratio",
+            json!({ "attribute": "region", "group": "south" })
+        ),
+        of(
+            "demographic_parity_ratio",
+            json!({ "attribute": "sex", "group": "female" })
+        ),
+    ])
+}
+
+#[test]
+fn whatever_a_metric_reads_the_plan_keeps_or_says_that_it_does_not() {
+    let baseline = loan::baseline(&loan::document());
+    let mut json = loan::document_json();
+    json["objectives"] = objectives();
+    let plan = CapturePlan::new(&loan::document_of(json.clone()), &baseline).unwrap();
+    assert_eq!(plan.unmet(), []);
+
+    json["outputs"].as_object_mut().unwrap().remove("label");
+    let plan = CapturePlan::new(&loan::document_of(json), &baseline).unwrap();
+    let unmet = plan.unmet();
+    let unmet: Vec<_> = unmet
+        .iter()
+        .map(|(id, _, key)| format!("{id}: {}", key.of))
+        .collect();
+    assert_eq!(
+        unmet,
+        ["accuracy: decision_by_label", "roc_auc: score_by_label"]
     );
 }
