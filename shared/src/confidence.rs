@@ -19,8 +19,10 @@ const HALVINGS: u32 = 60;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateSequence {
     /// Cases.
+    #[serde(with = "fixed::exact_count")]
     pub of: u64,
     /// Hits among them.
+    #[serde(with = "fixed::exact_count")]
     pub hits: u64,
     /// Sum of squared distances from the centres, in 2^-64.
     #[serde(with = "fixed::text")]
@@ -142,6 +144,7 @@ pub fn running_ratio(
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NormalSequence {
     /// Cases.
+    #[serde(with = "fixed::exact_count")]
     pub of: u64,
     /// Sum of cases times estimate.
     pub weighted: f64,

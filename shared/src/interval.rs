@@ -78,16 +78,20 @@ fn koopman_statistic(ratio: f64, reference: (u64, u64), compared: (u64, u64)) ->
     let product = ratio * (m + n) * (x + y);
     let root = (linear * linear - 4.0 * product).max(0.0).sqrt();
     let share = 2.0 * ratio * (x + y) / (linear + root);
-    let missing = 1.0 - share;
-    let distance = x - m * share;
-    if missing <= 0.0 {
-        return if distance.abs() < 1e-9 {
-            0.0
-        } else {
-            f64::INFINITY
-        };
+    score(x, m, share) + score(y, n, share / ratio)
+}
+
+/// The squared distance of hits from what a share lets expect, in variances.
+fn score(hits: f64, of: f64, share: f64) -> f64 {
+    let distance = hits - of * share;
+    let variance = of * share * (1.0 - share);
+    if variance > 0.0 {
+        distance * distance / variance
+    } else if distance.abs() < 1e-9 {
+        0.0
+    } else {
+        f64::INFINITY
     }
-    distance * distance / (m * share * missing) * (1.0 + m * (ratio - share) / (n * missing))
 }
 
 /// An interval of a number within 0 to 1 from its standard error, on the logit scale. `centre` is
@@ -123,7 +127,7 @@ fn zero_of(falling: impl Fn(f64) -> f64) -> f64 {
         high *= 2.0;
     }
     let mut low = 0.0;
-    for _ in 0..HALVINGS {
+    for _ in 0..HALVINGS / 2 {
         let middle = 0.5 * (low + high);
         if falling(middle) > 0.0 {
             low = middle;
@@ -150,11 +154,12 @@ pub fn noncentral_chi2(x: f64, degrees: f64, noncentrality: f64) -> f64 {
     // positive terms only.
     let (mean, y) = (noncentrality / 2.0, x / 2.0);
     let last = (mean.max(y) + 9.0 * mean.max(y).sqrt() + 30.0).floor();
+    let first = (mean - 9.0 * mean.sqrt() - 30.0).max(0.0);
     let mut shape = degrees / 2.0 + last;
     let mut central = regularised_gamma(shape, y);
     let mut j = last;
     let mut sum = poisson(j, mean) * central;
-    while j > 0.0 {
+    while j > first {
         j -= 1.0;
         shape -= 1.0;
         central += libm::exp(shape * libm::log(y) - y - libm::lgamma(shape + 1.0));
@@ -184,15 +189,15 @@ fn regularised_gamma(shape: f64, y: f64) -> f64 {
 }
 
 /// Sankaran's normal approximation (1959) of the noncentral chi-square law.
-fn sankaran(x: f64, k: f64, nc: f64) -> f64 {
-    let sum = k + nc;
-    let twice = k + 2.0 * nc;
-    let h = 1.0 - 2.0 * sum * (k + 3.0 * nc) / (3.0 * twice * twice);
-    let p = twice / (sum * sum);
-    let m = (h - 1.0) * (1.0 - 3.0 * h);
-    let mean = 1.0 + h * p * (h - 1.0 - 0.5 * (2.0 - h) * m * p);
-    let deviation = h * (2.0 * p).sqrt() * (1.0 + 0.5 * m * p);
-    let z = (libm::pow(x / sum, h) - mean) / deviation;
+fn sankaran(x: f64, degrees: f64, noncentrality: f64) -> f64 {
+    let sum = degrees + noncentrality;
+    let twice = degrees + 2.0 * noncentrality;
+    let power = 1.0 - 2.0 * sum * (degrees + 3.0 * noncentrality) / (3.0 * twice * twice);
+    let scale = twice / (sum * sum);
+    let skew = (power - 1.0) * (1.0 - 3.0 * power);
+    let mean = 1.0 + power * scale * (power - 1.0 - 0.5 * (2.0 - power) * skew * scale);
+    let deviation = power * (2.0 * scale).sqrt() * (1.0 + 0.5 * skew * scale);
+    let z = (libm::pow(x / sum, power) - mean) / deviation;
     0.5 * libm::erfc(-z / std::f64::consts::SQRT_2)
 }
 
@@ -243,6 +248,13 @@ mod tests {
             near(koopman_statistic(high, reference, compared), Z2, 1e-6);
         }
         assert_eq!(koopman((0, 10), (3, 10)), None);
+        // scipy, score statistic at the constrained maximum found numerically.
+        let (low, high) = koopman((40, 80), (16, 40)).unwrap();
+        near(low, 0.503_137_65, 1e-6);
+        near(high, 1.205_344_47, 1e-6);
+        let (low, high) = koopman((68, 170), (9, 30)).unwrap();
+        near(low, 0.406_311_60, 1e-6);
+        near(high, 1.250_005_25, 1e-6);
     }
 
     #[test]
@@ -251,5 +263,48 @@ mod tests {
         let (back_low, back_high) = koopman((20, 100), (30, 100)).unwrap();
         near(low * back_high, 1.0, 1e-9);
         near(high * back_low, 1.0, 1e-9);
+    }
+
+    #[test]
+    fn the_noncentral_chi_square_law_agrees_with_scipy() {
+        // scipy 1.17, stats.ncx2.cdf (stats.chi2.cdf where the noncentrality is 0).
+        for ((x, k, nc), expected) in [
+            ((5.0, 9.0, 2.0), 0.091_358_680_283_895_5),
+            ((20.0, 9.0, 2.0), 0.942_941_734_192_414_6),
+            ((60.0, 9.0, 40.0), 0.802_198_488_072_173_4),
+            ((150.0, 10.0, 120.0), 0.817_079_416_046_583_3),
+            ((0.5, 4.0, 0.1), 0.025_309_611_323_693_7),
+            ((900.0, 9.0, 1000.0), 0.039_830_821_130_442_5),
+            ((3500.0, 9.0, 3400.0), 0.783_236_983_705_530_2),
+            ((30.0, 9.0, 0.0), 0.999_561_278_229_020_5),
+        ] {
+            near(noncentral_chi2(x, k, nc), expected, 1e-9);
+        }
+        // Beyond the series: Sankaran's approximation.
+        near(
+            noncentral_chi2(5000.0, 9.0, 5100.0),
+            0.223_658_079_017_031_9,
+            1e-5,
+        );
+        near(
+            noncentral_chi2(2e6, 9.0, 1.999e6),
+            0.637_119_102_669_530_4,
+            1e-5,
+        );
+    }
+
+    #[test]
+    fn noncentralities_agree_with_root_finding_on_scipy() {
+        for ((x, k), (low, high)) in [
+            ((50.0, 9.0), (19.351_819_06, 72.499_408_96)),
+            ((9.0, 9.0), (0.0, 14.101_910_28)),
+            ((200.0, 10.0), (140.055_965_38, 249.670_769_31)),
+            ((2.0, 9.0), (0.0, 0.0)),
+            ((3000.0, 10.0), (2_780.300_698_28, 3_209.385_065_98)),
+        ] {
+            let found = noncentrality(x, k);
+            near(found.0, low, 1e-6);
+            near(found.1, high, 1e-6);
+        }
     }
 }

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::bet::fixed::{exact, exact_option};
+use crate::bet::fixed::{exact, exact_count, exact_option};
 use crate::metric::Grade;
 
 /// The six states, in order of precedence (statistics, section 5.5).
@@ -86,6 +86,7 @@ pub struct Verdict {
     /// Blocks that the ledger has taken in this epoch.
     pub blocks: u32,
     /// Cases in this epoch.
+    #[serde(with = "exact_count")]
     pub support: u64,
     /// For `inconclusive`: about how many more cases would decide, at least what is missing to the
     /// least support; beyond that by the width of the confidence sequence at the present mean.

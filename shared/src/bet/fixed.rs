@@ -60,10 +60,6 @@ pub mod exact {
     }
 
     /// Writes it.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde asks for a reference"
-    )]
     pub fn serialize<S: Serializer>(value: &i64, serializer: S) -> Result<S::Ok, S::Error> {
         if value.unsigned_abs() < SAFE {
             serializer.serialize_i64(*value)
@@ -81,6 +77,37 @@ pub mod exact {
     }
 }
 
+/// As [`exact`], for a count.
+pub mod exact_count {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    const SAFE: u64 = 1 << 53;
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum NumberOrText {
+        Number(u64),
+        Text(String),
+    }
+
+    /// Writes it.
+    pub fn serialize<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        if *value < SAFE {
+            serializer.serialize_u64(*value)
+        } else {
+            serializer.collect_str(value)
+        }
+    }
+
+    /// Reads it.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        match NumberOrText::deserialize(deserializer)? {
+            NumberOrText::Number(value) => Ok(value),
+            NumberOrText::Text(text) => text.parse().map_err(serde::de::Error::custom),
+        }
+    }
+}
+
 /// As [`exact`], for an integer that may be absent.
 pub mod exact_option {
     use serde::{Deserialize, Deserializer, Serializer};
@@ -89,7 +116,6 @@ pub mod exact_option {
     struct Exact(#[serde(with = "super::exact")] i64);
 
     /// Writes it.
-    #[expect(clippy::ref_option, reason = "serde asks for a reference")]
     pub fn serialize<S: Serializer>(value: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
         match value {
             Some(value) => super::exact::serialize(value, serializer),
@@ -132,10 +158,6 @@ pub mod text {
     use serde::{Deserialize, Deserializer, Serializer};
 
     /// Writes it.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde asks for a reference"
-    )]
     pub fn serialize<S: Serializer>(value: &u128, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(value)
     }

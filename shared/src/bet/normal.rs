@@ -77,8 +77,10 @@ pub struct Pool {
     /// Blocks in it.
     pub blocks: u32,
     /// Their cases.
+    #[serde(with = "fixed::exact_count")]
     pub cases: u64,
     /// Their cases in the smallest class that matters.
+    #[serde(with = "fixed::exact_count")]
     pub least: u64,
     /// Sum of cases times estimate.
     pub weighted: f64,

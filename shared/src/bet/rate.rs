@@ -66,20 +66,21 @@ fn refuse_degenerate(level: f64, comparator: Comparator) -> Result<(), NoBet> {
     if level > 0.0 && level < 1.0 {
         return Ok(());
     }
-    let bound = if level > 0.5 { 1 } else { 0 };
-    let why = match (comparator, bound) {
-        (Comparator::AtMost, 0) => {
+    let why = match (comparator, level <= 0.0) {
+        (Comparator::AtMost, true) => {
             "a share of at most 0 is broken by a single case, which needs no statistics; set the \
              level to the largest share that is tolerated, as 0.001"
         }
-        (Comparator::AtLeast, 1) => {
+        (Comparator::AtLeast, false) => {
             "a share of at least 1 is broken by a single case, which needs no statistics; set the \
              level to the smallest share that is tolerated, as 0.999"
         }
-        (Comparator::AtLeast, _) => {
+        (Comparator::AtLeast, true) => {
             "a share of at least 0 can never be broken; set a level above 0"
         }
-        (Comparator::AtMost, _) => "a share of at most 1 can never be broken; set a level below 1",
+        (Comparator::AtMost, false) => {
+            "a share of at most 1 can never be broken; set a level below 1"
+        }
     };
     Err(NoBet(format!("level {level}: {why}")))
 }
@@ -151,8 +152,12 @@ mod tests {
     #[test]
     fn a_breach_gains() {
         let bets = RateBets::new(0.85, Comparator::AtLeast).unwrap();
-        assert!(bets.gains(150, 200).iter().all(|gain| *gain > 0));
-        assert!(bets.gains(190, 200).iter().all(|gain| *gain < 0));
+        assert!(
+            bets.gains(150, 200)
+                .iter()
+                .any(|gain| *gain > 4 * fixed::ONE)
+        );
+        assert!(bets.gains(186, 200).iter().all(|gain| *gain < 0));
     }
 
     #[test]

@@ -168,3 +168,36 @@ fn estimate(window: &[u64], baseline: &[u64]) -> Result<Estimate, Unmeasurable> 
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(found: f64, expected: f64) {
+        assert!((found - expected).abs() < 1e-9, "{found} is not {expected}");
+    }
+
+    #[test]
+    fn value_interval_and_standard_error_agree_with_scipy() {
+        let window = [120, 90, 100, 110, 80, 5];
+        let baseline = [1000, 1000, 1000, 1000, 1000, 20];
+        let found = estimate(&window, &baseline).unwrap();
+        near(found.value, 0.015_609_919_850_425_3);
+        let (low, high) = found.interval.unwrap();
+        near(low, 0.0);
+        near(high, 0.053_701_954_590_319_5);
+        let Sample::Normal { std_error, of, .. } = found.sample else {
+            panic!("an index is a normal sample")
+        };
+        near(std_error, 0.016_781_354_591_533_3);
+        assert_eq!((of, found.support), (505, 505));
+    }
+
+    #[test]
+    fn empty_cells_are_finite_and_nothing_is_no_data() {
+        let found = estimate(&[1000, 0], &[500, 500]).unwrap();
+        assert!(found.value.is_finite() && found.value > 1.0);
+        assert_eq!(estimate(&[0, 0], &[5, 5]), Err(Unmeasurable::NoData));
+        assert!(estimate(&[5, 5], &[0, 0]).is_err());
+    }
+}

@@ -105,7 +105,8 @@ fn estimate(cells: &[(u64, u64)]) -> Result<Estimate, Unmeasurable> {
     })
 }
 
-/// Hanley and McNeil's variance of an area (1982), from the numbers of positives and negatives.
+/// The variance of an area after Hanley and his co-author (Radiology 143, 1982), from the numbers of
+/// positives and negatives.
 fn hanley_mcneil(area: f64, positives: f64, negatives: f64) -> f64 {
     let square = area * area;
     let two_positives = area / (2.0 - area) - square;
@@ -113,4 +114,79 @@ fn hanley_mcneil(area: f64, positives: f64, negatives: f64) -> f64 {
     let sum =
         area * (1.0 - area) + (positives - 1.0) * two_positives + (negatives - 1.0) * two_negatives;
     sum.max(0.0) / (positives * negatives)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One case per (positive, negative) cell entry; scores of the reference run, ascending.
+    const CELLS: [(u64, u64); 12] = [
+        (0, 1),
+        (0, 1),
+        (0, 1),
+        (0, 2),
+        (1, 0),
+        (1, 1),
+        (0, 1),
+        (1, 0),
+        (0, 1),
+        (1, 0),
+        (2, 1),
+        (1, 0),
+    ];
+
+    #[test]
+    fn area_and_delongs_variance_are_those_of_the_raw_scores() {
+        // numpy, by the definition: all pairs, ties half; variances of the placement values.
+        let found = estimate(&CELLS).unwrap();
+        assert!((found.value - 0.817_460_317_460_317_4).abs() < 1e-15);
+        let Sample::Normal {
+            std_error, least, ..
+        } = found.sample
+        else {
+            panic!("{found:?}")
+        };
+        assert_eq!(least, 7);
+        let delong = 0.011_610_817_166_372_7_f64;
+        assert!(std_error >= delong.sqrt() - 1e-12);
+        let (low, high) = found.interval.unwrap();
+        assert!(low < found.value && found.value < high && high < 1.0);
+    }
+
+    #[test]
+    fn in_large_samples_the_standard_error_is_delongs() {
+        // Scaled up, Hanley and McNeil's floor does not bind by more than a quarter.
+        let many: Vec<_> = CELLS.iter().map(|(p, n)| (p * 100, n * 100)).collect();
+        let Sample::Normal { std_error, .. } = estimate(&many).unwrap().sample else {
+            panic!("an area is a normal sample")
+        };
+        // Placement variances stay; divisors grow: 0.0116108 scaled from n-1 to 100 n - 1 cases.
+        assert!((0.009..0.0125).contains(&std_error), "{std_error}");
+    }
+
+    #[test]
+    fn a_perfect_ranking_of_few_cases_is_not_certain() {
+        let found = estimate(&[(0, 10), (10, 0)]).unwrap();
+        assert_eq!(found.value.to_bits(), 1.0_f64.to_bits());
+        let (low, high) = found.interval.unwrap();
+        assert!(low < 0.95 && high >= 1.0, "{low} {high}");
+        let Sample::Normal { std_error, .. } = found.sample else {
+            panic!("an area is a normal sample")
+        };
+        assert!(std_error > 0.03, "{std_error}");
+    }
+
+    #[test]
+    fn without_both_labels_it_is_undefined() {
+        assert_eq!(estimate(&[]), Err(Unmeasurable::NoData));
+        assert!(matches!(
+            estimate(&[(3, 0)]),
+            Err(Unmeasurable::Undefined(_))
+        ));
+        assert!(matches!(
+            estimate(&[(0, 3)]),
+            Err(Unmeasurable::Undefined(_))
+        ));
+    }
 }
