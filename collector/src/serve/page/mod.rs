@@ -24,7 +24,11 @@ pub(super) async fn systems(State(shared): State<Shared>) -> Response {
 
 /// `GET /systems/{id}`: one system.
 pub(super) async fn system(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
-    answer(shared.read(move |shared, read| system::page(shared, read, &id)).await)
+    answer(
+        shared
+            .read(move |shared, read| system::page(shared, read, &id))
+            .await,
+    )
 }
 
 fn answer(page: Result<Markup, ApiError>) -> Response {
@@ -35,7 +39,8 @@ fn answer(page: Result<Markup, ApiError>) -> Response {
                 tracing::error!(error = ?cause, "the register was not read");
             }
             let said = error.to_string();
-            let body = html! { h1 { (error.status()) } p { (said) } p { a href="/" { "All systems" } } };
+            let body =
+                html! { h1 { (error.status()) } p { (said) } p { a href="/" { "All systems" } } };
             (error.status(), document("Not shown", &body))
         }
     };
@@ -109,7 +114,13 @@ fn base64(bytes: &[u8]) -> String {
 mod tests {
     #[test]
     fn base64_is_as_in_rfc_4648() {
-        for (plain, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
+        for (plain, coded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+        ] {
             assert_eq!(super::base64(plain.as_bytes()), coded);
         }
     }

@@ -52,7 +52,11 @@ struct Scale {
 impl Scale {
     fn at(self, value: f64) -> f64 {
         let (low, high) = self.from;
-        let share = if high > low { (value - low) / (high - low) } else { 0.5 };
+        let share = if high > low {
+            (value - low) / (high - low)
+        } else {
+            0.5
+        };
         self.to.0 + share.clamp(0.0, 1.0) * (self.to.1 - self.to.0)
     }
 
@@ -130,7 +134,11 @@ impl Plot {
         let high = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let room = ((high - low) * 0.07).max(1e-9);
         // Shares and distances are never below zero: do not draw room for it.
-        let floor = if low >= 0.0 { (low - room).max(0.0) } else { low - room };
+        let floor = if low >= 0.0 {
+            (low - room).max(0.0)
+        } else {
+            low - room
+        };
         Scale {
             from: (floor, high + room),
             to: (VALUE_BOTTOM, TOP),
@@ -171,7 +179,11 @@ impl Plot {
             // Labels of close levels are moved apart; the lines stay where they belong.
             let mut label = y;
             while placed.iter().any(|p| (p - label).abs() < 12.0) {
-                label += if placed.iter().any(|p| *p > label) { -4.0 } else { 4.0 };
+                label += if placed.iter().any(|p| *p > label) {
+                    -4.0
+                } else {
+                    4.0
+                };
             }
             placed.push(label);
             lines.push((name, level, y, label));
@@ -230,7 +242,11 @@ impl Plot {
     }
 
     fn describe(&self) -> String {
-        let measured = self.windows.iter().filter(|w| w.status == Status::Measured).count();
+        let measured = self
+            .windows
+            .iter()
+            .filter(|w| w.status == Status::Measured)
+            .count();
         let last = self.windows.iter().rev().find_map(|w| w.value);
         let state = self.marks.last().map_or("none", |m| state::word(m.state));
         format!(
@@ -257,7 +273,9 @@ fn axis(scale: Scale, title: &str, top: f64) -> Markup {
 }
 
 fn point(row: &WindowRow, time: Scale, value: Scale) -> Markup {
-    let middle = row.window.start + Span::from_micros(row.window.end.since(row.window.start).micros() / 2).unwrap_or(Span::ZERO);
+    let middle = row.window.start
+        + Span::from_micros(row.window.end.since(row.window.start).micros() / 2)
+            .unwrap_or(Span::ZERO);
     let x = time.at(middle.seconds_f64());
     html! {
         @if let Some((low, high)) = row.interval {

@@ -25,8 +25,9 @@ pub(super) fn page(shared: &Shared, read: &ReadStore<'_>, id: &str) -> Result<Ma
     let missing = view::missing(read, system, &kept, wall, MISSING)?;
     let missing_total = view::missing_count(read, system, &kept, wall)?;
     let seals = read.seals(system.id(), None, PANES, true)?;
-    let (current, earlier): (Vec<_>, Vec<_>) =
-        views.iter().partition(|v| v.in_force || v.standing.is_none());
+    let (current, earlier): (Vec<_>, Vec<_>) = views
+        .iter()
+        .partition(|v| v.in_force || v.standing.is_none());
     let cards = current
         .iter()
         .map(|v| objective::card(read, system, v))
