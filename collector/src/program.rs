@@ -88,6 +88,7 @@ impl Collector {
             author,
             seal_grace: plan.seal_grace,
             clock_skew: plan.clock_skew,
+            patience: std::collections::BTreeMap::new(),
         };
         writer.look_around()?;
         let (inbox, register) = writer.start()?;

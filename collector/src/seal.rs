@@ -75,6 +75,27 @@ pub fn next_due(progress: &Progress, timing: Timing) -> Option<Due> {
     ((silent.is_empty() && heard) || forced).then_some(Due { pane, silent })
 }
 
+/// Wall time that agents are still given once the system's clock alone would seal a pane without
+/// them: after a restart of the collector, or in a fast replay, their batches may be on their way.
+pub const PATIENCE: Span = Span::from_secs(10);
+
+/// Since when agents have kept a system waiting, on the wall clock. Each silence is waited for once.
+#[derive(Clone, Debug, Default)]
+pub struct Patience {
+    since: BTreeMap<AgentId, Timestamp>,
+}
+
+impl Patience {
+    /// Whether every silent agent was waited for long enough. Whoever speaks again is waited for anew.
+    pub fn is_over(&mut self, silent: &[AgentId], wall: Timestamp) -> bool {
+        self.since.retain(|agent, _| silent.contains(agent));
+        for agent in silent {
+            self.since.entry(*agent).or_insert(wall);
+        }
+        self.since.values().all(|since| *since + PATIENCE <= wall)
+    }
+}
+
 /// One agent's item that waits for its seal, with where it came from.
 #[derive(Clone, Debug)]
 pub struct Contribution {

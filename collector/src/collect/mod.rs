@@ -7,12 +7,14 @@ pub(crate) use sealing::progress;
 mod ingest;
 mod sealing;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use clause9_shared::digest::Digest;
+use clause9_shared::ids::SystemId;
 use clause9_shared::time::{Span, Timestamp};
 use clause9_shared::wire::batch::{Receipt, RefusalReason};
 use tokio::sync::oneshot;
@@ -20,6 +22,7 @@ use tokio::sync::oneshot;
 use crate::clock::WallClock;
 use crate::known::Known;
 use crate::register::Pen;
+use crate::seal::Patience;
 use crate::store::{StoreError, WriteStore};
 use crate::telemetry::Telemetry;
 use crate::verify::{Opened, Refused};
@@ -66,6 +69,7 @@ pub(crate) struct Writer {
     pub(crate) author: String,
     pub(crate) seal_grace: Span,
     pub(crate) clock_skew: Span,
+    pub(crate) patience: BTreeMap<SystemId, Patience>,
 }
 
 /// What the program is, for its first record.

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clause9_shared::ids::SystemId;
-use clause9_shared::time::Timestamp;
+use clause9_shared::time::{Clock, Timestamp};
 
 use super::Writer;
 use crate::execute::{Counts, execute};
 use crate::known::KnownSystem;
 use crate::plan::{self, Seal};
 use crate::register::Pen;
-use crate::seal::{self, Progress, Timing};
+use crate::seal::{self, Due, Progress, Timing};
 use crate::store::{Appended, StoreError, SystemState};
 
 /// Most panes of one system that are sealed before batches are taken again.
@@ -46,6 +46,14 @@ impl Writer {
         let now = self.clock.now();
         let pen = self.pen(now);
         let grace = self.seal_grace;
+        let due = self.store.commit(|to| due(to, system, grace, now))?;
+        let Some((due, _, _)) = due else {
+            return Ok(false);
+        };
+        let patience = self.patience.entry(system.id().clone()).or_default();
+        if !patience.is_over(&due.silent, now) {
+            return Ok(false);
+        }
         let counts = self
             .store
             .commit(|to| seal_one(to, system, grace, now, &pen))?;
@@ -82,6 +90,22 @@ fn timing(system: &KnownSystem, grace: clause9_shared::time::Span) -> Timing {
     }
 }
 
+/// The pane that can be sealed now, on which clock, and how far the system has come.
+fn due(
+    to: &Appended<'_>,
+    system: &KnownSystem,
+    grace: clause9_shared::time::Span,
+    wall: Timestamp,
+) -> Result<Option<(Due, Clock, Progress)>, StoreError> {
+    let state = to.read().system_state(system.id())?;
+    let progress = progress(system, &state, wall);
+    let due = seal::next_due(&progress, timing(system, grace));
+    Ok(state
+        .clock
+        .zip(due)
+        .map(|(clock, due)| (due, clock, progress)))
+}
+
 fn seal_one(
     to: &Appended<'_>,
     system: &KnownSystem,
@@ -90,12 +114,7 @@ fn seal_one(
     pen: &Pen,
 ) -> Result<Option<Counts>, StoreError> {
     let id: &SystemId = system.id();
-    let state = to.read().system_state(id)?;
-    let Some(clock) = state.clock else {
-        return Ok(None);
-    };
-    let progress = progress(system, &state, wall);
-    let Some(due) = seal::next_due(&progress, timing(system, grace)) else {
+    let Some((due, clock, progress)) = due(to, system, grace, wall)? else {
         return Ok(None);
     };
     let sealed = seal::blocks(due.pane, to.read().contributions(id, due.pane)?);

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use clause9_collector::known::KnownSystem;
 use clause9_collector::plan::{self, Action, KeptBlock, Past, Seal, Standing};
 use clause9_collector::register::Pen;
-use clause9_collector::seal::{self, Contribution, Due, Origin, Progress, Timing};
+use clause9_collector::seal::{
+    self, Contribution, Due, Origin, PATIENCE, Patience, Progress, Timing,
+};
 use clause9_shared::ids::{BootId, ObjectiveId, Sequence};
 use clause9_shared::time::{Clock, Span, Timestamp};
 use clause9_shared::window::PaneStart;
@@ -181,6 +183,29 @@ fn a_pane_is_sealed_when_all_agents_have_closed_it_and_in_order() {
         seal::next_due(&next, TIMING),
         None,
         "the next pane is not closed yet"
+    );
+}
+
+#[test]
+fn a_silence_is_waited_for_once_on_the_wall_clock() {
+    let mut patience = Patience::default();
+    let (start, second) = (hour(0).0, Span::from_secs(1));
+    assert!(patience.is_over(&[], start), "nobody is waited for");
+    assert!(!patience.is_over(&[agent(1)], start));
+    assert!(!patience.is_over(&[agent(1), agent(2)], start + PATIENCE - second));
+    assert!(
+        !patience.is_over(&[agent(1), agent(2)], start + PATIENCE),
+        "the second is new"
+    );
+    assert!(patience.is_over(&[agent(1)], start + PATIENCE + second));
+    assert!(
+        patience.is_over(&[agent(1)], start + PATIENCE + second),
+        "the same silence"
+    );
+    assert!(patience.is_over(&[], start + PATIENCE));
+    assert!(
+        !patience.is_over(&[agent(1)], start + PATIENCE + second),
+        "it spoke in between"
     );
 }
 
