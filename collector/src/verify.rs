@@ -3,8 +3,10 @@
 
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::{AgentId, SystemId};
+use clause9_shared::plan::CapturePlan;
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::{Clock, Span, Timestamp};
+use clause9_shared::window::Coverage;
 use clause9_shared::wire::batch::{
     self, Batch, Envelope, Item, ItemReceipt, OpenError, Receipt, RefusalReason, Stream,
 };
@@ -91,7 +93,12 @@ pub fn open(bytes: &[u8], known: &Known) -> Result<Opened, Refused> {
         batch: Some(digest),
     };
     let envelope = Envelope::parse(bytes).map_err(|e| {
-        refuse(RefusalReason::Malformed, format!("not an envelope: {e}"), None, None)
+        refuse(
+            RefusalReason::Malformed,
+            format!("not an envelope: {e}"),
+            None,
+            None,
+        )
     })?;
     let agent = envelope.agent();
     if !known.trusts(agent) {
@@ -111,7 +118,12 @@ pub fn open(bytes: &[u8], known: &Known) -> Result<Opened, Refused> {
         Some(_) | None => {
             let detail = format!("the agent may not write for system `{}`", batch.system);
             let system = Some(batch.system);
-            return Err(refuse(RefusalReason::UnknownSystem, detail, Some(agent), system));
+            return Err(refuse(
+                RefusalReason::UnknownSystem,
+                detail,
+                Some(agent),
+                system,
+            ));
         }
     };
     let refusals = batch
@@ -135,10 +147,16 @@ fn check_item(
     let refuse = |reason, detail: &str| Err((reason, detail.to_owned()));
     let key = &item.key;
     if key.system != batch.system {
-        return refuse(RefusalReason::UnknownSystem, "the item is of another system than its batch");
+        return refuse(
+            RefusalReason::UnknownSystem,
+            "the item is of another system than its batch",
+        );
     }
     if key.clock != batch.clock {
-        return refuse(RefusalReason::ClockMixed, "the item is on another clock than its batch");
+        return refuse(
+            RefusalReason::ClockMixed,
+            "the item is on another clock than its batch",
+        );
     }
     let Some(plan) = system.plan_named(key.plan) else {
         return refuse(
@@ -150,7 +168,10 @@ fn check_item(
         return refuse(RefusalReason::UnknownPlan, "the baseline is not the plan's");
     }
     if key.pane != plan.document().panes.length {
-        return refuse(RefusalReason::UnknownPlan, "the pane length is not the plan's");
+        return refuse(
+            RefusalReason::UnknownPlan,
+            "the pane length is not the plan's",
+        );
     }
     let (last, adds_up) = match &item.stream {
         Stream::Traffic(coverage) => (item.pane, checked_sum(coverage)),
@@ -171,34 +192,29 @@ fn check_item(
     check_summary(item, plan)
 }
 
-fn check_summary(
-    item: &Item,
-    plan: &clause9_shared::plan::CapturePlan,
-) -> Result<(), (RefusalReason, String)> {
-    let summary = PaneSummary::from_bytes(&item.summary)
-        .map_err(|e| (RefusalReason::BadSummary, format!("the summary does not decode: {e}")))?;
-    fits(plan, item, &summary)
-        .then_some(())
-        .ok_or_else(|| {
-            (
-                RefusalReason::BadSummary,
-                "the summary does not count what the plan asks for".to_owned(),
-            )
-        })
-}
-
-/// Whether a summary has exactly the cells of the plan: an empty pane can take it.
-fn fits(plan: &clause9_shared::plan::CapturePlan, item: &Item, summary: &PaneSummary) -> bool {
-    let mut empty = match item.stream {
-        Stream::Traffic(_) => plan.empty_traffic(),
-        Stream::Outcomes { .. } => plan.empty_outcomes(),
-    };
-    empty.merge(summary).is_ok()
+fn check_summary(item: &Item, plan: &CapturePlan) -> Result<(), (RefusalReason, String)> {
+    let summary = PaneSummary::from_bytes(&item.summary).map_err(|e| {
+        (
+            RefusalReason::BadSummary,
+            format!("the summary does not decode: {e}"),
+        )
+    })?;
+    let traffic = matches!(item.stream, Stream::Traffic(_));
+    plan.fits(traffic, &summary).then_some(()).ok_or_else(|| {
+        (
+            RefusalReason::BadSummary,
+            "the summary does not count what the plan asks for".to_owned(),
+        )
+    })
 }
 
 /// Whether the coverage adds up without passing 64 bits.
-fn checked_sum(coverage: &clause9_shared::window::Coverage) -> bool {
-    let parts = [coverage.sampled, coverage.sampled_out, coverage.not_inference];
+fn checked_sum(coverage: &Coverage) -> bool {
+    let parts = [
+        coverage.sampled,
+        coverage.sampled_out,
+        coverage.not_inference,
+    ];
     parts
         .iter()
         .chain(&coverage.dropped)
