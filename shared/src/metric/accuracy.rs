@@ -1,9 +1,9 @@
-//! Accuracy.
+//! Accuracy: how often the decision agrees with what later turned out to be true.
 use crate::metric::{Estimate, Grade, Metric, MetricSpec, Needs, Seen, StreamKind, Unmeasurable};
 use crate::objective::document::{Comparator, Document, Subject};
-use crate::sketch::SummaryKey;
+use crate::sketch::{SummaryKey, SummaryKind, SummaryOf};
 
-/// Accuracy.
+/// The share of labelled rows whose decision agrees with the label.
 #[derive(Debug)]
 pub struct Accuracy;
 
@@ -12,17 +12,32 @@ impl Metric for Accuracy {
         name: "accuracy",
         title: "Accuracy",
         unit: "1",
-        good: Comparator::AtMost,
+        good: Comparator::AtLeast,
         range: (0.0, 1.0),
-        meaning: "",
-        cannot_tell: "",
+        meaning: "The share of labelled cases in which the decision agrees with what later turned \
+                  out to be true.",
+        formula: "(TP + TN) / (TP + TN + FP + FN), counted over rows whose label and decision are \
+                  both known. Interval: Wilson's score interval at 95 %.",
+        edge_cases: "No labelled rows: no data. Rows without a label yet are left out, not \
+                     guessed; the coverage beside the value says how many they are.",
+        cannot_tell: "How unlabelled cases fare: if labels come only for some decisions, the value \
+                      is of those. Which kind of error is made, or what it costs: with 95 % of \
+                      one class, always answering that class is 95 % accurate.",
         grade: Grade::A,
-        stream: StreamKind::Traffic,
+        stream: StreamKind::Outcomes,
         needs: Needs::Nothing,
+        needs_score: false,
+        needs_decision: true,
+        needs_label: true,
     };
+
     fn reads(_: &Document, _: &Subject) -> Vec<SummaryKey> {
-        unimplemented!()
+        vec![SummaryKey::new(
+            SummaryOf::DecisionByLabel(None),
+            SummaryKind::Confusion,
+        )]
     }
+
     fn measure(_: Seen<'_>) -> Result<Estimate, Unmeasurable> {
         unimplemented!()
     }

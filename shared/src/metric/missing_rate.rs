@@ -1,28 +1,43 @@
-//! MissingRate.
-use crate::metric::{Estimate, Grade, Metric, MetricSpec, Needs, Seen, StreamKind, Unmeasurable};
+//! Missing rate: how often a feature's value is not there.
+use crate::metric::{
+    Estimate, Grade, Metric, MetricSpec, Needs, Seen, StreamKind, Unmeasurable, feature_key,
+};
 use crate::objective::document::{Comparator, Document, Subject};
-use crate::sketch::SummaryKey;
+use crate::sketch::{SummaryKey, SummaryKind};
 
-/// MissingRate.
+/// The share of rows in which a feature has no usable value.
 #[derive(Debug)]
 pub struct MissingRate;
 
 impl Metric for MissingRate {
     const SPEC: MetricSpec = MetricSpec {
         name: "missing_rate",
-        title: "MissingRate",
+        title: "Missing rate",
         unit: "1",
         good: Comparator::AtMost,
         range: (0.0, 1.0),
-        meaning: "",
-        cannot_tell: "",
+        meaning: "The share of rows in which the feature's value is absent, null, or one of the \
+                  values that the objectives file declares to mean \"not known\".",
+        formula: "missing / rows, both counted over every observed row of the window. Interval: \
+                  Wilson's score interval at 95 %.",
+        edge_cases: "No rows: no data. Values of the wrong type, infinite values and values out \
+                     of the declared range are counted on their own and are not missing. NaN is \
+                     missing unless the feature's policy says otherwise.",
+        cannot_tell: "Why values are missing, or whether those that are present are right: a \
+                      sensor stuck at a default value has a missing rate of zero. A declared \
+                      placeholder that was forgotten in the objectives file counts as present.",
         grade: Grade::A,
         stream: StreamKind::Traffic,
-        needs: Needs::Nothing,
+        needs: Needs::Feature,
+        needs_score: false,
+        needs_decision: false,
+        needs_label: false,
     };
-    fn reads(_: &Document, _: &Subject) -> Vec<SummaryKey> {
-        unimplemented!()
+
+    fn reads(_: &Document, of: &Subject) -> Vec<SummaryKey> {
+        feature_key(of, SummaryKind::Hygiene).into_iter().collect()
     }
+
     fn measure(_: Seen<'_>) -> Result<Estimate, Unmeasurable> {
         unimplemented!()
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::baseline::Baseline;
 use crate::objective::document::{Comparator, Document, Subject};
-use crate::sketch::{PaneSummary, SummaryKey};
+use crate::sketch::{PaneSummary, SummaryKey, SummaryKind, SummaryOf};
 
 mod accuracy;
 mod demographic_parity_ratio;
@@ -29,8 +29,12 @@ pub struct MetricSpec {
     pub good: Comparator,
     /// Smallest and largest value that a level can have.
     pub range: (f64, f64),
-    /// What it says, in a sentence or two, with its formula.
+    /// What it says, in a sentence or two.
     pub meaning: &'static str,
+    /// How it is computed, its interval too.
+    pub formula: &'static str,
+    /// When it is undefined, what is left out, and where the convention differs.
+    pub edge_cases: &'static str,
     /// What it cannot tell.
     pub cannot_tell: &'static str,
     /// How its ledger is justified.
@@ -39,6 +43,12 @@ pub struct MetricSpec {
     pub stream: StreamKind,
     /// What an objective must name in `of`.
     pub needs: Needs,
+    /// Whether the objectives file must have a score.
+    pub needs_score: bool,
+    /// Whether the objectives file must have a decision.
+    pub needs_decision: bool,
+    /// Whether the objectives file must have a label.
+    pub needs_label: bool,
 }
 
 /// How strong the evidence of a metric's ledger is (statistics, decision D7).
@@ -155,6 +165,13 @@ pub trait Metric {
     fn reads(document: &Document, of: &Subject) -> Vec<SummaryKey>;
     /// The value from merged counts.
     fn measure(seen: Seen<'_>) -> Result<Estimate, Unmeasurable>;
+}
+
+/// The summary of the subject's feature, if it names one.
+fn feature_key(of: &Subject, kind: SummaryKind) -> Option<SummaryKey> {
+    of.feature
+        .clone()
+        .map(|name| SummaryKey::new(SummaryOf::Feature(name), kind))
 }
 
 macro_rules! metrics {

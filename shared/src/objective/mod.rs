@@ -1,7 +1,11 @@
 //! Objectives as documents: the format, its checks, its canonical form and digest.
 
+pub mod check;
 pub mod document;
+mod identity;
+pub mod schema;
 
+pub use check::load;
 pub use document::{
     Attribute, AttributeSource, Comparator, Decision, DecisionRule, Document, Feature, FeatureType,
     Objective, Subject,

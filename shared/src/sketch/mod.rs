@@ -17,12 +17,15 @@ mod histogram;
 mod hygiene;
 mod score_cells;
 
-pub use categories::Categories;
+pub use categories::{Categories, MAX_CATEGORIES};
 pub use confusion::Confusion;
-pub use cuts::CutCounts;
-pub use histogram::Histogram;
-pub use hygiene::Hygiene;
-pub use score_cells::ScoreCells;
+pub use cuts::{CutCounts, MAX_CUTS};
+pub use histogram::{Histogram, HistogramCell, MAX_SCALE_EXPONENT};
+pub use hygiene::{Defect, Hygiene, Invalid};
+pub use score_cells::{ByLabel, ScoreCell, ScoreCells};
+
+/// Most groups of an attribute that are told apart.
+pub const MAX_GROUPS: u8 = 64;
 
 /// What every summary type obeys. `sketch_laws!` in the tests checks it for each row of the table.
 pub trait Sketch: Encode + Decode + Clone + PartialEq + fmt::Debug {
@@ -30,6 +33,85 @@ pub trait Sketch: Encode + Decode + Clone + PartialEq + fmt::Debug {
     fn merge(&mut self, other: &Self) -> Result<(), MergeError>;
     /// Largest encoding in bytes, whatever was observed.
     const MAX_BYTES: usize;
+    /// Largest encoding in bytes of a summary of these very cells.
+    fn max_bytes(&self) -> usize {
+        Self::MAX_BYTES
+    }
+}
+
+/// Longest encoding of one counter in bytes.
+const MAX_VARINT: usize = 10;
+
+/// Counts one more. Every summary keeps the sum of its counters within 64 bits (checked when it is
+/// read and when it is merged), and nobody observes 2^64 rows, so this cannot wrap.
+const fn bump(counter: &mut u64) {
+    *counter = counter.saturating_add(1);
+}
+
+/// The sum of counters read from bytes, which must fit 64 bits.
+fn sum_of(counts: &[u64]) -> Result<u64, Malformed> {
+    counts
+        .iter()
+        .try_fold(0_u64, |sum, count| sum.checked_add(*count))
+        .ok_or(Malformed::Value("sum of counters"))
+}
+
+/// The sum of two totals, if it fits 64 bits. Then no counter under it overflows either.
+fn add_totals(mine: u64, theirs: u64) -> Result<u64, MergeError> {
+    Ok(mine.checked_add(theirs).ok_or(Overflow)?)
+}
+
+/// Writes a finite number by its bits.
+fn write_number(w: &mut Writer, number: f64) {
+    w.raw(&number.to_bits().to_le_bytes());
+}
+
+/// Reads a finite number; negative zero has no place, so that equal numbers have equal bytes.
+fn read_number(r: &mut Reader<'_>, what: &'static str) -> Result<f64, Malformed> {
+    let number = f64::from_bits(u64::from_le_bytes(r.array()?));
+    if number.is_finite() && number.to_bits() != (-0.0_f64).to_bits() {
+        Ok(number)
+    } else {
+        Err(Malformed::Value(what))
+    }
+}
+
+/// Writes the counters of a sparse table: keys ascending, zero counts left out.
+fn write_sparse(w: &mut Writer, entries: &[(u64, u64)]) {
+    w.unsigned(entries.len() as u64);
+    let mut next = 0;
+    for (key, count) in entries {
+        w.unsigned(key - next);
+        w.unsigned(*count);
+        next = key + 1;
+    }
+}
+
+/// Reads what [`write_sparse`] wrote: keys below `keys`, no zero counts, a sum within 64 bits.
+fn read_sparse(
+    r: &mut Reader<'_>,
+    keys: usize,
+    limit: usize,
+) -> Result<Vec<(u64, u64)>, Malformed> {
+    let len = r.count(limit)?;
+    let mut entries = Vec::with_capacity(len);
+    let (mut next, mut total) = (0_u64, 0_u64);
+    for _ in 0..len {
+        let key = next
+            .checked_add(r.unsigned()?)
+            .filter(|key| *key < keys as u64)
+            .ok_or(Malformed::Value("cell of a summary"))?;
+        let count = r.unsigned()?;
+        if count == 0 {
+            return Err(Malformed::Value("empty cell of a summary"));
+        }
+        total = total
+            .checked_add(count)
+            .ok_or(Malformed::Value("sum of counters"))?;
+        entries.push((key, count));
+        next = key + 1;
+    }
+    Ok(entries)
 }
 
 /// Why two summaries were not added.
@@ -79,6 +161,11 @@ macro_rules! sketches {
                 }
             }
 
+            /// Largest encoding in bytes, whatever is observed.
+            pub fn max_bytes(&self) -> usize {
+                match self { $(Self::$kind(s) => s.max_bytes(),)* }
+            }
+
             fn encode_body(&self, w: &mut Writer) {
                 match self { $(Self::$kind(s) => s.encode(w),)* }
             }
@@ -91,6 +178,11 @@ macro_rules! sketches {
         $(impl $kind {
             /// This summary if `summary` is of its kind.
             pub fn of(summary: &Summary) -> Option<&Self> {
+                if let Summary::$kind(s) = summary { Some(s) } else { None }
+            }
+
+            /// This summary, to be added to, if `summary` is of its kind.
+            pub fn of_mut(summary: &mut Summary) -> Option<&mut Self> {
                 if let Summary::$kind(s) = summary { Some(s) } else { None }
             }
         })*
@@ -226,6 +318,23 @@ impl PaneSummary {
     /// The summary at a position.
     pub fn at_mut(&mut self, position: usize) -> Option<&mut Summary> {
         self.entries.get_mut(position).map(|(_, s)| s)
+    }
+
+    /// How many summaries.
+    pub const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no summary at all; a pane without traffic still has all of its plan's.
+    pub const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Largest encoding in bytes, whatever is observed.
+    pub fn max_bytes(&self) -> usize {
+        const KEY: usize = 2 + 2 * MAX_VARINT + crate::ids::MAX_NAME;
+        let bodies = self.entries.iter().map(|(_, s)| s.max_bytes() + KEY);
+        1 + MAX_VARINT + bodies.sum::<usize>()
     }
 
     /// All summaries in order.

@@ -3,9 +3,16 @@
 
 use std::collections::BTreeMap;
 
+mod builder;
+mod check;
+
+pub use builder::{BaselineBuilder, MAX_DISTINCT, MAX_ROWS};
+pub use check::BaselineError;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::canonical;
 use crate::digest::Digest;
 use crate::ids::{Name, SystemId};
 
@@ -34,6 +41,39 @@ pub struct Baseline {
     /// The score's law, if the reference has scores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<Law>,
+}
+
+/// Longest text of a baseline in bytes.
+pub const MAX_TEXT: usize = 16 << 20;
+/// Longest name of a category in bytes; longer ones are counted among the others.
+pub const MAX_CATEGORY: usize = 256;
+/// Most cuts of a law.
+pub const MAX_LAW_CUTS: usize = 16;
+
+impl Baseline {
+    /// Reads a baseline and checks that it does not contradict itself.
+    pub fn from_json(text: &str) -> Result<Self, BaselineError> {
+        if text.len() > MAX_TEXT {
+            return Err(BaselineError::TooLong(text.len()));
+        }
+        let baseline: Self =
+            serde_json::from_str(text).map_err(|e| BaselineError::Json(e.to_string()))?;
+        baseline.check()?;
+        Ok(baseline)
+    }
+
+    /// The baseline's one canonical text.
+    pub fn to_json(&self) -> Result<String, BaselineError> {
+        canonical::to_json(self).map_err(|e| BaselineError::Json(e.to_string()))
+    }
+
+    /// The baseline's name: the digest of its canonical text. Of a baseline that was built by hand
+    /// around a number that JSON cannot hold it is the digest of nothing; no such baseline passes
+    /// [`Baseline::check`].
+    pub fn digest(&self) -> Digest {
+        let text = canonical::to_json(self).unwrap_or_default();
+        Digest::tagged("clause9/baseline/v1", text.as_bytes())
+    }
 }
 
 /// Where a baseline comes from.

@@ -1,5 +1,17 @@
 //! The capture plan: which summaries an agent keeps, derived from the objectives file and the
 //! baseline; and the two acts of counting, an observation and an outcome. No I/O, no clock.
+//!
+//! # Every fact is counted once, when it is complete
+//! A pane's traffic is counted when it is observed; what comes later is counted as an addition to
+//! it. Nothing is ever taken back, so blocks can be added in any order:
+//! - inputs, scores and decisions of all cases: in the *traffic* pane, when observed;
+//! - decisions by the groups of an attribute: when the group is known, that is in the traffic pane
+//!   for an attribute of the request (values that are not documented count as unknown), in the
+//!   *outcome* pane for one that comes later (cases whose group never comes are in no group);
+//! - decisions and scores by label: in the outcome pane, when the label comes;
+//! - the same by label and group: in the outcome pane, when the later one of the two comes.
+//!
+//! The first label and the first group count; what repeats them is reported, not counted.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +19,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::baseline::Baseline;
 use crate::digest::Digest;
-use crate::ids::Name;
+use crate::ids::{Name, ObjectiveId};
 use crate::inference::Inference;
 use crate::objective::document::{Document, Scalar};
-use crate::sketch::PaneSummary;
+use crate::sketch::{PaneSummary, SummaryKey};
 use crate::time::Timestamp;
+
+mod join;
+mod layout;
+mod observe;
+mod slots;
+pub(crate) mod value;
+
+use slots::Slots;
 
 /// Which summaries are kept, with everything resolved that observing needs.
 #[derive(Clone, Debug)]
@@ -19,7 +39,9 @@ pub struct CapturePlan {
     document: Document,
     baseline: Baseline,
     digest: Digest,
-    // resolved positions go here
+    traffic: PaneSummary,
+    outcomes: PaneSummary,
+    slots: Slots,
 }
 
 /// Why a baseline does not fit an objectives file.
@@ -43,6 +65,26 @@ pub enum PlanError {
     /// The plan keeps too many summaries.
     #[error("the plan would keep {0} summaries, the limit is {max}; watch fewer features or attributes", max = crate::sketch::MAX_SUMMARIES)]
     TooManySummaries(usize),
+    /// A pane's summaries could become larger than a batch may carry.
+    #[error("the plan's summaries could take {0} bytes, the limit is {max}; watch fewer features or attributes", max = crate::wire::batch::MAX_SUMMARY)]
+    TooLarge(usize),
+    /// Two features or attributes share a name.
+    #[error("`{0}` is there twice; give each feature and each attribute a name of its own")]
+    Twice(String),
+    /// An attribute's groups cannot be told apart.
+    #[error("attribute `{0}` needs 1 to {max} groups", max = crate::sketch::MAX_GROUPS)]
+    Groups(Name),
+    /// The baseline's scores are not numbers.
+    #[error("the baseline's scores are not numbers; build the baseline again")]
+    Score,
+    /// The baseline contradicts itself.
+    #[error("the baseline cannot be used: {0}")]
+    Baseline(#[from] crate::baseline::BaselineError),
+    /// The objectives file holds a number that has no canonical form.
+    #[error(
+        "the plan has no digest: {0}; replace what is not a finite number in the objectives file"
+    )]
+    NoDigest(String),
 }
 
 /// What an exchange lacks for this plan; it is counted as undecodable.
@@ -99,8 +141,25 @@ pub struct Joined {
 impl CapturePlan {
     /// Derives the plan.
     pub fn new(document: &Document, baseline: &Baseline) -> Result<Self, PlanError> {
-        let _ = (document, baseline);
-        unimplemented!()
+        if document.system.id != baseline.system {
+            return Err(PlanError::OtherSystem {
+                baseline: baseline.system.clone(),
+                document: document.system.id.clone(),
+            });
+        }
+        baseline.check()?;
+        let traffic = layout::traffic(document, baseline)?;
+        let outcomes = layout::outcomes(document)?;
+        let digest = layout::digest(document, baseline, [&traffic, &outcomes])?;
+        let slots = Slots::new(document, baseline, &traffic, &outcomes).ok_or(PlanError::Score)?;
+        Ok(Self {
+            document: document.clone(),
+            baseline: baseline.clone(),
+            digest,
+            traffic,
+            outcomes,
+            slots,
+        })
     }
 
     /// The objectives file it comes from.
@@ -120,24 +179,22 @@ impl CapturePlan {
 
     /// A pane's traffic stream with nothing in it.
     pub fn empty_traffic(&self) -> PaneSummary {
-        unimplemented!()
+        self.traffic.clone()
     }
 
     /// A pane's outcome stream with nothing in it.
     pub fn empty_outcomes(&self) -> PaneSummary {
-        unimplemented!()
+        self.outcomes.clone()
     }
 
     /// Whether an exchange has what the plan reads; checked before any row is counted.
     pub fn check(&self, inference: &Inference) -> Result<(), SchemaMismatch> {
-        let _ = inference;
-        unimplemented!()
+        self.slots.check(inference)
     }
 
     /// Counts one row of a checked exchange into a traffic summary of this plan.
     pub fn observe(&self, inference: &Inference, row: usize, into: &mut PaneSummary) -> Prediction {
-        let _ = (inference, row, into);
-        unimplemented!()
+        self.slots.observe(inference, row, into)
     }
 
     /// Counts what an outcome adds to what is known of a prediction into an outcome summary.
@@ -147,7 +204,34 @@ impl CapturePlan {
         outcome: &Outcome,
         into: &mut PaneSummary,
     ) -> Joined {
-        let _ = (prediction, outcome, into);
-        unimplemented!()
+        self.slots.join(prediction, outcome, into)
+    }
+
+    /// Whether a summary read from bytes counts exactly what this plan's stream counts (traffic, or
+    /// else outcomes), so that it can be merged and judged.
+    pub fn fits(&self, stream_is_traffic: bool, summary: &PaneSummary) -> bool {
+        let empty = if stream_is_traffic {
+            &self.traffic
+        } else {
+            &self.outcomes
+        };
+        empty.clone().merge(summary).is_ok()
+    }
+
+    /// Whether one of the plan's two streams keeps this summary.
+    pub fn keeps(&self, key: &SummaryKey) -> bool {
+        self.traffic.position(key).is_some() || self.outcomes.position(key).is_some()
+    }
+
+    /// What an objective's metric reads and this plan does not keep: objective, version, summary.
+    /// Empty if every objective of the document can be measured.
+    pub fn unmet(&self) -> Vec<(ObjectiveId, u32, SummaryKey)> {
+        let mut unmet = Vec::new();
+        for objective in &self.document.objectives {
+            let reads = objective.metric.reads(&self.document, &objective.of);
+            let lacking = reads.into_iter().filter(|key| !self.keeps(key));
+            unmet.extend(lacking.map(|key| (objective.id.clone(), objective.version, key)));
+        }
+        unmet
     }
 }

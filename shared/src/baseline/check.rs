@@ -1,0 +1,125 @@
+//! What a baseline must be before anything is compared with it.
+
+use super::{Baseline, Law, MAX_CATEGORY, MAX_LAW_CUTS};
+use crate::sketch::{CutCounts, Histogram, MAX_CATEGORIES};
+
+/// Largest number of rows: beyond it JSON readers lose digits.
+const MAX_JSON_ROWS: u64 = (1 << 53) - 1;
+
+/// Why something is not a baseline, or cannot become one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BaselineError {
+    /// The text is no baseline.
+    #[error("not a baseline: {0}; build it with `clause9 baseline`")]
+    Json(String),
+    /// The text is too long.
+    #[error("a baseline of {0} bytes is too long, the limit is {max}", max = super::MAX_TEXT)]
+    TooLong(usize),
+    /// A law contradicts itself or the number of rows.
+    #[error("the law of `{of}` cannot be: {what}; build the baseline again")]
+    Law {
+        /// The feature's name, or `score`.
+        of: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// There are no rows.
+    #[error("the reference has no rows; a baseline needs at least one")]
+    Empty,
+    /// There are too many rows.
+    #[error("the reference has {0} rows, the limit is {max}; take a sample of it", max = super::MAX_ROWS)]
+    TooManyRows(u64),
+    /// A categorical feature has too many different values.
+    #[error(
+        "feature `{0}` has more than {max} different values; it is no category: leave it out or make it numeric",
+        max = super::MAX_DISTINCT
+    )]
+    TooManyCategories(String),
+    /// The document has no feature of this index.
+    #[error("feature number {0} is not in the objectives file")]
+    NoSuchFeature(usize),
+    /// A value was given twice for one row.
+    #[error("`{0}` was given twice for one row")]
+    Repeated(String),
+}
+
+impl Baseline {
+    /// Checks that laws are well formed and that each accounts for every row.
+    pub fn check(&self) -> Result<(), BaselineError> {
+        if self.rows == 0 {
+            return Err(BaselineError::Empty);
+        }
+        if self.rows > MAX_JSON_ROWS {
+            return Err(BaselineError::TooManyRows(self.rows));
+        }
+        let score = self.score.iter().map(|law| ("score", law));
+        let features = self.features.iter().map(|(name, law)| (name.as_str(), law));
+        for (of, law) in features.chain(score) {
+            law.check(self.rows).map_err(|what| BaselineError::Law {
+                of: of.to_owned(),
+                what,
+            })?;
+        }
+        match self.score {
+            Some(Law::Categorical { .. }) => Err(BaselineError::Law {
+                of: "score".to_owned(),
+                what: "scores are numbers",
+            }),
+            Some(Law::Numeric { .. }) | None => Ok(()),
+        }
+    }
+}
+
+impl Law {
+    fn check(&self, rows: u64) -> Result<(), &'static str> {
+        let counted = match self {
+            Self::Numeric {
+                center,
+                scale_exponent,
+                cuts,
+                counts,
+                missing,
+                invalid,
+            } => {
+                Histogram::new(*center, *scale_exponent)
+                    .ok_or("centre or scale is out of bounds")?;
+                CutCounts::new(cuts)
+                    .filter(|_| cuts.len() <= MAX_LAW_CUTS)
+                    .ok_or("cuts must be finite, strictly ascending and at most 16")?;
+                if counts.len() != cuts.len() + 1 {
+                    return Err("there must be one count more than cuts");
+                }
+                sum(counts.iter().chain([missing, invalid]))
+            }
+            Self::Categorical {
+                categories,
+                counts,
+                other,
+                missing,
+            } => {
+                if categories.len() > MAX_CATEGORIES {
+                    return Err("there are more than 64 categories");
+                }
+                if !categories.windows(2).all(|pair| pair[0] < pair[1]) {
+                    return Err("categories must be sorted by bytes, each once");
+                }
+                if categories.iter().any(|name| name.len() > MAX_CATEGORY) {
+                    return Err("a category's name is longer than 256 bytes");
+                }
+                if counts.len() != categories.len() {
+                    return Err("there must be one count for each category");
+                }
+                sum(counts.iter().chain([other, missing]))
+            }
+        };
+        if counted == Some(rows) {
+            Ok(())
+        } else {
+            Err("counts do not add up to the rows")
+        }
+    }
+}
+
+fn sum<'a>(counts: impl Iterator<Item = &'a u64>) -> Option<u64> {
+    counts.copied().try_fold(0_u64, u64::checked_add)
+}

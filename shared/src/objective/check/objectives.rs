@@ -1,0 +1,175 @@
+//! Checks of each objective by itself: its texts, its subject, and what its metric reads.
+
+use super::{Findings, MAX_OBJECTIVES, levels, listed, references, timing};
+use crate::metric::{MetricId, Needs};
+use crate::objective::document::{Objective, Outputs};
+
+pub(super) fn check(findings: &mut Findings<'_>) {
+    let objectives = &findings.document().objectives;
+    findings.count(
+        "/objectives",
+        "objectives",
+        objectives.len(),
+        MAX_OBJECTIVES,
+    );
+    for (i, objective) in objectives.iter().enumerate() {
+        let at = format!("/objectives/{i}");
+        check_words(findings, &at, objective);
+        check_subject(findings, &at, objective);
+        check_outputs(findings, &at, objective);
+        levels::check(findings, &at, objective);
+        timing::check(findings, &at, objective);
+        references::check(findings, &at, objective);
+        if objective.min_support == 0 {
+            findings.at(
+                &format!("{at}/min_support"),
+                "a measurement of no case says nothing; write at least 1",
+            );
+        }
+        let alpha = objective.alpha;
+        if !(alpha > 0.0 && alpha <= 0.5) {
+            findings.at(
+                &format!("{at}/alpha"),
+                format!("a chance of a false nonconformity of {alpha} is outside what can be promised; write more than 0 and at most 0.5"),
+            );
+        }
+    }
+}
+
+fn check_words(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
+    findings.text(&format!("{at}/statement"), &objective.statement);
+    findings.text(&format!("{at}/policy"), &objective.policy);
+    findings.text(&format!("{at}/owner"), &objective.owner);
+    findings.text(&format!("{at}/approver"), &objective.approver);
+    let same = |a: &str, b: &str| a.trim().to_lowercase() == b.trim().to_lowercase();
+    if same(&objective.owner, &objective.approver) && !objective.owner.trim().is_empty() {
+        findings.at(
+            &format!("{at}/approver"),
+            format!(
+                "`{}` cannot approve what it answers for; name another role",
+                objective.approver.trim()
+            ),
+        );
+    }
+}
+
+fn check_subject(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
+    let of = &objective.of;
+    let metric = objective.metric.spec().name;
+    let (feature, attribute, wanted) = match objective.metric.spec().needs {
+        Needs::Nothing => (false, false, "all cases, so `of` names nothing"),
+        Needs::Feature => (true, false, "a feature: `of: { feature: .. }`"),
+        Needs::AttributeGroup => (
+            false,
+            true,
+            "a group of an attribute: `of: { attribute: .., group: .. }`",
+        ),
+    };
+    for (key, needed, named) in [
+        ("feature", feature, of.feature.is_some()),
+        ("attribute", attribute, of.attribute.is_some()),
+        ("group", attribute, of.group.is_some()),
+    ] {
+        let pointer = format!("{at}/of/{key}");
+        if needed && !named {
+            findings.at(
+                &pointer,
+                format!("metric `{metric}` is of {wanted}; add `{key}`"),
+            );
+        } else if named && !needed {
+            findings.at_key(
+                &pointer,
+                format!("metric `{metric}` is of {wanted}; remove `{key}`"),
+            );
+        }
+    }
+    if feature {
+        check_feature_known(findings, at, objective);
+    }
+    if attribute {
+        check_group_known(findings, at, objective);
+    }
+}
+
+fn check_feature_known(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
+    let features = &findings.document().features;
+    if let Some(name) = &objective.of.feature
+        && !features.iter().any(|f| f.name == *name)
+    {
+        let message = format!(
+            "there is no feature `{name}`; add it under `features`, or name one that is there: {}",
+            listed(features.iter().map(|f| &f.name))
+        );
+        findings.at(&format!("{at}/of/feature"), message);
+    }
+}
+
+fn check_group_known(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
+    let attributes = &findings.document().attributes;
+    let Some(name) = &objective.of.attribute else {
+        return;
+    };
+    let Some(attribute) = attributes.iter().find(|a| a.name == *name) else {
+        let message = format!(
+            "there is no attribute `{name}`; add it under `attributes`, or name one that is there: {}",
+            listed(attributes.iter().map(|a| &a.name))
+        );
+        findings.at(&format!("{at}/of/attribute"), message);
+        return;
+    };
+    let Some(group) = &objective.of.group else {
+        return;
+    };
+    let others = attribute
+        .groups
+        .iter()
+        .filter(|g| **g != attribute.reference);
+    let pointer = format!("{at}/of/group");
+    if *group == attribute.reference {
+        let message = format!(
+            "`{group}` is the reference group of `{name}` and would be compared with itself; the other groups are: {}",
+            listed(others)
+        );
+        findings.at(&pointer, message);
+    } else if !attribute.groups.contains(group) {
+        let message = format!(
+            "attribute `{name}` has no group `{group}`; those beside its reference are: {}",
+            listed(others)
+        );
+        findings.at(&pointer, message);
+    }
+}
+
+/// Which outputs a metric cannot do without: score, decision, label.
+const fn reads(metric: MetricId) -> (bool, bool, bool) {
+    match metric {
+        MetricId::MissingRate | MetricId::Psi => (false, false, false),
+        MetricId::Accuracy => (false, true, true),
+        MetricId::RocAuc => (true, false, true),
+        MetricId::DemographicParityRatio => (false, true, false),
+    }
+}
+
+fn check_outputs(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
+    let Outputs {
+        score,
+        decision,
+        label,
+    } = &findings.document().outputs;
+    let (needs_score, needs_decision, needs_label) = reads(objective.metric);
+    for (key, needed, there) in [
+        ("score", needs_score, score.is_some()),
+        ("decision", needs_decision, decision.is_some()),
+        ("label", needs_label, label.is_some()),
+    ] {
+        if needed && !there {
+            findings.at(
+                &format!("{at}/metric"),
+                format!(
+                    "metric `{}` reads a {key}, but `outputs` has none; add `{key}` there",
+                    objective.metric.spec().name
+                ),
+            );
+        }
+    }
+}

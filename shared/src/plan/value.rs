@@ -1,0 +1,154 @@
+//! How one cell of a request or of a reference file is read under a feature's missing policy. Live
+//! traffic and baselines go through the same code, so that both count the same things.
+
+use std::borrow::Cow;
+
+use crate::inference::Cell;
+use crate::objective::document::{Feature, FeatureType, Scalar};
+use crate::sketch::Invalid;
+
+/// What a cell holds.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Reading<'a> {
+    /// Nothing, or what stands for "not known".
+    Missing,
+    /// Something that cannot be used.
+    Invalid(Invalid),
+    /// A finite number.
+    Number(f64),
+    /// A category's name.
+    Category(Cow<'a, str>),
+}
+
+/// A feature's type and missing policy, ready to be applied.
+#[derive(Clone, Debug)]
+pub(crate) struct ValueReader {
+    kind: FeatureType,
+    /// Numbers that stand for "not known"; numeric features only.
+    missing_numbers: Vec<f64>,
+    /// Texts that stand for "not known"; for categories, the names of all such values.
+    missing_texts: Vec<Box<str>>,
+    nan_is_missing: bool,
+}
+
+impl ValueReader {
+    pub(crate) fn new(feature: &Feature) -> Self {
+        let mut reader = Self {
+            kind: feature.kind,
+            missing_numbers: Vec::new(),
+            missing_texts: Vec::new(),
+            nan_is_missing: feature.missing.nan,
+        };
+        for value in &feature.missing.values {
+            match (feature.kind, value) {
+                (_, Scalar::Text(text)) => reader.missing_texts.push(text.as_str().into()),
+                (FeatureType::Numeric, Scalar::Number(x)) => reader.missing_numbers.push(*x),
+                (FeatureType::Numeric, Scalar::Bool(b)) => {
+                    reader.missing_numbers.push(f64::from(u8::from(*b)));
+                }
+                (FeatureType::Categorical, Scalar::Number(x)) => {
+                    reader.missing_texts.push(number_name(*x).into());
+                }
+                (FeatureType::Categorical, Scalar::Bool(b)) => {
+                    reader.missing_texts.push(b.to_string().into());
+                }
+            }
+        }
+        reader
+    }
+
+    pub(crate) fn read<'a>(&self, cell: Cell<'a>) -> Reading<'a> {
+        match self.kind {
+            FeatureType::Numeric => self.number(cell),
+            FeatureType::Categorical => self.category(cell),
+        }
+    }
+
+    fn number<'a>(&self, cell: Cell<'a>) -> Reading<'a> {
+        let x = match cell {
+            Cell::Missing => return Reading::Missing,
+            Cell::Text(text) if self.is_missing_text(text) => return Reading::Missing,
+            Cell::Text(_) => return Reading::Invalid(Invalid::WrongType),
+            Cell::Float(x) => x,
+            Cell::Int(_) | Cell::Uint(_) | Cell::Bool(_) => match cell.number() {
+                Some(x) => x,
+                None => return Reading::Missing,
+            },
+        };
+        if self.missing_numbers.contains(&x) {
+            return Reading::Missing;
+        }
+        self.unusable(x).unwrap_or(Reading::Number(x))
+    }
+
+    fn category<'a>(&self, cell: Cell<'a>) -> Reading<'a> {
+        let name = match cell {
+            Cell::Missing => return Reading::Missing,
+            Cell::Text(text) => Cow::Borrowed(text),
+            Cell::Float(x) => match self.unusable(x) {
+                Some(unusable) => return unusable,
+                None => number_name(x).into(),
+            },
+            Cell::Int(i) => i.to_string().into(),
+            Cell::Uint(i) => i.to_string().into(),
+            Cell::Bool(true) => Cow::Borrowed("true"),
+            Cell::Bool(false) => Cow::Borrowed("false"),
+        };
+        if self.is_missing_text(&name) {
+            Reading::Missing
+        } else {
+            Reading::Category(name)
+        }
+    }
+
+    /// What a number is if it is not finite.
+    fn unusable<'a>(&self, x: f64) -> Option<Reading<'a>> {
+        Invalid::of(x).map(|invalid| match invalid {
+            Invalid::NotANumber if self.nan_is_missing => Reading::Missing,
+            Invalid::NotANumber
+            | Invalid::PositiveInfinity
+            | Invalid::NegativeInfinity
+            | Invalid::WrongType => Reading::Invalid(invalid),
+        })
+    }
+
+    fn is_missing_text(&self, text: &str) -> bool {
+        self.missing_texts.iter().any(|missing| &**missing == text)
+    }
+}
+
+/// A number as a category's name; negative zero is zero.
+fn number_name(x: f64) -> String {
+    (x + 0.0).to_string()
+}
+
+/// Whether a cell is the documented value. Numbers and truth values are compared as numbers (1, 1.0
+/// and true are equal), texts by their bytes.
+pub(crate) fn is_value(cell: Cell<'_>, value: &Scalar) -> bool {
+    match (cell, value) {
+        (Cell::Text(text), Scalar::Text(value)) => text == value,
+        (_, Scalar::Number(value)) => cell.number().is_some_and(|x| equal(x, *value)),
+        (_, Scalar::Bool(value)) => {
+            let value = f64::from(u8::from(*value));
+            cell.number().is_some_and(|x| equal(x, value))
+        }
+        (_, Scalar::Text(_)) => false,
+    }
+}
+
+/// A scalar as a cell, so that late values are compared as early ones are.
+pub(crate) fn as_cell(value: &Scalar) -> Cell<'_> {
+    match value {
+        Scalar::Bool(b) => Cell::Bool(*b),
+        Scalar::Number(x) => Cell::Float(*x),
+        Scalar::Text(text) => Cell::Text(text),
+    }
+}
+
+#[expect(
+    clippy::float_cmp,
+    reason = "documented values are equal or they are not"
+)]
+fn equal(a: f64, b: f64) -> bool {
+    a == b
+}

@@ -1,0 +1,148 @@
+//! The checked-in schemas and the reference of the format say what the code does.
+//! `UPDATE_EXPECT=1 cargo test -p clause9-shared --test documents` writes the schemas anew.
+
+use std::path::{Path, PathBuf};
+
+use clause9_shared::objective::{Document, load, schema};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+#[test]
+fn the_checked_in_schemas_are_generated_from_the_types() {
+    for (path, generated) in [
+        (
+            "docs/schema/objectives.v1.schema.json",
+            schema::objectives(),
+        ),
+        ("docs/schema/baseline.v1.schema.json", schema::baseline()),
+    ] {
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            std::fs::write(root().join(path), &generated).unwrap();
+        }
+        assert!(
+            read(path) == generated,
+            "{path} is stale; run UPDATE_EXPECT=1 cargo test -p clause9-shared --test documents"
+        );
+    }
+}
+
+/// The code blocks of a kind in a Markdown text.
+fn blocks<'a>(markdown: &'a str, kind: &str) -> Vec<&'a str> {
+    markdown
+        .split(&format!("```{kind}\n"))
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect()
+}
+
+fn example() -> Document {
+    let markdown = read("docs/objectives.md");
+    let [text] = blocks(&markdown, "yaml")[..] else {
+        panic!("one example in docs/objectives.md");
+    };
+    load("docs/objectives.md", text).unwrap_or_else(|p| panic!("{p:#?}"))
+}
+
+#[test]
+fn the_example_of_the_reference_passes_and_shows_every_key() {
+    let json = serde_json::to_value(example()).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&schema::objectives()).unwrap();
+    let mut written = std::collections::BTreeSet::new();
+    keys(&json, &mut written);
+    let structures = schema["$defs"].as_object().unwrap().values();
+    for structure in structures.chain([&schema]) {
+        for key in structure["properties"].as_object().into_iter().flatten() {
+            assert!(written.contains(key.0), "the example lacks `{}`", key.0);
+        }
+    }
+}
+
+fn keys(value: &serde_json::Value, into: &mut std::collections::BTreeSet<String>) {
+    for (key, inner) in value.as_object().into_iter().flatten() {
+        into.insert(key.clone());
+        keys(inner, into);
+    }
+    for inner in value.as_array().into_iter().flatten() {
+        keys(inner, into);
+    }
+}
+
+#[test]
+fn the_reference_names_every_metric_and_every_key() {
+    let markdown = read("docs/objectives.md");
+    for metric in clause9_shared::metric::MetricId::ALL {
+        let name = metric.spec().name;
+        assert!(markdown.contains(&format!("`{name}`")), "metric {name}");
+    }
+    let schema: serde_json::Value = serde_json::from_str(&schema::objectives()).unwrap();
+    for key in schema["$defs"]["Objective"]["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+    {
+        assert!(markdown.contains(&format!("`{key}`")), "key {key}");
+    }
+}
+
+#[test]
+fn the_demonstrations_objectives_pass() {
+    let path = "demo/cases/car_loan/objectives.yaml";
+    load(path, &read(path)).unwrap_or_else(|p| panic!("{p:#?}"));
+}
+
+#[test]
+fn comments_order_of_keys_and_written_defaults_do_not_change_the_digest() {
+    let path = "demo/cases/car_loan/objectives.yaml";
+    let text = read(path);
+    let digest = |text: &str| load(path, text).unwrap().digest().unwrap();
+    let name = "  name: Car loan pre-approval\n";
+    let reordered = text.replace(name, "").replace(
+        "  role: user\n",
+        &format!("  role: user # a comment\n{name}"),
+    );
+    assert_ne!(text, reordered);
+    assert_eq!(digest(&text), digest(&reordered));
+    let spelt_out = text.replace(
+        "min_support: 200",
+        "min_support: 200\n    alpha: 5e-2\n    cycle: 365d",
+    );
+    assert_ne!(text, spelt_out);
+    assert_eq!(digest(&text), digest(&spelt_out));
+    let other = text.replace("min_support: 200", "min_support: 201");
+    assert_ne!(digest(&text), digest(&other));
+}
+
+#[test]
+fn the_digest_of_the_example_stays_what_it_was() {
+    // A change here renames every document that evidence refers to: it needs a new format version.
+    expect_test::expect!["sha256:6df84f34db1c0ddab3c333746ac2bfeced39b007b066c86b4a827b983669d980"]
+        .assert_eq(&example().digest().unwrap().to_string());
+}
+
+#[test]
+fn one_version_is_in_force_at_a_time_and_its_end_is_the_nexts_beginning() {
+    let document = example();
+    let id = "accuracy".parse().unwrap();
+    let version = |at: &str| {
+        document
+            .in_force(&id, at.parse().unwrap())
+            .map(|o| o.version)
+    };
+    assert_eq!(version("2025-12-31T23:59:59Z"), None);
+    assert_eq!(version("2026-01-01T00:00:00Z"), Some(1));
+    assert_eq!(version("2026-06-30T23:59:59.999999Z"), Some(1));
+    assert_eq!(version("2026-07-01T00:00:00Z"), Some(2));
+    assert_eq!(version("2099-01-01T00:00:00Z"), Some(2));
+    let unknown = "nothing".parse().unwrap();
+    assert!(
+        document
+            .in_force(&unknown, "2026-07-01T00:00:00Z".parse().unwrap())
+            .is_none()
+    );
+}
