@@ -4,6 +4,8 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
+use clause9_agent::config::{AgentConfig, AgentPlan};
+use clause9_collector::config::CollectorConfig;
 
 use crate::model::Model;
 use crate::options::{ModelOptions, ServiceOptions};
@@ -51,6 +53,36 @@ async fn told_to_stop(with_stdin: bool) {
         _ = tokio::signal::ctrl_c() => {}
         () = stdin => {}
     }
+}
+
+/// Runs an agent until it is told to stop.
+pub(crate) fn agent(options: &ServiceOptions) -> anyhow::Result<ExitCode> {
+    log();
+    let plan = AgentConfig::from_file(&options.config)
+        .map_err(anyhow::Error::from)
+        .and_then(|config| Ok(AgentPlan::new(config)?));
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err(error) => return Ok(refused(&error)),
+    };
+    clause9_agent::build(plan)?.run(told_to_stop(options.stop_with_stdin))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a collector until it is told to stop.
+pub(crate) fn collector(options: &ServiceOptions) -> anyhow::Result<ExitCode> {
+    log();
+    let config = match CollectorConfig::read(&options.config) {
+        Ok(config) => config,
+        Err(error) => return Ok(refused(&error.into())),
+    };
+    clause9_collector::run(&config, told_to_stop(options.stop_with_stdin))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn refused(error: &anyhow::Error) -> ExitCode {
+    tracing::error!("{error:#}");
+    ExitCode::from(BAD_CONFIGURATION)
 }
 
 /// Logs go to standard error, which the demonstration keeps in a file.

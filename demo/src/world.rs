@@ -86,6 +86,8 @@ impl Site {
             canonical::to_json(&baseline)?.as_bytes(),
         )?;
         write("model.json", &serde_json::to_vec(&history.model)?)?;
+        // Created here, once for all replicas.
+        clause9_agent::identity::load_or_create("system key", &folder.join("system.key"))?;
         let addresses = free_addresses(1 + 3 * REPLICAS)?;
         let mut replicas = Vec::with_capacity(REPLICAS);
         for (index, at) in addresses[1..].chunks_exact(3).enumerate() {
