@@ -1,2 +1,50 @@
-//! Program.
-fn main() {}
+//! clause9 at a terminal: checks objectives files and builds baselines. It never touches the network;
+//! agents and the collector are programs of their own.
+
+mod args;
+mod baseline;
+mod check;
+mod read;
+mod reference;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Args, Command};
+use terminal::Terminal;
+
+/// How a command ended, apart from faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// Nothing is wrong.
+    Well,
+    /// Problems were found in what was read, and shown.
+    WithProblems,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let mut terminal = Terminal::standard();
+    let ended = match &args.command {
+        Command::Check(check) => check::run(check, &mut terminal),
+        Command::Baseline(baseline) => baseline::run(baseline, &mut terminal),
+    };
+    match ended {
+        Ok(Ended::Well) => ExitCode::SUCCESS,
+        Ok(Ended::WithProblems) => ExitCode::from(1),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal.fault(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether the reader of our output went away, as `head` does.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+}

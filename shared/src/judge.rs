@@ -2,21 +2,48 @@
 //!
 //! Blocks enter in the collector's seal order, each once. Nothing here is recomputed with hindsight:
 //! state in, block in, state out. Payoffs are integers; whoever replays needs integer arithmetic only.
+//! What a verdict means for people, and who closes it, is not decided here.
 
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::Baseline;
+use crate::baseline::{Baseline, Law};
+use crate::bet::fixed::{self, exact, exact_list, exact_option};
+use crate::bet::{Bets, Payoffs, Pool, RateSums};
+use crate::canonical;
+use crate::confidence::{NormalSequence, RateSequence, running_ratio};
 use crate::digest::Digest;
-use crate::metric::{Estimate, Unmeasurable};
+use crate::ledger::Ledger;
+use crate::metric::{Estimate, Grade, Sample, SampleKind, Unmeasurable};
 use crate::objective::document::{Document, Objective};
-use crate::verdict::Verdict;
+use crate::time::Span;
+use crate::verdict::{Running, Verdict};
+
+mod table;
+mod words;
 
 /// An objective with its bets, frozen. Content-addressed by [`Compiled::digest`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Compiled {
     /// The objective as written.
     pub objective: Objective,
-    // bets, thresholds (integers) go here
+    /// How the ledger is justified.
+    pub grade: Grade,
+    /// H: how many blocks are sealed in one surveillance cycle. The error bound is for so many
+    /// steps; then the ledger is renewed ([`Compiled::cycle_is_over`]).
+    pub steps_per_cycle: u32,
+    /// What the evidence must reach for a warning: ln H, in 2^-32 nats.
+    #[serde(with = "exact")]
+    pub warning_at: i64,
+    /// What the evidence must reach for a nonconformity: ln(H / alpha), in 2^-32 nats.
+    #[serde(with = "exact")]
+    pub nonconformity_at: i64,
+    /// After how many blocks in a row without a measurement the past no longer speaks for now.
+    pub stale_after: u32,
+    /// Bets against the action level.
+    pub action: Bets,
+    /// Bets against the alert level, which can at most warn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<Bets>,
 }
 
 /// Why an objective cannot be compiled.
@@ -30,15 +57,86 @@ pub struct CompileError(pub String);
 pub struct LedgerState {
     /// Blocks taken in this epoch.
     pub blocks: u32,
-    // the rest goes here
+    /// Cases in this epoch.
+    #[serde(with = "fixed::exact_count")]
+    pub support: u64,
+    /// Blocks in a row, up to now, in which nothing could be measured.
+    pub silent: u32,
+    /// The ledger of the action level.
+    pub action: Ledger,
+    /// The ledger of the alert level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<Ledger>,
+    /// The block at which the action ledger first reached the nonconformity threshold. Stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_at: Option<u32>,
+    /// From which block on that breach is estimated to have begun. Stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_since: Option<u32>,
+    /// Sums of the running mean.
+    pub sums: Sums,
+}
+
+/// Sums of the cycle's running mean, by kind of sample.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Sums {
+    /// Of a share.
+    Rate {
+        /// Its cases.
+        cases: RateSequence,
+    },
+    /// Of two groups' shares.
+    TwoRates {
+        /// The reference group's cases.
+        reference: RateSequence,
+        /// The compared group's cases.
+        compared: RateSequence,
+    },
+    /// Of an estimate.
+    Normal {
+        /// Blocks that were taken.
+        taken: NormalSequence,
+        /// Blocks too small by themselves, which wait for the next ones.
+        waiting: Pool,
+    },
+}
+
+/// What became of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Taken {
+    /// It was bet on.
+    Judged,
+    /// Too small for the normal approximation: it waits for the next blocks.
+    Pooled,
+    /// Nothing to bet on. It counts as a step all the same.
+    Empty,
 }
 
 /// What one block did to a ledger: the payoffs that were used and the evidence after it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
+    /// The number of the block in this epoch, from 1.
+    pub block: u32,
+    /// What became of it.
+    pub taken: Taken,
+    /// The payoffs that were used at the action level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payoffs: Option<Payoffs>,
+    /// What each bet at the action level gained, in 2^-32 nats.
+    #[serde(with = "exact_list", default, skip_serializing_if = "Vec::is_empty")]
+    pub gains: Vec<i64>,
     /// Evidence after the block, in 2^-32 nats.
+    #[serde(with = "exact")]
     pub evidence: i64,
-    // payoffs used, increments go here
+    /// Evidence at the alert level after the block.
+    #[serde(
+        with = "exact_option",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub alert_evidence: Option<i64>,
 }
 
 impl Compiled {
@@ -48,29 +146,281 @@ impl Compiled {
         objective: &Objective,
         baseline: &Baseline,
     ) -> Result<Self, CompileError> {
-        let _ = (document, objective, baseline);
-        unimplemented!()
+        let refuse = |why: String| {
+            CompileError(format!(
+                "objective `{}` version {}: {why}",
+                objective.id, objective.version
+            ))
+        };
+        if !(objective.alpha > 0.0 && objective.alpha < 1.0) {
+            return Err(refuse(format!(
+                "alpha {} is no error chance; set it between 0 and 1, as 0.05",
+                objective.alpha
+            )));
+        }
+        let spec = objective.metric.spec();
+        check_against_baseline(objective, baseline).map_err(refuse)?;
+        let bets = |level: f64| {
+            Bets::new(spec.sample, level, objective.comparator).map_err(|e| refuse(e.to_string()))
+        };
+        let steps = whole(objective.cycle, document.panes.length).max(1);
+        Ok(Self {
+            grade: spec.grade,
+            steps_per_cycle: steps,
+            warning_at: fixed::threshold(f64::from(steps)),
+            nonconformity_at: fixed::threshold(f64::from(steps) / objective.alpha),
+            stale_after: stale_after(document, objective),
+            action: bets(objective.levels.action)?,
+            alert: objective.levels.alert.map(bets).transpose()?,
+            objective: objective.clone(),
+        })
     }
 
     /// Its content address.
     pub fn digest(&self) -> Digest {
-        unimplemented!()
+        // Every float here was read from JSON or YAML or computed from finite levels.
+        canonical::digest("clause9/compiled-objective/v1", self).unwrap_or_else(|e| {
+            Digest::tagged("clause9/not-canonical/v1", e.to_string().as_bytes())
+        })
     }
 
     /// A ledger that has seen nothing.
     pub fn start(&self) -> LedgerState {
-        unimplemented!()
+        let level = self.objective.levels.action;
+        LedgerState {
+            blocks: 0,
+            support: 0,
+            silent: 0,
+            action: Ledger::new(crate::bet::BETS),
+            alert: self.alert.as_ref().map(|_| Ledger::new(crate::bet::BETS)),
+            confirmed_at: None,
+            confirmed_since: None,
+            sums: match self.objective.metric.spec().sample {
+                SampleKind::Rate => Sums::Rate {
+                    cases: RateSequence::new(level),
+                },
+                SampleKind::TwoRates => Sums::TwoRates {
+                    reference: RateSequence::new(0.5),
+                    compared: RateSequence::new(0.5),
+                },
+                SampleKind::Normal => Sums::Normal {
+                    taken: NormalSequence::default(),
+                    waiting: Pool::default(),
+                },
+            },
+        }
+    }
+
+    /// Whether the surveillance cycle has had all its blocks. Then a new ledger ([`Compiled::start`])
+    /// begins a new epoch, unless a nonconformity is open; the error bound covers no further steps.
+    pub const fn cycle_is_over(&self, state: &LedgerState) -> bool {
+        state.blocks >= self.steps_per_cycle
     }
 
     /// Takes one sealed block. A block in which nothing could be measured still counts as a step.
     pub fn step(&self, state: &mut LedgerState, block: &Result<Estimate, Unmeasurable>) -> Step {
-        let _ = (state, block);
-        unimplemented!()
+        state.blocks = state.blocks.saturating_add(1);
+        let seen = sample_of(block);
+        let earlier = state.sums.earlier();
+        let (taken, ready) = seen
+            .as_ref()
+            .map_or((Taken::Empty, None), |(sample, cases)| {
+                state.sums.take(sample, *cases, self.objective.min_support)
+            });
+        match taken {
+            Taken::Empty => state.silent = state.silent.saturating_add(1),
+            Taken::Pooled | Taken::Judged => {
+                state.silent = 0;
+                let cases = seen.as_ref().map_or(0, |(_, cases)| *cases);
+                state.support = state.support.saturating_add(cases);
+            }
+        }
+        let settled = ready
+            .as_ref()
+            .and_then(|sample| self.action.settle(sample, &earlier));
+        if let Some((gains, _)) = &settled {
+            state.action.book(state.blocks, gains);
+        }
+        if let (Some(bets), Some(ledger), Some(sample)) = (&self.alert, &mut state.alert, &ready)
+            && let Some((gains, _)) = bets.settle(sample, &earlier)
+        {
+            ledger.book(state.blocks, &gains);
+        }
+        let evidence = state.action.evidence();
+        if evidence >= self.nonconformity_at && state.confirmed_at.is_none() {
+            state.confirmed_at = Some(state.blocks);
+            state.confirmed_since = state.action.since();
+        }
+        let (gains, payoffs) = settled.map_or((Vec::new(), None), |(g, p)| (g, Some(p)));
+        Step {
+            block: state.blocks,
+            taken,
+            payoffs,
+            gains,
+            evidence,
+            alert_evidence: state.alert.as_ref().map(Ledger::evidence),
+        }
     }
 
     /// The verdict after the blocks so far, given the value shown for the window.
     pub fn verdict(&self, state: &LedgerState, window: &Result<Estimate, Unmeasurable>) -> Verdict {
-        let _ = (state, window);
-        unimplemented!()
+        table::verdict(self, state, window)
+    }
+
+    /// The running mean of the epoch, at every time at once with confidence `1 - alpha`.
+    pub fn running(&self, state: &LedgerState) -> Option<Running> {
+        let alpha = self.objective.alpha;
+        match &state.sums {
+            Sums::Rate { cases } => cases.running(alpha),
+            Sums::TwoRates {
+                reference,
+                compared,
+            } => {
+                let (_, largest) = self.objective.metric.spec().range;
+                running_ratio(reference, compared, alpha, largest)
+            }
+            Sums::Normal { taken, .. } => taken.running(alpha, self.objective.min_support),
+        }
+    }
+}
+
+impl Sums {
+    /// Two groups' counts of earlier blocks, which set the payoffs of the next one.
+    fn earlier(&self) -> RateSums {
+        match self {
+            Self::TwoRates {
+                reference,
+                compared,
+            } => RateSums {
+                reference: (reference.hits, reference.of),
+                compared: (compared.hits, compared.of),
+            },
+            Self::Rate { .. } | Self::Normal { .. } => RateSums::default(),
+        }
+    }
+
+    /// Takes a sample; gives back what can be bet on now.
+    fn take(&mut self, sample: &Sample, cases: u64, min_support: u64) -> (Taken, Option<Sample>) {
+        if cases == 0 {
+            return (Taken::Empty, None);
+        }
+        match (self, sample) {
+            (Self::Rate { cases }, Sample::Rate { hits, of }) => {
+                cases.add(*hits, *of);
+                (Taken::Judged, Some(sample.clone()))
+            }
+            (
+                Self::TwoRates {
+                    reference,
+                    compared,
+                },
+                Sample::TwoRates {
+                    reference: r,
+                    compared: c,
+                },
+            ) => {
+                reference.add(r.0, r.1);
+                compared.add(c.0, c.1);
+                (Taken::Judged, Some(sample.clone()))
+            }
+            (Self::Normal { taken, waiting }, Sample::Normal { .. }) => {
+                let Some(pooled) = waiting.add(sample, min_support) else {
+                    return (Taken::Pooled, None);
+                };
+                taken.add(&pooled);
+                let ready = Sample::Normal {
+                    estimate: pooled.estimate,
+                    std_error: pooled.std_error,
+                    of: pooled.cases,
+                    least: pooled.least,
+                };
+                (Taken::Judged, Some(ready))
+            }
+            (Self::Rate { .. } | Self::TwoRates { .. } | Self::Normal { .. }, _) => {
+                (Taken::Empty, None)
+            }
+        }
+    }
+}
+
+/// What a block brings to the ledger, with its cases.
+fn sample_of(block: &Result<Estimate, Unmeasurable>) -> Option<(Sample, u64)> {
+    let sample = match block {
+        Ok(estimate) => estimate.sample.clone(),
+        Err(Unmeasurable::NoReferenceHits {
+            reference,
+            compared,
+        }) => Sample::TwoRates {
+            reference: *reference,
+            compared: *compared,
+        },
+        Err(Unmeasurable::NoData | Unmeasurable::Undefined(_) | Unmeasurable::LacksSummary(_)) => {
+            return None;
+        }
+    };
+    let cases = sample.cases();
+    Some((sample, cases))
+}
+
+/// How many whole or begun panes a span has.
+fn whole(span: Span, pane: Span) -> u32 {
+    let (span, pane) = (span.micros().max(0), pane.micros().max(1));
+    let panes = span / pane + i64::from(span % pane != 0);
+    u32::try_from(panes).unwrap_or(u32::MAX)
+}
+
+/// A window without data is a gap; for outcomes, only once labels have had their time.
+fn stale_after(document: &Document, objective: &Objective) -> u32 {
+    let pane = document.panes.length;
+    let wait = objective.label_delay.map_or(0, |delay| whole(delay, pane));
+    whole(objective.window, pane).saturating_add(wait).max(1)
+}
+
+/// A drift level must be larger than what the baseline's own size leaves open.
+fn check_against_baseline(objective: &Objective, baseline: &Baseline) -> Result<(), String> {
+    if objective.metric != crate::metric::MetricId::Psi {
+        return Ok(());
+    }
+    let law = objective
+        .of
+        .feature
+        .as_ref()
+        .and_then(|feature| baseline.features.get(feature))
+        .ok_or("its feature is not in the baseline; build the baseline again")?;
+    let (cells, rows) = match law {
+        Law::Numeric {
+            counts,
+            missing,
+            invalid,
+            ..
+        } => (
+            counts.len() + 1,
+            counts.iter().sum::<u64>() + missing + invalid,
+        ),
+        Law::Categorical {
+            counts,
+            other,
+            missing,
+            ..
+        } => (
+            counts.len() + 2,
+            counts.iter().sum::<u64>() + other + missing,
+        ),
+    };
+    if rows == 0 {
+        return Err("the baseline has no rows of its feature; build it from data".into());
+    }
+    let least = 4.0 * (cells as f64 - 1.0) / rows as f64;
+    let levels = objective.levels;
+    match [Some(levels.action), levels.alert]
+        .into_iter()
+        .flatten()
+        .find(|level| *level < least)
+    {
+        Some(level) => Err(format!(
+            "level {level} is finer than a baseline of {rows} rows in {cells} cells can tell; set \
+             it to at least {least:.4}, or build the baseline from more rows"
+        )),
+        None => Ok(()),
     }
 }

@@ -23,13 +23,18 @@
 //! - **Watermark**: the point up to which an agent has closed every pane.
 
 pub mod baseline;
+pub mod bet;
 pub mod canonical;
+pub mod confidence;
 pub mod digest;
 pub mod evidence;
 pub mod ids;
 pub mod inference;
+pub mod interval;
 pub mod judge;
+pub mod ledger;
 pub mod metric;
+pub mod nonconformity;
 pub mod objective;
 pub mod plan;
 pub mod sketch;

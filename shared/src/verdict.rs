@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::bet::fixed::{exact, exact_count, exact_option};
 use crate::metric::Grade;
 
 /// The six states, in order of precedence (statistics, section 5.5).
@@ -57,19 +58,38 @@ pub struct Verdict {
     pub state: VerdictState,
     /// The grade of the evidence.
     pub grade: Grade,
-    /// Evidence of a breach at the action level, in 2^-32 nats.
+    /// Evidence of a breach at the action level, in 2^-32 nats. Far below zero before any block.
+    #[serde(with = "exact")]
     pub evidence: i64,
+    /// Evidence at the alert level, if there is one: it can at most warn.
+    #[serde(
+        with = "exact_option",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub alert_evidence: Option<i64>,
     /// What the evidence must reach for a nonconformity, in 2^-32 nats.
+    #[serde(with = "exact")]
     pub nonconformity_at: i64,
     /// What the evidence must reach for a warning, in 2^-32 nats.
+    #[serde(with = "exact")]
     pub warning_at: i64,
+    /// The block of this epoch, from 1, with which the breach is estimated to have begun; only if
+    /// the evidence is ahead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u32>,
+    /// The block at which the nonconformity was confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_at: Option<u32>,
     /// The confidence sequence of the cycle's running mean, if there is one yet.
     pub running: Option<Running>,
     /// Blocks that the ledger has taken in this epoch.
     pub blocks: u32,
     /// Cases in this epoch.
+    #[serde(with = "exact_count")]
     pub support: u64,
-    /// For `inconclusive`: about how many more cases would decide.
+    /// For `inconclusive`: about how many more cases would decide, at least what is missing to the
+    /// least support; beyond that by the width of the confidence sequence at the present mean.
     pub needed: Option<u64>,
     /// The state in plain words.
     pub because: String,

@@ -1,11 +1,14 @@
 //! Accuracy: how often the decision agrees with what later turned out to be true.
-use crate::metric::{Estimate, Grade, Metric, MetricSpec, Needs, Seen, StreamKind, Unmeasurable};
+use crate::metric::{
+    Estimate, Grade, Metric, MetricSpec, Needs, SampleKind, Seen, StreamKind, Unmeasurable,
+    other_kind, share,
+};
 use crate::objective::document::{Comparator, Document, Subject};
-use crate::sketch::{SummaryKey, SummaryKind, SummaryOf};
+use crate::sketch::{Confusion, SummaryKey, SummaryKind, SummaryOf};
 
 /// The share of labelled rows whose decision agrees with the label.
 #[derive(Debug)]
-pub struct Accuracy;
+pub(super) struct Accuracy;
 
 impl Metric for Accuracy {
     const SPEC: MetricSpec = MetricSpec {
@@ -25,6 +28,7 @@ impl Metric for Accuracy {
                       one class, always answering that class is 95 % accurate.",
         grade: Grade::A,
         stream: StreamKind::Outcomes,
+        sample: SampleKind::Rate,
         needs: Needs::Nothing,
         needs_score: false,
         needs_decision: true,
@@ -38,7 +42,12 @@ impl Metric for Accuracy {
         )]
     }
 
-    fn measure(_: Seen<'_>) -> Result<Estimate, Unmeasurable> {
-        unimplemented!()
+    fn measure(seen: Seen<'_>) -> Result<Estimate, Unmeasurable> {
+        let key = SummaryKey::new(SummaryOf::DecisionByLabel(None), SummaryKind::Confusion);
+        let confusion =
+            Confusion::of(seen.summary(&key)?).ok_or_else(|| other_kind("confusion"))?;
+        let right = confusion.sum(|label, decision, _| label.is_some() && label == decision);
+        let known = confusion.sum(|label, decision, _| label.is_some() && decision.is_some());
+        share(right, known)
     }
 }

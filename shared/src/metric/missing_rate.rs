@@ -1,13 +1,14 @@
 //! Missing rate: how often a feature's value is not there.
 use crate::metric::{
-    Estimate, Grade, Metric, MetricSpec, Needs, Seen, StreamKind, Unmeasurable, feature_key,
+    Estimate, Grade, Metric, MetricSpec, Needs, SampleKind, Seen, StreamKind, Unmeasurable,
+    feature_key, other_kind, share,
 };
 use crate::objective::document::{Comparator, Document, Subject};
-use crate::sketch::{SummaryKey, SummaryKind};
+use crate::sketch::{Hygiene, SummaryKey, SummaryKind};
 
 /// The share of rows in which a feature has no usable value.
 #[derive(Debug)]
-pub struct MissingRate;
+pub(super) struct MissingRate;
 
 impl Metric for MissingRate {
     const SPEC: MetricSpec = MetricSpec {
@@ -28,6 +29,7 @@ impl Metric for MissingRate {
                       placeholder that was forgotten in the objectives file counts as present.",
         grade: Grade::A,
         stream: StreamKind::Traffic,
+        sample: SampleKind::Rate,
         needs: Needs::Feature,
         needs_score: false,
         needs_decision: false,
@@ -38,7 +40,9 @@ impl Metric for MissingRate {
         feature_key(of, SummaryKind::Hygiene).into_iter().collect()
     }
 
-    fn measure(_: Seen<'_>) -> Result<Estimate, Unmeasurable> {
-        unimplemented!()
+    fn measure(seen: Seen<'_>) -> Result<Estimate, Unmeasurable> {
+        let summary = seen.of_feature(SummaryKind::Hygiene)?;
+        let hygiene = Hygiene::of(summary).ok_or_else(|| other_kind("hygiene"))?;
+        share(hygiene.missing_total(), hygiene.rows())
     }
 }

@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::Baseline;
+use crate::interval;
 use crate::objective::document::{Comparator, Document, Subject};
-use crate::sketch::{PaneSummary, SummaryKey, SummaryKind, SummaryOf};
+use crate::sketch::{PaneSummary, Summary, SummaryKey, SummaryKind, SummaryOf};
 
 mod accuracy;
 mod demographic_parity_ratio;
@@ -41,6 +42,8 @@ pub struct MetricSpec {
     pub grade: Grade,
     /// Which stream it reads.
     pub stream: StreamKind,
+    /// What its ledger reads.
+    pub sample: SampleKind,
     /// What an objective must name in `of`.
     pub needs: Needs,
     /// Whether the objectives file must have a score.
@@ -127,7 +130,21 @@ pub enum Sample {
         std_error: f64,
         /// Cases it rests on.
         of: u64,
+        /// Cases in the smallest class that the approximation needs (AUC: the rarer label).
+        least: u64,
     },
+}
+
+/// Which kind of [`Sample`] a metric gives, and so which bets judge it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SampleKind {
+    /// [`Sample::Rate`].
+    Rate,
+    /// [`Sample::TwoRates`].
+    TwoRates,
+    /// [`Sample::Normal`].
+    Normal,
 }
 
 /// Why there is no value. Missing data is said, never filled.
@@ -139,6 +156,15 @@ pub enum Unmeasurable {
     /// A class or group has no cases, so that the value is 0/0.
     #[error("undefined: {0}")]
     Undefined(&'static str),
+    /// The reference group has no hits, so that a ratio has no value; its counts are known, and a
+    /// ledger takes them: leaving them out because of what they are would bias it.
+    #[error("undefined: no positive decision in the reference group ({} rows)", reference.1)]
+    NoReferenceHits {
+        /// Reference group: (hits, of).
+        reference: (u64, u64),
+        /// Compared group: (hits, of).
+        compared: (u64, u64),
+    },
     /// The summaries lack what the metric reads.
     #[error("the pane lacks the summary {0}")]
     LacksSummary(String),
@@ -165,6 +191,40 @@ pub trait Metric {
     fn reads(document: &Document, of: &Subject) -> Vec<SummaryKey>;
     /// The value from merged counts.
     fn measure(seen: Seen<'_>) -> Result<Estimate, Unmeasurable>;
+}
+
+impl<'a> Seen<'a> {
+    /// The summary under a key.
+    fn summary(&self, key: &SummaryKey) -> Result<&'a Summary, Unmeasurable> {
+        self.summary
+            .get(key)
+            .ok_or_else(|| Unmeasurable::LacksSummary(key.of.to_string()))
+    }
+
+    /// The summary of the subject's feature of one kind.
+    fn of_feature(&self, kind: SummaryKind) -> Result<&'a Summary, Unmeasurable> {
+        let key = feature_key(self.of, kind)
+            .ok_or_else(|| Unmeasurable::LacksSummary("of a feature".to_owned()))?;
+        self.summary(&key)
+    }
+}
+
+/// What is wrong if a summary is of another kind than its key says.
+fn other_kind(what: &str) -> Unmeasurable {
+    Unmeasurable::LacksSummary(what.to_owned())
+}
+
+/// A share of cases with Wilson's interval.
+fn share(hits: u64, of: u64) -> Result<Estimate, Unmeasurable> {
+    if of == 0 {
+        return Err(Unmeasurable::NoData);
+    }
+    Ok(Estimate {
+        value: hits as f64 / of as f64,
+        interval: interval::wilson(hits, of),
+        support: of,
+        sample: Sample::Rate { hits, of },
+    })
 }
 
 /// The summary of the subject's feature, if it names one.
@@ -245,5 +305,18 @@ impl JsonSchema for MetricId {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let names: Vec<_> = Self::ALL.iter().map(|m| m.spec().name).collect();
         schemars::json_schema!({ "type": "string", "enum": names, "description": "A metric by its name." })
+    }
+}
+
+impl Sample {
+    /// Cases it rests on; of both groups together.
+    pub const fn cases(&self) -> u64 {
+        match self {
+            Self::Rate { of, .. } | Self::Normal { of, .. } => *of,
+            Self::TwoRates {
+                reference,
+                compared,
+            } => reference.1.saturating_add(compared.1),
+        }
     }
 }

@@ -183,7 +183,7 @@ fn is_zero(n: &u32) -> bool {
 }
 
 /// What counts as missing.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MissingPolicy {
     /// Values that stand for "not known", as -1 or `unknown`. At most 8.
@@ -192,6 +192,15 @@ pub struct MissingPolicy {
     /// Whether NaN stands for "not known". Default: true.
     #[serde(default = "yes")]
     pub nan: bool,
+}
+
+impl Default for MissingPolicy {
+    fn default() -> Self {
+        Self {
+            values: Vec::new(),
+            nan: yes(),
+        }
+    }
 }
 
 impl MissingPolicy {

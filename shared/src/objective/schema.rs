@@ -2,6 +2,7 @@
 //! read them; our own checks do not.
 
 use schemars::{JsonSchema, schema_for};
+use serde_json::{Map, Value};
 
 use crate::baseline::Baseline;
 use crate::objective::document::Document;
@@ -19,5 +20,15 @@ pub fn baseline() -> String {
 fn pretty<T: JsonSchema>(title: &str) -> String {
     let mut schema = schema_for!(T);
     schema.insert("title".to_owned(), title.into());
-    format!("{:#}\n", schema.as_value())
+    // What a reader looks for first stands first.
+    let mut ordered = Map::new();
+    for key in ["$schema", "title", "description"] {
+        if let Some(value) = schema.remove(key) {
+            ordered.insert(key.to_owned(), value);
+        }
+    }
+    if let Value::Object(rest) = schema.to_value() {
+        ordered.extend(rest);
+    }
+    format!("{:#}\n", Value::Object(ordered))
 }

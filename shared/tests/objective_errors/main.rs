@@ -4,6 +4,7 @@
 
 mod inputs;
 mod levels;
+mod limits;
 mod objectives;
 mod references;
 mod structure;

@@ -1,0 +1,77 @@
+//! What can be asked of the program. The doc comments here are its `--help`.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Check objectives files and build baselines.
+///
+/// clause9 watches AI systems in use and keeps evidence of how well they meet their documented
+/// objectives. This program prepares what its agents and its collector rest on: the objectives file,
+/// which says what a system is held to, and the baseline, which says what its inputs were like when
+/// the model was approved.
+#[derive(Debug, Parser)]
+#[command(name = "clause9", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  all is well
+  1  problems were found in what was read, and are shown
+  2  wrong usage, or a file that cannot be read or written
+
+Colours are used on a terminal only, and not if NO_COLOR is set.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Check(Check),
+    Baseline(Baseline),
+}
+
+/// Check objectives files and show every mistake in them.
+///
+/// A mistake is shown as file:line:column, with what is wrong, what to do, and the line itself. Of a
+/// file without mistakes its digest is shown, by which evidence refers to it; comments and the order
+/// of keys do not change it. A mistake in a file's structure (an unknown key, a wrong type) is shown
+/// alone, since what stands behind it cannot be judged yet.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct Check {
+    /// Objectives files.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Answer in JSON, for programs.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Build the baseline of a system from a reference file.
+///
+/// The reference is a CSV file with a header, gzipped if its name ends in .gz: one row per case, one
+/// column per feature of the objectives file, under the feature's name. Other columns are ignored.
+/// Empty cells are missing. Categories must be written as the model server is sent them.
+///
+/// The baseline holds counts and cuts, no row. It is written as canonical JSON: the same objectives
+/// and the same reference make the same bytes. Its digest is shown; approve that, not the file's name.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct Baseline {
+    /// The objectives file, which names the features.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) objectives: PathBuf,
+    /// The reference data.
+    #[arg(long, value_name = "DATA.csv[.gz]")]
+    pub(crate) reference: PathBuf,
+    /// Where to write the baseline. An existing file is replaced.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// The column with the model's scores, from 0 to 1. Without it the baseline has none.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) score: Option<String>,
+    /// Answer in JSON, for programs.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

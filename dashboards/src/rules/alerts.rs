@@ -1,0 +1,615 @@
+//! The alerts, gravest first. What concerns the AI system comes before what concerns the programs.
+//! Thresholds that depend on a configuration say so in their runbook.
+
+use super::Severity::{Page, Ticket};
+use super::{Alert, Case};
+
+const fn case(at_minute: u32, series: &'static [(&'static str, &'static str)]) -> Case {
+    Case { series, at_minute }
+}
+
+const LOAN_ACCURACY: &[(&str, &str)] = &[
+    ("system", "loan"),
+    ("objective", "accuracy"),
+    ("state", "nonconforming"),
+    ("instance", "c:1"),
+];
+
+/// Every alert.
+pub const ALERTS: &[Alert] = &[
+    Alert {
+        name: "Clause9Nonconforming",
+        expr: "clause9_verdict{state=\"nonconforming\"} == 1",
+        hold: "0m",
+        severity: Page,
+        summary: "{{ $labels.system }} breaches its objective {{ $labels.objective }}",
+        description: "The evidence that the action level is breached has passed the threshold with the documented chance of error. A candidate nonconformity waits for a person.",
+        fires: case(
+            5,
+            &[(
+                "clause9_verdict{system=\"loan\",objective=\"accuracy\",state=\"nonconforming\",instance=\"c:1\"}",
+                "0 0 1x10",
+            )],
+        ),
+        labels: LOAN_ACCURACY,
+        shown: "",
+        silent: case(
+            5,
+            &[
+                (
+                    "clause9_verdict{system=\"loan\",objective=\"accuracy\",state=\"nonconforming\",instance=\"c:1\"}",
+                    "0x10",
+                ),
+                (
+                    "clause9_verdict{system=\"loan\",objective=\"accuracy\",state=\"warning\",instance=\"c:1\"}",
+                    "1x10",
+                ),
+            ],
+        ),
+    },
+    Alert {
+        name: "Clause9Warning",
+        expr: "clause9_verdict{state=\"warning\"} == 1",
+        hold: "0m",
+        severity: Ticket,
+        summary: "{{ $labels.system }} may breach its objective {{ $labels.objective }}",
+        description: "Evidence of a breach has passed the warning threshold. It is not confirmed yet.",
+        fires: case(
+            5,
+            &[(
+                "clause9_verdict{system=\"loan\",objective=\"drift\",state=\"warning\",instance=\"c:1\"}",
+                "1x10",
+            )],
+        ),
+        labels: &[
+            ("system", "loan"),
+            ("objective", "drift"),
+            ("state", "warning"),
+            ("instance", "c:1"),
+        ],
+        shown: "",
+        silent: case(
+            5,
+            &[
+                (
+                    "clause9_verdict{system=\"loan\",objective=\"drift\",state=\"watch\",instance=\"c:1\"}",
+                    "1x10",
+                ),
+                (
+                    "clause9_verdict{system=\"loan\",objective=\"drift\",state=\"warning\",instance=\"c:1\"}",
+                    "0x10",
+                ),
+            ],
+        ),
+    },
+    Alert {
+        name: "Clause9NoData",
+        expr: "clause9_verdict{state=\"no_data\"} == 1",
+        hold: "1h",
+        severity: Ticket,
+        summary: "nothing is known of the objective {{ $labels.objective }} of {{ $labels.system }}",
+        description: "No case has been measured under this objective for an hour. Unmeasured time is not conformity.",
+        fires: case(
+            61,
+            &[(
+                "clause9_verdict{system=\"loan\",objective=\"drift\",state=\"no_data\",instance=\"c:1\"}",
+                "1x90",
+            )],
+        ),
+        labels: &[
+            ("system", "loan"),
+            ("objective", "drift"),
+            ("state", "no_data"),
+            ("instance", "c:1"),
+        ],
+        shown: "",
+        silent: case(
+            61,
+            &[(
+                "clause9_verdict{system=\"loan\",objective=\"drift\",state=\"no_data\",instance=\"c:1\"}",
+                "1x40 0x50",
+            )],
+        ),
+    },
+    Alert {
+        name: "Clause9MissingMeasurements",
+        expr: "clause9_missing_measurements > 0",
+        hold: "15m",
+        severity: Ticket,
+        summary: "{{ $labels.system }} lacks measurements that are due",
+        description: "{{ $value | humanize }} measurements should exist by now and do not. The collector lists them with reasons.",
+        fires: case(
+            20,
+            &[(
+                "clause9_missing_measurements{system=\"loan\",instance=\"c:1\"}",
+                "3x30",
+            )],
+        ),
+        labels: &[("system", "loan"), ("instance", "c:1")],
+        shown: "3",
+        silent: case(
+            20,
+            &[(
+                "clause9_missing_measurements{system=\"loan\",instance=\"c:1\"}",
+                "3x10 0x20",
+            )],
+        ),
+    },
+    Alert {
+        name: "Clause9ReplayClockInProduction",
+        expr: "clause9_system_clock_is_replay{environment=\"production\"} == 1",
+        hold: "0m",
+        severity: Page,
+        summary: "{{ $labels.system }} runs on a replay clock in production",
+        description: "Every record made meanwhile is marked as replay and is no live evidence.",
+        fires: case(
+            5,
+            &[(
+                "clause9_system_clock_is_replay{system=\"loan\",environment=\"production\"}",
+                "1x10",
+            )],
+        ),
+        labels: &[("system", "loan"), ("environment", "production")],
+        shown: "",
+        silent: case(
+            5,
+            &[
+                (
+                    "clause9_system_clock_is_replay{system=\"loan\",environment=\"demo\"}",
+                    "1x10",
+                ),
+                (
+                    "clause9_system_clock_is_replay{system=\"loan\",environment=\"production\"}",
+                    "0x10",
+                ),
+            ],
+        ),
+    },
+    Alert {
+        name: "Clause9CoverageLow",
+        expr: "clause9_exchanges_covered_ratio < 0.95",
+        hold: "10m",
+        severity: Ticket,
+        summary: "{{ $labels.system }} was not fully seen",
+        description: "Only {{ $value | humanizePercentage }} of the exchanges in the last sealed pane were measured or rightly left out. Verdicts rest on the rest.",
+        fires: case(
+            15,
+            &[("clause9_exchanges_covered_ratio{system=\"loan\"}", "0.5x30")],
+        ),
+        labels: &[("system", "loan")],
+        shown: "50%",
+        silent: case(
+            15,
+            &[(
+                "clause9_exchanges_covered_ratio{system=\"loan\"}",
+                "0.95x30",
+            )],
+        ),
+    },
+    Alert {
+        name: "Clause9AgentSilent",
+        expr: "clause9_agent_watermark_timestamp_seconds < on (system) group_left () max by (system) (clause9_sealed_until_timestamp_seconds)",
+        hold: "5m",
+        severity: Page,
+        summary: "agent {{ $labels.agent }} of {{ $labels.system }} is silent",
+        description: "A pane was sealed without this agent. What it saw is a gap in the evidence until it delivers.",
+        fires: case(
+            15,
+            &[
+                (
+                    "clause9_agent_watermark_timestamp_seconds{system=\"loan\",agent=\"a1\"}",
+                    "1000x30",
+                ),
+                (
+                    "clause9_agent_watermark_timestamp_seconds{system=\"loan\",agent=\"a2\"}",
+                    "1600x30",
+                ),
+                (
+                    "clause9_sealed_until_timestamp_seconds{system=\"loan\"}",
+                    "1600x30",
+                ),
+            ],
+        ),
+        labels: &[("system", "loan"), ("agent", "a1")],
+        shown: "",
+        silent: case(
+            15,
+            &[
+                (
+                    "clause9_agent_watermark_timestamp_seconds{system=\"loan\",agent=\"a1\"}",
+                    "1600x30",
+                ),
+                (
+                    "clause9_agent_watermark_timestamp_seconds{system=\"loan\",agent=\"a2\"}",
+                    "2200x30",
+                ),
+                (
+                    "clause9_sealed_until_timestamp_seconds{system=\"loan\"}",
+                    "1600x30",
+                ),
+            ],
+        ),
+    },
+    Alert {
+        name: "Clause9SealOverdue",
+        expr: "(max by (system) (clause9_agent_watermark_timestamp_seconds) > on (system) max by (system) (clause9_sealed_until_timestamp_seconds)) unless on (system) (clause9_system_clock_is_replay == 1)",
+        hold: "30m",
+        severity: Page,
+        summary: "panes of {{ $labels.system }} are not sealed",
+        description: "Agents have closed panes that the collector has not sealed for half an hour. Nothing is judged until they are.",
+        fires: case(
+            40,
+            &[
+                (
+                    "clause9_agent_watermark_timestamp_seconds{system=\"loan\",agent=\"a1\"}",
+                    "1600x60",
+                ),
+                (
+                    "clause9_sealed_until_timestamp_seconds{system=\"loan\"}",
+                    "1000x60",
+                ),
+                ("clause9_system_clock_is_replay{system=\"loan\"}", "0x60"),
+            ],
+        ),
+        labels: &[("system", "loan")],
+        shown: "",
+        silent: case(
+            40,
+            &[
+                (
+                    "clause9_agent_watermark_timestamp_seconds{system=\"loan\",agent=\"a1\"}",
+                    "1600x60",
+                ),
+                (
+                    "clause9_sealed_until_timestamp_seconds{system=\"loan\"}",
+                    "1000x20 1600x40",
+                ),
+                ("clause9_system_clock_is_replay{system=\"loan\"}", "0x60"),
+            ],
+        ),
+    },
+    Alert {
+        name: "Clause9ExchangesDropped",
+        expr: "sum by (job, instance, reason) (increase(clause9_exchanges_dropped_total[10m])) > 0",
+        hold: "5m",
+        severity: Ticket,
+        summary: "{{ $labels.instance }} drops exchanges ({{ $labels.reason }})",
+        description: "Answers were served but not measured. Each dropped exchange is counted in its pane's coverage.",
+        fires: case(
+            20,
+            &[(
+                "clause9_exchanges_dropped_total{job=\"clause9-agent\",instance=\"a:1\",reason=\"queue_full\"}",
+                "0+5x30",
+            )],
+        ),
+        labels: &[
+            ("job", "clause9-agent"),
+            ("instance", "a:1"),
+            ("reason", "queue_full"),
+        ],
+        shown: "",
+        silent: case(
+            20,
+            &[(
+                "clause9_exchanges_dropped_total{job=\"clause9-agent\",instance=\"a:1\",reason=\"queue_full\"}",
+                "7x30",
+            )],
+        ),
+    },
+    Alert {
+        name: "Clause9ExchangesUndecodable",
+        expr: "sum by (job, instance) (rate(clause9_exchanges_undecodable_total[10m])) > 0.01 * sum by (job, instance) (rate(clause9_exchanges_seen_total[10m]))",
+        hold: "10m",
+        severity: Ticket,
+        summary: "{{ $labels.instance }} cannot read what the model is asked",
+        description: "More than one exchange in a hundred cannot be decoded. The counter's label `reason` says why.",
+        fires: case(
+            30,
+            &[
+                (
+                    "clause9_exchanges_undecodable_total{job=\"clause9-agent\",instance=\"a:1\",reason=\"malformed\"}",
+                    "0+2x40",
+                ),
+                (
+                    "clause9_exchanges_seen_total{job=\"clause9-agent\",instance=\"a:1\"}",
+                    "0+100x40",
+                ),
+            ],
+        ),
+        labels: &[("job", "clause9-agent"), ("instance", "a:1")],
+        shown: "",
+        silent: case(
+            30,
+            &[
+                (
+                    "clause9_exchanges_undecodable_total{job=\"clause9-agent\",instance=\"a:1\",reason=\"malformed\"}",
+                    "0+1x40",
+                ),
+                (
+                    "clause9_exchanges_seen_total{job=\"clause9-agent\",instance=\"a:1\"}",
+                    "0+100x40",
+                ),
+            ],
+        ),
+    },
+    Alert {
+        name: "Clause9OutcomesUnjoined",
+        expr: "sum by (job, instance) (increase(clause9_outcomes_total{fate=~\"unknown_id|unknown_row|unlisted_value|dropped|malformed\"}[1h])) > 0.1 * sum by (job, instance) (increase(clause9_outcomes_total[1h]))",
+        hold: "15m",
+        severity: Ticket,
+        summary: "{{ $labels.instance }} cannot use a tenth of its outcomes",
+        description: "Labels or attributes arrive that fit no remembered prediction or are not listed. Objectives that need labels lose support.",
+        fires: case(
+            90,
+            &[
+                (
+                    "clause9_outcomes_total{job=\"clause9-agent\",instance=\"a:1\",fate=\"unknown_id\"}",
+                    "0+2x100",
+                ),
+                (
+                    "clause9_outcomes_total{job=\"clause9-agent\",instance=\"a:1\",fate=\"joined\"}",
+                    "0+8x100",
+                ),
+            ],
+        ),
+        labels: &[("job", "clause9-agent"), ("instance", "a:1")],
+        shown: "",
+        silent: case(
+            90,
+            &[
+                (
+                    "clause9_outcomes_total{job=\"clause9-agent\",instance=\"a:1\",fate=\"repeated\"}",
+                    "0+2x100",
+                ),
+                (
+                    "clause9_outcomes_total{job=\"clause9-agent\",instance=\"a:1\",fate=\"joined\"}",
+                    "0+8x100",
+                ),
+            ],
+        ),
+    },
+    Alert {
+        name: "Clause9OutcomesUnauthorized",
+        expr: "sum by (job, instance) (increase(clause9_outcomes_total{fate=\"unauthorized\"}[15m])) > 0",
+        hold: "0m",
+        severity: Ticket,
+        summary: "{{ $labels.instance }} refused outcomes without a valid token",
+        description: "Somebody reports outcomes with a missing or wrong token. Their labels are not counted.",
+        fires: case(
+            20,
+            &[(
+                "clause9_outcomes_total{job=\"clause9-agent\",instance=\"a:1\",fate=\"unauthorized\"}",
+                "0x10 1+1x20",
+            )],
+        ),
+        labels: &[("job", "clause9-agent"), ("instance", "a:1")],
+        shown: "",
+        silent: case(
+            20,
+            &[(
+                "clause9_outcomes_total{job=\"clause9-agent\",instance=\"a:1\",fate=\"unauthorized\"}",
+                "4x30",
+            )],
+        ),
+    },
+    Alert {
+        name: "Clause9OutboxNotDraining",
+        expr: "min_over_time(clause9_outbox_batches[30m]) > 0 and clause9_outbox_batches > clause9_outbox_batches offset 30m",
+        hold: "0m",
+        severity: Ticket,
+        summary: "{{ $labels.instance }} cannot deliver to the collector",
+        description: "{{ $value | humanize }} batches or more have been waiting for half an hour, and their number grows.",
+        fires: case(
+            45,
+            &[(
+                "clause9_outbox_batches{job=\"clause9-agent\",instance=\"a:1\"}",
+                "1+1x60",
+            )],
+        ),
+        labels: &[("job", "clause9-agent"), ("instance", "a:1")],
+        shown: "16",
+        silent: case(
+            45,
+            &[(
+                "clause9_outbox_batches{job=\"clause9-agent\",instance=\"a:1\"}",
+                "1+1x20 0 1+1x40",
+            )],
+        ),
+    },
+    Alert {
+        name: "Clause9OutboxNearBound",
+        expr: "clause9_outbox_bytes > 0.8 * 67108864",
+        hold: "5m",
+        severity: Page,
+        summary: "the outbox of {{ $labels.instance }} is nearly full",
+        description: "More than 80 % of the default bound is used. Beyond the bound, batches are lost and counted.",
+        fires: case(
+            10,
+            &[(
+                "clause9_outbox_bytes{job=\"clause9-agent\",instance=\"a:1\"}",
+                "60000000x20",
+            )],
+        ),
+        labels: &[("job", "clause9-agent"), ("instance", "a:1")],
+        shown: "",
+        silent: case(
+            10,
+            &[(
+                "clause9_outbox_bytes{job=\"clause9-agent\",instance=\"a:1\"}",
+                "50000000x20",
+            )],
+        ),
+    },
+    Alert {
+        name: "Clause9BatchesLost",
+        expr: "sum by (job, instance, reason) (increase(clause9_outbox_dropped_total[15m])) > 0",
+        hold: "0m",
+        severity: Page,
+        summary: "{{ $labels.instance }} lost closed panes ({{ $labels.reason }})",
+        description: "Batches could not be kept until delivery. What they held is missing from the evidence for good.",
+        fires: case(
+            20,
+            &[(
+                "clause9_outbox_dropped_total{job=\"clause9-agent\",instance=\"a:1\",reason=\"full\"}",
+                "0x10 1x20",
+            )],
+        ),
+        labels: &[
+            ("job", "clause9-agent"),
+            ("instance", "a:1"),
+            ("reason", "full"),
+        ],
+        shown: "",
+        silent: case(
+            20,
+            &[(
+                "clause9_outbox_dropped_total{job=\"clause9-agent\",instance=\"a:1\",reason=\"full\"}",
+                "1x30",
+            )],
+        ),
+    },
+    Alert {
+        name: "Clause9ItemsRefused",
+        expr: "sum by (job, instance, reason) (increase(clause9_items_refused_total[15m])) > 0",
+        hold: "0m",
+        severity: Page,
+        summary: "the collector refuses what {{ $labels.instance }} ships ({{ $labels.reason }})",
+        description: "Refused items are not tried again. Usually objectives, baseline or trust differ between agent and collector.",
+        fires: case(
+            20,
+            &[(
+                "clause9_items_refused_total{job=\"clause9-agent\",instance=\"a:1\",reason=\"unknown_plan\"}",
+                "0x10 1x20",
+            )],
+        ),
+        labels: &[
+            ("job", "clause9-agent"),
+            ("instance", "a:1"),
+            ("reason", "unknown_plan"),
+        ],
+        shown: "",
+        silent: case(
+            20,
+            &[(
+                "clause9_items_refused_total{job=\"clause9-agent\",instance=\"a:1\",reason=\"unknown_plan\"}",
+                "1x30",
+            )],
+        ),
+    },
+    Alert {
+        name: "Clause9CollectorRefusals",
+        expr: "sum by (job, instance, reason) (increase(clause9_collector_refusals_total[15m])) > 0",
+        hold: "0m",
+        severity: Ticket,
+        summary: "the collector refuses batches ({{ $labels.reason }})",
+        description: "Something was sent that does not verify or does not fit. The refusals are recorded in the register.",
+        fires: case(
+            20,
+            &[(
+                "clause9_collector_refusals_total{job=\"clause9-collector\",instance=\"c:1\",reason=\"bad_signature\"}",
+                "0x10 2x20",
+            )],
+        ),
+        labels: &[
+            ("job", "clause9-collector"),
+            ("instance", "c:1"),
+            ("reason", "bad_signature"),
+        ],
+        shown: "",
+        silent: case(
+            20,
+            &[(
+                "clause9_collector_refusals_total{job=\"clause9-collector\",instance=\"c:1\",reason=\"bad_signature\"}",
+                "2x30",
+            )],
+        ),
+    },
+    Alert {
+        name: "Clause9StateWriteFailures",
+        expr: "sum by (job, instance, what) (increase(clause9_state_write_failures_total[15m])) > 0",
+        hold: "0m",
+        severity: Page,
+        summary: "{{ $labels.instance }} cannot write its state ({{ $labels.what }})",
+        description: "The disk is full, read-only or not permitted. Closed panes may be lost at the next restart.",
+        fires: case(
+            20,
+            &[(
+                "clause9_state_write_failures_total{job=\"clause9-agent\",instance=\"a:1\",what=\"outbox\"}",
+                "0x10 1x20",
+            )],
+        ),
+        labels: &[
+            ("job", "clause9-agent"),
+            ("instance", "a:1"),
+            ("what", "outbox"),
+        ],
+        shown: "",
+        silent: case(
+            20,
+            &[(
+                "clause9_state_write_failures_total{job=\"clause9-agent\",instance=\"a:1\",what=\"outbox\"}",
+                "1x30",
+            )],
+        ),
+    },
+    Alert {
+        name: "Clause9MonitorRestarted",
+        expr: "sum by (job, instance) (increase(clause9_monitor_restarts_total[1h])) > 0",
+        hold: "0m",
+        severity: Ticket,
+        summary: "the monitor of {{ $labels.instance }} failed and was started again",
+        description: "Traffic went on; what the open panes held is lost and counted as dropped. This is a defect: keep the log.",
+        fires: case(
+            70,
+            &[(
+                "clause9_monitor_restarts_total{job=\"clause9-agent\",instance=\"a:1\"}",
+                "0x30 1x60",
+            )],
+        ),
+        labels: &[("job", "clause9-agent"), ("instance", "a:1")],
+        shown: "",
+        silent: case(
+            70,
+            &[(
+                "clause9_monitor_restarts_total{job=\"clause9-agent\",instance=\"a:1\"}",
+                "1x90",
+            )],
+        ),
+    },
+    Alert {
+        name: "Clause9CollectorDown",
+        expr: "up{job=\"clause9-collector\"} == 0 or absent(up{job=\"clause9-collector\"})",
+        hold: "5m",
+        severity: Page,
+        summary: "the collector is down",
+        description: "Nothing is verified, judged or recorded. Agents keep their batches within their outbox's bound.",
+        fires: case(
+            10,
+            &[("up{job=\"clause9-collector\",instance=\"c:1\"}", "0x20")],
+        ),
+        labels: &[("job", "clause9-collector"), ("instance", "c:1")],
+        shown: "",
+        silent: case(
+            10,
+            &[("up{job=\"clause9-collector\",instance=\"c:1\"}", "1x20")],
+        ),
+    },
+    Alert {
+        name: "Clause9AgentDown",
+        expr: "up{job=\"clause9-agent\"} == 0",
+        hold: "5m",
+        severity: Page,
+        summary: "agent {{ $labels.instance }} is down",
+        description: "Where the agent stands in the path, the model is not reachable through it; where it does not, traffic is not measured.",
+        fires: case(
+            10,
+            &[("up{job=\"clause9-agent\",instance=\"a:1\"}", "0x20")],
+        ),
+        labels: &[("job", "clause9-agent"), ("instance", "a:1")],
+        shown: "",
+        silent: case(
+            10,
+            &[("up{job=\"clause9-agent\",instance=\"a:1\"}", "0x3 1x20")],
+        ),
+    },
+];

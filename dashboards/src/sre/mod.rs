@@ -1,0 +1,3 @@
+//! Pages for those who keep the programs running.
+
+pub mod system;

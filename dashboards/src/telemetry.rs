@@ -1,0 +1,391 @@
+//! Every name under which agent and collector report about themselves: the one table that rules,
+//! dashboards and the page `docs/telemetry.md` are checked against. It is a catalogue, not the
+//! code that counts; a house rule compares it with the sources of both.
+
+/// Who reports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The agent only.
+    Agent,
+    /// The collector only.
+    Collector,
+    /// Both.
+    Both,
+}
+
+/// How it behaves over time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows; starts again at zero with the process.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+}
+
+/// One name.
+#[derive(Clone, Copy, Debug)]
+pub struct Telemetry {
+    /// The name, with its unit suffix.
+    pub name: &'static str,
+    /// Who reports it.
+    pub side: Side,
+    /// How it behaves.
+    pub kind: Kind,
+    /// Its labels, each with its fixed values or where they come from.
+    pub labels: &'static [(&'static str, &'static str)],
+    /// What it says.
+    pub meaning: &'static str,
+}
+
+impl Telemetry {
+    /// The word for [`Self::kind`] in pages.
+    pub const fn kind_word(&self) -> &'static str {
+        match self.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+        }
+    }
+}
+
+const fn counter(
+    side: Side,
+    name: &'static str,
+    labels: &'static [(&'static str, &'static str)],
+    meaning: &'static str,
+) -> Telemetry {
+    Telemetry {
+        name,
+        side,
+        kind: Kind::Counter,
+        labels,
+        meaning,
+    }
+}
+
+const fn gauge(
+    side: Side,
+    name: &'static str,
+    labels: &'static [(&'static str, &'static str)],
+    meaning: &'static str,
+) -> Telemetry {
+    Telemetry {
+        name,
+        side,
+        kind: Kind::Gauge,
+        labels,
+        meaning,
+    }
+}
+
+const SYSTEM: (&str, &str) = ("system", "ids of the objectives files");
+const OBJECTIVE: (&str, &str) = ("objective", "ids of the objectives files");
+const METRIC: (&str, &str) = ("metric", "the metric table");
+const REASON: (&str, &str) = ("reason", "a fixed list in the source");
+
+use Side::{Agent, Both, Collector};
+
+/// Every name, in the order of the page.
+pub const TELEMETRY: &[Telemetry] = &[
+    gauge(
+        Both,
+        "clause9_build_info",
+        &[("version", "version of the program")],
+        "Always 1; the label says which build answers.",
+    ),
+    // The agent: what passed.
+    counter(
+        Agent,
+        "clause9_exchanges_seen_total",
+        &[],
+        "Exchanges seen at the socket.",
+    ),
+    counter(
+        Agent,
+        "clause9_exchanges_total",
+        &[(
+            "fate",
+            "sampled, sampled_out, not_inference, dropped, undecodable",
+        )],
+        "What became of every exchange; the fates add up to the exchanges seen once they have been dealt with.",
+    ),
+    counter(
+        Agent,
+        "clause9_exchanges_dropped_total",
+        &[REASON],
+        "Exchanges that passed to the client but were not measured.",
+    ),
+    counter(
+        Agent,
+        "clause9_exchanges_undecodable_total",
+        &[REASON],
+        "Exchanges whose bodies could not be understood.",
+    ),
+    counter(
+        Agent,
+        "clause9_late_exchanges_total",
+        &[],
+        "Exchanges that finished after their pane had closed; they count as dropped there.",
+    ),
+    counter(
+        Agent,
+        "clause9_rows_observed_total",
+        &[],
+        "Rows (cases) inside sampled exchanges.",
+    ),
+    counter(
+        Agent,
+        "clause9_outcomes_total",
+        &[(
+            "fate",
+            "joined, repeated, unknown_id, unknown_row, unlisted_value, dropped, malformed, unauthorized",
+        )],
+        "What became of every outcome that was reported.",
+    ),
+    // The agent: its own state.
+    counter(
+        Agent,
+        "clause9_panes_closed_total",
+        &[],
+        "Panes closed and handed to the outbox.",
+    ),
+    gauge(
+        Agent,
+        "clause9_watermark_timestamp_seconds",
+        &[],
+        "End of the newest closed pane, on the system's clock.",
+    ),
+    gauge(
+        Agent,
+        "clause9_capture_queue_exchanges",
+        &[],
+        "Exchanges waiting between the data path and the monitor.",
+    ),
+    gauge(
+        Agent,
+        "clause9_capture_queue_bytes",
+        &[],
+        "Bytes waiting between the data path and the monitor.",
+    ),
+    gauge(
+        Agent,
+        "clause9_remembered_predictions",
+        &[],
+        "Predictions remembered for their outcomes.",
+    ),
+    counter(
+        Agent,
+        "clause9_batches_total",
+        &[("result", "stored, duplicate, refused, failed")],
+        "Deliveries to the collector by result; failed ones are tried again.",
+    ),
+    counter(
+        Agent,
+        "clause9_items_refused_total",
+        &[REASON],
+        "Items that the collector refused for good.",
+    ),
+    gauge(
+        Agent,
+        "clause9_outbox_bytes",
+        &[],
+        "Bytes on disk that wait for the collector.",
+    ),
+    gauge(
+        Agent,
+        "clause9_outbox_batches",
+        &[],
+        "Batches on disk that wait for the collector.",
+    ),
+    counter(
+        Agent,
+        "clause9_outbox_dropped_total",
+        &[REASON],
+        "Batches lost because the outbox had no room or could not be written.",
+    ),
+    counter(
+        Agent,
+        "clause9_state_write_failures_total",
+        &[("what", "a fixed list in the source")],
+        "Failed writes to the state folder.",
+    ),
+    counter(
+        Agent,
+        "clause9_monitor_restarts_total",
+        &[],
+        "Times the monitor was started again after a failure; traffic went on.",
+    ),
+    gauge(
+        Agent,
+        "clause9_metric_value",
+        &[SYSTEM, OBJECTIVE, METRIC, ("scope", "replica")],
+        "Point estimate of this replica alone. Never judged.",
+    ),
+    gauge(
+        Agent,
+        "clause9_metric_support",
+        &[SYSTEM, OBJECTIVE, METRIC, ("scope", "replica")],
+        "Cases behind the replica's point estimate.",
+    ),
+    // The collector: what came in.
+    counter(
+        Collector,
+        "clause9_collector_batches_total",
+        &[("result", "stored, duplicate, refused")],
+        "Batches received by result.",
+    ),
+    counter(
+        Collector,
+        "clause9_collector_items_total",
+        &[
+            ("stream", "traffic, outcomes"),
+            ("result", "stored, duplicate, refused"),
+        ],
+        "Items inside received batches by result.",
+    ),
+    counter(
+        Collector,
+        "clause9_collector_refusals_total",
+        &[REASON],
+        "Batches and items refused, each recorded with its reason.",
+    ),
+    counter(
+        Collector,
+        "clause9_collector_records_total",
+        &[("type", "the record types of the register")],
+        "Records appended to the register.",
+    ),
+    gauge(
+        Collector,
+        "clause9_collector_store_bytes",
+        &[],
+        "Size of the store on disk.",
+    ),
+    // The collector: what it knows of time.
+    counter(
+        Collector,
+        "clause9_collector_sealed_panes_total",
+        &[SYSTEM],
+        "Panes sealed.",
+    ),
+    gauge(
+        Collector,
+        "clause9_sealed_until_timestamp_seconds",
+        &[SYSTEM],
+        "End of the newest sealed pane, on the system's clock.",
+    ),
+    gauge(
+        Collector,
+        "clause9_agent_watermark_timestamp_seconds",
+        &[SYSTEM, ("agent", "short ids of the trusted agents")],
+        "Up to when each trusted agent has closed its panes.",
+    ),
+    gauge(
+        Collector,
+        "clause9_system_clock_is_replay",
+        &[SYSTEM],
+        "1 if the system runs on a replay clock; its records are no live evidence.",
+    ),
+    gauge(
+        Collector,
+        "clause9_exchanges_covered_ratio",
+        &[SYSTEM],
+        "Share of the exchanges seen in the last sealed pane that were measured or rightly left out (sampled, sampled out, no inference).",
+    ),
+    // The collector: what it judges.
+    gauge(
+        Collector,
+        "clause9_objective_value",
+        &[SYSTEM, OBJECTIVE, METRIC, ("scope", "system")],
+        "The newest measurement of an objective, over all replicas.",
+    ),
+    gauge(
+        Collector,
+        "clause9_objective_support",
+        &[SYSTEM, OBJECTIVE],
+        "Cases behind the newest measurement.",
+    ),
+    gauge(
+        Collector,
+        "clause9_objective_level",
+        &[SYSTEM, OBJECTIVE, ("level", "target, alert, action")],
+        "The levels of the version in force.",
+    ),
+    gauge(
+        Collector,
+        "clause9_objective_evidence_nats",
+        &[SYSTEM, OBJECTIVE],
+        "Evidence of a breach of the action level that the ledger holds.",
+    ),
+    gauge(
+        Collector,
+        "clause9_objective_warning_at_nats",
+        &[SYSTEM, OBJECTIVE],
+        "Evidence at which the verdict becomes warning.",
+    ),
+    gauge(
+        Collector,
+        "clause9_objective_nonconformity_at_nats",
+        &[SYSTEM, OBJECTIVE],
+        "Evidence at which a candidate nonconformity is raised.",
+    ),
+    gauge(
+        Collector,
+        "clause9_verdict",
+        &[
+            SYSTEM,
+            OBJECTIVE,
+            (
+                "state",
+                "nonconforming, warning, watch, conforming, inconclusive, no_data",
+            ),
+        ],
+        "1 for the state the objective is in, 0 for the other five.",
+    ),
+    gauge(
+        Collector,
+        "clause9_nonconformities",
+        &[SYSTEM, ("state", "the states of a nonconformity")],
+        "Nonconformities by state.",
+    ),
+    gauge(
+        Collector,
+        "clause9_missing_measurements",
+        &[SYSTEM],
+        "Measurements that should exist by now and do not.",
+    ),
+];
+
+/// The page `docs/telemetry.md`.
+pub fn page() -> String {
+    let mut page = String::from(
+        "# Telemetry\n\n\
+        What agent and collector report about themselves on `/metrics`. Metrics in the sense of an AI system's quality are in\n\
+        [docs/metrics](metrics/). Generated by `cargo run -p clause9-dashboards`; edit `dashboards/src/telemetry.rs`.\n\n\
+        Label values come from fixed lists and from the objectives files, never from traffic, so the number of series is bounded\n\
+        by what is configured.\n",
+    );
+    for (title, side) in [
+        ("Both programs", Both),
+        ("Agent", Agent),
+        ("Collector", Collector),
+    ] {
+        page.push_str(&format!(
+            "\n## {title}\n\n| name | kind | labels | meaning |\n| --- | --- | --- | --- |\n"
+        ));
+        for row in TELEMETRY.iter().filter(|t| t.side == side) {
+            let labels: Vec<_> = row
+                .labels
+                .iter()
+                .map(|(label, values)| format!("`{label}`: {values}"))
+                .collect();
+            page.push_str(&format!(
+                "| `{}` | {} | {} | {} |\n",
+                row.name,
+                row.kind_word(),
+                labels.join("; "),
+                row.meaning
+            ));
+        }
+    }
+    page
+}

@@ -1,0 +1,104 @@
+//! Bets against an objective: payoffs per case that cannot gain in expectation while the objective
+//! is kept. Their sums are the evidence of a breach (statistics, sections 5.1 to 5.4).
+//!
+//! A bet is a vector of log-payoffs l over cells with `sum q_b exp(l_b) <= 1` for every conforming
+//! law q. What a block pays is the dot product of its counts with l: integers only, so that
+//! replaying needs neither logarithms nor floats. This module knows nothing of time or verdicts.
+
+use serde::{Deserialize, Serialize};
+
+use crate::metric::{Sample, SampleKind};
+use crate::objective::document::Comparator;
+
+pub mod fixed;
+pub mod normal;
+pub mod rate;
+pub mod ratio;
+
+pub use normal::{NormalBets, Pool, Pooled};
+pub use rate::RateBets;
+pub use ratio::{RateSums, RatioBets};
+
+/// How many bets each family has.
+pub const BETS: usize = 4;
+
+/// A family of bets against one level of an objective.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Bets {
+    /// On a share of cases: payoffs fixed at compilation.
+    Rate(RateBets),
+    /// On a ratio of two groups' shares: payoffs set before each block from earlier blocks.
+    TwoRates(RatioBets),
+    /// On an estimate that is about normal (grade B).
+    Normal(NormalBets),
+}
+
+/// Payoffs as they were used on one block, in 2^-32 nats: one row for each bet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Payoffs {
+    /// Those of the compiled objective.
+    Compiled,
+    /// For [reference hit, reference miss, compared hit, compared miss], set from earlier blocks.
+    TwoRates {
+        /// One row for each bet.
+        rows: Vec<[i64; 4]>,
+    },
+    /// The distance from the level towards the breach, in standard errors times 2^32.
+    Normal {
+        /// That distance.
+        #[serde(with = "fixed::exact")]
+        z: i64,
+    },
+}
+
+impl Bets {
+    /// The family for a kind of sample against a level. Says what to do where no bet exists.
+    pub fn new(kind: SampleKind, level: f64, comparator: Comparator) -> Result<Self, NoBet> {
+        match kind {
+            SampleKind::Rate => RateBets::new(level, comparator).map(Self::Rate),
+            SampleKind::TwoRates => RatioBets::new(level, comparator).map(Self::TwoRates),
+            SampleKind::Normal => NormalBets::new(level, comparator).map(Self::Normal),
+        }
+    }
+
+    /// What each bet gains on a block, in 2^-32 nats, with the payoffs used; nothing if the sample
+    /// is of another kind or cannot be bet on. `earlier` holds the two groups' counts of earlier
+    /// blocks; it is read for ratios only.
+    pub fn settle(&self, sample: &Sample, earlier: &RateSums) -> Option<(Vec<i64>, Payoffs)> {
+        match (self, sample) {
+            (Self::Rate(bets), Sample::Rate { hits, of }) => {
+                Some((bets.gains(*hits, *of), Payoffs::Compiled))
+            }
+            (
+                Self::TwoRates(bets),
+                Sample::TwoRates {
+                    reference,
+                    compared,
+                },
+            ) => {
+                let rows = bets.payoffs(earlier, reference.1, compared.1)?;
+                let gains = ratio::gains(&rows, *reference, *compared);
+                Some((gains, Payoffs::TwoRates { rows }))
+            }
+            (
+                Self::Normal(bets),
+                Sample::Normal {
+                    estimate,
+                    std_error,
+                    ..
+                },
+            ) => {
+                let z = bets.distance(*estimate, *std_error)?;
+                Some((bets.gains(z), Payoffs::Normal { z }))
+            }
+            (Self::Rate(_) | Self::TwoRates(_) | Self::Normal(_), _) => None,
+        }
+    }
+}
+
+/// Why a level cannot be bet against.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoBet(pub String);

@@ -1,0 +1,297 @@
+//! Confidence sequences: intervals of a running mean that hold at every time at once, so that they
+//! may be looked at after each block (statistics, section 5.5). From sums alone.
+//!
+//! The mean is that of the blocks' true values so far, which may change from block to block; it is
+//! not a claim about the newest block.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bet::fixed;
+use crate::bet::normal::{LEAST_CASES, Pooled};
+use crate::verdict::Running;
+
+/// Strengths 2^-1 to 2^-12 of the empirical Bernstein mixture.
+const STRENGTHS: i32 = 12;
+/// Halvings of an interval within 0 to 1: beyond a double's precision.
+const HALVINGS: u32 = 60;
+
+/// Sums of cases that are hits or misses, as a rate's confidence sequence needs them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RateSequence {
+    /// Cases.
+    #[serde(with = "fixed::exact_count")]
+    pub of: u64,
+    /// Hits among them.
+    #[serde(with = "fixed::exact_count")]
+    pub hits: u64,
+    /// Sum of squared distances from the centres, in 2^-64.
+    #[serde(with = "fixed::text")]
+    pub spread: u128,
+    /// The centre for the next block, in 2^-32: the mean of the blocks before it. Fixed before the
+    /// block is seen, and an integer, so that the spread can be recomputed to the bit.
+    pub centre: u64,
+}
+
+impl RateSequence {
+    /// Nothing seen. The first centre is a guess; any guess is valid, a near one gives a narrow
+    /// interval sooner.
+    pub fn new(guess: f64) -> Self {
+        let centre = fixed::round(guess.clamp(0.0, 1.0));
+        Self {
+            of: 0,
+            hits: 0,
+            spread: 0,
+            centre: u64::try_from(centre).unwrap_or(0),
+        }
+    }
+
+    /// Takes a block.
+    pub fn add(&mut self, hits: u64, of: u64) {
+        let hits = hits.min(of);
+        let below = u128::from(self.centre);
+        let above = (1_u128 << 32) - below.min(1 << 32);
+        let added = u128::from(hits)
+            .saturating_mul(above * above)
+            .saturating_add(u128::from(of - hits).saturating_mul(below * below));
+        self.spread = self.spread.saturating_add(added);
+        self.of = self.of.saturating_add(of);
+        self.hits = self.hits.saturating_add(hits);
+        if let Some(mean) = (u128::from(self.hits) << 32).checked_div(u128::from(self.of)) {
+            self.centre = u64::try_from(mean).unwrap_or(1 << 32);
+        }
+    }
+
+    /// The running mean with ends that hold at every time at once with confidence `1 - alpha`.
+    pub fn running(&self, alpha: f64) -> Option<Running> {
+        if self.of == 0 {
+            return None;
+        }
+        let (n, sum) = (self.of as f64, self.hits as f64);
+        let spread = self.spread as f64 / 18_446_744_073_709_551_616.0;
+        let enough = libm::log(2.0 / alpha * f64::from(STRENGTHS));
+        // Both ends are roots of decreasing functions of the distance from the far end of 0 to 1.
+        let low = first_plausible(|mean| mixture(sum - n * mean, spread) < enough);
+        let high = 1.0 - first_plausible(|miss| mixture((n - sum) - n * miss, spread) < enough);
+        let mean = sum / n;
+        Some(Running {
+            mean,
+            low: low.min(mean),
+            high: high.max(mean),
+        })
+    }
+}
+
+/// ln of the sum over strengths s of exp(s excess - psi(s) spread).
+fn mixture(excess: f64, spread: f64) -> f64 {
+    let mut exponents = [0.0; STRENGTHS as usize];
+    let mut strength = 1.0;
+    for exponent in &mut exponents {
+        strength *= 0.5;
+        let psi = -libm::log1p(-strength) - strength;
+        *exponent = strength * excess - psi * spread;
+    }
+    let top = exponents.iter().copied().fold(f64::MIN, f64::max);
+    let sum: f64 = exponents.iter().map(|e| libm::exp(e - top)).sum();
+    top + libm::log(sum)
+}
+
+/// The smallest value in 0 to 1 that is plausible, rounded down; plausibility only ever begins.
+fn first_plausible(plausible: impl Fn(f64) -> bool) -> f64 {
+    if plausible(0.0) {
+        return 0.0;
+    }
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..HALVINGS {
+        let middle = 0.5 * (low + high);
+        if plausible(middle) {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    low
+}
+
+/// The running ratio of two groups' shares: each share at half the error, so that both hold.
+/// Without an upper end (no share of the reference group above zero can be claimed yet) it is
+/// `largest`. Nothing while the reference group has no hit.
+pub fn running_ratio(
+    reference: &RateSequence,
+    compared: &RateSequence,
+    alpha: f64,
+    largest: f64,
+) -> Option<Running> {
+    let under = reference.running(alpha / 2.0)?;
+    let over = compared.running(alpha / 2.0)?;
+    if under.mean <= 0.0 {
+        return None;
+    }
+    let mean = (over.mean / under.mean).min(largest);
+    let high = if under.low > 0.0 {
+        (over.high / under.low).min(largest)
+    } else {
+        largest
+    };
+    Some(Running {
+        mean,
+        low: (over.low / under.high).min(mean),
+        high: high.max(mean),
+    })
+}
+
+/// Sums of estimates that are about normal: an asymptotic confidence sequence (grade B;
+/// Waudby-Smith and others 2024) of their mean, weighted by cases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NormalSequence {
+    /// Cases.
+    #[serde(with = "fixed::exact_count")]
+    pub of: u64,
+    /// Sum of cases times estimate.
+    pub weighted: f64,
+    /// Sum of squared cases times squared standard error.
+    pub variance: f64,
+}
+
+impl NormalSequence {
+    /// Takes blocks that were pooled until the approximation holds.
+    pub fn add(&mut self, pooled: &Pooled) {
+        let weight = pooled.cases as f64;
+        self.of = self.of.saturating_add(pooled.cases);
+        self.weighted += weight * pooled.estimate;
+        self.variance += weight * weight * pooled.std_error * pooled.std_error;
+    }
+
+    /// The running mean with ends that hold at every time at once with confidence about
+    /// `1 - alpha`; narrowest where ten times `min_support` cases have been seen.
+    pub fn running(&self, alpha: f64, min_support: u64) -> Option<Running> {
+        if self.of == 0 {
+            return None;
+        }
+        let n = self.of as f64;
+        let mean = self.weighted / n;
+        let twice = -2.0 * libm::log(alpha);
+        let narrowest_at = 10.0 * min_support.max(LEAST_CASES) as f64;
+        let tuned = (twice + libm::log(twice.max(1.0)) + 1.0) / narrowest_at;
+        let grown = n * tuned + 1.0;
+        let per_case = self.variance / n;
+        let half = (per_case * grown / (n * n * tuned)
+            * (libm::log(grown) - 2.0 * libm::log(alpha)))
+        .sqrt();
+        Some(Running {
+            mean,
+            low: mean - half,
+            high: mean + half,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct SplitMix64(u64);
+
+    impl SplitMix64 {
+        fn uniform(&mut self) -> f64 {
+            self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mut z = self.0;
+            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            ((z ^ (z >> 31)) >> 11) as f64 / 9_007_199_254_740_992.0
+        }
+    }
+
+    #[test]
+    fn the_mean_of_changing_shares_stays_inside_at_every_time() {
+        let mut random = SplitMix64(5);
+        let mut missed = 0;
+        let runs = 300;
+        for _ in 0..runs {
+            let mut sequence = RateSequence::new(0.5);
+            let mut truth = 0.0;
+            let mut inside = true;
+            for block in 1..=60 {
+                let share = 0.2 + 0.15 * libm::sin(f64::from(block) / 5.0);
+                let hits = (0..50).filter(|_| random.uniform() < share).count();
+                sequence.add(hits as u64, 50);
+                truth += share;
+                let running = sequence.running(0.05).unwrap();
+                let mean = truth / f64::from(block);
+                inside &= (running.low..=running.high).contains(&mean);
+            }
+            missed += u32::from(!inside);
+        }
+        assert!(f64::from(missed) / f64::from(runs) <= 0.05, "{missed}");
+    }
+
+    #[test]
+    fn it_is_about_twice_as_wide_as_an_interval_for_one_look() {
+        let mut sequence = RateSequence::new(0.85);
+        for _ in 0..100 {
+            sequence.add(176, 200);
+        }
+        let running = sequence.running(0.05).unwrap();
+        let once = 2.0 * 1.96 * (0.88 * 0.12 / 20_000.0_f64).sqrt();
+        let factor = (running.high - running.low) / once;
+        assert!((1.5..2.3).contains(&factor), "{factor}");
+    }
+
+    #[test]
+    fn a_block_counts_the_same_in_whatever_parts_it_was_added() {
+        let mut one = RateSequence::new(0.9);
+        one.add(170, 200);
+        let mut other = RateSequence::new(0.9);
+        other.add(60 + 110, 80 + 120);
+        assert_eq!(one, other);
+        assert!(one.spread > 0);
+    }
+
+    #[test]
+    fn a_rate_of_zero_is_bounded_and_the_ends_stay_within_zero_and_one() {
+        let mut sequence = RateSequence::new(0.01);
+        sequence.add(0, 10_000);
+        let running = sequence.running(0.05).unwrap();
+        assert_eq!(running.low.to_bits(), 0.0_f64.to_bits());
+        assert!(running.high < 0.003, "{running:?}");
+        let mut all = RateSequence::new(0.5);
+        all.add(3, 3);
+        let running = all.running(0.05).unwrap();
+        assert!(running.low >= 0.0 && running.high <= 1.0, "{running:?}");
+    }
+
+    #[test]
+    fn without_a_hit_in_the_reference_group_there_is_no_ratio() {
+        let mut reference = RateSequence::new(0.5);
+        let mut compared = RateSequence::new(0.5);
+        reference.add(0, 10);
+        compared.add(5, 10);
+        assert_eq!(running_ratio(&reference, &compared, 0.05, 100.0), None);
+        reference.add(1, 1);
+        let running = running_ratio(&reference, &compared, 0.05, 100.0).unwrap();
+        assert!(running.high.is_finite() && running.high <= 100.0);
+        assert!(running.low <= running.mean);
+    }
+
+    #[test]
+    fn the_mean_of_normal_estimates_stays_inside_at_every_time() {
+        let mut random = SplitMix64(6);
+        let mut missed = 0;
+        for _ in 0..300 {
+            let mut sequence = NormalSequence::default();
+            let mut inside = true;
+            for _ in 0..100 {
+                let sum: f64 = (0..12).map(|_| random.uniform()).sum();
+                sequence.add(&Pooled {
+                    estimate: 0.8 + 0.03 * (sum - 6.0),
+                    std_error: 0.03,
+                    cases: 100,
+                    least: 100,
+                });
+                let running = sequence.running(0.05, 100).unwrap();
+                inside &= (running.low..=running.high).contains(&0.8);
+            }
+            missed += u32::from(!inside);
+        }
+        assert!(missed <= 15, "{missed}");
+    }
+}

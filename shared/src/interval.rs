@@ -1,0 +1,309 @@
+//! Intervals of one window's value, at 95 %. For display: verdicts rest on ledgers and confidence
+//! sequences, which may be looked at again and again; these may not.
+
+/// 97.5 % point of the normal law.
+const Z: f64 = 1.959_963_984_540_054;
+/// 95 % point of the chi-square law with one degree of freedom: the square of [`Z`].
+const Z2: f64 = 3.841_458_820_694_124;
+/// Halvings when an end is searched.
+const HALVINGS: u32 = 80;
+
+/// Wilson's score interval of a share. Nothing without cases.
+pub fn wilson(hits: u64, of: u64) -> Option<(f64, f64)> {
+    if of == 0 {
+        return None;
+    }
+    let n = of as f64;
+    let p = hits.min(of) as f64 / n;
+    let centre = p + Z2 / (2.0 * n);
+    let half = Z * (p * (1.0 - p) / n + Z2 / (4.0 * n * n)).sqrt();
+    let scale = 1.0 + Z2 / n;
+    let low = if hits == 0 {
+        0.0
+    } else {
+        (centre - half) / scale
+    };
+    let high = if hits >= of {
+        1.0
+    } else {
+        (centre + half) / scale
+    };
+    Some((low.max(0.0), high.min(1.0)))
+}
+
+/// Koopman's score interval of a ratio of shares, compared over reference (Koopman 1984), by
+/// bisection. Nothing if the reference group has no hit or a group has no cases.
+pub fn koopman(reference: (u64, u64), compared: (u64, u64)) -> Option<(f64, f64)> {
+    if reference.0 == 0 || reference.1 == 0 || compared.1 == 0 {
+        return None;
+    }
+    let inside = |ratio: f64| koopman_statistic(ratio, reference, compared) <= Z2;
+    let share = |(hits, of): (u64, u64)| hits as f64 / of as f64;
+    let estimate = share(compared) / share(reference);
+    let low = if compared.0 == 0 {
+        0.0
+    } else {
+        let mut outside = estimate;
+        while inside(outside) && outside > 1e-300 {
+            outside *= 0.5;
+        }
+        boundary(outside, estimate, inside)
+    };
+    let mut outside = estimate.max(1.0 / reference.1 as f64);
+    while inside(outside) && outside < 1e300 {
+        outside *= 2.0;
+    }
+    Some((low, boundary(outside, estimate, inside)))
+}
+
+/// Between a value outside and one inside, where the one becomes the other; from outside.
+fn boundary(mut outside: f64, mut within: f64, inside: impl Fn(f64) -> bool) -> f64 {
+    for _ in 0..HALVINGS {
+        let middle = 0.5 * (outside + within);
+        if inside(middle) {
+            within = middle;
+        } else {
+            outside = middle;
+        }
+    }
+    outside
+}
+
+/// Koopman's score statistic of a hypothetical ratio.
+fn koopman_statistic(ratio: f64, reference: (u64, u64), compared: (u64, u64)) -> f64 {
+    let (y, n) = (reference.0 as f64, reference.1 as f64);
+    let (x, m) = (compared.0 as f64, compared.1 as f64);
+    // The compared share that is most likely under the ratio: the smaller root, in its stable form.
+    let linear = ratio * (m + y) + x + n;
+    let product = ratio * (m + n) * (x + y);
+    let root = (linear * linear - 4.0 * product).max(0.0).sqrt();
+    let share = 2.0 * ratio * (x + y) / (linear + root);
+    score(x, m, share) + score(y, n, share / ratio)
+}
+
+/// The squared distance of hits from what a share lets expect, in variances.
+fn score(hits: f64, of: f64, share: f64) -> f64 {
+    let distance = hits - of * share;
+    let variance = of * share * (1.0 - share);
+    if variance > 0.0 {
+        distance * distance / variance
+    } else if distance.abs() < 1e-9 {
+        0.0
+    } else {
+        f64::INFINITY
+    }
+}
+
+/// An interval of a number within 0 to 1 from its standard error, on the logit scale. `centre` is
+/// the value drawn away from 0 and 1, where the scale ends; an estimate at an end keeps it.
+pub fn logit(value: f64, centre: f64, std_error: f64) -> (f64, f64) {
+    let odds = libm::log(centre / (1.0 - centre));
+    let half = Z * std_error / (centre * (1.0 - centre));
+    let back = |x: f64| 1.0 / (1.0 + libm::exp(-x));
+    (back(odds - half).min(value), back(odds + half).max(value))
+}
+
+/// The noncentralities at which an observed noncentral chi-square value lies at the 97.5 % and the
+/// 2.5 % point. Up to [`EXACT_UP_TO`] from the series; beyond it by Sankaran's normal approximation.
+pub fn noncentrality(observed: f64, degrees: f64) -> (f64, f64) {
+    if observed <= 0.0 {
+        return (
+            0.0,
+            zero_of(|nc| noncentral_chi2(0.0_f64.max(observed), degrees, nc) - 0.025),
+        );
+    }
+    let low = zero_of(|nc| noncentral_chi2(observed, degrees, nc) - 0.975);
+    let high = zero_of(|nc| noncentral_chi2(observed, degrees, nc) - 0.025);
+    (low, high)
+}
+
+/// Where a function that falls from 0 to infinity passes zero; 0 if it starts below.
+fn zero_of(falling: impl Fn(f64) -> f64) -> f64 {
+    if falling(0.0) <= 0.0 {
+        return 0.0;
+    }
+    let mut high = 1.0;
+    while falling(high) > 0.0 && high < 1e15 {
+        high *= 2.0;
+    }
+    let mut low = 0.0;
+    for _ in 0..HALVINGS {
+        let middle = 0.5 * (low + high);
+        if falling(middle) > 0.0 {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    0.5 * (low + high)
+}
+
+/// Largest value and noncentrality for which the series is summed.
+pub const EXACT_UP_TO: f64 = 4000.0;
+
+/// The noncentral chi-square law's distribution function.
+pub fn noncentral_chi2(x: f64, degrees: f64, noncentrality: f64) -> f64 {
+    if x <= 0.0 {
+        return 0.0;
+    }
+    if x > EXACT_UP_TO || noncentrality > EXACT_UP_TO {
+        return sankaran(x, degrees, noncentrality);
+    }
+    // A mixture over j (Poisson with mean noncentrality / 2) of central laws with degrees + 2j,
+    // whose distribution functions P(degrees/2 + j, x/2) follow from each other downwards, adding
+    // positive terms only.
+    let (mean, y) = (noncentrality / 2.0, x / 2.0);
+    let last = (mean.max(y) + 9.0 * mean.max(y).sqrt() + 30.0).floor();
+    let mut shape = degrees / 2.0 + last;
+    let mut central = regularised_gamma(shape, y);
+    let mut j = last;
+    let mut sum = poisson(j, mean) * central;
+    while j > 0.0 {
+        j -= 1.0;
+        shape -= 1.0;
+        central += libm::exp(shape * libm::log(y) - y - libm::lgamma(shape + 1.0));
+        sum += poisson(j, mean) * central.min(1.0);
+    }
+    sum.clamp(0.0, 1.0)
+}
+
+fn poisson(j: f64, mean: f64) -> f64 {
+    if mean <= 0.0 {
+        return if j == 0.0 { 1.0 } else { 0.0 };
+    }
+    libm::exp(j * libm::log(mean) - mean - libm::lgamma(j + 1.0))
+}
+
+/// P(shape, y) by its power series; meant for a shape above y, where it converges fast.
+fn regularised_gamma(shape: f64, y: f64) -> f64 {
+    let mut term = libm::exp(shape * libm::log(y) - y - libm::lgamma(shape + 1.0));
+    let mut sum = term;
+    let mut i = 1.0;
+    while term > sum * 1e-17 && i < 10_000.0 {
+        term *= y / (shape + i);
+        sum += term;
+        i += 1.0;
+    }
+    sum
+}
+
+/// Sankaran's normal approximation (1959) of the noncentral chi-square law.
+fn sankaran(x: f64, degrees: f64, noncentrality: f64) -> f64 {
+    let sum = degrees + noncentrality;
+    let twice = degrees + 2.0 * noncentrality;
+    let power = 1.0 - 2.0 * sum * (degrees + 3.0 * noncentrality) / (3.0 * twice * twice);
+    let scale = twice / (sum * sum);
+    let skew = (power - 1.0) * (1.0 - 3.0 * power);
+    let mean = 1.0 + power * scale * (power - 1.0 - 0.5 * (2.0 - power) * skew * scale);
+    let deviation = power * (2.0 * scale).sqrt() * (1.0 + 0.5 * skew * scale);
+    let z = (libm::pow(x / sum, power) - mean) / deviation;
+    0.5 * libm::erfc(-z / std::f64::consts::SQRT_2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(found: f64, expected: f64, tolerance: f64) {
+        assert!(
+            (found - expected).abs() <= tolerance,
+            "{found} is not {expected}"
+        );
+    }
+
+    #[test]
+    fn wilson_gives_the_published_intervals() {
+        // Newcombe 1998, table I, method 3.
+        for ((hits, of), (low, high)) in [
+            ((81, 263), (0.2553, 0.3662)),
+            ((15, 148), (0.0624, 0.1605)),
+            ((0, 20), (0.0, 0.1611)),
+            ((1, 29), (0.0061, 0.1718)),
+        ] {
+            let found = wilson(hits, of).unwrap();
+            near(found.0, low, 5e-5);
+            near(found.1, high, 5e-5);
+        }
+        assert_eq!(wilson(0, 0), None);
+        near(wilson(20, 20).unwrap().1, 1.0, 0.0);
+    }
+
+    #[test]
+    fn koopman_ends_lie_on_its_statistic_and_around_the_ratio() {
+        for (reference, compared) in [
+            ((36, 40), (16, 80)),
+            ((68, 170), (9, 30)),
+            ((5, 10), (0, 10)),
+            ((10, 10), (10, 10)),
+            ((1, 1000), (999, 1000)),
+        ] {
+            let (low, high) = koopman(reference, compared).unwrap();
+            let ratio =
+                (compared.0 as f64 / compared.1 as f64) / (reference.0 as f64 / reference.1 as f64);
+            assert!(low <= ratio && ratio <= high, "{low} {ratio} {high}");
+            if low > 0.0 {
+                near(koopman_statistic(low, reference, compared), Z2, 1e-6);
+            }
+            near(koopman_statistic(high, reference, compared), Z2, 1e-6);
+        }
+        assert_eq!(koopman((0, 10), (3, 10)), None);
+        // scipy, score statistic at the constrained maximum found numerically.
+        let (low, high) = koopman((40, 80), (16, 40)).unwrap();
+        near(low, 0.503_137_65, 1e-6);
+        near(high, 1.205_344_47, 1e-6);
+        let (low, high) = koopman((68, 170), (9, 30)).unwrap();
+        near(low, 0.406_311_60, 1e-6);
+        near(high, 1.250_005_25, 1e-6);
+    }
+
+    #[test]
+    fn koopman_turned_round_is_its_reciprocal() {
+        let (low, high) = koopman((30, 100), (20, 100)).unwrap();
+        let (back_low, back_high) = koopman((20, 100), (30, 100)).unwrap();
+        near(low * back_high, 1.0, 1e-9);
+        near(high * back_low, 1.0, 1e-9);
+    }
+
+    #[test]
+    fn the_noncentral_chi_square_law_agrees_with_scipy() {
+        // scipy 1.17, stats.ncx2.cdf (stats.chi2.cdf where the noncentrality is 0).
+        for ((x, k, nc), expected) in [
+            ((5.0, 9.0, 2.0), 0.091_358_680_283_895_5),
+            ((20.0, 9.0, 2.0), 0.942_941_734_192_414_6),
+            ((60.0, 9.0, 40.0), 0.802_198_488_072_173_4),
+            ((150.0, 10.0, 120.0), 0.817_079_416_046_583_3),
+            ((0.5, 4.0, 0.1), 0.025_309_611_323_693_7),
+            ((900.0, 9.0, 1000.0), 0.039_830_821_130_442_5),
+            ((3500.0, 9.0, 3400.0), 0.783_236_983_705_530_2),
+            ((30.0, 9.0, 0.0), 0.999_561_278_229_020_5),
+        ] {
+            near(noncentral_chi2(x, k, nc), expected, 1e-9);
+        }
+        // Beyond the series: Sankaran's approximation.
+        near(
+            noncentral_chi2(5000.0, 9.0, 5100.0),
+            0.223_658_079_017_031_9,
+            1e-5,
+        );
+        near(
+            noncentral_chi2(2e6, 9.0, 1.999e6),
+            0.637_119_102_669_530_4,
+            1e-5,
+        );
+    }
+
+    #[test]
+    fn noncentralities_agree_with_root_finding_on_scipy() {
+        for ((x, k), (low, high)) in [
+            ((50.0, 9.0), (19.351_819_06, 72.499_408_96)),
+            ((9.0, 9.0), (0.0, 14.101_910_28)),
+            ((200.0, 10.0), (140.055_965_38, 249.670_769_31)),
+            ((2.0, 9.0), (0.0, 0.0)),
+            ((3000.0, 10.0), (2_780.300_698_28, 3_209.385_065_98)),
+        ] {
+            let found = noncentrality(x, k);
+            near(found.0, low, 1e-6);
+            near(found.1, high, 1e-6);
+        }
+    }
+}

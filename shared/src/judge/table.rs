@@ -1,0 +1,173 @@
+//! The table of verdicts (statistics, section 5.5), from the top: the first row that holds, decides.
+
+use super::{Compiled, LedgerState, words};
+use crate::ledger::Ledger;
+use crate::metric::{Estimate, Unmeasurable};
+use crate::objective::document::Comparator;
+use crate::verdict::{Running, Verdict, VerdictState};
+
+/// Most cases that are ever named as needed; beyond, the answer is "more than that".
+const MOST_NEEDED: f64 = 1e12;
+
+/// What the table reads, gathered once.
+pub(super) struct Facts<'a> {
+    pub(super) compiled: &'a Compiled,
+    pub(super) state: &'a LedgerState,
+    /// The window's estimate, if it rests on enough cases to be a measurement.
+    pub(super) measured: Option<&'a Estimate>,
+    pub(super) window: &'a Result<Estimate, Unmeasurable>,
+    pub(super) running: Option<Running>,
+    pub(super) evidence: i64,
+    pub(super) alert_evidence: Option<i64>,
+}
+
+pub(super) fn verdict(
+    compiled: &Compiled,
+    state: &LedgerState,
+    window: &Result<Estimate, Unmeasurable>,
+) -> Verdict {
+    let facts = Facts {
+        compiled,
+        state,
+        measured: window
+            .as_ref()
+            .ok()
+            .filter(|e| e.support >= compiled.objective.min_support.max(1)),
+        window,
+        running: compiled.running(state),
+        evidence: state.action.evidence(),
+        alert_evidence: state.alert.as_ref().map(Ledger::evidence),
+    };
+    let found = facts.state_of();
+    let needed = match found {
+        VerdictState::Inconclusive => facts.needed(),
+        VerdictState::Nonconforming
+        | VerdictState::Warning
+        | VerdictState::Watch
+        | VerdictState::Conforming
+        | VerdictState::NoData => None,
+    };
+    Verdict {
+        state: found,
+        grade: compiled.grade,
+        evidence: facts.evidence,
+        alert_evidence: facts.alert_evidence,
+        nonconformity_at: compiled.nonconformity_at,
+        warning_at: compiled.warning_at,
+        since: facts.since(found),
+        confirmed_at: state.confirmed_at,
+        running: facts.running,
+        blocks: state.blocks,
+        support: state.support,
+        needed,
+        because: words::because(found, &facts, needed),
+    }
+}
+
+impl Facts<'_> {
+    fn state_of(&self) -> VerdictState {
+        if self.state.confirmed_at.is_some() {
+            VerdictState::Nonconforming
+        } else if self.warns() {
+            VerdictState::Warning
+        } else if self.window_is_wrong() || self.mean_is_wrong() {
+            VerdictState::Watch
+        } else if self.clears() && self.enough() && !self.stale() {
+            VerdictState::Conforming
+        } else if self.state.support > 0 {
+            VerdictState::Inconclusive
+        } else {
+            VerdictState::NoData
+        }
+    }
+
+    fn warns(&self) -> bool {
+        let at = self.compiled.warning_at;
+        self.evidence >= at || self.alert_evidence.is_some_and(|evidence| evidence >= at)
+    }
+
+    pub(super) fn window_is_wrong(&self) -> bool {
+        self.measured.is_some_and(|e| self.wrong(e.value))
+    }
+
+    /// Whether the cycle's mean is on the wrong side, on enough cases to be a measurement.
+    pub(super) fn mean_is_wrong(&self) -> bool {
+        self.enough() && self.running.is_some_and(|r| self.wrong(r.mean))
+    }
+
+    fn wrong(&self, value: f64) -> bool {
+        let level = self.compiled.objective.levels.action;
+        match self.compiled.objective.comparator {
+            Comparator::AtLeast => value < level,
+            Comparator::AtMost => value > level,
+        }
+    }
+
+    /// Whether the whole confidence sequence is on the good side of the level or its margin.
+    pub(super) fn clears(&self) -> bool {
+        self.running.is_some_and(|r| self.room(&r).0 >= 0.0)
+    }
+
+    /// How far the near end, and the mean, are on the good side of the level or its margin.
+    fn room(&self, running: &Running) -> (f64, f64) {
+        let objective = &self.compiled.objective;
+        match objective.comparator {
+            Comparator::AtLeast => {
+                let bound = objective.levels.action - objective.margin;
+                (running.low - bound, running.mean - bound)
+            }
+            Comparator::AtMost => {
+                let bound = objective.levels.action + objective.margin;
+                (bound - running.high, bound - running.mean)
+            }
+        }
+    }
+
+    pub(super) fn enough(&self) -> bool {
+        self.state.support >= self.compiled.objective.min_support.max(1)
+    }
+
+    pub(super) fn stale(&self) -> bool {
+        self.state.silent >= self.compiled.stale_after
+    }
+
+    fn since(&self, found: VerdictState) -> Option<u32> {
+        match found {
+            VerdictState::Nonconforming => self.state.confirmed_since,
+            VerdictState::Warning if self.evidence < self.compiled.warning_at => {
+                self.state.alert.as_ref().and_then(Ledger::since)
+            }
+            VerdictState::Warning
+            | VerdictState::Watch
+            | VerdictState::Conforming
+            | VerdictState::Inconclusive
+            | VerdictState::NoData => self.state.action.since(),
+        }
+    }
+
+    /// About how many more cases would decide: the sequence's width falls with the root of the
+    /// cases, so `(width / room)^2` times as many are needed at the present mean.
+    fn needed(&self) -> Option<u64> {
+        let missing = self
+            .compiled
+            .objective
+            .min_support
+            .saturating_sub(self.state.support);
+        let by_width = self.running.and_then(|running| {
+            let (near_end, mean) = self.room(&running);
+            let cases = self.state.support as f64;
+            if near_end >= 0.0 || mean <= 0.0 {
+                return None;
+            }
+            let times = (mean - near_end) / mean;
+            Some((cases * (times * times - 1.0)).clamp(1.0, MOST_NEEDED))
+        });
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped to 1 and a million million"
+        )]
+        let by_width = by_width.map_or(0, |cases| cases.ceil() as u64);
+        Some(missing.max(by_width)).filter(|needed| *needed > 0)
+    }
+}

@@ -1,0 +1,141 @@
+//! The method cards are printed from the metric table. `UPDATE_EXPECT=1` writes them.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use clause9_shared::metric::{Grade, MetricId, Needs, SampleKind, StreamKind};
+use clause9_shared::objective::document::Comparator;
+
+fn card(metric: MetricId) -> String {
+    let spec = metric.spec();
+    let mut text = format!("# {} (`{}`)\n\n{}\n\n", spec.title, spec.name, spec.meaning);
+    let good = match spec.good {
+        Comparator::AtLeast => "high",
+        Comparator::AtMost => "low",
+    };
+    let stream = match spec.stream {
+        StreamKind::Traffic => "traffic: known when the pane closes",
+        StreamKind::Outcomes => "outcomes: known as labels come",
+        StreamKind::ByAttribute => "traffic or outcomes, wherever the attribute comes from",
+    };
+    let of = match spec.needs {
+        Needs::Nothing => "nothing: all cases",
+        Needs::Feature => "a `feature`",
+        Needs::AttributeGroup => {
+            "an `attribute` and the `group` that is compared with its reference group"
+        }
+    };
+    let outputs: Vec<&str> = [
+        (spec.needs_score, "a score"),
+        (spec.needs_decision, "a decision"),
+        (spec.needs_label, "a label"),
+    ]
+    .into_iter()
+    .filter_map(|(needed, what)| needed.then_some(what))
+    .collect();
+    let outputs = if outputs.is_empty() {
+        "none".to_owned()
+    } else {
+        outputs.join(", ")
+    };
+    let grade = match spec.grade {
+        Grade::A => "A: exact at any number of cases",
+        Grade::B => "B: by a normal approximation; a nonconformity that rests on it says so",
+        Grade::C => "C: model-based; can at most warn",
+    };
+    let ledger = match spec.sample {
+        SampleKind::Rate => "the two counts of the share; payoffs are fixed with the objective",
+        SampleKind::TwoRates => {
+            "the four counts of the two groups; payoffs are set from earlier blocks and recorded with each step"
+        }
+        SampleKind::Normal => {
+            "the estimate and its standard error; blocks of fewer than 50 cases (or the least support) are pooled with those after them, weighted by cases"
+        }
+    };
+    let (low, high) = spec.range;
+    let rows = [
+        ("Unit", format!("`{}`", spec.unit)),
+        ("Usually good", good.to_owned()),
+        ("Levels between", format!("{low} and {high}")),
+        ("Of", of.to_owned()),
+        ("Outputs it needs", outputs),
+        ("Reads", stream.to_owned()),
+        ("Evidence", grade.to_owned()),
+        ("Its ledger reads", ledger.to_owned()),
+    ];
+    text.push_str("| | |\n|---|---|\n");
+    for (what, value) in rows {
+        writeln!(text, "| {what} | {value} |").unwrap();
+    }
+    for (heading, body) in [
+        ("How it is computed", spec.formula),
+        ("Edge cases", spec.edge_cases),
+        ("What it cannot tell", spec.cannot_tell),
+    ] {
+        write!(text, "\n## {heading}\n\n{body}\n").unwrap();
+    }
+    text
+}
+
+fn index() -> String {
+    let mut text = "# Method cards\n\nWhat each metric is, how it is computed and what it cannot tell. Printed from the metric table \
+        (`shared/src/metric/`) by `UPDATE_EXPECT=1 cargo test -p clause9-shared --test method_cards`; edit there.\n\n\
+        | Metric | Name in objectives | Evidence |\n|---|---|---|\n"
+        .to_owned();
+    for metric in MetricId::ALL {
+        let spec = metric.spec();
+        writeln!(
+            text,
+            "| [{}]({}.md) | `{}` | {:?} |",
+            spec.title, spec.name, spec.name, spec.grade
+        )
+        .unwrap();
+    }
+    text
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test that keeps files in step")]
+fn the_method_cards_say_what_the_metric_table_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics");
+    let mut cards: Vec<(String, String)> = MetricId::ALL
+        .iter()
+        .map(|metric| (format!("{}.md", metric.spec().name), card(*metric)))
+        .collect();
+    cards.push(("README.md".to_owned(), index()));
+    let update = std::env::var_os("UPDATE_EXPECT").is_some();
+    for (name, text) in &cards {
+        let path = folder.join(name);
+        if update {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(&path, text).unwrap();
+        }
+        let found = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            found == *text,
+            "docs/metrics/{name} is stale; run UPDATE_EXPECT=1 cargo test -p clause9-shared --test method_cards"
+        );
+    }
+    let files = std::fs::read_dir(&folder).unwrap().count();
+    assert_eq!(
+        files,
+        cards.len(),
+        "docs/metrics has files that no metric prints"
+    );
+}
+
+#[test]
+fn every_card_says_something_under_each_heading() {
+    for metric in MetricId::ALL {
+        let spec = metric.spec();
+        for text in [
+            spec.meaning,
+            spec.formula,
+            spec.edge_cases,
+            spec.cannot_tell,
+        ] {
+            assert!(text.len() > 60, "{}", spec.name);
+        }
+        assert!(spec.range.0 < spec.range.1);
+    }
+}

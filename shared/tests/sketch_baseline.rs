@@ -1,0 +1,252 @@
+//! Building baselines, from small references and from the demonstration's real one.
+
+mod loan;
+
+use std::io::Read;
+
+use clause9_shared::baseline::{Baseline, BaselineBuilder, BaselineError, Law};
+use clause9_shared::digest::Digest;
+use clause9_shared::inference::Cell;
+use expect_test::expect;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn source() -> Digest {
+    Digest::of(b"reference")
+}
+
+/// A baseline of one column of `amount`s.
+fn of_amounts(amounts: &[f64]) -> Law {
+    let mut builder = BaselineBuilder::new(&loan::document(), "x.csv");
+    for amount in amounts {
+        builder.observe(1, Cell::Float(*amount));
+        builder.end_row();
+    }
+    builder
+        .finish(source())
+        .unwrap()
+        .features
+        .remove(&"amount".parse().unwrap())
+        .unwrap()
+}
+
+fn show(law: &Law) -> String {
+    serde_json::to_string(law).unwrap()
+}
+
+#[test]
+fn cuts_are_the_distinct_deciles_and_no_cell_is_empty() {
+    let numbers: Vec<f64> = (1..=100).map(f64::from).collect();
+    expect![[r#"{"kind":"numeric","center":50.0,"scale_exponent":6,"cuts":[10.0,20.0,30.0,40.0,50.0,60.0,70.0,80.0,90.0],"counts":[10,10,10,10,10,10,10,10,10,10],"missing":0,"invalid":0}"#]]
+        .assert_eq(&show(&of_amounts(&numbers)));
+    expect![[r#"{"kind":"numeric","center":3.0,"scale_exponent":2,"cuts":[],"counts":[5],"missing":0,"invalid":0}"#]]
+        .assert_eq(&show(&of_amounts(&[3.0; 5])));
+    expect![[r#"{"kind":"numeric","center":0.0,"scale_exponent":-2,"cuts":[0.0],"counts":[9,1],"missing":2,"invalid":1}"#]]
+        .assert_eq(&show(&of_amounts(&[0.0, 0.0, -0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, -1.0, -1.0, f64::NAN])));
+    expect![[r#"{"kind":"numeric","center":0.0,"scale_exponent":0,"cuts":[],"counts":[0],"missing":1,"invalid":0}"#]]
+        .assert_eq(&show(&of_amounts(&[-1.0])));
+}
+
+proptest! {
+    #[test]
+    fn every_baseline_that_is_built_can_be_used(
+        amounts in prop::collection::vec(prop_oneof![
+            3 => (-5..5_i32).prop_map(f64::from),
+            3 => -1e6..1e6_f64,
+            1 => any::<f64>(),
+            1 => prop::sample::select(vec![0.0, -0.0, f64::MAX, f64::MIN, f64::MIN_POSITIVE / 8.0]),
+        ], 1..300),
+    ) {
+        let law = of_amounts(&amounts);
+        let Law::Numeric { cuts, counts, missing, invalid, .. } = &law else { unreachable!() };
+        prop_assert!(cuts.len() <= 9);
+        let usable = amounts.len() as u64 - missing - invalid;
+        prop_assert!(usable == 0 || counts.iter().all(|count| *count > 0), "{counts:?}");
+        prop_assert_eq!(counts.iter().sum::<u64>(), usable);
+    }
+}
+
+#[test]
+fn the_most_frequent_categories_are_listed_and_the_rest_is_other() {
+    let mut builder = BaselineBuilder::new(&loan::document(), "x.csv");
+    for i in 0..70 {
+        for _ in 0..(if i < 3 { 5 } else { 1 }) {
+            builder.observe(2, Cell::Text(&format!("c{i:02}")));
+            builder.end_row();
+        }
+    }
+    let odd = [
+        Cell::Text("unknown"),
+        Cell::Missing,
+        Cell::Int(9),
+        Cell::Float(f64::INFINITY),
+    ];
+    let long = "x".repeat(300);
+    for cell in odd.into_iter().chain([Cell::Text(&long)]) {
+        builder.observe(2, cell);
+        builder.end_row();
+    }
+    let baseline = builder.finish(source()).unwrap();
+    let Law::Categorical {
+        categories,
+        counts,
+        other,
+        missing,
+    } = &baseline.features[&"purpose".parse().unwrap()]
+    else {
+        unreachable!()
+    };
+    assert_eq!(categories.len(), 64);
+    assert_eq!(
+        (categories[0].as_str(), categories[63].as_str()),
+        ("c00", "c63"),
+        "ties by bytes"
+    );
+    assert_eq!((counts[2], counts[3]), (5, 1));
+    assert_eq!((*other, *missing), (6 + 2, 3));
+    assert!(baseline.score.is_none());
+}
+
+#[test]
+fn rows_without_a_value_are_missing_and_two_values_are_a_mistake() {
+    let mut builder = BaselineBuilder::new(&loan::document(), "x.csv");
+    builder.observe_score(0.5);
+    builder.end_row();
+    builder.end_row();
+    let Some(Law::Numeric { missing, .. }) = builder.finish(source()).unwrap().score else {
+        unreachable!()
+    };
+    assert_eq!(missing, 1);
+
+    let mut builder = BaselineBuilder::new(&loan::document(), "x.csv");
+    builder.observe(0, Cell::Int(1));
+    builder.observe(0, Cell::Int(1));
+    builder.end_row();
+    assert_eq!(
+        builder.finish(source()),
+        Err(BaselineError::Repeated("wild".into()))
+    );
+
+    let mut builder = BaselineBuilder::new(&loan::document(), "x.csv");
+    builder.observe(3, Cell::Int(1));
+    assert_eq!(
+        builder.finish(source()),
+        Err(BaselineError::NoSuchFeature(3))
+    );
+
+    let builder = BaselineBuilder::new(&loan::document(), "x.csv");
+    assert_eq!(builder.finish(source()), Err(BaselineError::Empty));
+}
+
+#[test]
+fn a_baseline_reads_back_as_it_was_written() {
+    let baseline = loan::baseline(&loan::document());
+    let text = baseline.to_json().unwrap();
+    let read = Baseline::from_json(&text).unwrap();
+    assert_eq!(read, baseline);
+    assert_eq!(read.digest(), baseline.digest());
+    let pretty = serde_json::to_string_pretty(&baseline).unwrap();
+    assert_eq!(
+        Baseline::from_json(&pretty).unwrap().digest(),
+        baseline.digest(),
+        "the digest is of what it says"
+    );
+}
+
+fn refused(edit: impl Fn(&mut Value)) -> String {
+    let mut json = serde_json::to_value(loan::baseline(&loan::document())).unwrap();
+    edit(&mut json);
+    Baseline::from_json(&json.to_string())
+        .unwrap_err()
+        .to_string()
+}
+
+#[test]
+fn a_baseline_that_contradicts_itself_is_refused() {
+    let amount = |edit: fn(&mut Value)| refused(move |b| edit(&mut b["features"]["amount"]));
+    let purpose = |edit: fn(&mut Value)| refused(move |b| edit(&mut b["features"]["purpose"]));
+    let all = [
+        refused(|b| b["rows"] = json!(999)),
+        refused(|b| b["rows"] = json!(0)),
+        refused(|b| b["clause9"] = json!("baseline/v2")),
+        refused(|b| b["extra"] = json!(1)),
+        refused(|b| b["score"] = b["features"]["purpose"].clone()),
+        amount(|l| l["cuts"][0] = json!(1e9)),
+        amount(|l| l["cuts"][8] = l["cuts"][7].clone()),
+        amount(|l| _ = l["counts"].as_array_mut().unwrap().pop()),
+        amount(|l| l["scale_exponent"] = json!(1001)),
+        amount(|l| l["missing"] = json!(u64::MAX)),
+        purpose(|l| l["categories"] = json!(["home", "car", "travel"])),
+        purpose(|l| l["categories"] = json!(["car", "car", "home"])),
+        purpose(|l| l["categories"] = json!(["car", "home"])),
+        purpose(|l| l["other"] = json!(1)),
+    ];
+    expect![[r#"
+        the law of `amount` cannot be: counts do not add up to the rows; build the baseline again
+        the reference has no rows; a baseline needs at least one
+        not a baseline: unknown variant `baseline/v2`, expected `baseline/v1` at line 1 column 24; build it with `clause9 baseline`
+        not a baseline: unknown field `extra`, expected one of `clause9`, `system`, `source`, `rows`, `features`, `score` at line 1 column 1308; build it with `clause9 baseline`
+        the law of `score` cannot be: scores are numbers; build the baseline again
+        the law of `amount` cannot be: cuts must be finite, strictly ascending and at most 16; build the baseline again
+        the law of `amount` cannot be: cuts must be finite, strictly ascending and at most 16; build the baseline again
+        the law of `amount` cannot be: there must be one count more than cuts; build the baseline again
+        the law of `amount` cannot be: centre or scale is out of bounds; build the baseline again
+        the law of `amount` cannot be: counts do not add up to the rows; build the baseline again
+        the law of `purpose` cannot be: categories must be sorted by bytes, each once; build the baseline again
+        the law of `purpose` cannot be: categories must be sorted by bytes, each once; build the baseline again
+        the law of `purpose` cannot be: there must be one count for each category; build the baseline again
+        the law of `purpose` cannot be: counts do not add up to the rows; build the baseline again"#]].assert_eq(&all.join("\n"));
+}
+
+/// The numbers of the real reference: nothing is lost between the file and its baseline.
+#[test]
+fn the_car_loan_reference_becomes_a_baseline() {
+    let packed = include_bytes!("../../demo/cases/car_loan/reference.csv.gz");
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&packed[..])
+        .read_to_string(&mut text)
+        .unwrap();
+    let mut document = loan::document_json();
+    document["features"] = json!([
+        { "name": "car_value", "type": "numeric", "unit": "EUR", "from": { "input": "car_value" } },
+        { "name": "salary_range", "type": "categorical", "from": { "input": "salary_range" } },
+        { "name": "loan_length", "type": "numeric", "unit": "mo", "from": { "input": "loan_length" } },
+    ]);
+    let mut builder = BaselineBuilder::new(&loan::document_of(document), "reference.csv.gz");
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let headers = reader.headers().unwrap().clone();
+    let column = |name: &str| headers.iter().position(|h| h == name).unwrap();
+    let columns = [
+        column("car_value"),
+        column("salary_range"),
+        column("loan_length"),
+    ];
+    let score = column("y_pred_proba");
+    for record in reader.records() {
+        let record = record.unwrap();
+        builder.observe(0, Cell::Float(record[columns[0]].parse().unwrap()));
+        builder.observe(1, Cell::Text(&record[columns[1]]));
+        builder.observe(2, Cell::Float(record[columns[2]].parse().unwrap()));
+        builder.observe_score(record[score].parse().unwrap());
+        builder.end_row();
+    }
+    let baseline = builder.finish(Digest::of(text.as_bytes())).unwrap();
+    let laws: Vec<String> = baseline
+        .features
+        .values()
+        .chain(&baseline.score)
+        .map(show)
+        .collect();
+    expect![[r#"
+        50000 rows
+        {"kind":"numeric","center":21902.0,"scale_exponent":15,"cuts":[11744.0,13494.0,15624.0,18283.0,21902.0,26738.0,33619.0,44064.0,60684.0],"counts":[5003,4998,5000,4999,5000,5001,4999,5001,4999,5000],"missing":0,"invalid":0}
+        {"kind":"numeric","center":16.0,"scale_exponent":3,"cuts":[6.0,7.0,11.0,14.0,16.0,18.0,19.0,20.0,21.0],"counts":[7930,2512,5381,5011,5129,7853,5109,5713,5202,160],"missing":0,"invalid":0}
+        {"kind":"categorical","categories":["0 - 20K €","20K - 40K €","40K - 60K €","60K+ €"],"counts":[19918,15047,9977,5058],"other":0,"missing":0}
+        {"kind":"numeric","center":0.52,"scale_exponent":0,"cuts":[0.01,0.02,0.04,0.09,0.52,0.9,0.95,0.98,0.99],"counts":[7732,3264,4384,4749,4903,5344,4992,7686,3751,3195],"missing":0,"invalid":0}
+        sha256:4ccafb15d8f1f263d2d63a6137aef918d4faeeb7491f544e6d7a99aaec512801"#]].assert_eq(&format!(
+        "{} rows\n{}\n{}",
+        baseline.rows,
+        laws.join("\n"),
+        baseline.digest()
+    ));
+}

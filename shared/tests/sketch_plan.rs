@@ -1,0 +1,610 @@
+//! What a capture plan keeps, how it reads cells, and what it counts when.
+
+mod loan;
+
+use clause9_shared::inference::{Inference, Owned, Values};
+use clause9_shared::objective::document::Scalar;
+use clause9_shared::plan::{CapturePlan, Joined, Outcome, PlanError, Prediction};
+use clause9_shared::sketch::{
+    Categories, Confusion, CutCounts, Defect, Histogram, Hygiene, PaneSummary, ScoreCells, Summary,
+    SummaryKey, SummaryKind, SummaryOf,
+};
+use expect_test::{Expect, expect};
+use loan::{exchange, tensor};
+use serde_json::{Value, json};
+
+fn keys(pane: &PaneSummary) -> String {
+    pane.iter()
+        .map(|(key, _)| format!("{} {:?}\n", key.of, key.kind))
+        .collect()
+}
+
+fn get<'a, T>(
+    pane: &'a PaneSummary,
+    of: SummaryOf,
+    kind: SummaryKind,
+    as_kind: fn(&'a Summary) -> Option<&'a T>,
+) -> &'a T {
+    as_kind(pane.get(&SummaryKey::new(of, kind)).unwrap()).unwrap()
+}
+
+fn feature(name: &str) -> SummaryOf {
+    SummaryOf::Feature(name.parse().unwrap())
+}
+
+fn sex() -> Option<clause9_shared::ids::Name> {
+    Some("sex".parse().unwrap())
+}
+
+fn region() -> Option<clause9_shared::ids::Name> {
+    Some("region".parse().unwrap())
+}
+
+#[test]
+fn a_plan_keeps_what_its_document_asks_for() {
+    let plan = loan::plan();
+    expect![[r#"
+        feature/amount Histogram
+        feature/amount CutCounts
+        feature/amount Hygiene
+        feature/purpose Categories
+        feature/purpose Hygiene
+        feature/wild Histogram
+        feature/wild CutCounts
+        feature/wild Hygiene
+        score Histogram
+        score CutCounts
+        score Hygiene
+        decision Confusion
+        decision/region Confusion
+    "#]]
+    .assert_eq(&keys(&plan.empty_traffic()));
+    expect![[r#"
+        decision/sex Confusion
+        score_by_label ScoreCells
+        score_by_label/region ScoreCells
+        score_by_label/sex ScoreCells
+        decision_by_label Confusion
+        decision_by_label/region Confusion
+        decision_by_label/sex Confusion
+    "#]]
+    .assert_eq(&keys(&plan.empty_outcomes()));
+    assert!(plan.keeps(&SummaryKey::new(feature("amount"), SummaryKind::CutCounts)));
+    assert!(!plan.keeps(&SummaryKey::new(feature("amount"), SummaryKind::Categories)));
+}
+
+fn digest_after(edit: impl Fn(&mut Value)) -> clause9_shared::digest::Digest {
+    let baseline = loan::baseline(&loan::document());
+    let mut json = loan::document_json();
+    edit(&mut json);
+    CapturePlan::new(&loan::document_of(json), &baseline)
+        .unwrap()
+        .digest()
+}
+
+#[test]
+fn the_digest_changes_with_what_is_counted_and_with_nothing_else() {
+    let before = loan::plan().digest();
+    let unchanged: [fn(&mut Value); 5] = [
+        |d| d["objectives"][0]["statement"] = json!("Another."),
+        |d| d["objectives"][0]["levels"] = json!({ "action": 0.5, "alert": 0.3 }),
+        |d| d["objectives"] = json!([]),
+        |d| d["system"]["owner"] = json!("somebody else"),
+        |d| d["attributes"][0]["reference"] = json!("south"),
+    ];
+    for (i, edit) in unchanged.into_iter().enumerate() {
+        assert_eq!(digest_after(edit), before, "edit {i}");
+    }
+    let changed: [fn(&mut Value); 8] = [
+        |d| d["features"][1]["from"]["input"] = json!("figures"),
+        |d| d["features"][1]["from"]["column"] = json!(0),
+        |d| d["features"][1]["missing"]["values"] = json!([-2]),
+        |d| d["features"][1]["unit"] = json!("USD"),
+        |d| d["features"][0]["range"]["max"] = json!(2e3),
+        |d| d["outputs"]["decision"]["rule"] = json!({ "score_at_least": 0.6 }),
+        |d| d["outputs"]["label"]["positive"] = json!("yes"),
+        |d| d["attributes"][1]["groups"] = json!(["male", "female"]),
+    ];
+    let mut seen = vec![before];
+    for (i, edit) in changed.into_iter().enumerate() {
+        let after = digest_after(edit);
+        assert!(!seen.contains(&after), "edit {i}");
+        seen.push(after);
+    }
+    let mut other = loan::baseline(&loan::document());
+    other.source.name = "another.csv".into();
+    assert_ne!(
+        CapturePlan::new(&loan::document(), &other)
+            .unwrap()
+            .digest(),
+        before
+    );
+}
+
+fn refused(edit: impl Fn(&mut Value), expected: &Expect) {
+    let baseline = loan::baseline(&loan::document());
+    let mut json = loan::document_json();
+    edit(&mut json);
+    let error = CapturePlan::new(&loan::document_of(json), &baseline).unwrap_err();
+    expected.assert_eq(&error.to_string());
+}
+
+#[test]
+fn a_plan_that_cannot_be_is_refused() {
+    refused(
+        |d| d["system"]["id"] = json!("other"),
+        &expect![
+            "the baseline is of system `loan`, the objectives of `other`; build a baseline for this system"
+        ],
+    );
+    refused(
+        |d| d["features"][0]["name"] = json!("new"),
+        &expect![
+            "feature `new` is not in the baseline, or has another type there; build the baseline again"
+        ],
+    );
+    refused(
+        |d| d["features"][2]["type"] = json!("numeric"),
+        &expect![
+            "feature `purpose` is not in the baseline, or has another type there; build the baseline again"
+        ],
+    );
+    refused(
+        |d| d["features"][1]["name"] = json!("wild"),
+        &expect![
+            "`feature/wild` is there twice; give each feature and each attribute a name of its own"
+        ],
+    );
+    refused(
+        |d| d["attributes"][0]["groups"] = json!(vec!["g"; 65]),
+        &expect!["attribute `region` needs 1 to 64 groups"],
+    );
+    let groups: Vec<String> = (0..64).map(|i| i.to_string()).collect();
+    let attribute = |i: usize| json!({ "name": format!("a{i}"), "from": "outcome", "groups": groups, "reference": "0" });
+    refused(
+        |d| d["attributes"] = (0..12).map(attribute).collect(),
+        &expect!["the plan's summaries could take 12585079 bytes, the limit is 8388608; watch fewer features or attributes"],
+    );
+    let mut baseline = loan::baseline(&loan::document());
+    baseline.rows += 1;
+    let error = CapturePlan::new(&loan::document(), &baseline).unwrap_err();
+    assert!(matches!(error, PlanError::Baseline(_)), "{error}");
+}
+
+#[test]
+fn too_many_summaries_are_refused() {
+    let mut json = loan::document_json();
+    let feature = |i: usize| json!({ "name": format!("f{i}"), "type": "categorical", "from": { "input": "purpose" } });
+    json["features"] = (0..1100).map(feature).collect();
+    let document = loan::document_of(json);
+    let mut builder = clause9_shared::baseline::BaselineBuilder::new(&document, "x");
+    builder.end_row();
+    let baseline = builder
+        .finish(clause9_shared::digest::Digest::of(b""))
+        .unwrap();
+    let error = CapturePlan::new(&document, &baseline).unwrap_err();
+    assert_eq!(error, PlanError::TooManySummaries(2204));
+}
+
+/// One exchange of as many rows as amounts, each value of its own type.
+fn amounts(values: Vec<Owned>) -> Inference {
+    let rows = values.len();
+    let pairs = values
+        .into_iter()
+        .flat_map(|value| [Owned::Missing, value])
+        .collect();
+    exchange(
+        rows,
+        vec![tensor("numbers", 2, Values::Mixed(pairs))],
+        vec![tensor("probability", 1, Values::Float(vec![0.7; rows]))],
+    )
+}
+
+fn observed(plan: &CapturePlan, inference: &Inference) -> (PaneSummary, Vec<Prediction>) {
+    let mut pane = plan.empty_traffic();
+    plan.check(inference).unwrap();
+    let predictions = (0..inference.rows)
+        .map(|row| plan.observe(inference, row, &mut pane))
+        .collect();
+    (pane, predictions)
+}
+
+#[test]
+fn each_odd_number_is_counted_as_what_it_is() {
+    let plan = loan::plan();
+    let (pane, _) = observed(
+        &plan,
+        &amounts(vec![
+            Owned::Missing,
+            Owned::Float(-1.0),
+            Owned::Int(-1),
+            Owned::Text("n/a".into()),
+            Owned::Text("12".into()),
+            Owned::Float(f64::NAN),
+            Owned::Float(f64::INFINITY),
+            Owned::Float(f64::NEG_INFINITY),
+            Owned::Float(f64::MIN_POSITIVE / 2.0),
+            Owned::Float(12.0),
+            Owned::Int(12),
+            Owned::Uint(12),
+            Owned::Bool(true),
+        ]),
+    );
+    let hygiene = get(&pane, feature("amount"), SummaryKind::Hygiene, Hygiene::of);
+    let defects: Vec<_> = Defect::ALL
+        .iter()
+        .map(|d| (d.as_str(), hygiene.count(*d)))
+        .collect();
+    expect![[r#"[("missing", 4), ("not_a_number", 1), ("positive_infinity", 1), ("negative_infinity", 1), ("wrong_type", 1), ("subnormal", 1), ("out_of_range", 0)]"#]]
+        .assert_eq(&format!("{defects:?}"));
+    assert_eq!((hygiene.rows(), hygiene.usable()), (13, 5));
+    assert_eq!(
+        get(
+            &pane,
+            feature("amount"),
+            SummaryKind::Histogram,
+            Histogram::of
+        )
+        .total(),
+        5
+    );
+    assert_eq!(
+        get(
+            &pane,
+            feature("amount"),
+            SummaryKind::CutCounts,
+            CutCounts::of
+        )
+        .total(),
+        5
+    );
+    let absent = get(
+        &pane,
+        feature("purpose"),
+        SummaryKind::Categories,
+        Categories::of,
+    );
+    assert_eq!(
+        (absent.missing(), absent.total()),
+        (13, 13),
+        "an absent tensor's values are missing"
+    );
+    let wild = get(&pane, feature("wild"), SummaryKind::Hygiene, Hygiene::of);
+    assert_eq!(wild.missing_total(), 13);
+}
+
+#[test]
+fn what_is_out_of_range_is_marked_and_counted() {
+    let plan = loan::plan();
+    let wild = tensor("wild", 1, Values::Float(vec![1e3, 1001.0, -5e3, f64::NAN]));
+    let scores = tensor(
+        "probability",
+        1,
+        Values::Float(vec![1.5, 1.0, -0.5, f64::NAN]),
+    );
+    let (pane, predictions) = observed(&plan, &exchange(4, vec![wild], vec![scores]));
+    let hygiene = get(&pane, feature("wild"), SummaryKind::Hygiene, Hygiene::of);
+    assert_eq!(hygiene.count(Defect::OutOfRange), 2);
+    assert_eq!(
+        hygiene.missing_total(),
+        1,
+        "this feature's policy takes NaN for missing"
+    );
+    assert_eq!(
+        get(
+            &pane,
+            feature("wild"),
+            SummaryKind::Histogram,
+            Histogram::of
+        )
+        .total(),
+        3
+    );
+    let hygiene = get(&pane, SummaryOf::Score, SummaryKind::Hygiene, Hygiene::of);
+    assert_eq!(
+        (hygiene.count(Defect::OutOfRange), hygiene.invalid_total()),
+        (2, 1)
+    );
+    let known: Vec<_> = predictions.iter().map(|p| (p.score, p.decision)).collect();
+    assert_eq!(
+        known,
+        [
+            (None, None),
+            (Some(1.0), Some(true)),
+            (None, None),
+            (None, None)
+        ]
+    );
+    let decisions = get(
+        &pane,
+        SummaryOf::Decision(None),
+        SummaryKind::Confusion,
+        Confusion::of,
+    );
+    assert_eq!(
+        decisions.count(None, None, Some(0)),
+        3,
+        "no decision is no decision, not a negative one"
+    );
+}
+
+#[test]
+fn categories_are_listed_unlisted_or_missing() {
+    let plan = loan::plan();
+    let purposes =
+        ["car", "home", "home", "boat", "unknown", "9"].map(|text| Owned::Text(text.into()));
+    let more = [
+        Owned::Int(9),
+        Owned::Float(9.0),
+        Owned::Missing,
+        Owned::Float(f64::INFINITY),
+    ];
+    let values: Vec<_> = purposes.into_iter().chain(more).collect();
+    let rows = values.len();
+    let (pane, _) = observed(
+        &plan,
+        &exchange(
+            rows,
+            vec![tensor("purpose", 1, Values::Mixed(values))],
+            vec![tensor("probability", 1, Values::Float(vec![0.1; rows]))],
+        ),
+    );
+    let found = get(
+        &pane,
+        feature("purpose"),
+        SummaryKind::Categories,
+        Categories::of,
+    );
+    assert_eq!(found.counts(), [1, 2, 0], "car, home, travel");
+    assert_eq!((found.unlisted(), found.missing()), (2, 5));
+    let hygiene = get(&pane, feature("purpose"), SummaryKind::Hygiene, Hygiene::of);
+    assert_eq!((hygiene.missing_total(), hygiene.invalid_total()), (5, 1));
+}
+
+#[test]
+fn the_servers_own_decision_is_compared_with_the_documented_value() {
+    let mut json = loan::document_json();
+    json["outputs"]["decision"]["rule"] =
+        json!({ "output": { "from": { "output": "decision" }, "positive": 1 } });
+    let document = loan::document_of(json);
+    let plan = CapturePlan::new(&document, &loan::baseline(&document)).unwrap();
+    let decided = |values: Values| {
+        let rows = values.len();
+        let outputs = vec![
+            tensor("probability", 1, Values::Float(vec![0.9; rows])),
+            tensor("decision", 1, values),
+        ];
+        let inputs = vec![tensor("wild", 1, Values::Float(vec![1.0; rows]))];
+        let (_, predictions) = observed(&plan, &exchange(rows, inputs, outputs));
+        predictions.iter().map(|p| p.decision).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        decided(Values::Int(vec![1, 0, 2])),
+        [Some(true), Some(false), Some(false)]
+    );
+    assert_eq!(
+        decided(Values::Bool(vec![true, false])),
+        [Some(true), Some(false)]
+    );
+    assert_eq!(
+        decided(Values::Float(vec![1.0, f64::NAN])),
+        [Some(true), None]
+    );
+    assert_eq!(decided(Values::Mixed(vec![Owned::Missing])), [None]);
+}
+
+#[test]
+fn an_exchange_that_lacks_what_is_read_is_refused_in_plain_words() {
+    let plan = loan::plan();
+    let wild = || tensor("wild", 1, Values::Float(vec![1.0, 2.0]));
+    let score = || tensor("probability", 1, Values::Float(vec![0.5, 0.5]));
+    let table = [
+        (
+            exchange(2, vec![], vec![score()]),
+            expect![
+                "the request has none of the inputs that the objectives file names; compare the names under `from` with the model's input names"
+            ],
+        ),
+        (
+            exchange(3, vec![wild()], vec![score()]),
+            expect!["input `wild` holds 2 values, not 1 for each of 3 rows"],
+        ),
+        (
+            exchange(
+                2,
+                vec![tensor("numbers", 1, Values::Int(vec![1, 2]))],
+                vec![score()],
+            ),
+            expect!["input `numbers` has 1 columns, the objectives file names column 1 (from 0)"],
+        ),
+        (
+            exchange(2, vec![wild()], vec![]),
+            expect!["the response has no output `probability`, which the objectives file names"],
+        ),
+        (
+            exchange(
+                2,
+                vec![wild()],
+                vec![tensor("probability", 2, Values::Float(vec![0.5; 2]))],
+            ),
+            expect!["output `probability` holds 2 values, not 2 for each of 2 rows"],
+        ),
+        (
+            exchange(
+                2,
+                vec![tensor("wild", usize::MAX, Values::Float(vec![]))],
+                vec![score()],
+            ),
+            expect![[
+                r#"input `wild` holds 0 values, not 18446744073709551615 for each of 2 rows"#
+            ]],
+        ),
+    ];
+    for (inference, expected) in table {
+        expected.assert_eq(&plan.check(&inference).unwrap_err().to_string());
+    }
+    assert!(
+        plan.check(&exchange(2, vec![wild()], vec![score()]))
+            .is_ok()
+    );
+}
+
+fn outcome(label: Option<Scalar>, attributes: &[(&str, &str)]) -> Outcome {
+    let attributes = attributes
+        .iter()
+        .map(|(name, value)| (name.parse().unwrap(), (*value).to_owned()));
+    Outcome {
+        request_id: "r-1".into(),
+        row: 0,
+        label,
+        attributes: attributes.collect(),
+        available_at: None,
+    }
+}
+
+fn prediction(plan: &CapturePlan) -> Prediction {
+    let region = tensor("region", 1, Values::Text(vec!["south".into()]));
+    let score = tensor("probability", 1, Values::Float(vec![0.7]));
+    let (pane, mut predictions) = observed(plan, &exchange(1, vec![region], vec![score]));
+    let by_region = get(
+        &pane,
+        SummaryOf::Decision(region_name()),
+        SummaryKind::Confusion,
+        Confusion::of,
+    );
+    assert_eq!(by_region.count(None, Some(true), Some(1)), 1);
+    predictions.remove(0)
+}
+
+fn region_name() -> Option<clause9_shared::ids::Name> {
+    region()
+}
+
+/// Totals of: decisions by sex, by label, by label and region, by label and sex.
+fn totals(pane: &PaneSummary) -> [u64; 4] {
+    [
+        SummaryOf::Decision(sex()),
+        SummaryOf::DecisionByLabel(None),
+        SummaryOf::DecisionByLabel(region()),
+        SummaryOf::DecisionByLabel(sex()),
+    ]
+    .map(|of| get(pane, of, SummaryKind::Confusion, Confusion::of).total())
+}
+
+#[test]
+fn a_fact_is_counted_once_when_it_is_complete_whatever_comes_first() {
+    let plan = loan::plan();
+    let label = || Some(Scalar::Number(1.0));
+
+    let (mut known, mut first, mut second) = (
+        prediction(&plan),
+        plan.empty_outcomes(),
+        plan.empty_outcomes(),
+    );
+    plan.join(&mut known, &outcome(label(), &[]), &mut first);
+    assert_eq!(totals(&first), [0, 1, 1, 0]);
+    plan.join(
+        &mut known,
+        &outcome(None, &[("sex", "female")]),
+        &mut second,
+    );
+    assert_eq!(totals(&second), [1, 0, 0, 1]);
+    first.merge(&second).unwrap();
+
+    let (mut known, mut turned) = (prediction(&plan), plan.empty_outcomes());
+    plan.join(
+        &mut known,
+        &outcome(None, &[("sex", "female")]),
+        &mut turned,
+    );
+    assert_eq!(totals(&turned), [1, 0, 0, 0]);
+    plan.join(&mut known, &outcome(label(), &[]), &mut turned);
+
+    let (mut known, mut at_once) = (prediction(&plan), plan.empty_outcomes());
+    let joined = plan.join(
+        &mut known,
+        &outcome(label(), &[("sex", "female")]),
+        &mut at_once,
+    );
+    assert_eq!(
+        joined,
+        Joined {
+            labels: 1,
+            attributes: 1,
+            ..Joined::default()
+        }
+    );
+    assert_eq!(turned, first);
+    assert_eq!(at_once, first);
+
+    let by_sex = get(
+        &first,
+        SummaryOf::DecisionByLabel(sex()),
+        SummaryKind::Confusion,
+        Confusion::of,
+    );
+    assert_eq!(by_sex.count(Some(true), Some(true), Some(0)), 1);
+    let scores = get(
+        &first,
+        SummaryOf::ScoreByLabel(sex()),
+        SummaryKind::ScoreCells,
+        ScoreCells::of,
+    );
+    let cell = scores.cells(Some(0)).next().unwrap();
+    assert!(cell.low <= 0.7 && 0.7 <= cell.high && cell.count.positive == 1);
+}
+
+#[test]
+fn the_first_word_counts_and_the_rest_is_reported() {
+    let plan = loan::plan();
+    let (mut known, mut pane) = (prediction(&plan), plan.empty_outcomes());
+    let mut join = |label: Option<Scalar>, attributes: &[(&str, &str)]| {
+        plan.join(&mut known, &outcome(label, attributes), &mut pane)
+    };
+    let unlisted = |n| Joined {
+        unlisted: n,
+        ..Joined::default()
+    };
+    assert_eq!(
+        join(Some(Scalar::Text("1".into())), &[]),
+        unlisted(1),
+        "a text is not a number"
+    );
+    assert_eq!(
+        join(Some(Scalar::Number(2.0)), &[("sex", "x"), ("age", "old")]),
+        unlisted(3)
+    );
+    assert_eq!(
+        join(None, &[("region", "north")]),
+        unlisted(1),
+        "it stands in the request"
+    );
+    assert_eq!(
+        join(Some(Scalar::Bool(true)), &[("sex", "male")]),
+        Joined {
+            labels: 1,
+            attributes: 1,
+            ..Joined::default()
+        }
+    );
+    assert_eq!(
+        join(Some(Scalar::Number(0.0)), &[("sex", "female")]),
+        Joined {
+            repeated: 2,
+            ..Joined::default()
+        }
+    );
+    assert_eq!(totals(&pane), [1, 1, 1, 1]);
+    assert_eq!(known.label, Some(true));
+}
+
+#[test]
+fn a_prediction_survives_being_written_down() {
+    let prediction = prediction(&loan::plan());
+    let text = serde_json::to_string(&prediction).unwrap();
+    expect![[r#"{"score":0.7,"decision":true,"groups":[1,null],"label":null}"#]].assert_eq(&text);
+    assert_eq!(
+        serde_json::from_str::<Prediction>(&text).unwrap(),
+        prediction
+    );
+}

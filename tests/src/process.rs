@@ -1,0 +1,175 @@
+//! Programs as child processes: started on free ports, watched through their output, ended with the
+//! test. A test that fails shows the end of what they said.
+
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Read};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+/// A program of this workspace, as built beside the test that asks.
+pub fn program(name: &str) -> anyhow::Result<PathBuf> {
+    let this = std::env::current_exe().context("cannot find this test's own executable")?;
+    let found = this
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join(name))
+        .find(|p| p.is_file());
+    found.with_context(|| {
+        format!(
+            "{name} is not built: run `cargo build --workspace --bins` with the profile of the test"
+        )
+    })
+}
+
+/// A port that nobody listens on right now.
+pub fn free_port() -> anyhow::Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
+    Ok(listener.local_addr()?.port())
+}
+
+/// Waits until something listens on a port of this machine.
+pub fn wait_for_port(port: u16, patience: Duration) -> anyhow::Result<()> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    wait_until(&format!("a listener on port {port}"), patience, || {
+        TcpStream::connect(address).is_ok()
+    })
+}
+
+/// Waits until a condition holds, looking every 50 ms.
+pub fn wait_until(
+    what: &str,
+    patience: Duration,
+    mut holds: impl FnMut() -> bool,
+) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    while !holds() {
+        anyhow::ensure!(
+            begun.elapsed() < patience,
+            "waited {patience:?} in vain for {what}"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+/// A running program. Killed when dropped.
+#[derive(Debug)]
+pub struct Running {
+    name: String,
+    child: Child,
+    said: Arc<Mutex<Vec<String>>>,
+}
+
+impl Running {
+    /// Starts a program in a folder.
+    pub fn start<A: AsRef<OsStr>>(
+        program: &Path,
+        folder: &Path,
+        arguments: &[A],
+    ) -> anyhow::Result<Self> {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(folder);
+        Self::spawn(command)
+    }
+
+    /// Starts a prepared command.
+    pub fn spawn(mut command: Command) -> anyhow::Result<Self> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start `{name}`"))?;
+        let said = Arc::new(Mutex::new(Vec::new()));
+        if let Some(out) = child.stdout.take() {
+            listen(out, &said);
+        }
+        if let Some(err) = child.stderr.take() {
+            listen(err, &said);
+        }
+        Ok(Self { name, child, said })
+    }
+
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Waits until it says a line that contains a text, and answers that line.
+    pub fn wait_for_line(&mut self, text: &str, patience: Duration) -> anyhow::Result<String> {
+        let begun = Instant::now();
+        loop {
+            if let Some(line) = self.lines().into_iter().find(|line| line.contains(text)) {
+                return Ok(line);
+            }
+            anyhow::ensure!(
+                self.is_running() && begun.elapsed() < patience,
+                "`{}` did not say `{text}` within {patience:?}; the end of what it said:\n{}",
+                self.name,
+                self.end()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Waits until it listens on a port.
+    pub fn wait_for_port(&mut self, port: u16, patience: Duration) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        while wait_for_port(port, Duration::from_millis(100)).is_err() {
+            anyhow::ensure!(
+                self.is_running() && begun.elapsed() < patience,
+                "`{}` does not listen on port {port} after {:?}; the end of what it said:\n{}",
+                self.name,
+                begun.elapsed(),
+                self.end()
+            );
+        }
+        Ok(())
+    }
+
+    /// Everything it has said, both streams.
+    pub fn lines(&self) -> Vec<String> {
+        self.said
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The last lines it said.
+    pub fn end(&self) -> String {
+        let lines = self.lines();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Collects lines until the stream ends.
+fn listen(stream: impl Read + Send + 'static, said: &Arc<Mutex<Vec<String>>>) {
+    let said = Arc::clone(said);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            said.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(line);
+        }
+    });
+}

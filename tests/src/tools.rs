@@ -1,0 +1,39 @@
+//! Programs of other people that tests start. A tool that is missing fails its test; whoever wants
+//! to do without sets `CLAUSE9_SKIP_MISSING_TOOLS=1` at a desk. In CI that is ignored.
+
+use std::path::{Path, PathBuf};
+
+/// Where tests/run puts what it installs.
+fn home() -> PathBuf {
+    std::env::var_os("CLAUSE9_TOOLS")
+        .map_or_else(|| PathBuf::from("/opt/clause9-tools"), PathBuf::from)
+}
+
+/// A program by its name, looked for among the installed tools and in the search path.
+/// `None` only where skipping was asked for.
+pub fn tool(name: &str) -> anyhow::Result<Option<PathBuf>> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::iter::once(home().join("bin"))
+        .chain(std::env::split_paths(&path))
+        .map(|folder| folder.join(name))
+        .find(|candidate| candidate.is_file());
+    or_skip(name, found)
+}
+
+/// A program of the environment in which MLServer is installed.
+pub fn mlserver(program: &str) -> anyhow::Result<Option<PathBuf>> {
+    let candidate = home().join("mlserver/bin").join(program);
+    let found = Path::new(&candidate).is_file().then_some(candidate);
+    or_skip("MLServer", found)
+}
+
+fn or_skip(name: &str, found: Option<PathBuf>) -> anyhow::Result<Option<PathBuf>> {
+    let asked = |variable: &str| std::env::var(variable).is_ok_and(|v| v == "1" || v == "true");
+    if found.is_none() && (asked("CI") || !asked("CLAUSE9_SKIP_MISSING_TOOLS")) {
+        anyhow::bail!(
+            "{name} is not installed: run `bash tests/run tools`, or set CLAUSE9_SKIP_MISSING_TOOLS=1 to skip \
+             such tests at a desk"
+        );
+    }
+    Ok(found)
+}
