@@ -1,1 +1,25 @@
-//! agent.
+//! The sidecar: passes a model server's traffic through unchanged, keeps summaries of it, and ships
+//! them, signed, to a collector.
+//!
+//! Core (told the time, no I/O): [`exchange`], [`decode`], [`sample`], [`engine`], [`ship::packing`].
+//! Shell: [`capture`] (data path), [`monitor`] (thread around the engine), [`ship`], [`admin`],
+//! [`outcomes`]. The data path hands over by `try_send` and never waits for any of the others.
+
+pub mod admin;
+pub mod capture;
+pub mod clock;
+pub mod config;
+pub mod decode;
+pub mod engine;
+pub mod exchange;
+pub mod identity;
+pub mod monitor;
+pub mod outcomes;
+pub mod sample;
+pub mod ship;
+pub mod telemetry;
+
+mod run;
+mod service;
+
+pub use run::{Agent, BuildError, build, build_with, run};

@@ -1,2 +1,155 @@
-//! Program.
-fn main() {}
+//! `clause9-agent`: parses the command line, loads the configuration, runs.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use clause9_agent::config::{AgentConfig, AgentPlan};
+use clause9_agent::{build, identity};
+
+/// Sidecar beside a model server: passes traffic through, keeps summaries, ships signed windows.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run beside the model server until SIGTERM or SIGINT.
+    Run {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        /// Write log lines as JSON.
+        #[arg(long)]
+        log_json: bool,
+    },
+    /// Check the configuration, objectives and baseline, and say what would be run.
+    Check {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Print the agent's id, creating its key if there is none.
+    Identity {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+}
+
+/// The exit code for a bad configuration (`EX_CONFIG`).
+const BAD_CONFIGURATION: u8 = 78;
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Run { config, log_json } => {
+            log(log_json);
+            run(&config)
+        }
+        Command::Check { config } => check(&config),
+        Command::Identity { config } => print_identity(&config),
+    }
+}
+
+fn log(json: bool) {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if json {
+        builder.json().init();
+    } else {
+        builder.init();
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "for the person at the terminal")]
+fn fail(error: impl Into<anyhow::Error>, code: u8) -> ExitCode {
+    eprintln!("clause9-agent: {:#}", error.into());
+    ExitCode::from(code)
+}
+
+fn run(config: &std::path::Path) -> ExitCode {
+    let plan = match AgentConfig::from_file(config)
+        .map_err(anyhow::Error::from)
+        .and_then(|c| Ok(AgentPlan::new(c)?))
+    {
+        Ok(plan) => plan,
+        Err(error) => return fail(error, BAD_CONFIGURATION),
+    };
+    let agent = match build(plan) {
+        Ok(agent) => agent,
+        Err(error) => return fail(error, 1),
+    };
+    match agent.run(told_to_stop()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(error, 1),
+    }
+}
+
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        tracing::error!("signals cannot be heard; stop the agent with SIGKILL");
+        return std::future::pending().await;
+    };
+    tokio::select! { _ = term.recv() => {} _ = int.recv() => {} }
+}
+
+#[expect(clippy::print_stdout, reason = "for the person at the terminal")]
+fn check(path: &std::path::Path) -> ExitCode {
+    let plan = match AgentConfig::from_file(path)
+        .map_err(anyhow::Error::from)
+        .and_then(|c| Ok(AgentPlan::new(c)?))
+    {
+        Ok(plan) => plan,
+        Err(error) => return fail(error, BAD_CONFIGURATION),
+    };
+    let document = plan.capture.document();
+    let unmet = plan.capture.unmet();
+    println!("system     {}", document.system.id);
+    println!("objectives {}", document.objectives.len());
+    println!("baseline   {}", plan.capture.baseline().digest());
+    println!("plan       {}", plan.capture.digest());
+    match identity::load("identity", &plan.config.state_dir.join("identity.key")) {
+        Ok(secret) => {
+            let key = ed25519_dalek::SigningKey::from_bytes(&secret);
+            let id = clause9_shared::ids::AgentId::of_key(key.verifying_key().as_bytes());
+            println!("agent      {id}");
+        }
+        Err(_) => println!("agent      none yet; `run` or `identity` creates its key"),
+    }
+    for (objective, version, summary) in &unmet {
+        println!(
+            "objective {objective} version {version} reads {}, which the plan does not keep",
+            summary.of
+        );
+    }
+    if unmet.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(BAD_CONFIGURATION)
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "for the person at the terminal")]
+fn print_identity(path: &std::path::Path) -> ExitCode {
+    let config = match AgentConfig::from_file(path) {
+        Ok(config) => config,
+        Err(error) => return fail(error, BAD_CONFIGURATION),
+    };
+    match identity::signing_key(&config.state_dir) {
+        Ok((_, id)) => {
+            println!("{id}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(error, 1),
+    }
+}

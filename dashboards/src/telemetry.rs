@@ -2,6 +2,8 @@
 //! dashboards and the page `docs/telemetry.md` are checked against. It is a catalogue, not the
 //! code that counts; a house rule compares it with the sources of both.
 
+use std::fmt::Write as _;
+
 /// Who reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -128,6 +130,12 @@ pub const TELEMETRY: &[Telemetry] = &[
     ),
     counter(
         Agent,
+        "clause9_upstream_errors_total",
+        &[],
+        "Requests that the model server could not be reached for or did not answer.",
+    ),
+    counter(
+        Agent,
         "clause9_rows_observed_total",
         &[],
         "Rows (cases) inside sampled exchanges.",
@@ -171,6 +179,12 @@ pub const TELEMETRY: &[Telemetry] = &[
         "clause9_remembered_predictions",
         &[],
         "Predictions remembered for their outcomes.",
+    ),
+    counter(
+        Agent,
+        "clause9_predictions_evicted_total",
+        &[],
+        "Predictions forgotten before the outcome horizon, because the bound was reached; their outcomes are lost.",
     ),
     counter(
         Agent,
@@ -369,22 +383,24 @@ pub fn page() -> String {
         ("Agent", Agent),
         ("Collector", Collector),
     ] {
-        page.push_str(&format!(
+        let _ = write!(
+            page,
             "\n## {title}\n\n| name | kind | labels | meaning |\n| --- | --- | --- | --- |\n"
-        ));
+        );
         for row in TELEMETRY.iter().filter(|t| t.side == side) {
             let labels: Vec<_> = row
                 .labels
                 .iter()
                 .map(|(label, values)| format!("`{label}`: {values}"))
                 .collect();
-            page.push_str(&format!(
-                "| `{}` | {} | {} | {} |\n",
+            let _ = writeln!(
+                page,
+                "| `{}` | {} | {} | {} |",
                 row.name,
                 row.kind_word(),
                 labels.join("; "),
                 row.meaning
-            ));
+            );
         }
     }
     page

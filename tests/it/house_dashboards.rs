@@ -1,14 +1,21 @@
 //! Pages are well formed by our own rules; Grafana's schema is checked by `tests/web`.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use clause9_tests::repository::{files, text};
 use serde_json::Value;
 
+fn has_extension(path: &str, extension: &str) -> bool {
+    Path::new(path)
+        .extension()
+        .is_some_and(|found| found == extension)
+}
+
 fn pages() -> anyhow::Result<Vec<(String, Value)>> {
     let paths: Vec<_> = files()?
         .into_iter()
-        .filter(|path| path.starts_with("dashboards/") && path.ends_with(".json"))
+        .filter(|path| path.starts_with("dashboards/") && has_extension(path, "json"))
         .collect();
     anyhow::ensure!(!paths.is_empty(), "no dashboards found");
     paths

@@ -6,6 +6,7 @@
 mod house_dashboards;
 mod house_documents;
 mod mlserver_passthrough;
+mod prometheus_dashboard;
 mod prometheus_rules;
 mod tidy_boundaries;
 mod tidy_files;

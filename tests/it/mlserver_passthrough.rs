@@ -208,7 +208,7 @@ fn start_model_server(folder: &Path, port: u16) -> anyhow::Result<Option<Running
     std::fs::write(folder.join("model-settings.json"), MODEL_SETTINGS)?;
     let mut running = Running::start(&server, folder, &["start", "."])?;
     running.wait_for_port(port, Duration::from_secs(90))?;
-    clause9_tests::process::wait_until("a model that is ready", Duration::from_secs(60), || {
+    clause9_tests::process::wait_until("a model that is ready", Duration::from_mins(1), || {
         clause9_tests::http::get(port, "/v2/models/loan/ready")
             .is_ok_and(|answer| answer.status() == 200)
     })

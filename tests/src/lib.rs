@@ -1,6 +1,7 @@
 //! What integration tests, house rules and benchmarks share: the repository as files, tools of other
 //! people, and our programs as processes. No test lives here; nothing here knows what is tested.
 
+pub mod bench;
 pub mod http;
 pub mod process;
 pub mod repository;

@@ -393,7 +393,15 @@ fn delivery() -> Row {
             )
             .query(over("clause9_outbox_dropped_total"), "batches lost")
             .query(over("clause9_state_write_failures_total"), "failed writes")
-            .query(over("clause9_monitor_restarts_total"), "monitor restarts"),
+            .query(over("clause9_monitor_restarts_total"), "monitor restarts")
+            .query(
+                over("clause9_upstream_errors_total"),
+                "model server not reached",
+            )
+            .query(
+                over("clause9_predictions_evicted_total"),
+                "predictions forgotten early",
+            ),
         ],
     }
 }

@@ -1,0 +1,163 @@
+//! The admin address: whether the agent lives and is ready, its figures, its state, and the replayed
+//! clock. Loopback by default; changes nothing about traffic.
+
+use std::sync::Arc;
+
+use clause9_shared::ids::{AgentId, BootId, SystemId};
+use clause9_shared::time::{Clock, Timestamp};
+use http::{Method, Request, StatusCode};
+use hyper::body::Incoming;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::capture::reverse_proxy::Proxy;
+use crate::monitor::{Command, MonitorStatus};
+use crate::service::{self, Answer, problem};
+use crate::ship::outbox::Outbox;
+use crate::ship::{RefusedItem, RefusedItems};
+use crate::telemetry::Telemetry;
+
+/// Longest body of a request here.
+const MAX_BODY: usize = 4096;
+
+/// What the admin address tells about.
+#[derive(Debug)]
+pub struct Admin {
+    /// Which agent.
+    pub agent: AgentId,
+    /// Which run.
+    pub boot: BootId,
+    /// Which AI system.
+    pub system: SystemId,
+    /// Which clock.
+    pub clock: Clock,
+    /// The agent's own figures.
+    pub telemetry: Telemetry,
+    /// Batches that wait; none without a collector.
+    pub outbox: Option<Arc<Outbox>>,
+    /// What the collector refused.
+    pub refused: Arc<RefusedItems>,
+    /// The data path.
+    pub proxy: Arc<Proxy>,
+    /// The monitor.
+    pub monitor: mpsc::Sender<Command>,
+    /// Whether the agent was told to stop.
+    pub stopping: watch::Receiver<bool>,
+}
+
+#[derive(Serialize)]
+struct Status {
+    agent: AgentId,
+    boot: BootId,
+    version: &'static str,
+    system: SystemId,
+    clock: Clock,
+    /// None if the monitor does not answer.
+    monitor: Option<MonitorStatus>,
+    outbox: Option<OutboxStatus>,
+    refused: Vec<RefusedItem>,
+}
+
+#[derive(Serialize)]
+struct OutboxStatus {
+    batches: usize,
+    bytes: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetClock {
+    now: Timestamp,
+}
+
+impl Admin {
+    /// Answers one request.
+    pub(crate) async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Answer {
+        let get = request.method() == Method::GET || request.method() == Method::HEAD;
+        match (request.uri().path(), get, request.method() == Method::POST) {
+            ("/live", true, _) => service::answer(StatusCode::OK, "text/plain", "live\n"),
+            ("/ready", true, _) => self.ready().await,
+            ("/metrics", true, _) => {
+                let media = "text/plain; version=0.0.4; charset=utf-8";
+                service::answer(StatusCode::OK, media, self.telemetry.render())
+            }
+            ("/status", true, _) => self.status().await,
+            ("/replay/clock", _, true) => self.set_clock(request).await,
+            ("/live" | "/ready" | "/metrics" | "/status" | "/replay/clock", _, _) => problem(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this method is not offered here",
+            ),
+            _ => problem(
+                StatusCode::NOT_FOUND,
+                "there are /live, /ready, /metrics, /status and /replay/clock",
+            ),
+        }
+    }
+
+    /// A degraded monitor is no reason to keep traffic away.
+    async fn ready(&self) -> Answer {
+        if *self.stopping.borrow() {
+            return service::answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "stopping\n");
+        }
+        if self.proxy.upstream_reachable().await {
+            service::answer(StatusCode::OK, "text/plain", "ready\n")
+        } else {
+            let text = "the model server takes no connections\n";
+            service::answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain", text)
+        }
+    }
+
+    async fn status(&self) -> Answer {
+        let (answer, told) = oneshot::channel();
+        let monitor = match self.monitor.try_send(Command::Status(answer)) {
+            Ok(()) => told.await.ok(),
+            Err(_) => None,
+        };
+        let outbox = self.outbox.as_ref().map(|outbox| {
+            let (batches, bytes) = outbox.size();
+            OutboxStatus { batches, bytes }
+        });
+        let status = Status {
+            agent: self.agent,
+            boot: self.boot,
+            version: env!("CARGO_PKG_VERSION"),
+            system: self.system.clone(),
+            clock: self.clock,
+            monitor,
+            outbox,
+            refused: self.refused.list(),
+        };
+        service::json(StatusCode::OK, &status)
+    }
+
+    async fn set_clock(&self, request: Request<Incoming>) -> Answer {
+        if self.clock == Clock::Live {
+            let text = "this agent runs on the wall clock; set `clock: replay` to replay";
+            return problem(StatusCode::CONFLICT, text);
+        }
+        let body = match service::body(request, MAX_BODY).await {
+            Ok(body) => body,
+            Err(answer) => return answer,
+        };
+        let SetClock { now } = match serde_json::from_slice(&body) {
+            Ok(set) => set,
+            Err(error) => return problem(StatusCode::BAD_REQUEST, &error.to_string()),
+        };
+        let (answer, told) = oneshot::channel();
+        if self
+            .monitor
+            .send(Command::SetClock(now, answer))
+            .await
+            .is_err()
+        {
+            return problem(StatusCode::SERVICE_UNAVAILABLE, "the monitor has stopped");
+        }
+        match told.await {
+            Ok(answer) => service::json(StatusCode::OK, &answer),
+            Err(_) => problem(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the monitor failed; see its log",
+            ),
+        }
+    }
+}

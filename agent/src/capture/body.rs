@@ -1,0 +1,186 @@
+//! Bodies on their way through: frames pass as they come, trailers too, and references to their
+//! bytes go into the capture.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::sync::watch;
+
+use crate::capture::flight::{Direction, Ending, Flight};
+use crate::capture::upstream::Lease;
+
+/// Why a body did not go through.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BodyError {
+    /// The other side broke off.
+    #[error(transparent)]
+    Broken(#[from] hyper::Error),
+    /// The server answered without asking for the announced body.
+    #[error("the server did not ask for the announced body")]
+    NotWanted,
+}
+
+/// Decides when an announced body (`expect: 100-continue`) may flow; true: send it.
+pub(super) type Gate = Pin<Box<dyn Future<Output = bool> + Send>>;
+
+/// A request's body on its way to the model server.
+pub(super) struct RequestBody {
+    inner: Incoming,
+    flight: Option<Arc<Flight>>,
+    gate: Option<Gate>,
+}
+
+impl RequestBody {
+    pub(super) fn new(inner: Incoming, flight: Option<Arc<Flight>>, gate: Option<Gate>) -> Self {
+        let body = Self {
+            inner,
+            flight,
+            gate,
+        };
+        body.note_end();
+        body
+    }
+
+    fn note_end(&self) {
+        if let Some(flight) = &self.flight
+            && self.inner.is_end_stream()
+        {
+            flight.request_ended();
+        }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(gate) = &mut self.gate {
+            if !ready!(gate.as_mut().poll(cx)) {
+                return Poll::Ready(Some(Err(BodyError::NotWanted)));
+            }
+            self.gate = None;
+        }
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        if let Some(flight) = &self.flight {
+            match &frame {
+                Some(Ok(frame)) => {
+                    if let Some(piece) = frame.data_ref() {
+                        flight.piece(Direction::Request, piece);
+                    }
+                    self.note_end();
+                }
+                None => flight.request_ended(),
+                Some(Err(_)) => {}
+            }
+        }
+        Poll::Ready(frame.map(|f| f.map_err(BodyError::from)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// A response's body on its way to the client; without `inner` it is empty.
+pub(super) struct ResponseBody {
+    inner: Option<Incoming>,
+    ending: Option<Ending>,
+    lease: Option<Lease>,
+    flight: Option<Arc<Flight>>,
+    /// Tells an announced request body that nobody will ask for it any more.
+    _gate: Option<Arc<watch::Sender<Option<bool>>>>,
+}
+
+impl ResponseBody {
+    /// Nothing, and the exchange is over.
+    pub(super) fn empty(ending: Option<Ending>) -> Self {
+        if let Some(ending) = ending {
+            ending.complete();
+        }
+        Self {
+            inner: None,
+            ending: None,
+            lease: None,
+            flight: None,
+            _gate: None,
+        }
+    }
+
+    pub(super) fn new(
+        inner: Incoming,
+        flight: Option<Arc<Flight>>,
+        ending: Option<Ending>,
+        lease: Lease,
+        gate: Option<Arc<watch::Sender<Option<bool>>>>,
+    ) -> Self {
+        let ended = inner.is_end_stream();
+        let mut body = Self {
+            inner: Some(inner),
+            ending,
+            lease: Some(lease),
+            flight,
+            _gate: gate,
+        };
+        if ended {
+            body.end();
+        }
+        body
+    }
+
+    fn end(&mut self) {
+        if let Some(ending) = self.ending.take() {
+            ending.complete();
+        }
+        if let Some(lease) = self.lease.take() {
+            lease.give_back();
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let Some(inner) = &mut self.inner else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(Pin::new(&mut *inner).poll_frame(cx));
+        let ended = frame.is_none() || inner.is_end_stream();
+        if let (Some(flight), Some(Ok(frame))) = (&self.flight, &frame)
+            && let Some(piece) = frame.data_ref()
+        {
+            flight.piece(Direction::Response, piece);
+        }
+        if ended && !matches!(frame, Some(Err(_))) {
+            self.end();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}

@@ -1,0 +1,154 @@
+//! One exchange under way: what was captured of it so far. Shared by its two bodies.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use clause9_shared::window::DropReason;
+use http::{HeaderMap, StatusCode};
+
+use crate::capture::budget::Reservation;
+use crate::capture::recorder::{Captured, Recorder};
+use crate::exchange::{Body, Exchange, Message};
+
+/// A held piece keeps its whole read buffer alive; hyper's first one has this many bytes.
+const READ_BUFFER: usize = 8 << 10;
+
+/// Which body of an exchange.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Direction {
+    Request,
+    Response,
+}
+
+/// One exchange under way.
+pub(super) struct Flight {
+    recorder: Arc<Recorder>,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// Gone once the exchange is accounted for.
+    captured: Option<Captured>,
+    request_ended: bool,
+    /// The budget was used up: the exchange will be let go.
+    over_budget: bool,
+}
+
+/// Ends the exchange when dropped: as complete if it was, else as aborted.
+pub(super) struct Ending {
+    flight: Arc<Flight>,
+    complete: bool,
+}
+
+impl Flight {
+    /// Begins to capture.
+    pub(super) fn begin(
+        recorder: &Arc<Recorder>,
+        exchange: Exchange,
+        decoder: &'static dyn crate::decode::Decoder,
+    ) -> Arc<Self> {
+        let held = Reservation::new(Arc::clone(&recorder.budget));
+        Arc::new(Self {
+            recorder: Arc::clone(recorder),
+            state: Mutex::new(State {
+                captured: Some(Captured {
+                    exchange,
+                    decoder,
+                    held,
+                }),
+                request_ended: false,
+                over_budget: false,
+            }),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whoever holds the ending decides when the exchange is over.
+    pub(super) fn ending(self: &Arc<Self>) -> Ending {
+        Ending {
+            flight: Arc::clone(self),
+            complete: false,
+        }
+    }
+
+    /// Notes the response's head.
+    pub(super) fn answered(&self, status: StatusCode, headers: &HeaderMap) {
+        if let Some(captured) = &mut self.lock().captured {
+            captured.exchange.status = status;
+            captured.exchange.response = Message::of(headers);
+        }
+    }
+
+    /// Holds a reference to a piece of a body, within the bounds.
+    pub(super) fn piece(&self, direction: Direction, piece: &Bytes) {
+        let state = &mut *self.lock();
+        let Some(captured) = &mut state.captured else {
+            return;
+        };
+        let body = match direction {
+            Direction::Request => &mut captured.exchange.request.body,
+            Direction::Response => &mut captured.exchange.response.body,
+        };
+        if body.truncated || state.over_budget || piece.is_empty() {
+            return;
+        }
+        if body.len() + piece.len() > self.recorder.body_bytes {
+            body.discard();
+            return;
+        }
+        let charge = if body.is_empty() {
+            piece.len().max(READ_BUFFER)
+        } else {
+            piece.len()
+        };
+        if captured.held.grow(charge) {
+            body.push(piece.clone());
+        } else {
+            state.over_budget = true;
+            captured.exchange.request.body = Body::default();
+            captured.exchange.response.body = Body::default();
+            captured.held.release();
+        }
+    }
+
+    /// The whole request went through.
+    pub(super) fn request_ended(&self) {
+        self.lock().request_ended = true;
+    }
+
+    fn end(&self, complete: bool) {
+        let mut state = self.lock();
+        let Some(captured) = state.captured.take() else {
+            return;
+        };
+        let whole = complete && (state.request_ended || !captured.exchange.status.is_success());
+        let over_budget = state.over_budget;
+        drop(state);
+        if !whole {
+            self.recorder
+                .let_go(captured.exchange.pane, DropReason::Aborted);
+        } else if over_budget {
+            self.recorder
+                .let_go(captured.exchange.pane, DropReason::CaptureBudget);
+        } else {
+            self.recorder.hand_over(captured);
+        }
+    }
+}
+
+impl Ending {
+    /// The response went through to its end: accounts for the exchange now, before the client can
+    /// have seen the last byte.
+    pub(super) fn complete(mut self) {
+        self.complete = true;
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.flight.end(self.complete);
+    }
+}

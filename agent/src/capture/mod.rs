@@ -1,0 +1,13 @@
+//! The data path: passes traffic through and hands copies of references to the monitor. Nothing here
+//! understands a body, and nothing here waits for the monitor.
+
+mod body;
+mod budget;
+mod flight;
+pub mod panes;
+mod recorder;
+pub mod reverse_proxy;
+mod upstream;
+
+pub use budget::{Budget, Reservation};
+pub use recorder::{Captured, Recorder};

@@ -1,0 +1,129 @@
+//! What people write to run an agent: one YAML file, one section per file here. Paths are relative
+//! to the configuration file. What it means is worked out in [`plan`].
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clause9_shared::time::Clock;
+use clause9_shared::yaml::{self, Problem};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+mod limits;
+mod outcomes;
+mod plan;
+mod sampling;
+
+pub use limits::LimitsConfig;
+pub use outcomes::OutcomesConfig;
+pub use plan::{AgentPlan, PlanProblem, Upstream};
+pub use sampling::SamplingConfig;
+
+/// The agent's configuration file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AgentConfig {
+    /// Where clients connect: address and port of the data path.
+    #[schemars(with = "String")]
+    pub listen: SocketAddr,
+    /// The model server, as `http://127.0.0.1:9000`. HTTP/1.1 without TLS.
+    pub upstream: String,
+    /// The objectives file of the AI system.
+    pub objectives: PathBuf,
+    /// The baseline file of the AI system, as `clause9 baseline` wrote it.
+    pub baseline: PathBuf,
+    /// Base address of the collector. Without one, the agent measures and serves /metrics only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collector: Option<String>,
+    /// Where /live, /ready, /metrics and /status are served. Default: 127.0.0.1:9301.
+    #[serde(default = "default_admin")]
+    #[schemars(with = "String")]
+    pub admin: SocketAddr,
+    /// Where late labels and attributes come in.
+    #[serde(default)]
+    pub outcomes: OutcomesConfig,
+    /// Folder for the agent's key and for batches not yet stored. Default: ./clause9-state.
+    #[serde(default = "default_state_dir")]
+    pub state_dir: PathBuf,
+    /// File with the system's secret key (64 hex digits), the same for all replicas of the system.
+    /// Without one, `system.key` in the state folder, created if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_key_file: Option<PathBuf>,
+    /// Which clock panes run on. Default: live.
+    #[serde(default)]
+    pub clock: Clock,
+    /// A request header with the time of arrival in RFC 3339. Set it only if clients are trusted
+    /// with it: they choose the pane. Default: none, the agent's own clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_time_header: Option<String>,
+    /// Which exchanges are kept.
+    #[serde(default)]
+    pub sampling: SamplingConfig,
+    /// Bounds on memory and disk; what exceeds one is let go and counted.
+    #[serde(default)]
+    pub limits: LimitsConfig,
+    /// Worker threads of the data path. Default: one per available core.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads: Option<usize>,
+}
+
+fn default_admin() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 9301))
+}
+
+fn default_state_dir() -> PathBuf {
+    PathBuf::from("clause9-state")
+}
+
+/// Why a configuration was not read.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {}", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The text is not a configuration.
+    #[error(transparent)]
+    Text(#[from] Problem),
+}
+
+impl AgentConfig {
+    /// Reads a file and resolves its paths against the file's folder.
+    pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let name = path
+            .file_name()
+            .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+        let config = yaml::from_str::<Self>(&name, &text)?.value;
+        Ok(config.resolved(path.parent().unwrap_or(Path::new("."))))
+    }
+
+    /// The same configuration with paths resolved against a folder.
+    #[must_use]
+    pub fn resolved(mut self, folder: &Path) -> Self {
+        for path in [
+            &mut self.objectives,
+            &mut self.baseline,
+            &mut self.state_dir,
+        ] {
+            *path = folder.join(&path);
+        }
+        for path in [&mut self.system_key_file, &mut self.outcomes.token_file]
+            .into_iter()
+            .flatten()
+        {
+            *path = folder.join(&path);
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests;

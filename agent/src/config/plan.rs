@@ -1,0 +1,222 @@
+//! What a configuration means after every file it names was read and checked. Only this is passed
+//! on to `build`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clause9_shared::baseline::Baseline;
+use clause9_shared::objective::{self, Document};
+use clause9_shared::plan::{CapturePlan, PlanError};
+use clause9_shared::time::{Clock, Span};
+use clause9_shared::yaml::Problem;
+use http::{HeaderName, HeaderValue, Uri};
+
+use crate::config::AgentConfig;
+
+/// A configuration that can be run.
+#[derive(Clone, Debug)]
+pub struct AgentPlan {
+    /// What was written.
+    pub config: AgentConfig,
+    /// Where the model server is.
+    pub upstream: Upstream,
+    /// Where batches go.
+    pub collector: Option<reqwest::Url>,
+    /// What is counted and how.
+    pub capture: Arc<CapturePlan>,
+    /// The trusted header with the time of arrival.
+    pub event_time_header: Option<HeaderName>,
+}
+
+/// Where the model server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// Host name or address.
+    pub host: Box<str>,
+    /// Port.
+    pub port: u16,
+}
+
+/// Why a configuration cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanProblem {
+    /// A file it names cannot be read.
+    #[error("cannot read the {what} file {}", path.display())]
+    Read {
+        /// Which key names it.
+        what: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The objectives file has mistakes.
+    #[error("{}", lines(.0))]
+    Objectives(Vec<Problem>),
+    /// The baseline file is not one.
+    #[error("the baseline file {} is not a baseline: {reason}; build it again with `clause9 baseline`", path.display())]
+    Baseline {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Objectives and baseline do not fit.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A value is outside what is possible.
+    #[error("{key}: {message}")]
+    Value {
+        /// Which key.
+        key: &'static str,
+        /// What is wrong and what to do.
+        message: String,
+    },
+}
+
+fn lines(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+fn wrong(key: &'static str, message: impl Into<String>) -> PlanProblem {
+    PlanProblem::Value {
+        key,
+        message: message.into(),
+    }
+}
+
+impl AgentPlan {
+    /// Reads what the configuration names and checks that all of it fits together.
+    pub fn new(config: AgentConfig) -> Result<Self, PlanProblem> {
+        let upstream = upstream(&config.upstream)?;
+        let collector = config.collector.as_deref().map(collector).transpose()?;
+        check_limits(&config)?;
+        let event_time_header = match &config.event_time_header {
+            Some(name) => Some(name.parse().map_err(|_| {
+                wrong(
+                    "event_time_header",
+                    format!("`{name}` cannot be a header's name"),
+                )
+            })?),
+            None => None,
+        };
+        let document = objectives(&config.objectives)?;
+        let baseline = baseline(&config.baseline)?;
+        let capture = Arc::new(CapturePlan::new(&document, &baseline)?);
+        Ok(Self {
+            config,
+            upstream,
+            collector,
+            capture,
+            event_time_header,
+        })
+    }
+
+    /// Length of a pane.
+    pub fn pane(&self) -> Span {
+        self.capture.document().panes.length
+    }
+
+    /// Which clock panes run on.
+    pub const fn clock(&self) -> Clock {
+        self.config.clock
+    }
+}
+
+fn read(what: &'static str, path: &Path) -> Result<String, PlanProblem> {
+    std::fs::read_to_string(path).map_err(|source| PlanProblem::Read {
+        what,
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn objectives(path: &Path) -> Result<Document, PlanProblem> {
+    let text = read("objectives", path)?;
+    let name = path
+        .file_name()
+        .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    objective::load(&name, &text).map_err(PlanProblem::Objectives)
+}
+
+fn baseline(path: &Path) -> Result<Baseline, PlanProblem> {
+    Baseline::from_json(&read("baseline", path)?).map_err(|e| PlanProblem::Baseline {
+        path: path.to_owned(),
+        reason: e.to_string(),
+    })
+}
+
+fn upstream(text: &str) -> Result<Upstream, PlanProblem> {
+    let bad = |why: &str| {
+        wrong(
+            "upstream",
+            format!("`{text}` {why}; write http://HOST:PORT"),
+        )
+    };
+    let uri: Uri = text.parse().map_err(|_| bad("is not an address"))?;
+    if uri.scheme_str() != Some("http") {
+        return Err(bad("does not begin with http://"));
+    }
+    if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+        return Err(bad("has a path, but requests pass with their own"));
+    }
+    let host = uri.host().ok_or_else(|| bad("has no host"))?;
+    Ok(Upstream {
+        host: host.trim_matches(['[', ']']).into(),
+        port: uri.port_u16().unwrap_or(80),
+    })
+}
+
+fn collector(text: &str) -> Result<reqwest::Url, PlanProblem> {
+    let bad = || {
+        wrong(
+            "collector",
+            format!("`{text}` is not an address; write http://HOST:PORT"),
+        )
+    };
+    let with_slash = format!("{}/", text.trim_end_matches('/'));
+    let url: reqwest::Url = with_slash.parse().map_err(|_| bad())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(bad());
+    }
+    Ok(url)
+}
+
+fn check_limits(config: &AgentConfig) -> Result<(), PlanProblem> {
+    if !(0.0..=1.0).contains(&config.sampling.rate) {
+        return Err(wrong("sampling.rate", "must be from 0 to 1"));
+    }
+    if config.threads == Some(0) {
+        return Err(wrong("threads", "must be at least 1"));
+    }
+    let limits = &config.limits;
+    for (key, value) in [
+        ("limits.body_bytes", limits.body_bytes),
+        ("limits.queue_exchanges", limits.queue_exchanges),
+        ("limits.queue_bytes", limits.queue_bytes),
+        ("limits.outbox_bytes", limits.outbox_bytes),
+        (
+            "limits.remembered_predictions",
+            limits.remembered_predictions,
+        ),
+    ] {
+        if value == 0 {
+            return Err(wrong(key, "must be at least 1"));
+        }
+    }
+    if limits.body_bytes > limits.queue_bytes {
+        return Err(wrong(
+            "limits.body_bytes",
+            "must not exceed limits.queue_bytes",
+        ));
+    }
+    if config
+        .event_time_header
+        .as_deref()
+        .is_some_and(|h| HeaderValue::from_str(h).is_err())
+    {
+        return Err(wrong("event_time_header", "must be a header's name"));
+    }
+    Ok(())
+}

@@ -1,0 +1,111 @@
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+
+use super::*;
+
+const SMALLEST: &str = "\
+listen: 127.0.0.1:8080
+upstream: http://127.0.0.1:9000
+objectives: o.yaml
+baseline: b.json
+";
+
+#[test]
+fn four_lines_are_enough_and_paths_start_at_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("agent.yaml");
+    fs::write(&path, SMALLEST).unwrap();
+    let config = AgentConfig::from_file(&path).unwrap();
+    assert_eq!(config.objectives, folder.path().join("o.yaml"));
+    assert_eq!(config.limits, LimitsConfig::default());
+    assert_eq!(config.admin.port(), 9301);
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("agent.yaml");
+    fs::write(&path, format!("{SMALLEST}upstreams: x\n")).unwrap();
+    let message = AgentConfig::from_file(&path).unwrap_err().to_string();
+    assert!(message.starts_with("agent.yaml:5:1: "), "{message}");
+}
+
+#[test]
+fn what_cannot_be_run_is_said_by_key() {
+    let problem = |change: &dyn Fn(&mut AgentConfig)| {
+        let mut config: AgentConfig = yaml::from_str("a", SMALLEST).unwrap().value;
+        change(&mut config);
+        AgentPlan::new(config).unwrap_err().to_string()
+    };
+    let starts = |message: String, start: &str| assert!(message.starts_with(start), "{message}");
+    starts(
+        problem(&|c| c.upstream = "https://x".into()),
+        "upstream: `https://x` does not begin with http://",
+    );
+    starts(
+        problem(&|c| c.upstream = "http://x/y".into()),
+        "upstream: `http://x/y` has a path",
+    );
+    starts(problem(&|c| c.sampling.rate = 1.5), "sampling.rate: ");
+    starts(problem(&|c| c.threads = Some(0)), "threads: ");
+    starts(
+        problem(&|c| c.limits.queue_exchanges = 0),
+        "limits.queue_exchanges: ",
+    );
+    starts(
+        problem(&|c| c.collector = Some("ftp://x".into())),
+        "collector: ",
+    );
+    starts(
+        problem(&|c| c.event_time_header = Some("a b".into())),
+        "event_time_header: ",
+    );
+    starts(problem(&|_| ()), "cannot read the objectives file");
+}
+
+/// A page for people, from the schema: one row per key.
+fn page(schema: &serde_json::Value) -> String {
+    let mut text = String::from(
+        "# Agent configuration\n\nGenerated from the types in `agent/src/config`; change it there.\n\nThe smallest file:\n\n```yaml\n",
+    );
+    text.push_str(SMALLEST);
+    text.push_str("```\n\n| key | meaning |\n| --- | --- |\n");
+    rows(&mut text, "", schema, schema);
+    text
+}
+
+fn rows(text: &mut String, prefix: &str, at: &serde_json::Value, root: &serde_json::Value) {
+    let Some(properties) = at.get("properties").and_then(|p| p.as_object()) else {
+        return;
+    };
+    for (key, value) in properties {
+        let target = value
+            .get("$ref")
+            .and_then(|r| r.as_str())
+            .and_then(|r| root.pointer(&r[1..]));
+        let inner = target.filter(|t| t.get("properties").is_some());
+        let said = value
+            .get("description")
+            .or_else(|| target?.get("description"));
+        let said = said
+            .and_then(|d| d.as_str())
+            .unwrap_or("")
+            .replace("\n\n", " ")
+            .replace('\n', " ");
+        writeln!(text, "| `{prefix}{key}` | {said} |").unwrap();
+        if let Some(inner) = inner {
+            rows(text, &format!("{key}."), inner, root);
+        }
+    }
+}
+
+#[test]
+fn the_reference_and_the_schema_are_up_to_date() {
+    let schema = serde_json::to_value(schemars::schema_for!(AgentConfig)).unwrap();
+    let json = format!("{}\n", serde_json::to_string_pretty(&schema).unwrap());
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/config");
+    for (name, text) in [("agent.schema.json", json), ("agent.md", page(&schema))] {
+        expect_test::expect_file![folder.join(name)].assert_eq(&text);
+    }
+}

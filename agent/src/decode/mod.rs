@@ -1,0 +1,34 @@
+//! From an exchange to an inference. One file per protocol; the first row whose `matches` says yes
+//! decodes. No I/O, no clock.
+
+use clause9_shared::inference::Inference;
+use clause9_shared::window::UndecodableReason;
+use http::Method;
+
+use crate::exchange::Exchange;
+
+mod open_inference_v2;
+
+/// A protocol of model servers.
+pub trait Decoder: Sync {
+    /// Name of the protocol, for status pages.
+    fn name(&self) -> &'static str;
+
+    /// Whether a request is an inference of this protocol. Runs on the data path for each request:
+    /// looks at method and path only, allocates nothing.
+    fn matches(&self, method: &Method, path: &str) -> bool;
+
+    /// Understands a whole exchange, or says why it cannot be understood.
+    fn decode(&self, exchange: &Exchange) -> Result<Inference, UndecodableReason>;
+}
+
+/// A list of protocols, asked in order.
+pub type Decoders = &'static [&'static dyn Decoder];
+
+/// Every protocol that is decoded.
+pub static DECODERS: Decoders = &[&open_inference_v2::OpenInferenceV2];
+
+/// The protocol that a request is an inference of, if any.
+pub fn find(decoders: Decoders, method: &Method, path: &str) -> Option<&'static dyn Decoder> {
+    decoders.iter().find(|d| d.matches(method, path)).copied()
+}

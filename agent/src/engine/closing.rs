@@ -1,0 +1,206 @@
+//! Closing panes: after it no more data can enter. What a pane ships, and what its metrics say.
+
+use std::collections::BTreeMap;
+
+use clause9_shared::metric::{MetricId, Seen, StreamKind};
+use clause9_shared::objective::{AttributeSource, Objective};
+use clause9_shared::sketch::PaneSummary;
+use clause9_shared::time::Timestamp;
+use clause9_shared::window::{Coverage, DropReason, PaneStart};
+use clause9_shared::wire::batch::{Item, Stream};
+
+use crate::engine::joining::Arrivals;
+use crate::engine::{Engine, Measured, ModelKey, Output, Pane, SocketCounts};
+
+impl Engine {
+    pub(super) fn close(
+        &mut self,
+        start: PaneStart,
+        socket: &SocketCounts,
+        now: Timestamp,
+        out: &mut Vec<Output>,
+    ) {
+        let panes = &self.settings.plan.document().panes;
+        let end = start.end(panes.length);
+        let horizon = PaneStart::of(now - panes.outcome_horizon, panes.length);
+        let pane = self.panes.remove(&start).unwrap_or_default();
+        let unfinished = missing(&pane, socket);
+        self.tally.dropped[DropReason::Unfinished as usize] += unfinished;
+        self.tally.panes += 1;
+        let gave_up = self.waiting.give_up(start);
+        self.tally.unknown_id += gave_up;
+        self.arrivals.entry(start).or_default().unjoined.unknown_id += gave_up;
+        // On a replayed clock, outcomes may have come before the first pane.
+        let later = self.arrivals.split_off(&start.next(panes.length));
+        let arrivals = std::mem::replace(&mut self.arrivals, later);
+
+        let mut items = self.traffic_items(start, &pane, socket, unfinished);
+        for (arrival, arrived) in &arrivals {
+            items.extend(self.outcome_items(*arrival, arrived));
+        }
+        self.watermark = self.watermark.max(Some(end));
+        out.push(Output::Ship(items, self.watermark.unwrap_or(end)));
+        self.measure(start, &pane, &arrivals, out);
+        self.memory.expire(horizon);
+    }
+
+    /// What open panes hold goes out as a first contribution; the watermark does not move.
+    pub(super) fn stop(&mut self, open: Vec<(PaneStart, SocketCounts)>, out: &mut Vec<Output>) {
+        let mut items = Vec::new();
+        let mut first = None;
+        for (start, socket) in open {
+            let pane = self.panes.remove(&start).unwrap_or_default();
+            let unfinished = missing(&pane, &socket);
+            self.tally.dropped[DropReason::Unfinished as usize] += unfinished;
+            if socket != SocketCounts::default() || pane.received > 0 {
+                items.extend(self.traffic_items(start, &pane, &socket, unfinished));
+                first = first.or(Some(start));
+            }
+        }
+        let waiting = self.waiting.give_up_all();
+        let mut arrivals = std::mem::take(&mut self.arrivals);
+        if let (true, Some(start)) = (waiting > 0, arrivals.keys().next_back().copied().or(first)) {
+            arrivals.entry(start).or_default().unjoined.dropped += waiting;
+        }
+        self.tally.outcomes_dropped += waiting;
+        for (start, arrived) in &arrivals {
+            items.extend(self.outcome_items(*start, arrived));
+            first = first.map_or(Some(*start), |f| Some(f.min(*start)));
+        }
+        if let (false, Some(watermark)) = (items.is_empty(), self.watermark.or(first.map(|f| f.0)))
+        {
+            out.push(Output::Ship(items, watermark));
+        }
+    }
+
+    /// One unattributed item, always, and one per model.
+    fn traffic_items(
+        &self,
+        start: PaneStart,
+        pane: &Pane,
+        socket: &SocketCounts,
+        unfinished: u64,
+    ) -> Vec<Item> {
+        let mut rest = pane.unattributed.clone();
+        rest.not_inference += socket.not_inference;
+        for (mine, theirs) in rest.dropped.iter_mut().zip(socket.dropped) {
+            *mine += theirs;
+        }
+        rest.dropped[DropReason::Unfinished as usize] += unfinished;
+        rest.seen = rest.accounted();
+        let nobody: ModelKey = (Box::default(), Box::default());
+        let item = |model: &ModelKey, coverage: &Coverage, summary: &PaneSummary| {
+            debug_assert!(coverage.adds_up(), "{coverage:?}");
+            self.item(model, start, Stream::Traffic(coverage.clone()), summary)
+        };
+        let mut items = vec![item(&nobody, &rest, &self.empty_traffic)];
+        items.extend(
+            pane.models
+                .iter()
+                .map(|(key, m)| item(key, &m.coverage, &m.summary)),
+        );
+        items
+    }
+
+    fn outcome_items(&self, arrival: PaneStart, arrivals: &Arrivals) -> Vec<Item> {
+        let mut items = Vec::new();
+        if arrivals.unjoined.received() > 0 {
+            let stream = Stream::Outcomes {
+                arrival,
+                coverage: arrivals.unjoined.clone(),
+            };
+            let nobody = (Box::default(), Box::default());
+            items.push(self.item(&nobody, arrival, stream, &self.empty_outcomes));
+        }
+        for ((pane, model), block) in &arrivals.blocks {
+            let stream = Stream::Outcomes {
+                arrival,
+                coverage: block.coverage.clone(),
+            };
+            items.push(self.item(model, *pane, stream, &block.summary));
+        }
+        items
+    }
+
+    /// What each objective in force says of this pane, on this replica alone.
+    fn measure(
+        &self,
+        start: PaneStart,
+        pane: &Pane,
+        arrivals: &BTreeMap<PaneStart, Arrivals>,
+        out: &mut Vec<Output>,
+    ) {
+        let traffic = sum(
+            &self.empty_traffic,
+            pane.models.values().map(|m| &m.summary),
+        );
+        let outcomes = sum(
+            &self.empty_outcomes,
+            arrivals
+                .values()
+                .flat_map(|a| a.blocks.values())
+                .map(|b| &b.summary),
+        );
+        let plan = &self.settings.plan;
+        for objective in plan
+            .document()
+            .objectives
+            .iter()
+            .filter(|o| o.in_force_at(start.0))
+        {
+            let summary = match self.stream(objective) {
+                StreamKind::Traffic => &traffic,
+                StreamKind::Outcomes | StreamKind::ByAttribute => &outcomes,
+            };
+            let seen = Seen {
+                document: plan.document(),
+                baseline: plan.baseline(),
+                of: &objective.of,
+                summary,
+            };
+            let estimate = MetricId::measure(objective.metric, seen).ok();
+            out.push(Output::Measured(Measured {
+                objective: objective.id.clone(),
+                metric: objective.metric,
+                value: estimate.as_ref().map(|e| e.value),
+                support: estimate.map_or(0, |e| e.support),
+            }));
+        }
+    }
+
+    fn stream(&self, objective: &Objective) -> StreamKind {
+        let kind = objective.metric.spec().stream;
+        if kind != StreamKind::ByAttribute {
+            return kind;
+        }
+        let attributes = &self.settings.plan.document().attributes;
+        let named = attributes
+            .iter()
+            .find(|a| Some(&a.name) == objective.of.attribute.as_ref());
+        match named.map(|a| &a.from) {
+            Some(AttributeSource::Request(_)) => StreamKind::Traffic,
+            Some(AttributeSource::Outcome) | None => StreamKind::Outcomes,
+        }
+    }
+}
+
+/// Exchanges that were seen and have no other fate: they had not ended when the pane closed.
+fn missing(pane: &Pane, socket: &SocketCounts) -> u64 {
+    let known = socket.not_inference + socket.dropped_total() + pane.received;
+    debug_assert!(
+        known <= socket.seen,
+        "{known} accounted for, {} seen",
+        socket.seen
+    );
+    socket.seen.saturating_sub(known)
+}
+
+fn sum<'a>(empty: &PaneSummary, parts: impl Iterator<Item = &'a PaneSummary>) -> PaneSummary {
+    let mut sum = empty.clone();
+    for part in parts {
+        if let Err(error) = sum.merge(part) {
+            tracing::error!(%error, "summaries of one plan do not add up");
+        }
+    }
+    sum
+}

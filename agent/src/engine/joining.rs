@@ -1,0 +1,151 @@
+//! Outcomes: late labels and attributes, joined to the predictions they are about, into blocks keyed
+//! by the prediction's pane and the pane of their arrival.
+
+use std::collections::BTreeMap;
+
+use clause9_shared::plan::Outcome;
+use clause9_shared::sketch::PaneSummary;
+use clause9_shared::time::{Clock, Timestamp};
+use clause9_shared::window::{OutcomeCoverage, PaneStart};
+use serde::Serialize;
+
+use crate::engine::{Engine, ModelKey};
+
+/// Most outcome blocks in one pane of arrival.
+const MAX_BLOCKS: usize = 2048;
+
+/// What arrived in one pane.
+#[derive(Debug, Default)]
+pub(super) struct Arrivals {
+    /// Per pane of the predictions, model and version.
+    pub(super) blocks: BTreeMap<(PaneStart, ModelKey), Block>,
+    /// What could not be joined to anything.
+    pub(super) unjoined: OutcomeCoverage,
+}
+
+/// What outcomes added to one pane's predictions.
+#[derive(Debug)]
+pub(super) struct Block {
+    pub(super) coverage: OutcomeCoverage,
+    pub(super) summary: PaneSummary,
+}
+
+/// What became of the outcomes of one delivery.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct OutcomeReport {
+    /// They added a label or an attribute.
+    pub joined: u64,
+    /// They repeated what was known; the first one counts.
+    pub repeated: u64,
+    /// Their request is not known yet.
+    pub waiting: u64,
+    /// Their request has no such row.
+    pub unknown_row: u64,
+    /// Their values are not listed in the objectives file.
+    pub unlisted_value: u64,
+    /// They were let go because a bound was reached.
+    pub dropped: u64,
+}
+
+/// What became of one outcome.
+enum Fate {
+    Joined,
+    Repeated,
+    UnknownRow,
+    UnlistedValue,
+    Dropped,
+    UnknownRequest,
+}
+
+impl Engine {
+    pub(super) fn outcomes(&mut self, outcomes: Vec<Outcome>, now: Timestamp) -> OutcomeReport {
+        let mut report = OutcomeReport::default();
+        for outcome in outcomes {
+            let arrival = self.arrival(&outcome, now);
+            match self.join(arrival, &outcome) {
+                Fate::Joined => report.joined += 1,
+                Fate::Repeated => report.repeated += 1,
+                Fate::UnknownRow => report.unknown_row += 1,
+                Fate::UnlistedValue => report.unlisted_value += 1,
+                Fate::Dropped => report.dropped += 1,
+                Fate::UnknownRequest if self.waiting.insert(arrival, outcome) => {
+                    report.waiting += 1
+                }
+                Fate::UnknownRequest => {
+                    self.count_dropped(arrival);
+                    report.dropped += 1;
+                }
+            }
+        }
+        report
+    }
+
+    /// The pane in which an outcome arrived: by its own time on a replayed clock, else now; never a
+    /// closed pane, and never one after the present one.
+    fn arrival(&self, outcome: &Outcome, now: Timestamp) -> PaneStart {
+        let length = self.settings.plan.document().panes.length;
+        let at = match (self.settings.clock, outcome.available_at) {
+            (Clock::Replay, Some(at)) => at.min(now),
+            (Clock::Live, _) | (Clock::Replay, None) => now,
+        };
+        let pane = PaneStart::of(at, length);
+        self.watermark
+            .map_or(pane, |watermark| pane.max(PaneStart(watermark)))
+    }
+
+    /// Outcomes that came before their request.
+    pub(super) fn join_waiting(&mut self, id: &str) {
+        for (arrival, outcome) in self.waiting.take(id) {
+            let arrival = self
+                .watermark
+                .map_or(arrival, |w| arrival.max(PaneStart(w)));
+            let _ = self.join(arrival, &outcome);
+        }
+    }
+
+    fn join(&mut self, arrival: PaneStart, outcome: &Outcome) -> Fate {
+        let Some(request) = self.memory.get_mut(&outcome.request_id) else {
+            return Fate::UnknownRequest;
+        };
+        let arrivals = self.arrivals.entry(arrival).or_default();
+        let row = usize::try_from(outcome.row).unwrap_or(usize::MAX);
+        let Some(prediction) = request.rows.get_mut(row) else {
+            arrivals.unjoined.unknown_row += 1;
+            self.tally.unknown_row += 1;
+            return Fate::UnknownRow;
+        };
+        let key = (request.pane, request.model.clone());
+        if arrivals.blocks.len() >= MAX_BLOCKS && !arrivals.blocks.contains_key(&key) {
+            arrivals.unjoined.dropped += 1;
+            self.tally.outcomes_dropped += 1;
+            return Fate::Dropped;
+        }
+        let block = arrivals.blocks.entry(key).or_insert_with(|| Block {
+            coverage: OutcomeCoverage::default(),
+            summary: self.empty_outcomes.clone(),
+        });
+        let joined = self
+            .settings
+            .plan
+            .join(prediction, outcome, &mut block.summary);
+        block.coverage.labels += joined.labels;
+        block.coverage.attributes += joined.attributes;
+        block.coverage.repeated += joined.repeated;
+        block.coverage.unlisted_value += joined.unlisted;
+        if joined.labels + joined.attributes > 0 {
+            self.tally.joined += 1;
+            Fate::Joined
+        } else if joined.unlisted > 0 {
+            self.tally.unlisted_value += 1;
+            Fate::UnlistedValue
+        } else {
+            self.tally.repeated += 1;
+            Fate::Repeated
+        }
+    }
+
+    fn count_dropped(&mut self, arrival: PaneStart) {
+        self.arrivals.entry(arrival).or_default().unjoined.dropped += 1;
+        self.tally.outcomes_dropped += 1;
+    }
+}

@@ -1,0 +1,371 @@
+//! The engine: from understood exchanges and outcomes to closed panes. A pure state machine: it is
+//! told what happened and when, and says what to ship; no clock, no files, no runtime.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use clause9_shared::digest::Digest;
+use clause9_shared::inference::Inference;
+use clause9_shared::plan::{CapturePlan, Outcome};
+use clause9_shared::sketch::PaneSummary;
+use clause9_shared::time::{Clock, Timestamp};
+use clause9_shared::window::{Coverage, DropReason, PaneKey, PaneStart, UndecodableReason};
+use clause9_shared::wire::batch::{Item, Stream};
+use clause9_shared::wire::codec::Encode;
+
+use crate::sample::Sampler;
+
+mod closing;
+mod joining;
+mod memory;
+mod tally;
+
+use joining::Arrivals;
+pub use joining::OutcomeReport;
+use memory::{Memory, Remembered, Waiting};
+pub use tally::{SocketCounts, Tally};
+
+/// Most models and versions told apart in one pane.
+const MAX_MODELS: usize = 64;
+
+/// What the engine is told.
+#[derive(Debug)]
+pub enum Input {
+    /// An exchange was received and looked at.
+    Exchange(Looked),
+    /// Outcomes came in; answered by [`Output::Answer`].
+    Outcomes(Vec<Outcome>),
+    /// A pane is over; panes are closed in order. With what was counted at the socket.
+    Close(PaneStart, SocketCounts),
+    /// The agent stops: ship what open panes hold so far, without claiming that they are closed.
+    Stop(Vec<(PaneStart, SocketCounts)>),
+}
+
+/// An exchange after decoding.
+#[derive(Debug)]
+pub struct Looked {
+    /// The pane of its arrival.
+    pub pane: PaneStart,
+    /// What it was, or why nobody knows.
+    pub decoded: Result<Inference, Undecoded>,
+    /// Mark: part of a body was not captured.
+    pub truncated: bool,
+    /// Mark: the model server answered with an error.
+    pub upstream_error: bool,
+}
+
+/// Why there is no inference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undecoded {
+    /// It was not understood.
+    Undecodable(UndecodableReason),
+    /// It was let go, by the monitor itself.
+    Dropped(DropReason),
+}
+
+/// What the engine says.
+#[derive(Debug)]
+pub enum Output {
+    /// Items for the collector. With the watermark after them.
+    Ship(Vec<Item>, Timestamp),
+    /// What an objective's metric says of the pane that was closed.
+    Measured(Measured),
+    /// What became of the outcomes of one input.
+    Answer(OutcomeReport),
+}
+
+/// What an objective's metric says of a pane on this replica.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// The objective.
+    pub objective: clause9_shared::ids::ObjectiveId,
+    /// Its metric.
+    pub metric: clause9_shared::metric::MetricId,
+    /// The value, unless there is none.
+    pub value: Option<f64>,
+    /// Cases it rests on.
+    pub support: u64,
+}
+
+/// What the engine is set up with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What is counted and how.
+    pub plan: Arc<CapturePlan>,
+    /// The name of the baseline.
+    pub baseline: Digest,
+    /// Which exchanges are kept.
+    pub sampler: Sampler,
+    /// The public name of the system's key.
+    pub salt: Digest,
+    /// Which clock panes run on.
+    pub clock: Clock,
+    /// Most predictions (rows) remembered.
+    pub remembered: usize,
+    /// Most outcomes waiting for their request.
+    pub waiting: usize,
+}
+
+/// A model and its version.
+type ModelKey = (Box<str>, Box<str>);
+
+/// An open pane.
+#[derive(Debug, Default)]
+struct Pane {
+    /// Exchanges received, whatever became of them.
+    received: u64,
+    /// What could not be attributed to a model.
+    unattributed: Coverage,
+    /// Per model and version.
+    models: BTreeMap<ModelKey, ModelPane>,
+}
+
+#[derive(Debug)]
+struct ModelPane {
+    coverage: Coverage,
+    summary: PaneSummary,
+}
+
+/// The state machine.
+#[derive(Debug)]
+pub struct Engine {
+    settings: Settings,
+    empty_traffic: PaneSummary,
+    empty_outcomes: PaneSummary,
+    panes: BTreeMap<PaneStart, Pane>,
+    arrivals: BTreeMap<PaneStart, Arrivals>,
+    memory: Memory,
+    waiting: Waiting,
+    watermark: Option<Timestamp>,
+    tally: Tally,
+    /// Numbers exchanges without an id for the sampling rule.
+    nameless: u64,
+}
+
+impl Engine {
+    /// An engine that has seen nothing.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            empty_traffic: settings.plan.empty_traffic(),
+            empty_outcomes: settings.plan.empty_outcomes(),
+            memory: Memory::new(settings.remembered),
+            waiting: Waiting::new(settings.waiting),
+            panes: BTreeMap::new(),
+            arrivals: BTreeMap::new(),
+            watermark: None,
+            tally: Tally::default(),
+            nameless: 0,
+            settings,
+        }
+    }
+
+    /// A new engine in place of one that panicked half-way: what the old one had counted in open
+    /// panes cannot be trusted any more and is counted as dropped, so that coverage still adds up.
+    #[must_use]
+    pub fn after_panic(&mut self) -> Self {
+        let mut fresh = Self::new(self.settings.clone());
+        fresh.watermark = self.watermark;
+        fresh.tally = std::mem::take(&mut self.tally);
+        for (start, old) in &self.panes {
+            let mut pane = Pane {
+                received: old.received,
+                ..Pane::default()
+            };
+            pane.unattributed.dropped[DropReason::MonitorDown as usize] = old.received;
+            fresh.panes.insert(*start, pane);
+        }
+        fresh
+    }
+
+    /// Takes in what happened; `now` is the system's time.
+    pub fn handle(&mut self, input: Input, now: Timestamp, out: &mut Vec<Output>) {
+        match input {
+            Input::Exchange(looked) => self.exchange(looked),
+            Input::Outcomes(outcomes) => {
+                let report = self.outcomes(outcomes, now);
+                out.push(Output::Answer(report));
+            }
+            Input::Close(pane, socket) => self.close(pane, &socket, now, out),
+            Input::Stop(open) => self.stop(open, out),
+        }
+    }
+
+    /// What was counted since the last call, for telemetry.
+    pub fn take_tally(&mut self) -> Tally {
+        std::mem::take(&mut self.tally)
+    }
+
+    /// End of the newest closed pane.
+    pub const fn watermark(&self) -> Option<Timestamp> {
+        self.watermark
+    }
+
+    /// Predictions (rows) remembered.
+    pub const fn remembered(&self) -> usize {
+        self.memory.rows()
+    }
+
+    /// Outcomes waiting for their request.
+    pub const fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// What is known of each open pane, without what was counted at the socket.
+    pub fn open(&self) -> impl Iterator<Item = (PaneStart, Coverage)> {
+        self.panes
+            .iter()
+            .map(|(start, pane)| (*start, pane.coverage()))
+    }
+
+    fn is_closed(&self, pane: PaneStart) -> bool {
+        self.watermark.is_some_and(|watermark| pane.0 < watermark)
+    }
+
+    fn exchange(&mut self, looked: Looked) {
+        if self.is_closed(looked.pane) {
+            // Counted in its pane already, as unfinished.
+            self.tally.late += 1;
+            return;
+        }
+        let pane = self.panes.entry(looked.pane).or_default();
+        pane.received += 1;
+        pane.unattributed.truncated += u64::from(looked.truncated);
+        pane.unattributed.upstream_errors += u64::from(looked.upstream_error);
+        let inference = match looked.decoded {
+            Ok(inference) => inference,
+            Err(Undecoded::Undecodable(reason)) => return self.undecodable(looked.pane, reason),
+            Err(Undecoded::Dropped(reason)) => {
+                pane.unattributed.count_dropped(reason);
+                self.tally.dropped[reason as usize] += 1;
+                return;
+            }
+        };
+        if !self.keeps(&inference) {
+            self.pane(looked.pane).unattributed.sampled_out += 1;
+            self.tally.sampled_out += 1;
+            return;
+        }
+        match self.refusal(looked.pane, &inference) {
+            Some(reason) => self.undecodable(looked.pane, reason),
+            None => self.observe(looked.pane, &inference),
+        }
+    }
+
+    fn pane(&mut self, start: PaneStart) -> &mut Pane {
+        self.panes.entry(start).or_default()
+    }
+
+    fn undecodable(&mut self, start: PaneStart, reason: UndecodableReason) {
+        self.pane(start).unattributed.count_undecodable(reason);
+        self.tally.undecodable[reason as usize] += 1;
+    }
+
+    /// Exchanges without an id cannot be chosen by it; they are numbered.
+    fn keeps(&mut self, inference: &Inference) -> bool {
+        match &inference.request_id {
+            Some(id) => self.settings.sampler.keeps(id.as_bytes()),
+            None => {
+                self.nameless += 1;
+                self.settings.sampler.keeps(&self.nameless.to_be_bytes())
+            }
+        }
+    }
+
+    /// Why an inference is not one of this system, if so.
+    fn refusal(&mut self, start: PaneStart, inference: &Inference) -> Option<UndecodableReason> {
+        let models = &self.settings.plan.document().system.models;
+        if !models.iter().any(|m| *m.name == *inference.model) {
+            return Some(UndecodableReason::UnknownModel);
+        }
+        let known = &self.pane(start).models;
+        let key = (inference.model.clone(), inference.model_version.clone());
+        if known.len() >= MAX_MODELS && !known.contains_key(&key) {
+            return Some(UndecodableReason::UnknownModel);
+        }
+        let fits = self.settings.plan.check(inference);
+        fits.is_err().then_some(UndecodableReason::SchemaMismatch)
+    }
+
+    fn observe(&mut self, start: PaneStart, inference: &Inference) {
+        let key = (inference.model.clone(), inference.model_version.clone());
+        let model = self
+            .panes
+            .entry(start)
+            .or_default()
+            .models
+            .entry(key.clone());
+        let model = model.or_insert_with(|| ModelPane {
+            coverage: Coverage::default(),
+            summary: self.empty_traffic.clone(),
+        });
+        let plan = &self.settings.plan;
+        let rows: Vec<_> = (0..inference.rows)
+            .map(|row| plan.observe(inference, row, &mut model.summary))
+            .collect();
+        let count = rows.len() as u64;
+        model.coverage.seen += 1;
+        model.coverage.sampled += 1;
+        model.coverage.rows += count;
+        self.tally.sampled += 1;
+        self.tally.rows += count;
+        let remembered = Remembered {
+            pane: start,
+            model: key,
+            rows,
+        };
+        let joinable = match &inference.request_id {
+            Some(id) => self.memory.insert(id, remembered, &mut self.tally),
+            None => false,
+        };
+        match (&inference.request_id, joinable) {
+            (Some(id), true) => self.join_waiting(id),
+            // Nobody can name it, or its name is taken: outcomes cannot find it.
+            (Some(_) | None, _) => model.coverage.unidentified += 1,
+        }
+    }
+
+    fn key(&self, model: &ModelKey) -> PaneKey {
+        let plan = &self.settings.plan;
+        PaneKey {
+            system: plan.document().system.id.clone(),
+            model: model.0.clone(),
+            model_version: model.1.clone(),
+            baseline: self.settings.baseline,
+            plan: plan.digest(),
+            salt: self.settings.salt,
+            clock: self.settings.clock,
+            pane: plan.document().panes.length,
+        }
+    }
+
+    fn item(
+        &self,
+        model: &ModelKey,
+        pane: PaneStart,
+        stream: Stream,
+        summary: &PaneSummary,
+    ) -> Item {
+        Item {
+            key: self.key(model),
+            pane,
+            stream,
+            summary: summary.to_bytes(),
+        }
+    }
+}
+
+impl Pane {
+    /// What became of the exchanges received.
+    fn coverage(&self) -> Coverage {
+        let mut sum = self.unattributed.clone();
+        for model in self.models.values() {
+            // Counts of one agent's own exchanges do not reach 64 bits.
+            let _ = sum.merge(&model.coverage);
+        }
+        sum.seen = self.received;
+        sum
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+//! An exchange: one request and its response as captured, nothing understood yet. Plain data; who
+//! captured it and how stands in `capture`.
+
+use bytes::Bytes;
+use clause9_shared::time::Timestamp;
+use clause9_shared::window::PaneStart;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+
+/// The header whose value is the request id where the protocol has none in its body.
+pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Set by the binary tensor extension: how many bytes of the body are JSON.
+pub static JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
+
+/// What the proxy saw of one request and its response.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// The pane of its arrival.
+    pub pane: PaneStart,
+    /// When it arrived (event time).
+    pub arrived_at: Timestamp,
+    /// The request's method.
+    pub method: Method,
+    /// The request's target.
+    pub target: Uri,
+    /// The status of the response.
+    pub status: StatusCode,
+    /// `x-request-id` of the request.
+    pub request_id: Option<HeaderValue>,
+    /// What went in.
+    pub request: Message,
+    /// What came out.
+    pub response: Message,
+}
+
+/// One direction of an exchange.
+#[derive(Clone, Debug, Default)]
+pub struct Message {
+    /// `content-type`.
+    pub content_type: Option<HeaderValue>,
+    /// `content-encoding`.
+    pub content_encoding: Option<HeaderValue>,
+    /// Whether part of the body is not JSON but raw tensors.
+    pub binary_tail: bool,
+    /// The captured body.
+    pub body: Body,
+}
+
+impl Message {
+    /// Notes what decoding needs to know of the headers; the body comes later.
+    pub fn of(headers: &HeaderMap) -> Self {
+        Self {
+            content_type: headers.get(header::CONTENT_TYPE).cloned(),
+            content_encoding: headers.get(header::CONTENT_ENCODING).cloned(),
+            binary_tail: headers.contains_key(&JSON_LENGTH),
+            body: Body::default(),
+        }
+    }
+}
+
+/// A captured body in the pieces in which it passed. The first piece needs no allocation.
+#[derive(Clone, Debug, Default)]
+pub struct Body {
+    first: Bytes,
+    rest: Vec<Bytes>,
+    len: usize,
+    /// Whether the body went on after capturing stopped.
+    pub truncated: bool,
+}
+
+impl Body {
+    /// Appends a piece; shares its memory.
+    pub fn push(&mut self, piece: Bytes) {
+        self.len += piece.len();
+        if self.first.is_empty() {
+            self.first = piece;
+        } else if !piece.is_empty() {
+            self.rest.push(piece);
+        }
+    }
+
+    /// Captured bytes.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing was captured.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Lets go of what was captured; it stays known that there was something.
+    pub fn discard(&mut self) {
+        *self = Self {
+            truncated: true,
+            ..Self::default()
+        };
+    }
+
+    /// The body in one piece; copies only if it came in several.
+    pub fn joined(&self) -> Bytes {
+        if self.rest.is_empty() {
+            return self.first.clone();
+        }
+        let mut all = Vec::with_capacity(self.len);
+        all.extend_from_slice(&self.first);
+        for piece in &self.rest {
+            all.extend_from_slice(piece);
+        }
+        all.into()
+    }
+}
+
+impl FromIterator<Bytes> for Body {
+    fn from_iter<I: IntoIterator<Item = Bytes>>(pieces: I) -> Self {
+        let mut body = Self::default();
+        for piece in pieces {
+            body.push(piece);
+        }
+        body
+    }
+}

@@ -1,0 +1,400 @@
+//! The thread around the engine: takes exchanges from the queue, decodes them, closes panes when they
+//! are due. If it panics it is started again; the data path does not notice.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clause9_shared::plan::Outcome;
+use clause9_shared::time::{Clock, Span, Timestamp};
+use clause9_shared::window::{Coverage, DropReason, PaneStart, UndecodableReason};
+use clause9_shared::wire::batch::Item;
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::capture::{Captured, Recorder};
+use crate::clock;
+use crate::engine::{Engine, Input, Looked, OutcomeReport, Output, Tally, Undecoded};
+use crate::ship::Sealer;
+use crate::ship::outbox::Outbox;
+
+/// How often the clock is looked at when nothing happens.
+const TICK: Duration = Duration::from_millis(200);
+/// Most exchanges taken before looking at the clock and at commands again.
+const TURN: usize = 64;
+/// Most commands waiting.
+pub const MAX_COMMANDS: usize = 64;
+/// How much lower than the data path's the thread's priority is.
+const NICE: i32 = 5;
+
+/// What others ask of the monitor.
+#[derive(Debug)]
+pub enum Command {
+    /// Join these outcomes.
+    Outcomes(Vec<Outcome>, oneshot::Sender<OutcomeReport>),
+    /// Set the replayed clock forward and close what is due.
+    SetClock(Timestamp, oneshot::Sender<ClockAnswer>),
+    /// Tell how things stand.
+    Status(oneshot::Sender<MonitorStatus>),
+    /// Ship what there is and end.
+    Stop,
+}
+
+/// Answer to a setting of the clock.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct ClockAnswer {
+    /// End of the newest closed pane.
+    pub watermark: Option<Timestamp>,
+    /// Panes closed by it.
+    pub closed: u64,
+}
+
+/// How things stand at the monitor.
+#[derive(Clone, Debug, Serialize)]
+pub struct MonitorStatus {
+    /// The system's time.
+    pub now: Option<Timestamp>,
+    /// End of the newest closed pane.
+    pub watermark: Option<Timestamp>,
+    /// Panes that are open.
+    pub open: Vec<OpenPane>,
+    /// Predictions remembered for their outcomes.
+    pub remembered_predictions: usize,
+    /// Outcomes waiting for their request.
+    pub waiting_outcomes: usize,
+}
+
+/// An open pane.
+#[derive(Clone, Debug, Serialize)]
+pub struct OpenPane {
+    /// Its beginning.
+    pub start: Timestamp,
+    /// What became of its exchanges so far.
+    pub coverage: Coverage,
+    /// Exchanges that have not ended, or not reached the monitor.
+    pub under_way: u64,
+}
+
+/// Where the monitor was when it panicked.
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// Reading an exchange; the engine was not touched.
+    Decoding(PaneStart),
+    /// Anywhere else.
+    Engine,
+}
+
+/// The monitor: the engine and what feeds it.
+#[derive(Debug)]
+pub struct Monitor {
+    engine: Engine,
+    recorder: Arc<Recorder>,
+    document: clause9_shared::objective::Document,
+    lateness: Span,
+    exchanges: mpsc::Receiver<Captured>,
+    commands: mpsc::Receiver<Command>,
+    /// Where batches go; without a collector, nowhere.
+    shipping: Option<(Sealer, Arc<Outbox>)>,
+    shipped: Vec<(Vec<Item>, Timestamp)>,
+    phase: Phase,
+}
+
+impl Monitor {
+    /// A monitor that has not begun.
+    pub fn new(
+        engine: Engine,
+        recorder: Arc<Recorder>,
+        document: clause9_shared::objective::Document,
+        exchanges: mpsc::Receiver<Captured>,
+        commands: mpsc::Receiver<Command>,
+        shipping: Option<(Sealer, Arc<Outbox>)>,
+    ) -> Self {
+        Self {
+            lateness: document.panes.lateness,
+            phase: Phase::Engine,
+            shipped: Vec::new(),
+            engine,
+            recorder,
+            document,
+            exchanges,
+            commands,
+            shipping,
+        }
+    }
+
+    /// Works until told to stop. Blocks its thread.
+    pub fn run(mut self, runtime: &tokio::runtime::Runtime) {
+        if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+            tracing::debug!(%error, "the monitor runs at the data path's priority");
+        }
+        loop {
+            let worked = catch_unwind(AssertUnwindSafe(|| runtime.block_on(self.work())));
+            if worked.is_ok() {
+                return;
+            }
+            self.recorder.telemetry.monitor_restarts.inc();
+            tracing::error!("the monitor panicked and is started again; traffic is not affected");
+            let recovered = catch_unwind(AssertUnwindSafe(|| self.recover()));
+            if recovered.is_err() {
+                self.engine = self.engine.after_panic();
+            }
+            self.phase = Phase::Engine;
+        }
+    }
+
+    /// After a panic: an exchange that could not be read is let go; if the engine itself was at work,
+    /// its half-counted panes are.
+    fn recover(&mut self) {
+        match self.phase {
+            Phase::Decoding(pane) => self.hand_in(Looked {
+                pane,
+                decoded: Err(Undecoded::Dropped(DropReason::MonitorDown)),
+                truncated: false,
+                upstream_error: false,
+            }),
+            Phase::Engine => {
+                self.shipped.clear();
+                self.engine = self.engine.after_panic();
+            }
+        }
+    }
+
+    async fn work(&mut self) {
+        if let (Clock::Live, Some(now)) = (self.recorder.clock.kind(), self.recorder.clock.now()) {
+            self.recorder.panes.reach(now);
+        }
+        loop {
+            tokio::select! {
+                biased;
+                command = self.commands.recv() => match command {
+                    Some(Command::Stop) | None => return self.stop(),
+                    Some(command) => self.command(command),
+                },
+                captured = self.exchanges.recv() => {
+                    if let Some(captured) = captured {
+                        self.exchange(captured);
+                        self.take_waiting(TURN);
+                    }
+                }
+                () = tokio::time::sleep(TICK) => {}
+            }
+            self.close_due();
+            self.publish();
+        }
+    }
+
+    /// Takes in what the data path handed over up to now.
+    fn take_waiting(&mut self, most: usize) {
+        for _ in 0..most {
+            let Ok(captured) = self.exchanges.try_recv() else {
+                return;
+            };
+            self.exchange(captured);
+        }
+    }
+
+    fn exchange(&mut self, captured: Captured) {
+        let Captured {
+            exchange,
+            decoder,
+            held,
+        } = captured;
+        self.phase = Phase::Decoding(exchange.pane);
+        let decoded = decoder.decode(&exchange).map_err(Undecoded::Undecodable);
+        let (pane, at) = (exchange.pane, exchange.arrived_at);
+        let looked = Looked {
+            pane,
+            truncated: exchange.request.body.truncated || exchange.response.body.truncated,
+            upstream_error: matches!(
+                decoded,
+                Err(Undecoded::Undecodable(UndecodableReason::UpstreamError))
+            ),
+            decoded,
+        };
+        drop((exchange, held));
+        self.phase = Phase::Engine;
+        self.hand_in(looked);
+        if self.recorder.clock.kind() == Clock::Replay {
+            self.recorder.clock.advance(at);
+        }
+    }
+
+    fn hand_in(&mut self, looked: Looked) {
+        let now = self.now();
+        self.engine
+            .handle(Input::Exchange(looked), now, &mut Vec::new());
+    }
+
+    /// The system's time; on a replayed clock that was not told it yet, the beginning of time.
+    fn now(&self) -> Timestamp {
+        self.recorder.clock.now().unwrap_or(Timestamp::EPOCH)
+    }
+
+    fn command(&mut self, command: Command) {
+        // What ended before the command was sent is counted before it is obeyed.
+        self.take_waiting(self.exchanges.len());
+        match command {
+            Command::Outcomes(outcomes, answer) => {
+                let mut out = Vec::new();
+                let now = self.now();
+                self.engine.handle(Input::Outcomes(outcomes), now, &mut out);
+                if let Some(Output::Answer(report)) = out.pop() {
+                    let _ = answer.send(report);
+                }
+            }
+            Command::SetClock(to, answer) => {
+                let now = self.recorder.clock.advance(to);
+                self.recorder.panes.reach(now);
+                let closed = self.close_due();
+                let _ = answer.send(ClockAnswer {
+                    watermark: self.engine.watermark(),
+                    closed,
+                });
+            }
+            Command::Status(answer) => {
+                let _ = answer.send(self.status());
+            }
+            Command::Stop => {}
+        }
+    }
+
+    /// Closes every pane that is over, and hands what they ship to the outbox.
+    fn close_due(&mut self) -> u64 {
+        let Some(now) = self.recorder.clock.now() else {
+            return 0;
+        };
+        let mut closed = 0;
+        while let Some(pane) = self.recorder.panes.next_due(now, self.lateness) {
+            self.take_waiting(self.exchanges.len());
+            let socket = self.recorder.panes.close(pane);
+            let mut out = Vec::new();
+            self.engine
+                .handle(Input::Close(pane, socket), now, &mut out);
+            self.perform(out);
+            closed += 1;
+        }
+        if closed > 0 {
+            self.ship();
+        }
+        closed
+    }
+
+    fn perform(&mut self, out: Vec<Output>) {
+        for output in out {
+            match output {
+                Output::Ship(items, watermark) => self.shipped.push((items, watermark)),
+                Output::Measured(m) => self.recorder.telemetry.show_metric(
+                    &self.document,
+                    m.objective.as_str(),
+                    m.metric.spec().name,
+                    m.value,
+                    m.support,
+                ),
+                Output::Answer(_) => {}
+            }
+        }
+        // A long jump of the clock closes many panes: do not pile them up.
+        if self.shipped.len() >= TURN {
+            self.ship();
+        }
+    }
+
+    fn ship(&mut self) {
+        let shipped = std::mem::take(&mut self.shipped);
+        if let Some((sealer, outbox)) = &mut self.shipping {
+            for (sequence, envelope) in sealer.seal(shipped, clock::wall()) {
+                outbox.push(sealer.boot(), sequence, envelope);
+            }
+        }
+    }
+
+    fn stop(&mut self) {
+        self.take_waiting(self.exchanges.len());
+        self.close_due();
+        let open = self.recorder.panes.take_open();
+        let (mut out, now) = (Vec::new(), self.now());
+        self.engine.handle(Input::Stop(open), now, &mut out);
+        self.perform(out);
+        self.ship();
+        self.publish();
+    }
+
+    fn status(&self) -> MonitorStatus {
+        let known: std::collections::BTreeMap<_, _> = self.engine.open().collect();
+        let open = self
+            .recorder
+            .panes
+            .open()
+            .into_iter()
+            .map(|(start, socket)| {
+                let mut coverage = known.get(&start).cloned().unwrap_or_default();
+                coverage.not_inference += socket.not_inference;
+                for (mine, theirs) in coverage.dropped.iter_mut().zip(socket.dropped) {
+                    *mine += theirs;
+                }
+                coverage.seen = socket.seen;
+                let under_way = coverage.seen.saturating_sub(coverage.accounted());
+                OpenPane {
+                    start: start.0,
+                    coverage,
+                    under_way,
+                }
+            });
+        MonitorStatus {
+            now: self.recorder.clock.now(),
+            watermark: self.engine.watermark(),
+            open: open.collect(),
+            remembered_predictions: self.engine.remembered(),
+            waiting_outcomes: self.engine.waiting(),
+        }
+    }
+
+    /// Shows in telemetry what was counted.
+    fn publish(&mut self) {
+        let telemetry = &self.recorder.telemetry;
+        let gauge = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        telemetry.queue_exchanges.set(gauge(self.exchanges.len()));
+        telemetry
+            .queue_bytes
+            .set(gauge(self.recorder.budget.used()));
+        telemetry.remembered.set(gauge(self.engine.remembered()));
+        if let Some(watermark) = self.engine.watermark() {
+            telemetry.watermark.set(watermark.seconds_f64());
+        }
+        let tally = self.engine.take_tally();
+        if tally == Tally::default() {
+            return;
+        }
+        for (fate, count) in [
+            ("sampled", tally.sampled),
+            ("sampled_out", tally.sampled_out),
+            ("undecodable", tally.undecodable.iter().sum()),
+        ] {
+            telemetry.exchanges.with_label_values(&[fate]).inc_by(count);
+        }
+        for reason in DropReason::ALL {
+            telemetry.count_dropped(*reason, tally.dropped[*reason as usize]);
+        }
+        for reason in UndecodableReason::ALL {
+            let count = tally.undecodable[*reason as usize];
+            telemetry
+                .undecodable
+                .with_label_values(&[reason.as_str()])
+                .inc_by(count);
+        }
+        for (fate, count) in [
+            ("joined", tally.joined),
+            ("repeated", tally.repeated),
+            ("unknown_id", tally.unknown_id),
+            ("unknown_row", tally.unknown_row),
+            ("unlisted_value", tally.unlisted_value),
+            ("dropped", tally.outcomes_dropped),
+        ] {
+            telemetry.outcomes.with_label_values(&[fate]).inc_by(count);
+        }
+        telemetry.late.inc_by(tally.late);
+        telemetry.rows.inc_by(tally.rows);
+        telemetry.panes_closed.inc_by(tally.panes);
+        telemetry.evicted.inc_by(tally.evicted);
+    }
+}

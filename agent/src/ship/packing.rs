@@ -1,0 +1,113 @@
+//! Items into batches: as few as the limits allow, and a watermark that never runs ahead of the items
+//! it speaks of. Pure.
+
+use clause9_shared::time::Timestamp;
+use clause9_shared::wire::batch::{Item, MAX_ITEMS};
+
+/// Most bytes of summaries in one batch; well below the largest envelope.
+const MAX_BYTES: usize = 4 << 20;
+/// What an item takes besides its summary, at most.
+const ITEM_OVERHEAD: usize = 1024;
+
+/// What one batch will say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parcel {
+    /// Pane contributions.
+    pub items: Vec<Item>,
+    /// The watermark once this batch is known.
+    pub watermark: Timestamp,
+}
+
+/// Packs what several panes ship, in order. `before` is the watermark of what was shipped earlier;
+/// a pane's own watermark is claimed only by the batch with its last item.
+pub fn pack(shipped: Vec<(Vec<Item>, Timestamp)>, before: Option<Timestamp>) -> Vec<Parcel> {
+    let mut parcels: Vec<Parcel> = Vec::new();
+    let mut reached = before;
+    let mut bytes = 0;
+    for (items, watermark) in shipped {
+        // Before the first pane is whole, nothing is claimed but that panes before it are over.
+        let until_then = reached
+            .or_else(|| items.iter().map(|i| i.pane.0).min())
+            .unwrap_or(watermark);
+        for item in items {
+            let size = item.summary.len() + ITEM_OVERHEAD;
+            let fits = |p: &Parcel| p.items.len() < MAX_ITEMS && bytes + size <= MAX_BYTES;
+            match parcels.last_mut().filter(|p| fits(p)) {
+                Some(parcel) => {
+                    parcel.items.push(item);
+                    bytes += size;
+                }
+                None => {
+                    parcels.push(Parcel {
+                        items: vec![item],
+                        watermark: until_then,
+                    });
+                    bytes = size;
+                }
+            }
+        }
+        if let Some(last) = parcels.last_mut() {
+            last.watermark = watermark;
+        }
+        reached = Some(watermark);
+    }
+    parcels
+}
+
+#[cfg(test)]
+mod tests {
+    use clause9_shared::digest::Digest;
+    use clause9_shared::ids::Name;
+    use clause9_shared::time::{Clock, Span};
+    use clause9_shared::window::{Coverage, PaneKey, PaneStart};
+    use clause9_shared::wire::batch::Stream;
+
+    use super::*;
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_micros(minute * 60_000_000).unwrap()
+    }
+
+    fn item(minute: i64, bytes: usize) -> Item {
+        let none = Digest::of(b"");
+        Item {
+            key: PaneKey {
+                system: Name::new("s").unwrap(),
+                model: "m".into(),
+                model_version: "".into(),
+                baseline: none,
+                plan: none,
+                salt: none,
+                clock: Clock::Live,
+                pane: Span::from_secs(60),
+            },
+            pane: PaneStart(at(minute)),
+            stream: Stream::Traffic(Coverage::default()),
+            summary: vec![0; bytes],
+        }
+    }
+
+    #[test]
+    fn idle_panes_share_a_batch() {
+        let panes = (0..5).map(|m| (vec![item(m, 100)], at(m + 1))).collect();
+        let parcels = pack(panes, None);
+        assert_eq!((parcels.len(), parcels[0].items.len()), (1, 5));
+        assert_eq!(parcels[0].watermark, at(5));
+    }
+
+    #[test]
+    fn the_watermark_waits_for_a_panes_last_item() {
+        let large = (0..3).map(|_| item(1, 3 << 20)).collect();
+        let parcels = pack(vec![(vec![item(0, 10)], at(1)), (large, at(2))], None);
+        let said: Vec<_> = parcels
+            .iter()
+            .map(|p| (p.items.len(), p.watermark))
+            .collect();
+        assert_eq!(said, [(2, at(1)), (1, at(1)), (1, at(2))]);
+        let first = pack(
+            vec![((0..2).map(|_| item(7, 3 << 20)).collect(), at(8))],
+            None,
+        );
+        assert_eq!(first[0].watermark, at(7));
+    }
+}

@@ -1,0 +1,118 @@
+//! What the collector would not take: kept for people to look at, within a bound, and never sent again.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use clause9_shared::digest::Digest;
+use clause9_shared::time::Timestamp;
+use clause9_shared::wire::batch::{BatchRefused, Envelope, ItemReceipt, Receipt, RefusalReason};
+use serde::Serialize;
+
+use crate::clock;
+use crate::ship::outbox::Waiting;
+use crate::telemetry::Telemetry;
+
+/// Most refusals remembered; older ones are forgotten (the counters are not).
+const MAX_REMEMBERED: usize = 256;
+/// Longest explanation kept of a refusal, in characters.
+const MAX_DETAIL: usize = 400;
+
+/// One refused item, or a whole refused batch.
+#[derive(Clone, Debug, Serialize)]
+pub struct RefusedItem {
+    /// The batch.
+    pub batch: Digest,
+    /// Which item of it; none: the whole batch.
+    pub item: Option<usize>,
+    /// The pane of the item.
+    pub pane: Option<Timestamp>,
+    /// Why.
+    pub reason: RefusalReason,
+    /// What exactly, in the collector's words.
+    pub detail: String,
+    /// When, on the wall clock.
+    pub at: Timestamp,
+}
+
+/// The last refusals.
+#[derive(Debug, Default)]
+pub struct RefusedItems(Mutex<VecDeque<RefusedItem>>);
+
+impl RefusedItems {
+    /// The refusals remembered, oldest first.
+    pub fn list(&self) -> Vec<RefusedItem> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect()
+    }
+
+    pub(super) fn batch(&self, batch: &Waiting, refusal: BatchRefused, telemetry: &Telemetry) {
+        telemetry.batches.with_label_values(&["refused"]).inc();
+        self.add(
+            batch,
+            None,
+            None,
+            refusal.refused,
+            &refusal.detail,
+            telemetry,
+        );
+    }
+
+    pub(super) fn items(&self, batch: &Waiting, receipt: Receipt, telemetry: &Telemetry) {
+        if !receipt
+            .items
+            .iter()
+            .any(|i| matches!(i, ItemReceipt::Refused { .. }))
+        {
+            return;
+        }
+        let sent = Envelope::parse(&batch.envelope)
+            .ok()
+            .and_then(|e| e.open().ok());
+        for (index, item) in receipt.items.into_iter().enumerate() {
+            if let ItemReceipt::Refused { reason, detail } = item {
+                let pane = sent
+                    .as_ref()
+                    .and_then(|b| b.items.get(index))
+                    .map(|i| i.pane.0);
+                self.add(batch, Some(index), pane, reason, &detail, telemetry);
+            }
+        }
+    }
+
+    fn add(
+        &self,
+        batch: &Waiting,
+        item: Option<usize>,
+        pane: Option<Timestamp>,
+        reason: RefusalReason,
+        detail: &str,
+        telemetry: &Telemetry,
+    ) {
+        telemetry
+            .items_refused
+            .with_label_values(&[reason.as_str()])
+            .inc();
+        let detail: String = detail.chars().take(MAX_DETAIL).collect();
+        tracing::error!(
+            reason = reason.as_str(),
+            detail,
+            "the collector refused a contribution"
+        );
+        let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if list.len() >= MAX_REMEMBERED {
+            list.pop_front();
+        }
+        list.push_back(RefusedItem {
+            batch: batch.digest,
+            item,
+            pane,
+            reason,
+            detail,
+            at: clock::wall(),
+        });
+    }
+}

@@ -1,0 +1,211 @@
+//! Counters and gauges about the agent itself, in Prometheus' text format. Label values come from
+//! fixed lists or from the objectives file, never from traffic.
+
+use clause9_shared::objective::Document;
+use clause9_shared::window::{DropReason, UndecodableReason};
+use clause9_shared::wire::batch::RefusalReason;
+use prometheus::{
+    Encoder, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+
+/// All of the agent's own figures.
+#[derive(Clone, Debug)]
+pub struct Telemetry {
+    registry: Registry,
+    /// Requests that came in at the data path.
+    pub seen: IntCounter,
+    /// Exchanges by what became of them.
+    pub exchanges: IntCounterVec,
+    /// Dropped ones by reason.
+    pub dropped: IntCounterVec,
+    /// Undecodable ones by reason.
+    pub undecodable: IntCounterVec,
+    /// Exchanges that ended after their pane was closed (counted in it as unfinished).
+    pub late: IntCounter,
+    /// Requests that the model server could not be reached for, or did not answer.
+    pub upstream_errors: IntCounter,
+    /// Rows counted into summaries.
+    pub rows: IntCounter,
+    /// Outcomes by what became of them.
+    pub outcomes: IntCounterVec,
+    /// Panes closed.
+    pub panes_closed: IntCounter,
+    /// End of the newest closed pane.
+    pub watermark: Gauge,
+    /// Exchanges waiting for the monitor.
+    pub queue_exchanges: IntGauge,
+    /// Bytes of bodies held.
+    pub queue_bytes: IntGauge,
+    /// Predictions remembered for their outcomes.
+    pub remembered: IntGauge,
+    /// Predictions forgotten before any outcome horizon, because of the bound.
+    pub evicted: IntCounter,
+    /// Batches by what the collector said.
+    pub batches: IntCounterVec,
+    /// Items that the collector refused.
+    pub items_refused: IntCounterVec,
+    /// Bytes of batches waiting.
+    pub outbox_bytes: IntGauge,
+    /// Batches waiting.
+    pub outbox_batches: IntGauge,
+    /// Batches let go unsent.
+    pub outbox_dropped: IntCounterVec,
+    /// Writes to the state folder that failed.
+    pub state_write_failures: IntCounterVec,
+    /// Times the monitor was started again after a panic.
+    pub monitor_restarts: IntCounter,
+    /// Values of metrics on this replica's traffic of the last closed pane.
+    pub metric_value: GaugeVec,
+    /// Cases that they rest on.
+    pub metric_support: GaugeVec,
+}
+
+/// What becomes of an exchange.
+pub const FATES: [&str; 5] = [
+    "sampled",
+    "sampled_out",
+    "not_inference",
+    "dropped",
+    "undecodable",
+];
+/// What becomes of an outcome.
+pub const OUTCOME_FATES: [&str; 8] = [
+    "joined",
+    "repeated",
+    "unknown_id",
+    "unknown_row",
+    "unlisted_value",
+    "dropped",
+    "malformed",
+    "unauthorized",
+];
+/// What the collector says to a batch.
+pub const BATCH_RESULTS: [&str; 4] = ["stored", "duplicate", "refused", "failed"];
+/// Why a batch is let go unsent.
+pub const OUTBOX_DROPS: [&str; 2] = ["full", "damaged"];
+/// What is written to the state folder.
+pub const STATE_WRITES: [&str; 2] = ["outbox", "outbox_release"];
+
+/// Registers families as they are made.
+struct Making(Registry);
+
+impl Making {
+    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+        let counter = IntCounter::new(name, help)?;
+        self.0.register(Box::new(counter.clone()))?;
+        Ok(counter)
+    }
+
+    /// A family whose every series exists from the start, at zero.
+    fn counters<'a>(
+        &self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: impl IntoIterator<Item = &'a str>,
+    ) -> prometheus::Result<IntCounterVec> {
+        let family = IntCounterVec::new(Opts::new(name, help), &[label])?;
+        for value in values {
+            family.with_label_values(&[value]);
+        }
+        self.0.register(Box::new(family.clone()))?;
+        Ok(family)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+        let gauge = IntGauge::new(name, help)?;
+        self.0.register(Box::new(gauge.clone()))?;
+        Ok(gauge)
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<GaugeVec> {
+        let family = GaugeVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(family.clone()))?;
+        Ok(family)
+    }
+}
+
+impl Telemetry {
+    /// All families, registered, every fixed series at zero.
+    pub fn new() -> prometheus::Result<Self> {
+        let make = Making(Registry::new());
+        let build = make.gauges(
+            "clause9_build_info",
+            "Version of the running program.",
+            &["version"],
+        )?;
+        build
+            .with_label_values(&[env!("CARGO_PKG_VERSION")])
+            .set(1.0);
+        let watermark = Gauge::new(
+            "clause9_watermark_timestamp_seconds",
+            "End of the newest closed pane on the system's clock.",
+        )?;
+        make.0.register(Box::new(watermark.clone()))?;
+        let metric = ["system", "objective", "metric", "scope"];
+        Ok(Self {
+            seen: make.counter("clause9_exchanges_seen_total", "Requests that came in at the data path.")?,
+            exchanges: make.counters("clause9_exchanges_total", "Exchanges by what became of them.", "fate", FATES)?,
+            dropped: make.counters("clause9_exchanges_dropped_total", "Exchanges let go before decoding, by reason.", "reason", DropReason::ALL.iter().map(|r| r.as_str()))?,
+            undecodable: make.counters("clause9_exchanges_undecodable_total", "Exchanges not understood, by reason.", "reason", UndecodableReason::ALL.iter().map(|r| r.as_str()))?,
+            late: make.counter("clause9_late_exchanges_total", "Exchanges that ended after their pane was closed, which counted them as unfinished.")?,
+            upstream_errors: make.counter("clause9_upstream_errors_total", "Requests that the model server could not be reached for or did not answer.")?,
+            rows: make.counter("clause9_rows_observed_total", "Rows counted into summaries.")?,
+            outcomes: make.counters("clause9_outcomes_total", "Outcomes by what became of them.", "fate", OUTCOME_FATES)?,
+            panes_closed: make.counter("clause9_panes_closed_total", "Panes closed.")?,
+            watermark,
+            queue_exchanges: make.gauge("clause9_capture_queue_exchanges", "Exchanges waiting for the monitor.")?,
+            queue_bytes: make.gauge("clause9_capture_queue_bytes", "Bytes of bodies held for the monitor.")?,
+            remembered: make.gauge("clause9_remembered_predictions", "Predictions remembered for their outcomes.")?,
+            evicted: make.counter("clause9_predictions_evicted_total", "Predictions forgotten before their time because the bound was reached.")?,
+            batches: make.counters("clause9_batches_total", "Batches by what the collector said.", "result", BATCH_RESULTS)?,
+            items_refused: make.counters("clause9_items_refused_total", "Items or whole batches that the collector refused, by reason.", "reason", RefusalReason::ALL.iter().map(|r| r.as_str()))?,
+            outbox_bytes: make.gauge("clause9_outbox_bytes", "Bytes of batches waiting for the collector.")?,
+            outbox_batches: make.gauge("clause9_outbox_batches", "Batches waiting for the collector.")?,
+            outbox_dropped: make.counters("clause9_outbox_dropped_total", "Batches let go unsent, by reason.", "reason", OUTBOX_DROPS)?,
+            state_write_failures: make.counters("clause9_state_write_failures_total", "Writes to the state folder that failed.", "what", STATE_WRITES)?,
+            monitor_restarts: make.counter("clause9_monitor_restarts_total", "Times the monitor was started again after a panic.")?,
+            metric_value: make.gauges("clause9_metric_value", "Value of an objective's metric on this replica's last closed pane.", &metric)?,
+            metric_support: make.gauges("clause9_metric_support", "Cases that the value rests on.", &metric)?,
+            registry: make.0,
+        })
+    }
+
+    /// Notes one dropped exchange.
+    pub fn count_dropped(&self, reason: DropReason, times: u64) {
+        self.exchanges.with_label_values(&["dropped"]).inc_by(times);
+        self.dropped
+            .with_label_values(&[reason.as_str()])
+            .inc_by(times);
+    }
+
+    /// Shows what an objective's metric says of the last pane; no value removes the last one.
+    pub fn show_metric(
+        &self,
+        document: &Document,
+        objective: &str,
+        metric: &str,
+        value: Option<f64>,
+        support: u64,
+    ) {
+        let labels = [document.system.id.as_str(), objective, metric, "replica"];
+        match value {
+            Some(value) => self.metric_value.with_label_values(&labels).set(value),
+            None => {
+                let _ = self.metric_value.remove_label_values(&labels);
+            }
+        }
+        self.metric_support
+            .with_label_values(&labels)
+            .set(support as f64);
+    }
+
+    /// Everything in the text format.
+    pub fn render(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+            tracing::error!(%error, "cannot write the metrics");
+        }
+        text
+    }
+}

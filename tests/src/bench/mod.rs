@@ -1,0 +1,84 @@
+//! Whole-process comparisons on one machine: contenders take turns (A B A B), every run is shown,
+//! ratios are medians over rounds. A run in which a process used no CPU or an answer is missing or
+//! wrong fails the benchmark: its number would mean something else than it says.
+//!
+//! Not for regressions of a few per cent: the machine's other work shows in every number here.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+pub mod footprint;
+pub mod load;
+pub mod meter;
+pub mod proxy_smoke;
+pub mod upstream;
+
+/// What a benchmark runs with.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Setting {
+    /// Rounds; each contender runs once in each.
+    pub rounds: usize,
+    /// Seconds of load in a run.
+    pub seconds: u64,
+    /// Client connections, each with one request at a time.
+    pub connections: usize,
+    /// Rows in a request.
+    pub rows: usize,
+}
+
+impl Setting {
+    /// How long a run's load lasts.
+    pub const fn duration(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+}
+
+/// The middle of some numbers; of an even count the mean of the two in the middle.
+pub fn median(mut numbers: Vec<f64>) -> Option<f64> {
+    numbers.sort_by(f64::total_cmp);
+    let (half, odd) = (numbers.len() / 2, numbers.len() % 2 == 1);
+    let upper = numbers.get(half).copied()?;
+    if odd {
+        return Some(upper);
+    }
+    numbers
+        .get(half.checked_sub(1)?)
+        .map(|lower| f64::midpoint(*lower, upper))
+}
+
+/// The value below which a share of sorted numbers lies (nearest rank).
+pub fn quantile(sorted: &[u64], share: f64) -> Option<u64> {
+    let rank = (share * sorted.len() as f64).ceil();
+    // A rank is at most the count, which is an index type already.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 1 and the count"
+    )]
+    let index = (rank as usize).max(1) - 1;
+    sorted.get(index).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{median, quantile};
+
+    #[test]
+    fn the_median_is_the_middle() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), Some(2.5));
+        assert_eq!(median(vec![7.0]), Some(7.0));
+        assert_eq!(median(Vec::new()), None);
+    }
+
+    #[test]
+    fn a_quantile_is_one_of_the_numbers() {
+        let sorted: Vec<u64> = (1..=100).collect();
+        assert_eq!(quantile(&sorted, 0.5), Some(50));
+        assert_eq!(quantile(&sorted, 0.99), Some(99));
+        assert_eq!(quantile(&sorted, 1.0), Some(100));
+        assert_eq!(quantile(&sorted, 0.0), Some(1));
+        assert_eq!(quantile(&[], 0.5), None);
+    }
+}
