@@ -33,7 +33,7 @@ pub(crate) enum Command {
 
 /// Check objectives files and show every mistake in them.
 ///
-/// A mistake is shown as file:line:column, with what is wrong, what to do, and the line itself. Of a
+/// A mistake is shown with its file, line and column, with what is wrong, what to do, and the line itself. Of a
 /// file without mistakes its digest is shown, by which evidence refers to it; comments and the order
 /// of keys do not change it. A mistake in a file's structure (an unknown key, a wrong type) is shown
 /// alone, since what stands behind it cannot be judged yet.

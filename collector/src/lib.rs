@@ -1,1 +1,27 @@
-//! collector.
+//! The collector: verifies what agents ship, merges replicas, judges sealed panes against the
+//! objectives in force, and keeps the evidence.
+//!
+//! Core (pure): [`known`], [`verify`], [`seal`], [`plan`], [`register`], [`missing`].
+//! Shell: receiving, the writer's thread (`collect`, `execute`), [`store`], `serve`, [`config`].
+//! A batch goes `receive → verify → collect → store`; a seal goes `seal → plan → execute`.
+//!
+//! Not here: people's evaluations, the life of a nonconformity after its candidate, proofs of the
+//! register, notifications. No route changes a record; no code path deletes one.
+
+mod clock;
+mod collect;
+pub mod config;
+mod execute;
+pub mod known;
+pub mod missing;
+pub mod plan;
+mod program;
+mod receive;
+pub mod register;
+pub mod seal;
+mod serve;
+pub mod store;
+mod telemetry;
+pub mod verify;
+
+pub use program::{Collector, VERSION, run};

@@ -127,7 +127,7 @@ fn zero_of(falling: impl Fn(f64) -> f64) -> f64 {
         high *= 2.0;
     }
     let mut low = 0.0;
-    for _ in 0..HALVINGS {
+    for _ in 0..HALVINGS / 2 {
         let middle = 0.5 * (low + high);
         if falling(middle) > 0.0 {
             low = middle;
@@ -154,11 +154,12 @@ pub fn noncentral_chi2(x: f64, degrees: f64, noncentrality: f64) -> f64 {
     // positive terms only.
     let (mean, y) = (noncentrality / 2.0, x / 2.0);
     let last = (mean.max(y) + 9.0 * mean.max(y).sqrt() + 30.0).floor();
+    let first = (mean - 9.0 * mean.sqrt() - 30.0).max(0.0);
     let mut shape = degrees / 2.0 + last;
     let mut central = regularised_gamma(shape, y);
     let mut j = last;
     let mut sum = poisson(j, mean) * central;
-    while j > 0.0 {
+    while j > first {
         j -= 1.0;
         shape -= 1.0;
         central += libm::exp(shape * libm::log(y) - y - libm::lgamma(shape + 1.0));

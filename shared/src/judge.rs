@@ -106,7 +106,7 @@ pub enum Sums {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Taken {
-    /// It was bet on.
+    /// It was bet on; without payoffs if one of two groups was empty, which says nothing of a ratio.
     Judged,
     /// Too small for the normal approximation: it waits for the next blocks.
     Pooled,

@@ -1,5 +1,7 @@
 //! The method cards are printed from the metric table. `UPDATE_EXPECT=1` writes them.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 

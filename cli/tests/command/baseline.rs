@@ -171,6 +171,13 @@ fn mistakes_in_the_data_name_row_and_column() {
             data.csv:1: there is no column `proba` for the score; there are: `car_value`, `salary_range`, `debt_to_income_ratio`, `loan_length`, `p`
         "#]],
     );
+}
+
+#[test]
+fn mistakes_in_the_file_name_it_and_what_it_has() {
+    let folder = folder();
+    let at = folder.path();
+    let score = &["--score", "p"][..];
     fs::write(at.join("other.csv"), "car_value,salary,p\n1,a,0.5\n").unwrap();
     refused(
         build_from(at, "other.csv", score),

@@ -31,7 +31,7 @@ fn a_good_file_is_named_by_its_digest() {
         &["objectives.yaml"],
         0,
         expect![[r#"
-        objectives.yaml: ok: system car-loan, 4 features, 2 objectives (2 versions), digest sha256:48c1e061386f0b3ecf5d59a90d31bfc30cde9443b0826727293dd49aa349b32b
+        objectives.yaml: ok: system car-loan, 4 features, 2 objectives (2 versions), digest sha256:5d5fd97db4b7c47ee459c353164393ee80e728aac713828761f1d549d8342c0c
     "#]],
     );
     checked(
@@ -39,7 +39,7 @@ fn a_good_file_is_named_by_its_digest() {
         &["--json", "objectives.yaml"],
         0,
         expect![[r#"
-            {"files":[{"file":"objectives.yaml","ok":true,"system":"car-loan","features":4,"objectives":2,"versions":2,"digest":"sha256:48c1e061386f0b3ecf5d59a90d31bfc30cde9443b0826727293dd49aa349b32b"}]}
+            {"files":[{"file":"objectives.yaml","ok":true,"system":"car-loan","features":4,"objectives":2,"versions":2,"digest":"sha256:5d5fd97db4b7c47ee459c353164393ee80e728aac713828761f1d549d8342c0c"}]}
         "#]],
     );
 }

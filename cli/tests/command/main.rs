@@ -1,5 +1,11 @@
 //! The real program, run as a person runs it.
 
+#![expect(
+    clippy::needless_raw_string_hashes,
+    clippy::unwrap_used,
+    reason = "expect-test writes such strings; a test may stop where it stands"
+)]
+
 mod baseline;
 mod check;
 

@@ -116,7 +116,6 @@ pub mod exact_option {
     struct Exact(#[serde(with = "super::exact")] i64);
 
     /// Writes it.
-    #[expect(clippy::ref_option, reason = "serde asks for a reference")]
     pub fn serialize<S: Serializer>(value: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
         match value {
             Some(value) => super::exact::serialize(value, serializer),

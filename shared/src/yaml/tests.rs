@@ -120,6 +120,10 @@ fn what_readers_disagree_about_is_refused_at_its_place() {
             "t:1:4: the whole number 18446744073709551616 does not fit 64 bits; write a smaller one, or put a text in quotes"
         ],
     );
+}
+
+#[test]
+fn what_has_no_place_in_evidence_is_refused() {
     refused(
         "a: 1\nb: 2\na: 3",
         expect!["t:3:1: the key `a` stands here twice; keep one"],
@@ -154,6 +158,10 @@ fn what_readers_disagree_about_is_refused_at_its_place() {
         "<<: {a: 1}",
         expect!["t:1:1: merge keys are not read; write the values out where they are needed"],
     );
+}
+
+#[test]
+fn what_is_no_single_document_is_refused() {
     refused(
         "a: 1\n---\nb: 2",
         expect!["t:2:1: a second document begins here; write one document per file"],
@@ -234,6 +242,10 @@ fn mistakes_of_structure_say_what_to_do() {
         "owner: x\ncount: 1\nlist:\n  - name: a\n  - rule: null",
         expect!["t:5:5: missing key `name`; add it: ISO name of the thing"],
     );
+}
+
+#[test]
+fn wrong_kinds_of_values_say_what_is_expected() {
     wrong(
         "owner: 2023\ncount: 1",
         expect!["t:1:8: expected a text, found the number `2023`; put it in quotes"],
@@ -276,6 +288,10 @@ fn mistakes_of_structure_say_what_to_do() {
             "t:3:8: expected a mapping, found the number `3`; write `key: value` lines under it"
         ],
     );
+}
+
+#[test]
+fn mistakes_in_choices_name_the_choices() {
     wrong(
         "owner: x\ncount: 1\nkind: medium",
         expect!["t:3:7: unknown value `medium`; possible values: small, large"],
@@ -302,6 +318,10 @@ fn mistakes_of_structure_say_what_to_do() {
         "owner: x\ncount: 1\nlist:\n  - name: a\n    rule: {}",
         expect!["t:5:11: expected a mapping with exactly one key, found a mapping"],
     );
+}
+
+#[test]
+fn structures_are_read_from_mappings_only() {
     wrong(
         "- a",
         expect!["t:1:1: expected a mapping, found a list; write `key: value` lines under it"],

@@ -102,6 +102,10 @@ pub(crate) fn two_rates(
     })
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "stands where blocks that may be empty stand"
+)]
 pub(crate) fn normal(estimate: f64, std_error: f64, of: u64) -> Result<Estimate, Unmeasurable> {
     Ok(Estimate {
         value: estimate,
@@ -116,7 +120,7 @@ pub(crate) fn normal(estimate: f64, std_error: f64, of: u64) -> Result<Estimate,
     })
 }
 
-/// Steele, Lea and Flood's SplitMix64: deterministic on every machine.
+/// Steele, Lea and Flood's `SplitMix64`: deterministic on every machine.
 pub(crate) struct SplitMix64(pub(crate) u64);
 
 impl SplitMix64 {

@@ -230,7 +230,7 @@ fn the_words_are_those_a_reader_of_reports_needs() {
     let compiled = compile(&json!({ "levels": { "action": 0.9 } }));
     let watch = verdict_after(&compiled, &[rate(174, 200)], &rate(174, 200));
     expect_test::expect![[
-        r#"accuracy was 0.87 in this window, below the action level 0.9, but one window is not proof: evidence 0.0 of the 6.9 nats of a warning"#
+        r"accuracy was 0.87 in this window, below the action level 0.9, but one window is not proof: evidence 0.0 of the 6.9 nats of a warning"
     ]]
     .assert_eq(&watch.because);
     let breach = verdict_after(

@@ -2,20 +2,19 @@
 //! every machine.
 
 use clause9_shared::judge::Compiled;
+use clause9_shared::metric::{Estimate, MetricId, Seen, Unmeasurable};
+use clause9_shared::sketch::{
+    CutCounts, Hygiene, PaneSummary, Summary, SummaryKey, SummaryKind, SummaryOf,
+};
 use serde_json::json;
 
-use crate::fixture::{SplitMix64, compile, rate, two_rates};
+use crate::fixture::{SplitMix64, baseline, compile, document, rate, two_rates};
 
 /// At which block of a run a nonconformity was confirmed.
 fn confirmed(
     compiled: &Compiled,
     blocks: u32,
-    mut block: impl FnMut(
-        u32,
-    ) -> Result<
-        clause9_shared::metric::Estimate,
-        clause9_shared::metric::Unmeasurable,
-    >,
+    mut block: impl FnMut(u32) -> Result<Estimate, Unmeasurable>,
 ) -> Option<u32> {
     let mut state = compiled.start();
     for number in 1..=blocks {
@@ -89,4 +88,75 @@ fn parity_at_the_edge_is_quiet_and_half_the_rate_is_found() {
     let median = median(delays);
     // The design's run: 11.
     assert!((8..=14).contains(&median), "{median}");
+}
+
+/// Shares of the baseline's four equal cells, tilted until the index is `psi`.
+fn tilted(psi: f64) -> [f64; 4] {
+    let law = |tilt: f64| {
+        let raw = [-1.5, -0.5, 0.5, 1.5].map(|z| libm::exp(tilt * z));
+        raw.map(|r| r / raw.iter().sum::<f64>())
+    };
+    let index = |q: [f64; 4]| {
+        q.iter()
+            .map(|q| (q - 0.25) * libm::log(q / 0.25))
+            .sum::<f64>()
+    };
+    let (mut low, mut high) = (0.0, 5.0);
+    for _ in 0..60 {
+        let middle = 0.5 * (low + high);
+        if index(law(middle)) < psi {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    law(low)
+}
+
+/// One block of 200 rows of a law over the baseline's cells, through the real metric.
+fn drawn(random: &mut SplitMix64, law: [f64; 4]) -> Result<Estimate, Unmeasurable> {
+    let mut cuts = CutCounts::new(&[30.0, 40.0, 50.0]).unwrap();
+    let mut hygiene = Hygiene::new();
+    for _ in 0..200 {
+        let u = random.uniform();
+        let mut below = 0.0;
+        let cell = law.iter().position(|share| {
+            below += share;
+            u < below
+        });
+        cuts.add(25.0 + 10.0 * cell.unwrap_or(3) as f64);
+        hygiene.add_usable(false, false);
+    }
+    let feature = |kind| SummaryKey::new(SummaryOf::Feature("age".parse().unwrap()), kind);
+    let pane = PaneSummary::new(vec![
+        (feature(SummaryKind::CutCounts), Summary::CutCounts(cuts)),
+        (feature(SummaryKind::Hygiene), Summary::Hygiene(hygiene)),
+    ]);
+    let of = serde_json::from_value(json!({ "feature": "age" })).unwrap();
+    MetricId::Psi.measure(Seen {
+        document: &document(),
+        baseline: &baseline(),
+        of: &of,
+        summary: &pane,
+    })
+}
+
+#[test]
+fn drift_at_the_tolerance_is_quiet_and_beyond_it_is_found() {
+    let compiled = compile(&json!({
+        "metric": "psi", "of": { "feature": "age" }, "comparator": "at_most",
+        "levels": { "action": 0.1 }
+    }));
+    let mut random = SplitMix64(11);
+    let edge = tilted(0.1);
+    let false_alarms = (0..30)
+        .filter(|_| confirmed(&compiled, 60, |_| drawn(&mut random, edge)).is_some())
+        .count();
+    assert!(false_alarms <= 1, "{false_alarms} of 30");
+    let far = tilted(0.35);
+    let delays = (0..20)
+        .map(|_| confirmed(&compiled, 40, |_| drawn(&mut random, far)).unwrap_or(40))
+        .collect();
+    let median = median(delays);
+    assert!((2..=6).contains(&median), "{median}");
 }

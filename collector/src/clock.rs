@@ -1,0 +1,23 @@
+//! The wall clock. Shell: the only place where the collector asks what time it is.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clause9_shared::time::Timestamp;
+
+/// Tells the time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct WallClock;
+
+impl WallClock {
+    /// Now, UTC. Before 1970: the epoch.
+    #[expect(clippy::unused_self, reason = "a clock is asked, not called by name")]
+    pub(crate) fn now(self) -> Timestamp {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        i64::try_from(since.as_micros())
+            .ok()
+            .and_then(Timestamp::from_micros)
+            .unwrap_or(Timestamp::EPOCH)
+    }
+}

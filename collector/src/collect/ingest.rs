@@ -1,0 +1,236 @@
+//! Batches into the register: checked against what is stored, kept, and answered after the commit.
+
+use std::collections::BTreeSet;
+
+use clause9_shared::evidence::RecordKind;
+use clause9_shared::ids::SystemId;
+use clause9_shared::time::{Clock, Timestamp};
+use clause9_shared::wire::batch::{ItemReceipt, Receipt, Stream};
+use tokio::sync::oneshot;
+
+use super::{Answer, Delivery, Unavailable, Writer};
+use crate::execute::Counts;
+use crate::register::{About, BatchBody, Pen, RefusalBody, reference};
+use crate::store::{Appended, NewBatch, StoreError};
+use crate::verify::{self, Admitted, Before, Opened, Refused, VerifiedBatch};
+
+/// What became of one delivery.
+struct Taken {
+    answer: Result<Receipt, Refused>,
+    streams: Vec<&'static str>,
+}
+
+impl Writer {
+    /// Takes a group of deliveries in one commit. If it fails, nobody is told that anything is kept.
+    /// Gives back the systems that something was delivered for.
+    pub(super) fn ingest(&mut self, group: Vec<Delivery>) -> Result<BTreeSet<SystemId>, StoreError> {
+        let now = self.clock.now();
+        let pen = self.pen(now);
+        let skew = self.clock_skew;
+        let (work, replies): (Vec<_>, Vec<oneshot::Sender<Answer>>) = group
+            .into_iter()
+            .map(|d| ((d.opened, d.envelope, d.peer), d.reply))
+            .unzip();
+        let systems = work
+            .iter()
+            .filter_map(|(opened, _, _)| Some(opened.as_ref().ok()?.batch().system.clone()))
+            .collect();
+        let outcome = self.store.commit(|to| {
+            let mut counts = Counts::new();
+            let taken = work
+                .into_iter()
+                .map(|(opened, envelope, peer)| {
+                    take(to, &pen, skew, opened, &envelope, &peer, &mut counts)
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok((taken, counts))
+        });
+        match outcome {
+            Ok((taken, counts)) => {
+                self.telemetry.count_records(&counts);
+                for (taken, reply) in taken.into_iter().zip(replies) {
+                    self.count(&taken);
+                    // The sender may have gone away; it will ask again and be told `duplicate`.
+                    drop(reply.send(Ok(taken.answer)));
+                }
+                Ok(systems)
+            }
+            Err(error) => {
+                for reply in replies {
+                    drop(reply.send(Err(Unavailable::Failed)));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn count(&self, taken: &Taken) {
+        match &taken.answer {
+            Err(refused) => {
+                tracing::warn!(reason = refused.reason.as_str(), "batch refused");
+                self.telemetry.count_refusal(refused.reason);
+                self.telemetry.count_batch("refused");
+            }
+            Ok(receipt) => {
+                let duplicate = receipt.items.first() == Some(&ItemReceipt::Duplicate);
+                self.telemetry
+                    .count_batch(if duplicate { "duplicate" } else { "stored" });
+                for (item, stream) in receipt.items.iter().zip(&taken.streams) {
+                    let result = match item {
+                        ItemReceipt::Stored => "stored",
+                        ItemReceipt::Duplicate => "duplicate",
+                        ItemReceipt::Refused { reason, .. } => {
+                            self.telemetry.count_refusal(*reason);
+                            "refused"
+                        }
+                    };
+                    self.telemetry.count_item(stream, result);
+                }
+            }
+        }
+    }
+}
+
+fn take(
+    to: &Appended<'_>,
+    pen: &Pen,
+    skew: clause9_shared::time::Span,
+    opened: Result<Opened, Refused>,
+    envelope: &[u8],
+    peer: &str,
+    counts: &mut Counts,
+) -> Result<Taken, StoreError> {
+    let admitted = match opened {
+        Ok(opened) => admit(to, opened, pen.now, skew)?,
+        Err(refused) => Err(refused),
+    };
+    match admitted {
+        Ok((Admitted::Duplicate(receipt), streams)) => Ok(Taken {
+            answer: Ok(receipt),
+            streams,
+        }),
+        Ok((Admitted::New(batch), streams)) => {
+            to.store_batch(&NewBatch {
+                batch: &batch,
+                envelope,
+                received_at: pen.now,
+            })?;
+            record_batch(to, pen, &batch, counts)?;
+            for refused in batch.refusals() {
+                record_refusal(to, pen, &refused, peer, counts)?;
+            }
+            Ok(Taken {
+                answer: Ok(batch.receipt()),
+                streams,
+            })
+        }
+        Err(refused) => {
+            record_refusal(to, pen, &refused, peer, counts)?;
+            Ok(Taken {
+                answer: Err(refused),
+                streams: Vec::new(),
+            })
+        }
+    }
+}
+
+type WithStreams = (Admitted, Vec<&'static str>);
+
+fn admit(
+    to: &Appended<'_>,
+    opened: Opened,
+    now: Timestamp,
+    skew: clause9_shared::time::Span,
+) -> Result<Result<WithStreams, Refused>, StoreError> {
+    let batch = opened.batch();
+    let streams = batch
+        .items
+        .iter()
+        .map(|item| match item.stream {
+            Stream::Traffic(_) => "traffic",
+            Stream::Outcomes { .. } => "outcomes",
+        })
+        .collect();
+    let before = to
+        .batch_at(opened.agent(), batch.boot.0, batch.sequence.0)?
+        .map_or(Before::Nothing, Before::Stored);
+    let clock = to.read().system_state(&batch.system)?.clock;
+    Ok(verify::admit(opened, before, clock, now, skew).map(|a| (a, streams)))
+}
+
+fn record_batch(
+    to: &Appended<'_>,
+    pen: &Pen,
+    verified: &VerifiedBatch,
+    counts: &mut Counts,
+) -> Result<(), StoreError> {
+    let batch = verified.batch();
+    let refused = verified.items().filter(|(_, r)| r.is_some()).count();
+    let body = BatchBody {
+        agent: verified.agent(),
+        boot: batch.boot,
+        sequence: batch.sequence,
+        batch: verified.digest(),
+        signed_at: batch.created_at,
+        watermark: batch.watermark,
+        taken: batch.items.len() - refused,
+        refused,
+        marks: verified.marks().iter().map(|m| (*m).to_owned()).collect(),
+    };
+    let about = About {
+        system: Some(batch.system.clone()),
+        clock: batch.clock,
+        supersedes: None,
+        refs: vec![reference("batch", verified.digest())],
+    };
+    let at = match batch.clock {
+        Clock::Live => pen.now,
+        Clock::Replay => batch.watermark,
+    };
+    let written = pen.write(RecordKind::Batch, at, about, &body)?;
+    append(to, &written, counts)
+}
+
+/// Writes a refusal down. Of a trusted agent: each, once per bytes. Of nobody known: the first of
+/// its reason and peer in an hour; the rest is counted, so that nobody can flood the register.
+fn record_refusal(
+    to: &Appended<'_>,
+    pen: &Pen,
+    refused: &Refused,
+    peer: &str,
+    counts: &mut Counts,
+) -> Result<(), StoreError> {
+    let known = refused.agent.is_some();
+    let first = match refused.batch.filter(|_| known) {
+        Some(batch) => to.count_refused(batch, &refused.detail)?,
+        None => to.count_refusal(refused.reason.as_str(), peer, pen.now)?,
+    };
+    if !first {
+        return Ok(());
+    }
+    let body = RefusalBody {
+        reason: refused.reason,
+        detail: refused.detail.clone(),
+        agent: refused.agent,
+        peer: (!known).then(|| peer.to_owned()),
+        batch: refused.batch,
+        first_of_hour: !known,
+    };
+    let about = About {
+        system: refused.system.clone().filter(|_| known),
+        ..About::default()
+    };
+    let written = pen.write(RecordKind::Refusal, pen.now, about, &body)?;
+    append(to, &written, counts)
+}
+
+fn append(
+    to: &Appended<'_>,
+    written: &crate::register::Written,
+    counts: &mut Counts,
+) -> Result<(), StoreError> {
+    if to.append(written, None)? {
+        *counts.entry(written.record.header.kind).or_default() += 1;
+    }
+    Ok(())
+}

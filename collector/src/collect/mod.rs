@@ -1,0 +1,186 @@
+//! The one writer: a thread of its own that takes batches from a bounded queue, commits many of them
+//! at once, answers only then, and seals what can be sealed, each seal in one transaction.
+
+mod begin;
+pub(crate) use begin::begin;
+pub(crate) use sealing::progress;
+mod ingest;
+mod sealing;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use clause9_shared::digest::Digest;
+use clause9_shared::time::{Span, Timestamp};
+use clause9_shared::wire::batch::{Receipt, RefusalReason};
+use tokio::sync::oneshot;
+
+use crate::clock::WallClock;
+use crate::known::Known;
+use crate::register::Pen;
+use crate::store::{StoreError, WriteStore};
+use crate::telemetry::Telemetry;
+use crate::verify::{Opened, Refused};
+
+/// Batches that may wait for the writer.
+const QUEUE: usize = 64;
+/// Batches committed at once, at most.
+const GROUP: usize = 32;
+/// How often the clock is looked at when nothing arrives.
+const TICK: Duration = Duration::from_secs(1);
+
+/// A batch on its way to the register.
+pub(crate) struct Delivery {
+    /// What checking the bytes gave.
+    pub(crate) opened: Result<Opened, Refused>,
+    /// The bytes.
+    pub(crate) envelope: axum::body::Bytes,
+    /// Where they came from.
+    pub(crate) peer: String,
+    /// Who waits for the answer.
+    pub(crate) reply: oneshot::Sender<Answer>,
+}
+
+/// The answer to a batch, once everything about it is durable.
+pub(crate) type Answer = Result<Result<Receipt, Refused>, Unavailable>;
+
+/// The register cannot be written now; sending again later may help.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub(crate) enum Unavailable {
+    /// Too many batches wait.
+    #[error("too many batches wait for the register; send again")]
+    Busy,
+    /// The register failed.
+    #[error("the register cannot be written; see the collector's log, and send again")]
+    Failed,
+}
+
+/// Everything that the writer needs besides its queue.
+pub(crate) struct Writer {
+    pub(crate) store: WriteStore,
+    pub(crate) known: Arc<Known>,
+    pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) clock: WallClock,
+    pub(crate) author: String,
+    pub(crate) seal_grace: Span,
+    pub(crate) clock_skew: Span,
+}
+
+/// What the program is, for its first record.
+pub(crate) struct Program {
+    /// Version.
+    pub(crate) version: &'static str,
+    /// Digest of its own file.
+    pub(crate) build: Option<Digest>,
+    /// Digest of the configuration.
+    pub(crate) configuration: Digest,
+}
+
+/// The way to the writer.
+#[derive(Clone, Debug)]
+pub(crate) struct Inbox {
+    queue: SyncSender<Delivery>,
+    healthy: Arc<AtomicBool>,
+}
+
+impl Inbox {
+    /// Hands a batch over and waits until it is durable or refused.
+    pub(crate) async fn deliver(
+        &self,
+        opened: Result<Opened, Refused>,
+        envelope: axum::body::Bytes,
+        peer: String,
+    ) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        let delivery = Delivery {
+            opened,
+            envelope,
+            peer,
+            reply,
+        };
+        self.queue.try_send(delivery).map_err(|e| match e {
+            TrySendError::Full(_) => Unavailable::Busy,
+            TrySendError::Disconnected(_) => Unavailable::Failed,
+        })?;
+        answer.await.unwrap_or(Err(Unavailable::Failed))
+    }
+
+    /// Whether the last write succeeded.
+    pub(crate) fn healthy(&self) -> bool {
+        self.healthy.load(Ordering::Relaxed)
+    }
+}
+
+impl Writer {
+    /// Starts the thread. It ends when every [`Inbox`] is gone and the queue is empty.
+    pub(crate) fn start(self) -> std::io::Result<(Inbox, std::thread::JoinHandle<()>)> {
+        let (queue, deliveries) = sync_channel(QUEUE);
+        let healthy = Arc::new(AtomicBool::new(true));
+        let inbox = Inbox {
+            queue,
+            healthy: Arc::clone(&healthy),
+        };
+        let thread = std::thread::Builder::new()
+            .name("register".to_owned())
+            .spawn(move || self.run(&deliveries, &healthy))?;
+        Ok((inbox, thread))
+    }
+
+    fn run(mut self, deliveries: &Receiver<Delivery>, healthy: &AtomicBool) {
+        loop {
+            let first = match deliveries.recv_timeout(TICK) {
+                Ok(delivery) => Some(delivery),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let group: Vec<_> = first
+                .into_iter()
+                .chain(deliveries.try_iter())
+                .take(GROUP)
+                .collect();
+            let written = if group.is_empty() {
+                self.look_around()
+            } else {
+                self.ingest(group).and_then(|systems| self.seal(&systems))
+            };
+            if let Err(error) = &written {
+                tracing::error!(error = %chain(error), "the register was not written");
+            }
+            healthy.store(written.is_ok(), Ordering::Relaxed);
+        }
+    }
+
+    fn pen(&self, now: Timestamp) -> Pen {
+        Pen {
+            author: self.author.clone(),
+            now,
+        }
+    }
+}
+
+/// An error with its causes, once, for the log.
+fn chain(error: &StoreError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// The status that a refusal is answered with.
+pub(crate) const fn status(reason: RefusalReason) -> u16 {
+    match reason {
+        RefusalReason::Malformed
+        | RefusalReason::BadSignature
+        | RefusalReason::UnknownPlan
+        | RefusalReason::BadSummary
+        | RefusalReason::BadCoverage => 400,
+        RefusalReason::UnknownAgent | RefusalReason::UnknownSystem => 403,
+        RefusalReason::ReplayedSequence | RefusalReason::ClockMixed => 409,
+        RefusalReason::TooLarge => 413,
+    }
+}

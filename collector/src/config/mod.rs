@@ -1,0 +1,203 @@
+//! What is configured: the file as written ([`CollectorConfig`]) and what it means once every file
+//! that it names was read and fits together ([`CollectorPlan`]). One section per file.
+
+mod agents;
+#[cfg(test)]
+mod docs;
+mod systems;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clause9_shared::canonical;
+use clause9_shared::digest::Digest;
+use clause9_shared::time::Span;
+use clause9_shared::yaml::{self, Problem};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use agents::{AgentEntry, AgentsFile};
+pub use systems::SystemEntry;
+
+use crate::known::Known;
+
+/// Largest configuration, objectives or baseline file that is read, in bytes.
+pub const MAX_FILE: u64 = 16 << 20;
+
+/// The collector's configuration file. Paths are relative to the file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CollectorConfig {
+    /// Where to listen, for agents and for people alike. Only a loopback address is accepted while
+    /// no authentication can be configured. Default: `127.0.0.1:9300`.
+    #[serde(default = "default_listen")]
+    pub listen: SocketAddr,
+    /// Folder of the register (`clause9.sqlite`); created if absent. Default: `./clause9-collector`.
+    #[serde(default = "default_store")]
+    pub store: PathBuf,
+    /// The AI systems that are judged: 1 to 1000.
+    pub systems: Vec<SystemEntry>,
+    /// File with the trusted agents.
+    pub agents: PathBuf,
+    /// How long after a pane's end and lateness silent agents are waited for, on the system's
+    /// clock. Then the pane is sealed without them and the gap is recorded. Default: `5m`.
+    #[serde(default = "default_seal_grace")]
+    pub seal_grace: Span,
+    /// How far an agent's clock may be off before its batches are marked `clock_ahead` or
+    /// `clock_behind`. Default: `5m`.
+    #[serde(default = "default_clock_skew")]
+    pub clock_skew: Span,
+    /// Folder that relative paths start from.
+    #[serde(skip)]
+    base: PathBuf,
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 9300))
+}
+fn default_store() -> PathBuf {
+    PathBuf::from("./clause9-collector")
+}
+const fn default_seal_grace() -> Span {
+    Span::from_secs(300)
+}
+const fn default_clock_skew() -> Span {
+    Span::from_secs(300)
+}
+
+/// Why a configuration is not usable. Exit code 78.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigProblem {
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file is longer than any sensible one.
+    #[error("{} is longer than {MAX_FILE} bytes; is it the right file?", .0.display())]
+    TooLong(PathBuf),
+    /// A mistake at a place in a file.
+    #[error(transparent)]
+    Mistake(#[from] Problem),
+    /// Mistakes in an objectives file.
+    #[error("{}", lines(.0))]
+    Mistakes(Vec<Problem>),
+    /// Something that does not fit together.
+    #[error("{file}: {message}")]
+    Unfit {
+        /// The file it is about.
+        file: String,
+        /// What is wrong and what to do.
+        message: String,
+    },
+}
+
+/// A configuration whose files were read and fit together.
+#[derive(Debug)]
+pub struct CollectorPlan {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Folder of the register.
+    pub store: PathBuf,
+    /// Systems and agents.
+    pub known: Known,
+    /// See [`CollectorConfig::seal_grace`].
+    pub seal_grace: Span,
+    /// See [`CollectorConfig::clock_skew`].
+    pub clock_skew: Span,
+    /// The name of the configuration as written, with the digests of the files that it names.
+    pub digest: Digest,
+}
+
+impl CollectorConfig {
+    /// Reads a configuration file.
+    pub fn read(path: &Path) -> Result<Self, ConfigProblem> {
+        let text = read_text(path)?;
+        let mut config: Self = yaml::from_str(&shown(path), &text)?.value;
+        config.base = path.parent().unwrap_or(Path::new("")).to_owned();
+        config.check(&shown(path))?;
+        Ok(config)
+    }
+
+    fn check(&self, file: &str) -> Result<(), ConfigProblem> {
+        let unfit = |message: String| {
+            Err(ConfigProblem::Unfit {
+                file: file.to_owned(),
+                message,
+            })
+        };
+        if !self.listen.ip().is_loopback() {
+            return unfit(format!(
+                "`listen: {}` is reachable from outside, and no authentication can be configured yet; \
+                 use a loopback address as 127.0.0.1:9300",
+                self.listen
+            ));
+        }
+        if self.systems.is_empty() || self.systems.len() > 1000 {
+            return unfit(format!(
+                "`systems` lists {} systems; list 1 to 1000",
+                self.systems.len()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Reads the files that the configuration names and checks that they fit together.
+    pub fn resolve(&self) -> Result<CollectorPlan, ConfigProblem> {
+        let mut known = Known::default();
+        for entry in &self.systems {
+            known
+                .add(entry.load(&self.base)?)
+                .map_err(|message| ConfigProblem::Unfit {
+                    file: shown(&self.base.join(&entry.objectives)),
+                    message,
+                })?;
+        }
+        let agents = AgentsFile::read(&self.base.join(&self.agents))?;
+        agents.trust_in(&mut known, &shown(&self.base.join(&self.agents)))?;
+        let parts: Vec<_> = known
+            .systems()
+            .map(|s| (s.document_digest, s.baseline_digest))
+            .collect();
+        let digest = canonical::digest("clause9/collector-config/v1", &(self, parts, &agents))
+            .map_err(|e| ConfigProblem::Unfit {
+                file: "configuration".to_owned(),
+                message: e.to_string(),
+            })?;
+        Ok(CollectorPlan {
+            listen: self.listen,
+            store: self.base.join(&self.store),
+            known,
+            seal_grace: self.seal_grace,
+            clock_skew: self.clock_skew,
+            digest,
+        })
+    }
+}
+
+fn lines(problems: &[Problem]) -> String {
+    let lines: Vec<_> = problems.iter().map(Problem::to_string).collect();
+    lines.join("\n")
+}
+
+fn shown(path: &Path) -> String {
+    path.file_name().map_or_else(
+        || path.display().to_string(),
+        |n| n.to_string_lossy().into_owned(),
+    )
+}
+
+fn read_text(path: &Path) -> Result<String, ConfigProblem> {
+    let unreadable = |source| ConfigProblem::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_FILE {
+        return Err(ConfigProblem::TooLong(path.to_owned()));
+    }
+    std::fs::read_to_string(path).map_err(unreadable)
+}

@@ -1,0 +1,196 @@
+//! What should have been measured and was not: every window of every objective in force that ended,
+//! against what there is. Core: the system's clock and the register's state are parameters.
+
+use std::collections::BTreeMap;
+
+use clause9_shared::ids::{AgentId, ObjectiveId};
+use clause9_shared::metric::StreamKind;
+use clause9_shared::objective::Objective;
+use clause9_shared::time::{Span, Timestamp};
+use clause9_shared::window::PaneStart;
+use serde::Serialize;
+
+use crate::plan::{Window, WindowRow};
+use crate::register::Status;
+
+/// How far a system has come, as far as missing windows depend on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Reach {
+    /// The system's clock.
+    pub now: Timestamp,
+    /// The first pane that was heard of.
+    pub first: PaneStart,
+    /// First point that is not sealed.
+    pub sealed_until: Timestamp,
+    /// How long a pane waits after its end.
+    pub lateness: Span,
+}
+
+/// The windows of an objective version that should have a value by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Start of the first.
+    pub from: Timestamp,
+    /// End of the last that is due.
+    pub due: Timestamp,
+    /// End of the last that is over but whose labels are not due.
+    pub over: Timestamp,
+    /// Length of each.
+    pub window: Span,
+}
+
+impl Expected {
+    /// What is expected of an objective. Nothing is, before the first pane was heard.
+    pub fn of(objective: &Objective, stream: StreamKind, reach: &Reach) -> Self {
+        let window = objective.window;
+        let begin = objective.effective_from.max(reach.first.0);
+        let aligned = Window::holding(begin, window);
+        let from = if aligned.start < begin { aligned.end } else { aligned.start };
+        let wait = match stream {
+            StreamKind::Outcomes => objective.label_delay.unwrap_or(Span::ZERO),
+            StreamKind::Traffic | StreamKind::ByAttribute => Span::ZERO,
+        };
+        let last_end = |until: Timestamp| {
+            let end = Window::holding(until, window).start;
+            let end = objective.effective_to.map_or(end, |to| {
+                let last = Window::holding(to, window);
+                end.min(if last.start < to { last.end } else { last.start })
+            });
+            end.max(from)
+        };
+        Self {
+            from,
+            due: last_end(reach.now - reach.lateness - wait),
+            over: last_end(reach.now - reach.lateness),
+            window,
+        }
+    }
+
+    /// How many windows are due.
+    pub fn due_count(&self) -> u64 {
+        let micros = self.due.since(self.from).micros();
+        (micros / self.window.micros().max(1)).unsigned_abs()
+    }
+
+    /// The windows that are over, newest first.
+    fn newest_first(self) -> impl Iterator<Item = Window> {
+        std::iter::successors(Some(self.over), move |end| Some(*end - self.window))
+            .take_while(move |end| *end > self.from)
+            .map(move |end| Window {
+                start: end - self.window,
+                end,
+            })
+    }
+}
+
+/// A window without a value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Missing {
+    /// The objective.
+    pub objective: ObjectiveId,
+    /// Its version.
+    pub version: u32,
+    /// First point of the window.
+    pub start: Timestamp,
+    /// First point after it.
+    pub end: Timestamp,
+    /// Whether it is missing, or labels may still come.
+    pub status: MissingStatus,
+    /// Why, in a word: `agent_silent`, `not_sealed`, `sealed_before`, `insufficient`, `not_measured`.
+    pub reason: &'static str,
+    /// Why, in a sentence.
+    pub detail: String,
+    /// Agents that were silent.
+    pub agents: Vec<AgentId>,
+}
+
+/// Whether a value is overdue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingStatus {
+    /// It should be there.
+    Missing,
+    /// Its labels are not due yet.
+    Pending,
+}
+
+/// What the register knows of one objective's windows.
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    /// The newest measurement by window start.
+    pub measured: BTreeMap<Timestamp, WindowRow>,
+    /// Agents silent at a seal, by pane.
+    pub silent: BTreeMap<PaneStart, Vec<AgentId>>,
+    /// Agents that have not closed the pane after the last seal.
+    pub behind: Vec<AgentId>,
+}
+
+/// Windows of an objective without a value, newest first.
+pub fn list(
+    objective: &Objective,
+    expected: Expected,
+    reach: &Reach,
+    pane: Span,
+    rows: &Rows,
+    limit: usize,
+) -> Vec<Missing> {
+    expected
+        .newest_first()
+        .filter_map(|window| {
+            let row = rows.measured.get(&window.start);
+            if row.is_some_and(|r| r.status == Status::Measured) {
+                return None;
+            }
+            let (reason, detail, agents) = why(window, row, reach, pane, rows);
+            Some(Missing {
+                objective: objective.id.clone(),
+                version: objective.version,
+                start: window.start,
+                end: window.end,
+                status: if window.end > expected.due {
+                    MissingStatus::Pending
+                } else {
+                    MissingStatus::Missing
+                },
+                reason,
+                detail,
+                agents,
+            })
+        })
+        .take(limit)
+        .collect()
+}
+
+fn why(
+    window: Window,
+    row: Option<&WindowRow>,
+    reach: &Reach,
+    pane: Span,
+    rows: &Rows,
+) -> (&'static str, String, Vec<AgentId>) {
+    if window.end > reach.sealed_until {
+        let detail = "its last pane is not sealed: it waits for the agents named".to_owned();
+        return ("not_sealed", detail, rows.behind.clone());
+    }
+    let silent: std::collections::BTreeSet<_> = rows
+        .silent
+        .range(PaneStart(window.start)..PaneStart(window.end))
+        .flat_map(|(_, agents)| agents)
+        .copied()
+        .collect();
+    let said = row.and_then(|r| r.reason.clone()).unwrap_or_default();
+    if !silent.is_empty() {
+        let panes = window.panes(pane).count();
+        let detail = format!("agents were silent when its {panes} panes were sealed; {said}");
+        return ("agent_silent", detail, silent.into_iter().collect());
+    }
+    match row.map(|r| r.status) {
+        None => (
+            "sealed_before",
+            "it was sealed before this objective was in the collector's files".to_owned(),
+            Vec::new(),
+        ),
+        Some(Status::Insufficient) => ("insufficient", said, Vec::new()),
+        Some(Status::NotMeasured | Status::Measured) => ("not_measured", said, Vec::new()),
+    }
+}

@@ -1,0 +1,227 @@
+//! One objective version and one seal: windows measured, the ledger's step, the verdict, and the
+//! candidate nonconformity that it may raise.
+
+use clause9_shared::canonical;
+use clause9_shared::digest::Digest;
+use clause9_shared::evidence::RecordKind;
+use clause9_shared::judge::{Compiled, LedgerState};
+use clause9_shared::metric::{StreamKind, Unmeasurable};
+use clause9_shared::nonconformity::Candidate;
+use clause9_shared::verdict::Verdict;
+
+use super::measuring::{self, Measured, counts_for, ledger_block};
+use super::window::{self, judges};
+use super::{
+    Action, KeptBlock, LEDGER_DOMAIN, Past, Seal, ShownWindow, Standing, about, became_so,
+};
+use crate::register::{
+    Criterion, NonconformityBody, Pen, Status, Unwritable, VerdictBody, Written, reference,
+};
+
+/// Judges one objective version, if the seal concerns it.
+pub(super) fn judge(
+    seal: &Seal<'_>,
+    compiled: &Compiled,
+    fresh: &[KeptBlock],
+    past: &mut Past,
+    pen: &Pen,
+    actions: &mut Vec<Action>,
+) -> Result<(), Unwritable> {
+    let objective = &compiled.objective;
+    let stream = seal.system.stream(objective);
+    let mine: Vec<&KeptBlock> = fresh
+        .iter()
+        .filter(|b| counts_for(seal.system, stream, b) && judges(objective, b.pane))
+        .collect();
+    if mine.is_empty() && !judges(objective, seal.due.pane) {
+        return Ok(());
+    }
+    let of = (objective.id.clone(), objective.version);
+    let mut standing = past
+        .standings
+        .remove(&of)
+        .unwrap_or_else(|| Standing::new(compiled));
+    standing.renew(compiled);
+    let touched = fresh.iter().filter(|b| b.stream() == stream).map(|b| b.pane);
+    for window in window::to_measure(objective, seal.system.pane(), seal.due.pane, touched) {
+        let measured = measuring::measure(seal, compiled, window, past, pen)?;
+        standing.show(stream, &measured);
+        actions.push(Action::Append {
+            written: Box::new(measured.written),
+            of: Some(of.clone()),
+        });
+        actions.push(Action::Window(Box::new(measured.row)));
+    }
+    let (verdict, written) = step(seal, compiled, &mine, &mut standing, pen, actions)?;
+    actions.push(Action::Append {
+        written: Box::new(written.clone()),
+        of: Some(of.clone()),
+    });
+    raise(seal, compiled, &verdict, &written, &mut standing, pen, actions)?;
+    standing.last = Some(verdict);
+    standing.verdict = Some(written.digest);
+    actions.push(Action::Stand {
+        of,
+        standing: Box::new(standing),
+    });
+    Ok(())
+}
+
+impl Standing {
+    /// A ledger that has seen nothing.
+    pub fn new(compiled: &Compiled) -> Self {
+        Self {
+            ledger: compiled.start(),
+            last: None,
+            verdict: None,
+            shown: None,
+            candidate: None,
+            seen_again: 0,
+            seen_last: None,
+            epoch: 1,
+        }
+    }
+
+    /// Begins a new epoch once the surveillance cycle is over, unless a nonconformity is open: the
+    /// error bound covers no further steps.
+    fn renew(&mut self, compiled: &Compiled) {
+        if self.candidate.is_none() && compiled.cycle_is_over(&self.ledger) {
+            self.ledger = compiled.start();
+            self.epoch = self.epoch.saturating_add(1);
+        }
+    }
+
+    /// Chooses what is shown beside the verdict. Traffic: the newest complete window, whatever it
+    /// has, so that silence is not hidden behind an old value. Outcomes: the newest one that has
+    /// enough labels, since labels come long after the window.
+    fn show(&mut self, stream: StreamKind, measured: &Measured) {
+        let row = &measured.row;
+        let replaces = match (&self.shown, stream) {
+            (None, _) => true,
+            (Some(old), StreamKind::Traffic) => row.window.start >= old.start,
+            (Some(old), StreamKind::Outcomes | StreamKind::ByAttribute) => {
+                let (new, had) = (
+                    row.status == Status::Measured,
+                    old.status == Status::Measured,
+                );
+                row.window.start == old.start
+                    || (new && !had)
+                    || (new == had && row.window.start > old.start)
+            }
+        };
+        if replaces {
+            self.shown = Some(ShownWindow {
+                start: row.window.start,
+                measurement: row.measurement,
+                status: row.status,
+                value: measured.shown.clone(),
+            });
+        }
+    }
+}
+
+fn keep_ledger(state: &LedgerState, actions: &mut Vec<Action>) -> Result<Digest, Unwritable> {
+    let bytes = canonical::to_json(state)
+        .map_err(|e| Unwritable::new("ledger", e.to_string()))?
+        .into_bytes();
+    let digest = Digest::tagged(LEDGER_DOMAIN, &bytes);
+    actions.push(Action::Keep {
+        digest,
+        kind: "ledger",
+        bytes,
+    });
+    Ok(digest)
+}
+
+fn step(
+    seal: &Seal<'_>,
+    compiled: &Compiled,
+    mine: &[&KeptBlock],
+    standing: &mut Standing,
+    pen: &Pen,
+    actions: &mut Vec<Action>,
+) -> Result<(Verdict, Written), Unwritable> {
+    let objective = &compiled.objective;
+    let ledger_before = keep_ledger(&standing.ledger, actions)?;
+    let block = ledger_block(seal.system, objective, mine.iter().map(|b| &b.summary));
+    let step = compiled.step(&mut standing.ledger, &block);
+    let ledger = keep_ledger(&standing.ledger, actions)?;
+    let window = standing
+        .shown
+        .as_ref()
+        .map_or(Err(Unmeasurable::NoData), |s| s.value.as_result());
+    let verdict = compiled.verdict(&standing.ledger, &window);
+    let body = VerdictBody {
+        objective: objective.id.clone(),
+        version: objective.version,
+        compiled: compiled.digest(),
+        sealed_with: seal.due.pane,
+        verdict: verdict.clone(),
+        step,
+        blocks: mine.iter().map(|b| b.names.clone()).collect(),
+        ledger_before,
+        ledger,
+        measurement: standing.shown.as_ref().map(|s| s.measurement),
+        previous: standing.last.as_ref().map(|v| v.state),
+        epoch: standing.epoch,
+    };
+    let mut about = about(seal);
+    about.refs = vec![
+        reference("objectives", seal.system.document_digest),
+        reference("compiled", body.compiled),
+        reference("ledger", ledger),
+    ];
+    about.refs.extend(body.measurement.map(|d| reference("measurement", d)));
+    let written = pen.write(RecordKind::Verdict, became_so(seal), about, &body)?;
+    Ok((verdict, written))
+}
+
+/// Raises one candidate per epoch. Seen again: counted, so that a lasting breach floods nothing.
+fn raise(
+    seal: &Seal<'_>,
+    compiled: &Compiled,
+    verdict: &Verdict,
+    written: &Written,
+    standing: &mut Standing,
+    pen: &Pen,
+    actions: &mut Vec<Action>,
+) -> Result<(), Unwritable> {
+    let candidate = Candidate::of(seal.system.id(), compiled, standing.epoch, verdict);
+    let Some(candidate) = candidate else {
+        return Ok(());
+    };
+    if standing.candidate.is_some() {
+        standing.seen_again = standing.seen_again.saturating_add(1);
+        standing.seen_last = Some(became_so(seal));
+        return Ok(());
+    }
+    let objective = &compiled.objective;
+    let measurement = standing.shown.as_ref().map(|s| s.measurement);
+    let body = NonconformityBody {
+        state: "candidate".to_owned(),
+        source: "monitor".to_owned(),
+        candidate,
+        criterion: Criterion {
+            document: seal.system.document_digest,
+            statement: objective.statement.clone(),
+            policy: objective.policy.clone(),
+            references: objective.references.clone(),
+        },
+        verdict: written.digest,
+        measurement,
+        detected_at: became_so(seal),
+    };
+    let mut about = about(seal);
+    about.refs = vec![
+        reference("objectives", seal.system.document_digest),
+        reference("verdict", written.digest),
+    ];
+    about.refs.extend(measurement.map(|d| reference("measurement", d)));
+    let candidate = pen.write(RecordKind::Nonconformity, became_so(seal), about, &body)?;
+    standing.candidate = Some(candidate.digest);
+    actions.push(Action::Append {
+        written: Box::new(candidate),
+        of: Some((objective.id.clone(), objective.version)),
+    });
+    Ok(())
+}

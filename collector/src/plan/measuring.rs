@@ -1,0 +1,266 @@
+//! A window's sum and what is measured on it. The same functions serve the collector and whoever
+//! computes a record again from the register.
+
+use std::collections::BTreeSet;
+
+use clause9_shared::digest::Digest;
+use clause9_shared::evidence::RecordKind;
+use clause9_shared::judge::Compiled;
+use clause9_shared::metric::{Estimate, Seen, StreamKind, Unmeasurable};
+use clause9_shared::objective::Objective;
+use clause9_shared::sketch::PaneSummary;
+
+use super::window::Window;
+use super::{KeptBlock, Past, Seal, WindowRow, about, as_json, became_so, coverages};
+use crate::known::KnownSystem;
+use crate::register::{
+    BlockRef, Exact, MeasurementBody, ModelSeen, Pen, Shown, Status, Unwritable, Written, reference,
+};
+
+/// Version of every metric's method as this build computes it.
+pub(super) const METHOD: u32 = 1;
+
+/// Why a sum cannot be formed.
+const OVERFLOW: Unmeasurable = Unmeasurable::Undefined("a counter of the sum would overflow");
+
+/// The sum of blocks of one stream, from nothing.
+pub fn sum_of<'a>(
+    system: &KnownSystem,
+    stream: StreamKind,
+    summaries: impl Iterator<Item = &'a PaneSummary>,
+) -> Result<PaneSummary, Unmeasurable> {
+    let mut sum = match stream {
+        StreamKind::Traffic => system.plan.empty_traffic(),
+        StreamKind::Outcomes | StreamKind::ByAttribute => system.plan.empty_outcomes(),
+    };
+    for summary in summaries {
+        sum.merge(summary).map_err(|_| OVERFLOW)?;
+    }
+    Ok(sum)
+}
+
+/// What a ledger is given: the metric on the sum of blocks.
+pub fn ledger_block<'a>(
+    system: &KnownSystem,
+    objective: &Objective,
+    summaries: impl Iterator<Item = &'a PaneSummary>,
+) -> Result<Estimate, Unmeasurable> {
+    let sum = sum_of(system, system.stream(objective), summaries)?;
+    objective.metric.measure(Seen {
+        document: &system.document,
+        baseline: &system.baseline,
+        of: &objective.of,
+        summary: &sum,
+    })
+}
+
+/// Whether a block can be added for judging: of the stream and of the plan in use.
+pub(super) fn counts_for(system: &KnownSystem, stream: StreamKind, block: &KeptBlock) -> bool {
+    block.stream() == stream && block.key.plan == system.plan.digest()
+}
+
+/// A measured window.
+pub(super) struct Measured {
+    pub(super) written: Written,
+    pub(super) row: WindowRow,
+    pub(super) shown: Shown,
+}
+
+/// Measures one complete window.
+pub(super) fn measure(
+    seal: &Seal<'_>,
+    compiled: &Compiled,
+    window: Window,
+    past: &Past,
+    pen: &Pen,
+) -> Result<Measured, Unwritable> {
+    let objective = &compiled.objective;
+    let stream = seal.system.stream(objective);
+    let all: Vec<&KeptBlock> = window
+        .panes(seal.system.pane())
+        .filter_map(|p| past.blocks.get(&p))
+        .flatten()
+        .collect();
+    let mine: Vec<_> = all
+        .iter()
+        .copied()
+        .filter(|b| counts_for(seal.system, stream, b))
+        .collect();
+    let result = ledger_block(seal.system, objective, mine.iter().map(|b| &b.summary));
+    let body = body(seal, compiled, window, &all, &mine, &result, past);
+    let mut about = about(seal);
+    about.supersedes = past
+        .windows
+        .get(&(objective.id.clone(), objective.version, window.start))
+        .copied();
+    about.refs = refs(&body);
+    let written = pen.write(RecordKind::Measurement, became_so(seal), about, &body)?;
+    Ok(Measured {
+        row: row(&body, written.digest, window),
+        shown: Shown::of(result),
+        written,
+    })
+}
+
+fn refs(body: &MeasurementBody) -> Vec<clause9_shared::evidence::Ref> {
+    let mut refs = vec![
+        reference("objectives", body.document),
+        reference("compiled", body.compiled),
+        reference("baseline", body.baseline),
+    ];
+    refs.extend(body.blocks.iter().map(|b| reference("block", b.block)));
+    refs
+}
+
+fn body(
+    seal: &Seal<'_>,
+    compiled: &Compiled,
+    window: Window,
+    all: &[&KeptBlock],
+    mine: &[&KeptBlock],
+    result: &Result<Estimate, Unmeasurable>,
+    past: &Past,
+) -> MeasurementBody {
+    let objective = &compiled.objective;
+    let system = seal.system;
+    let stream = system.stream(objective);
+    let (coverage, outcomes) = coverages(all.iter().copied());
+    let (status, reason) = status(objective, result, coverage.rows);
+    let estimate = result.as_ref().ok();
+    let silent: BTreeSet<_> = window
+        .panes(system.pane())
+        .filter_map(|p| past.silent.get(&p))
+        .flatten()
+        .copied()
+        .collect();
+    MeasurementBody {
+        objective: objective.id.clone(),
+        version: objective.version,
+        document: system.document_digest,
+        compiled: compiled.digest(),
+        start: window.start,
+        end: window.end,
+        metric: objective.metric,
+        method: METHOD,
+        grade: objective.metric.spec().grade,
+        stream,
+        status,
+        reason,
+        value: estimate.map(|e| Exact::new(e.value)),
+        interval: estimate
+            .and_then(|e| e.interval)
+            .map(|(low, high)| [Exact::new(low), Exact::new(high)]),
+        support: estimate.map_or(0, |e| e.support),
+        min_support: objective.min_support,
+        sample: estimate.map(|e| e.sample.clone()),
+        labelled: (stream == StreamKind::Outcomes && coverage.rows > 0)
+            .then(|| outcomes.labels as f64 / coverage.rows as f64),
+        coverage: as_json(&coverage),
+        outcome_coverage: as_json(&outcomes),
+        blocks: mine.iter().map(|b| b.names.clone()).collect(),
+        other_plans: others(system, stream, all),
+        baseline: system.baseline_digest,
+        plan: system.plan.digest(),
+        models: models(all),
+        silent_agents: silent.into_iter().collect(),
+    }
+}
+
+fn others(system: &KnownSystem, stream: StreamKind, all: &[&KeptBlock]) -> Vec<BlockRef> {
+    all.iter()
+        .filter(|b| b.stream() == stream && b.key.plan != system.plan.digest())
+        .map(|b| b.names.clone())
+        .collect()
+}
+
+fn models(all: &[&KeptBlock]) -> Vec<ModelSeen> {
+    let seen: BTreeSet<_> = all
+        .iter()
+        .filter(|b| !b.key.model.is_empty())
+        .map(|b| ModelSeen {
+            model: b.key.model.to_string(),
+            version: b.key.model_version.to_string(),
+        })
+        .collect();
+    seen.into_iter().collect()
+}
+
+fn status(
+    objective: &Objective,
+    result: &Result<Estimate, Unmeasurable>,
+    rows: u64,
+) -> (Status, Option<String>) {
+    match result {
+        Ok(e) if e.support >= objective.min_support => (Status::Measured, None),
+        Ok(e) => (
+            Status::Insufficient,
+            Some(format!(
+                "{} cases, {} are asked for",
+                e.support, objective.min_support
+            )),
+        ),
+        Err(Unmeasurable::NoData) if rows == 0 => (
+            Status::NotMeasured,
+            Some("no traffic in the window".to_owned()),
+        ),
+        Err(Unmeasurable::NoData) => (
+            Status::NotMeasured,
+            Some("no case of the window has what the metric reads".to_owned()),
+        ),
+        Err(
+            e @ (Unmeasurable::Undefined(_)
+            | Unmeasurable::NoReferenceHits { .. }
+            | Unmeasurable::LacksSummary(_)),
+        ) => (Status::NotMeasured, Some(e.to_string())),
+    }
+}
+
+impl Shown {
+    /// Keeps what was measured.
+    pub fn of(result: Result<Estimate, Unmeasurable>) -> Self {
+        match result {
+            Ok(estimate) => Self::Estimate(estimate),
+            Err(Unmeasurable::NoData) => Self::NoData,
+            Err(Unmeasurable::Undefined(_)) => Self::Undefined,
+            Err(Unmeasurable::NoReferenceHits {
+                reference,
+                compared,
+            }) => Self::NoReferenceHits {
+                reference,
+                compared,
+            },
+            Err(Unmeasurable::LacksSummary(of)) => Self::LacksSummary(of),
+        }
+    }
+
+    /// The value or the reason for its absence, as the judge takes it.
+    pub fn as_result(&self) -> Result<Estimate, Unmeasurable> {
+        match self {
+            Self::Estimate(e) => Ok(e.clone()),
+            Self::NoData => Err(Unmeasurable::NoData),
+            Self::Undefined => Err(Unmeasurable::Undefined("a class or group has no cases")),
+            Self::NoReferenceHits {
+                reference,
+                compared,
+            } => Err(Unmeasurable::NoReferenceHits {
+                reference: *reference,
+                compared: *compared,
+            }),
+            Self::LacksSummary(of) => Err(Unmeasurable::LacksSummary(of.clone())),
+        }
+    }
+}
+
+fn row(body: &MeasurementBody, measurement: Digest, window: Window) -> WindowRow {
+    WindowRow {
+        objective: body.objective.clone(),
+        version: body.version,
+        window,
+        measurement,
+        status: body.status,
+        reason: body.reason.clone(),
+        value: body.value.as_ref().map(|v| v.value),
+        interval: body.interval.as_ref().map(|[l, h]| (l.value, h.value)),
+        support: body.support,
+    }
+}

@@ -1,0 +1,374 @@
+//! What follows from one seal: block, measurement, verdict, gap and nonconformity records, and the
+//! ledgers' new states, as a list of [`Action`]s. Core: everything that is known is a parameter,
+//! nothing is written here. The same seal and the same past give the same actions.
+
+mod judging;
+mod measuring;
+mod window;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clause9_shared::digest::Digest;
+use clause9_shared::evidence::RecordKind;
+use clause9_shared::ids::{AgentId, ObjectiveId};
+use clause9_shared::judge::LedgerState;
+use clause9_shared::metric::StreamKind;
+use clause9_shared::sketch::PaneSummary;
+use clause9_shared::time::{Clock, Timestamp};
+use clause9_shared::verdict::Verdict;
+use clause9_shared::window::{Coverage, OutcomeCoverage, PaneKey, PaneStart};
+use clause9_shared::wire::codec::Encode;
+use serde::{Deserialize, Serialize};
+
+use crate::known::KnownSystem;
+use crate::register::{
+    About, BlockBody, BlockRef, GapBody, Pen, Shown, Status, Unwritable, Written, reference,
+};
+use crate::seal::{Block, BlockCoverage, Due, Sealed};
+
+pub use measuring::{ledger_block, sum_of};
+pub use window::{Window, in_force, judges};
+
+/// Domain of a ledger state's digest.
+pub const LEDGER_DOMAIN: &str = "clause9/ledger-state/v1";
+
+/// One thing to do. All actions of a seal are done in one transaction.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Keep bytes under their name.
+    Keep {
+        /// The name.
+        digest: Digest,
+        /// What kind of thing it is.
+        kind: &'static str,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// Append a record.
+    Append {
+        /// The record.
+        written: Box<Written>,
+        /// The objective it is about, for finding it.
+        of: Option<(ObjectiveId, u32)>,
+    },
+    /// Remember a block for later windows.
+    Block(Box<KeptBlock>),
+    /// Remember how a ledger stands.
+    Stand {
+        /// Which ledger.
+        of: (ObjectiveId, u32),
+        /// How it stands.
+        standing: Box<Standing>,
+    },
+    /// Remember the newest measurement of a window.
+    Window(Box<WindowRow>),
+    /// The pane is sealed.
+    Seal(Box<SealRow>),
+}
+
+/// A sealed block as it is kept.
+#[derive(Clone, Debug)]
+pub struct KeptBlock {
+    /// Its record and its counts.
+    pub names: BlockRef,
+    /// What it may be added to.
+    pub key: PaneKey,
+    /// The pane of the predictions.
+    pub pane: PaneStart,
+    /// What it covers.
+    pub coverage: BlockCoverage,
+    /// The counts.
+    pub summary: PaneSummary,
+}
+
+impl KeptBlock {
+    /// Which stream it belongs to.
+    pub const fn stream(&self) -> StreamKind {
+        match self.coverage {
+            BlockCoverage::Traffic(_) => StreamKind::Traffic,
+            BlockCoverage::Outcomes(_) => StreamKind::Outcomes,
+        }
+    }
+}
+
+/// How one objective version stands between seals.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The ledger.
+    pub ledger: LedgerState,
+    /// The last verdict.
+    pub last: Option<Verdict>,
+    /// The record of the last verdict.
+    pub verdict: Option<Digest>,
+    /// The measurement that is shown beside the verdict.
+    pub shown: Option<ShownWindow>,
+    /// The candidate that was raised in this epoch.
+    pub candidate: Option<Digest>,
+    /// How many later seals found the breach still there.
+    pub seen_again: u32,
+    /// The last of them, on the system's clock.
+    pub seen_last: Option<Timestamp>,
+    /// Which surveillance cycle the ledger is in, from 1.
+    pub epoch: u32,
+}
+
+/// The measurement shown beside a verdict.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShownWindow {
+    /// First point of the window.
+    pub start: Timestamp,
+    /// Its record.
+    pub measurement: Digest,
+    /// Whether there is a value on enough cases.
+    pub status: Status,
+    /// What the verdict was given.
+    pub value: Shown,
+}
+
+/// The newest measurement of one window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WindowRow {
+    /// The objective.
+    pub objective: ObjectiveId,
+    /// Its version.
+    pub version: u32,
+    /// The window.
+    pub window: Window,
+    /// The record.
+    pub measurement: Digest,
+    /// Whether there is a value.
+    pub status: Status,
+    /// Why not.
+    pub reason: Option<String>,
+    /// The value.
+    pub value: Option<f64>,
+    /// Its interval.
+    pub interval: Option<(f64, f64)>,
+    /// Cases it rests on.
+    pub support: u64,
+}
+
+/// What is shown of a sealed pane.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SealRow {
+    /// The pane.
+    pub pane: PaneStart,
+    /// First point after it.
+    pub end: Timestamp,
+    /// What happened to every exchange of the traffic blocks in this seal.
+    pub coverage: serde_json::Value,
+    /// Exchanges seen, and those whose fate is no loss (sampled, sampled out, no inference).
+    pub covered: (u64, u64),
+    /// What became of the outcomes in this seal.
+    pub outcomes: serde_json::Value,
+    /// Agents whose counts are in it.
+    pub heard: Vec<AgentId>,
+    /// Agents that had not closed the pane.
+    pub missing: Vec<AgentId>,
+    /// The records of its blocks.
+    pub blocks: Vec<Digest>,
+}
+
+/// What the past must tell the planner, as the seal asks for it.
+#[derive(Clone, Debug, Default)]
+pub struct Needs {
+    /// Panes whose blocks may be summed.
+    pub panes: BTreeSet<PaneStart>,
+    /// Windows that may be measured again.
+    pub windows: BTreeSet<(ObjectiveId, u32, Timestamp)>,
+}
+
+/// What the past tells.
+#[derive(Clone, Debug, Default)]
+pub struct Past {
+    /// Blocks sealed before, by prediction pane.
+    pub blocks: BTreeMap<PaneStart, Vec<KeptBlock>>,
+    /// Agents that were silent when a pane was sealed.
+    pub silent: BTreeMap<PaneStart, Vec<AgentId>>,
+    /// The newest measurement of windows.
+    pub windows: BTreeMap<(ObjectiveId, u32, Timestamp), Digest>,
+    /// How the ledgers stand.
+    pub standings: BTreeMap<(ObjectiveId, u32), Standing>,
+}
+
+/// One seal, ready to be judged.
+#[derive(Debug)]
+pub struct Seal<'a> {
+    /// The system.
+    pub system: &'a KnownSystem,
+    /// Which clock it is on.
+    pub clock: Clock,
+    /// The pane.
+    pub due: &'a Due,
+    /// The system's clock.
+    pub now: Timestamp,
+}
+
+/// What must be known of the past before [`plan`] can be called.
+pub fn needs(seal: &Seal<'_>, sealed: &Sealed) -> Needs {
+    let mut needs = Needs::default();
+    for compiled in &seal.system.objectives {
+        let objective = &compiled.objective;
+        let stream = seal.system.stream(objective);
+        let panes = sealed.blocks.iter().filter(|b| stream_of(b) == stream).map(|b| b.pane);
+        for window in window::to_measure(objective, seal.system.pane(), seal.due.pane, panes) {
+            needs.panes.extend(window.panes(seal.system.pane()));
+            needs
+                .windows
+                .insert((objective.id.clone(), objective.version, window.start));
+        }
+    }
+    needs
+}
+
+fn stream_of(block: &Block) -> StreamKind {
+    match block.coverage {
+        BlockCoverage::Traffic(_) => StreamKind::Traffic,
+        BlockCoverage::Outcomes(_) => StreamKind::Outcomes,
+    }
+}
+
+/// Everything that follows from a seal.
+pub fn plan(
+    seal: &Seal<'_>,
+    sealed: Sealed,
+    mut past: Past,
+    pen: &Pen,
+) -> Result<Vec<Action>, Unwritable> {
+    let mut actions = Vec::new();
+    if !seal.due.silent.is_empty() {
+        actions.push(gap(seal, pen)?);
+        past.silent.insert(seal.due.pane, seal.due.silent.clone());
+    }
+    let heard: BTreeSet<_> = sealed.blocks.iter().flat_map(Block::agents).collect();
+    let fresh = write_blocks(seal, sealed, pen, &mut actions)?;
+    actions.push(Action::Seal(Box::new(seal_row(seal, &fresh, heard))));
+    for block in &fresh {
+        past.blocks.entry(block.pane).or_default().push(block.clone());
+    }
+    for compiled in &seal.system.objectives {
+        judging::judge(seal, compiled, &fresh, &mut past, pen, &mut actions)?;
+    }
+    Ok(actions)
+}
+
+/// When what a seal tells became so: the same whatever the order of arrival was.
+fn became_so(seal: &Seal<'_>) -> Timestamp {
+    seal.due.pane.end(seal.system.pane()) + seal.system.document.panes.lateness
+}
+
+fn about(seal: &Seal<'_>) -> About {
+    About {
+        system: Some(seal.system.id().clone()),
+        clock: seal.clock,
+        ..About::default()
+    }
+}
+
+fn gap(seal: &Seal<'_>, pen: &Pen) -> Result<Action, Unwritable> {
+    let body = GapBody {
+        reason: "agent_silent".to_owned(),
+        start: seal.due.pane.0,
+        end: seal.due.pane.end(seal.system.pane()),
+        agents: seal.due.silent.clone(),
+        detected_at: seal.now,
+    };
+    let written = pen.write(RecordKind::Gap, became_so(seal), about(seal), &body)?;
+    Ok(Action::Append {
+        written: Box::new(written),
+        of: None,
+    })
+}
+
+fn write_blocks(
+    seal: &Seal<'_>,
+    sealed: Sealed,
+    pen: &Pen,
+    actions: &mut Vec<Action>,
+) -> Result<Vec<KeptBlock>, Unwritable> {
+    let mut kept = Vec::new();
+    for (i, block) in sealed.blocks.into_iter().enumerate() {
+        let summary = block.summary.digest();
+        let body = BlockBody {
+            key: block.key.clone(),
+            pane: block.pane,
+            sealed_with: seal.due.pane,
+            stream: stream_of(&block),
+            late: block.late,
+            coverage: coverage_json(&block.coverage),
+            summary,
+            origins: block.origins.clone(),
+            overflowing: if i == 0 { sealed.overflowing.clone() } else { Vec::new() },
+        };
+        let mut about = about(seal);
+        let batches: BTreeSet<_> = block.origins.iter().map(|o| o.batch).collect();
+        about.refs = batches.into_iter().map(|d| reference("batch", d)).collect();
+        let written = pen.write(RecordKind::Block, became_so(seal), about, &body)?;
+        let names = BlockRef {
+            block: written.digest,
+            summary,
+        };
+        actions.push(Action::Keep {
+            digest: summary,
+            kind: "summary",
+            bytes: block.summary.to_bytes(),
+        });
+        actions.push(Action::Append {
+            written: Box::new(written),
+            of: None,
+        });
+        let block = KeptBlock {
+            names,
+            key: block.key,
+            pane: block.pane,
+            coverage: block.coverage,
+            summary: block.summary,
+        };
+        actions.push(Action::Block(Box::new(block.clone())));
+        kept.push(block);
+    }
+    Ok(kept)
+}
+
+/// A coverage as records show it.
+pub fn coverage_json(coverage: &BlockCoverage) -> serde_json::Value {
+    match coverage {
+        BlockCoverage::Traffic(c) => as_json(c),
+        BlockCoverage::Outcomes(c) => as_json(c),
+    }
+}
+
+/// Counters have no value that JSON cannot hold, so this does not fail for them.
+fn as_json<T: Serialize>(value: &T) -> serde_json::Value {
+    serde_json::to_value(value).unwrap_or(serde_json::Value::Null)
+}
+
+fn seal_row(seal: &Seal<'_>, fresh: &[KeptBlock], heard: BTreeSet<AgentId>) -> SealRow {
+    let (coverage, outcomes) = coverages(fresh.iter());
+    SealRow {
+        pane: seal.due.pane,
+        end: seal.due.pane.end(seal.system.pane()),
+        covered: (
+            coverage.seen,
+            coverage.sampled + coverage.sampled_out + coverage.not_inference,
+        ),
+        coverage: as_json(&coverage),
+        outcomes: as_json(&outcomes),
+        heard: heard.into_iter().collect(),
+        missing: seal.due.silent.clone(),
+        blocks: fresh.iter().map(|b| b.names.block).collect(),
+    }
+}
+
+/// The sums of coverage over blocks. What would overflow is left out: it cannot come from counting.
+fn coverages<'a>(blocks: impl Iterator<Item = &'a KeptBlock>) -> (Coverage, OutcomeCoverage) {
+    let mut traffic = Coverage::default();
+    let mut outcomes = OutcomeCoverage::default();
+    for block in blocks {
+        match &block.coverage {
+            BlockCoverage::Traffic(c) => drop(traffic.merge(c)),
+            BlockCoverage::Outcomes(c) => drop(outcomes.merge(c)),
+        }
+    }
+    (traffic, outcomes)
+}

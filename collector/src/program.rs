@@ -1,0 +1,160 @@
+//! Puts the parts together: [`Collector::build`] validates and binds, [`Collector::run`] serves.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clause9_shared::digest::Digest;
+use tokio::sync::Semaphore;
+
+use crate::clock::WallClock;
+use crate::collect::{Program, Writer, begin};
+use crate::config::CollectorConfig;
+use crate::receive::MAX_UPLOADS;
+use crate::register::Pen;
+use crate::serve::{Shared, routes};
+use crate::store::{self, Readers};
+use crate::telemetry::Telemetry;
+
+/// Version of the program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Threads that serve requests.
+const SERVERS: usize = 2;
+/// How long answers under way are waited for when the collector is told to end.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// A collector that is bound to its address and has opened its register.
+#[derive(Debug)]
+pub struct Collector {
+    listener: std::net::TcpListener,
+    address: SocketAddr,
+    shared: SharedParts,
+    register: JoinHandle<()>,
+}
+
+struct SharedParts(Shared);
+
+impl std::fmt::Debug for SharedParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shared")
+    }
+}
+
+/// Runs a collector until `shutdown` completes.
+pub fn run(
+    config: &CollectorConfig,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
+    Collector::build(config)?.run(shutdown)
+}
+
+impl Collector {
+    /// Reads every file, opens the register, writes the start down and binds the address.
+    pub fn build(config: &CollectorConfig) -> anyhow::Result<Self> {
+        let plan = config.resolve()?;
+        let mut known = plan.known;
+        let clock = WallClock;
+        let build = own_digest();
+        let author = build.map_or_else(
+            || format!("clause9-collector {VERSION}"),
+            |digest| format!("clause9-collector {VERSION} build {digest}"),
+        );
+        let listener = std::net::TcpListener::bind(plan.listen)
+            .with_context(|| format!("cannot listen on {}", plan.listen))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let mut store = store::open(&plan.store)?;
+        let pen = Pen {
+            author: author.clone(),
+            now: clock.now(),
+        };
+        let program = Program {
+            version: VERSION,
+            build,
+            configuration: plan.digest,
+        };
+        let counts = begin(&mut store, &mut known, &program, &pen)?;
+        let telemetry = Arc::new(Telemetry::new(VERSION)?);
+        telemetry.count_records(&counts);
+        let known = Arc::new(known);
+        let mut writer = Writer {
+            store,
+            known: Arc::clone(&known),
+            telemetry: Arc::clone(&telemetry),
+            clock,
+            author,
+            seal_grace: plan.seal_grace,
+            clock_skew: plan.clock_skew,
+        };
+        writer.look_around()?;
+        let (inbox, register) = writer.start()?;
+        let shared = Shared {
+            known,
+            readers: Arc::new(Readers::new(&plan.store)),
+            inbox,
+            telemetry,
+            clock,
+            uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
+        };
+        Ok(Self {
+            listener,
+            address,
+            shared: SharedParts(shared),
+            register,
+        })
+    }
+
+    /// Where it listens: tells the port when the configuration says 0.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown` completes, then lets what is under way become durable.
+    pub fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(SERVERS)
+            .enable_all()
+            .build()?;
+        tracing::info!(address = %self.address, "listening");
+        let service =
+            routes(self.shared.0).into_make_service_with_connect_info::<SocketAddr>();
+        runtime.block_on(async move {
+            let listener = tokio::net::TcpListener::from_std(self.listener)?;
+            let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+            let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
+                shutdown.await;
+                drop(stop);
+            });
+            let late = async {
+                // Ends with an error when `stop` is dropped, which is the signal.
+                drop(stopped.await);
+                tokio::time::sleep(FAREWELL).await;
+            };
+            tokio::select! {
+                served = serving => served.context("serving failed"),
+                () = late => Ok(()),
+            }
+        })?;
+        runtime.shutdown_timeout(FAREWELL);
+        self.register
+            .join()
+            .map_err(|_| anyhow::anyhow!("the register's thread panicked"))?;
+        tracing::info!("ended");
+        Ok(())
+    }
+}
+
+/// The digest of the running program's file, so that every record says what wrote it.
+fn own_digest() -> Option<Digest> {
+    let path = std::env::current_exe().ok()?;
+    match std::fs::read(path) {
+        Ok(bytes) => Some(Digest::of(&bytes)),
+        Err(error) => {
+            tracing::warn!(%error, "cannot read the program's own file; records will not name the build");
+            None
+        }
+    }
+}

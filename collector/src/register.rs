@@ -1,0 +1,461 @@
+//! What is written down: the body of each record type, and how records are named and headed.
+//! Core. A body names everything it rests on by digest, so that a stranger with the contents can
+//! compute it again. Not here: deciding what to write (`plan`), writing it (`execute`).
+
+use clause9_shared::digest::Digest;
+use clause9_shared::evidence::{self, Header, Record, RecordKind, Ref, SCHEMA_VERSION};
+use clause9_shared::ids::{AgentId, BootId, ObjectiveId, Sequence, SystemId};
+use clause9_shared::judge::Step;
+use clause9_shared::metric::{Estimate, Grade, MetricId, Sample, StreamKind};
+use clause9_shared::nonconformity::Candidate;
+use clause9_shared::time::{Clock, Timestamp};
+use clause9_shared::verdict::Verdict;
+use clause9_shared::window::{PaneKey, PaneStart};
+use clause9_shared::wire::batch::RefusalReason;
+use serde::{Deserialize, Serialize};
+
+use crate::seal::Origin;
+
+/// Retention class of records of monitoring (at least six months by law for logs; kept ten years).
+const RETENTION: &str = "monitoring";
+
+/// Who writes, and when: everything of a header that does not depend on the record.
+#[derive(Clone, Debug)]
+pub struct Pen {
+    /// The program with its build digest.
+    pub author: String,
+    /// The wall clock.
+    pub now: Timestamp,
+}
+
+/// What a record is about, for its header.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// The system.
+    pub system: Option<SystemId>,
+    /// Which clock `created_at` is on.
+    pub clock: Clock,
+    /// The record that is replaced.
+    pub supersedes: Option<Digest>,
+    /// What it rests on.
+    pub refs: Vec<Ref>,
+}
+
+/// A record with its bytes and its name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// Header and body.
+    pub record: Record,
+    /// The canonical bytes.
+    pub canonical: String,
+    /// The name: the digest of the bytes.
+    pub digest: Digest,
+}
+
+/// A body has no canonical form: a number that JSON cannot hold.
+#[derive(Debug, thiserror::Error)]
+#[error("a {kind} record cannot be written: {cause}")]
+pub struct Unwritable {
+    kind: &'static str,
+    cause: String,
+}
+
+impl Unwritable {
+    pub(crate) const fn new(kind: &'static str, cause: String) -> Self {
+        Self { kind, cause }
+    }
+}
+
+impl Pen {
+    /// Writes a record. `created_at` is on the clock of `about`.
+    pub fn write<B: Serialize>(
+        &self,
+        kind: RecordKind,
+        created_at: Timestamp,
+        about: About,
+        body: &B,
+    ) -> Result<Written, Unwritable> {
+        let unwritable = |cause: String| Unwritable {
+            kind: kind.as_str(),
+            cause,
+        };
+        let record = Record {
+            header: Header {
+                kind,
+                schema_version: SCHEMA_VERSION,
+                created_at,
+                received_at: self.now,
+                author: self.author.clone(),
+                system: about.system,
+                clock: about.clock,
+                supersedes: about.supersedes,
+                refs: about.refs,
+                retention_class: RETENTION.to_owned(),
+            },
+            body: serde_json::to_value(body).map_err(|e| unwritable(e.to_string()))?,
+        };
+        let canonical = record.to_canonical().map_err(|e| unwritable(e.to_string()))?;
+        let digest = evidence::digest(&canonical);
+        Ok(Written {
+            record,
+            canonical,
+            digest,
+        })
+    }
+}
+
+/// A pointer with its role.
+pub fn reference(role: &str, digest: Digest) -> Ref {
+    Ref {
+        role: role.to_owned(),
+        digest,
+    }
+}
+
+/// A float that keeps its bits: the number for people, the bits for whoever computes again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Exact {
+    /// The number.
+    pub value: f64,
+    /// Its IEEE 754 bits, 16 hex digits.
+    pub bits: String,
+}
+
+impl Exact {
+    /// Keeps a float.
+    pub fn new(value: f64) -> Self {
+        Self {
+            value,
+            bits: format!("{:016x}", value.to_bits()),
+        }
+    }
+}
+
+/// Body of `started`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StartedBody {
+    /// Version of the program.
+    pub version: String,
+    /// Digest of the program's own file.
+    pub build: Option<Digest>,
+    /// Digest of the configuration.
+    pub configuration: Digest,
+    /// The systems that are judged.
+    pub systems: Vec<SystemId>,
+}
+
+/// Body of `objectives` and `baseline`: a document came into use.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DocumentBody {
+    /// The document's name; its canonical bytes are kept under it.
+    pub document: Digest,
+    /// For `objectives`: the plan that agents count by, derived from it and the baseline.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub plan: Option<Digest>,
+    /// For `objectives`: the baseline it is used with.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub baseline: Option<Digest>,
+    /// For `objectives`: versions in it, with the compiled form of each.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub objectives: Vec<CompiledRef>,
+}
+
+/// One objective version and the bets it was compiled into.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CompiledRef {
+    /// The objective.
+    pub objective: ObjectiveId,
+    /// Its version.
+    pub version: u32,
+    /// The compiled form.
+    pub compiled: Digest,
+}
+
+/// Body of `batch`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BatchBody {
+    /// Who signed it.
+    pub agent: AgentId,
+    /// Which run of the agent.
+    pub boot: BootId,
+    /// Position in the run.
+    pub sequence: Sequence,
+    /// The envelope; its bytes are kept under it.
+    pub batch: Digest,
+    /// The agent's wall clock when it signed.
+    pub signed_at: Timestamp,
+    /// Up to where the agent has closed its panes.
+    pub watermark: Timestamp,
+    /// Items taken.
+    pub taken: usize,
+    /// Items refused.
+    pub refused: usize,
+    /// What is remarkable, as `clock_ahead`.
+    pub marks: Vec<String>,
+}
+
+/// Body of `refusal`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RefusalBody {
+    /// Why.
+    pub reason: RefusalReason,
+    /// What exactly.
+    pub detail: String,
+    /// The trusted agent whose signature verified; none: nobody knows who it was.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub agent: Option<AgentId>,
+    /// Where it came from, if nobody is known to have signed it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub peer: Option<String>,
+    /// The bytes that were refused, as far as they were read.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub batch: Option<Digest>,
+    /// Whether further refusals of this reason and peer in the same hour are only counted.
+    pub first_of_hour: bool,
+}
+
+/// Body of `block`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BlockBody {
+    /// What it may be added to.
+    pub key: PaneKey,
+    /// The pane of the predictions.
+    pub pane: PaneStart,
+    /// The pane whose seal made it.
+    pub sealed_with: PaneStart,
+    /// Which stream: `traffic` or `outcomes`.
+    pub stream: StreamKind,
+    /// Whether it came after the seal it belonged to.
+    pub late: bool,
+    /// What it covers.
+    pub coverage: serde_json::Value,
+    /// The merged counts; their bytes are kept under this name.
+    pub summary: Digest,
+    /// Whose counts they are.
+    pub origins: Vec<Origin>,
+    /// Contributions to this seal that were left out because a counter would overflow.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub overflowing: Vec<Origin>,
+}
+
+/// Whether there is a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// There is one, on enough cases.
+    Measured,
+    /// There is one, on fewer cases than the objective asks for.
+    Insufficient,
+    /// There is none.
+    NotMeasured,
+}
+
+impl Status {
+    /// The word used in records and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Measured => "measured",
+            Self::Insufficient => "insufficient",
+            Self::NotMeasured => "not_measured",
+        }
+    }
+
+    /// The status of that word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Measured, Self::Insufficient, Self::NotMeasured]
+            .into_iter()
+            .find(|s| s.as_str() == word)
+    }
+}
+
+/// A block that a measurement or step rests on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BlockRef {
+    /// The block's record.
+    pub block: Digest,
+    /// Its merged counts.
+    pub summary: Digest,
+}
+
+/// A model and version that answered in a window.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ModelSeen {
+    /// The model as the serving protocol names it.
+    pub model: String,
+    /// The version it reported.
+    pub version: String,
+}
+
+/// Body of `measurement`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MeasurementBody {
+    /// The objective.
+    pub objective: ObjectiveId,
+    /// Its version, in force at the window's start.
+    pub version: u32,
+    /// The document that the version stands in.
+    pub document: Digest,
+    /// The compiled objective.
+    pub compiled: Digest,
+    /// First point of the window.
+    pub start: Timestamp,
+    /// First point after the window.
+    pub end: Timestamp,
+    /// What is measured.
+    pub metric: MetricId,
+    /// Version of the metric's method.
+    pub method: u32,
+    /// How strong a ledger on it is.
+    pub grade: Grade,
+    /// Which stream it reads.
+    pub stream: StreamKind,
+    /// Whether there is a value.
+    pub status: Status,
+    /// Why not, or why it does not suffice.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// The value.
+    pub value: Option<Exact>,
+    /// A 95 % interval for this window alone.
+    pub interval: Option<[Exact; 2]>,
+    /// Cases it rests on.
+    pub support: u64,
+    /// What the objective asks for.
+    pub min_support: u64,
+    /// The sufficient statistics.
+    pub sample: Option<Sample>,
+    /// What happened to every exchange of the window.
+    pub coverage: serde_json::Value,
+    /// What became of the outcomes for the window.
+    pub outcome_coverage: serde_json::Value,
+    /// Labelled rows over rows, where the metric reads labels and there are rows.
+    pub labelled: Option<f64>,
+    /// The blocks whose sum was measured.
+    pub blocks: Vec<BlockRef>,
+    /// Blocks of the window that another plan counted, so that they could not be added.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub other_plans: Vec<BlockRef>,
+    /// The reference.
+    pub baseline: Digest,
+    /// What was counted and how.
+    pub plan: Digest,
+    /// Models that answered.
+    pub models: Vec<ModelSeen>,
+    /// Agents that were silent when panes of the window were sealed.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub silent_agents: Vec<AgentId>,
+}
+
+/// Body of `verdict`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct VerdictBody {
+    /// The objective.
+    pub objective: ObjectiveId,
+    /// Its version.
+    pub version: u32,
+    /// The compiled objective.
+    pub compiled: Digest,
+    /// The pane whose seal brought the step.
+    pub sealed_with: PaneStart,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What the blocks did to the ledger.
+    pub step: Step,
+    /// The blocks whose sum was the step.
+    pub blocks: Vec<BlockRef>,
+    /// The ledger before the step.
+    pub ledger_before: Digest,
+    /// The ledger after it.
+    pub ledger: Digest,
+    /// The measurement whose value is shown beside it, if there is one yet.
+    pub measurement: Option<Digest>,
+    /// The state before, if there was a verdict before.
+    pub previous: Option<clause9_shared::verdict::VerdictState>,
+    /// Which surveillance cycle the ledger is in, from 1.
+    pub epoch: u32,
+}
+
+/// Body of `gap`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GapBody {
+    /// Why: `agent_silent`.
+    pub reason: String,
+    /// First point of the pane.
+    pub start: Timestamp,
+    /// First point after it.
+    pub end: Timestamp,
+    /// Agents that had not closed the pane.
+    pub agents: Vec<AgentId>,
+    /// The system's clock when the pane was sealed without them.
+    pub detected_at: Timestamp,
+}
+
+/// Body of `nonconformity`: what the machine proposes. People confirm, dismiss, grade and close.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NonconformityBody {
+    /// Where it stands in its life; the machine writes `candidate` only.
+    pub state: String,
+    /// What brought it: `monitor`.
+    pub source: String,
+    /// What is proposed.
+    pub candidate: Candidate,
+    /// What the objective says, and the clauses and controls it gives evidence for.
+    pub criterion: Criterion,
+    /// The verdict that raised it.
+    pub verdict: Digest,
+    /// The measurement shown beside that verdict.
+    pub measurement: Option<Digest>,
+    /// When it was detected, on the system's clock.
+    pub detected_at: Timestamp,
+}
+
+/// The requirement that seems not fulfilled.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Criterion {
+    /// The document.
+    pub document: Digest,
+    /// The statement.
+    pub statement: String,
+    /// The policy that asks for it.
+    pub policy: String,
+    /// Clauses, controls and law.
+    pub references: Vec<clause9_shared::objective::document::Reference>,
+}
+
+/// A value or the reason for its absence, in a form that can be kept and given back unchanged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shown {
+    /// A value.
+    Estimate(Estimate),
+    /// Nothing was observed, or too little.
+    NoData,
+    /// The value is 0/0.
+    Undefined,
+    /// The reference group has no hits.
+    NoReferenceHits {
+        /// Reference group: (hits, of).
+        reference: (u64, u64),
+        /// Compared group: (hits, of).
+        compared: (u64, u64),
+    },
+    /// The summaries lack what the metric reads.
+    LacksSummary(String),
+}
+
+/// The record type of that word.
+pub fn kind_of_word(word: &str) -> Option<RecordKind> {
+    const ALL: [RecordKind; 10] = [
+        RecordKind::Started,
+        RecordKind::Objectives,
+        RecordKind::Baseline,
+        RecordKind::Batch,
+        RecordKind::Refusal,
+        RecordKind::Block,
+        RecordKind::Measurement,
+        RecordKind::Verdict,
+        RecordKind::Gap,
+        RecordKind::Nonconformity,
+    ];
+    ALL.into_iter().find(|kind| kind.as_str() == word)
+}

@@ -1,0 +1,144 @@
+//! What people and programs read over HTTP: JSON under `/v1`, pages under `/`, telemetry and health.
+//! Everything is read from the register; nothing is changed here.
+
+mod page;
+mod v1;
+mod view;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use clause9_shared::wire::batch::MAX_ENVELOPE;
+use tokio::sync::Semaphore;
+
+use crate::clock::WallClock;
+use crate::collect::Inbox;
+use crate::known::{Known, KnownSystem};
+use crate::receive;
+use crate::store::{ReadStore, Readers, StoreError};
+use crate::telemetry::Telemetry;
+
+pub(crate) use view::missing_count;
+
+/// What every request can reach.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) known: Arc<Known>,
+    pub(crate) readers: Arc<Readers>,
+    pub(crate) inbox: Inbox,
+    pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) clock: WallClock,
+    pub(crate) uploads: Arc<Semaphore>,
+}
+
+/// Why a request gets no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    /// The request is wrong.
+    #[error("{0}")]
+    Bad(String),
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// The register cannot be read now.
+    #[error("the register cannot be read; see the collector's log")]
+    Store(#[from] StoreError),
+    /// The reading task was stopped.
+    #[error("the request was stopped")]
+    Stopped,
+}
+
+impl ApiError {
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Bad(_) => StatusCode::BAD_REQUEST,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Store(_) | Self::Stopped => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        if let Self::Store(error) = &self {
+            tracing::error!(error = ?error, "the register was not read");
+        }
+        let body = serde_json::json!({ "error": self.to_string() });
+        (self.status(), axum::Json(body)).into_response()
+    }
+}
+
+impl Shared {
+    /// Reads from the register off the runtime's threads.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Self, &ReadStore<'_>) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let shared = self.clone();
+        tokio::task::spawn_blocking(move || {
+            let readers = Arc::clone(&shared.readers);
+            readers.read(|read| Ok(act(&shared, read)))?
+        })
+        .await
+        .map_err(|_| ApiError::Stopped)?
+    }
+
+    /// The system of that name.
+    pub(crate) fn system(&self, name: &str) -> Result<&KnownSystem, ApiError> {
+        name.parse()
+            .ok()
+            .and_then(|id| self.known.system(&id))
+            .ok_or_else(|| ApiError::NotFound("no system of that name is configured".to_owned()))
+    }
+}
+
+/// Every route.
+pub(crate) fn routes(shared: Shared) -> Router {
+    Router::new()
+        .route("/live", get(|| async { "live\n" }))
+        .route("/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/", get(page::systems))
+        .route("/systems/{id}", get(page::system))
+        .route("/v1/batches", axum::routing::post(receive::receive))
+        .merge(v1::routes())
+        .fallback(|| async { ApiError::NotFound("nothing is here".to_owned()) })
+        .layer(DefaultBodyLimit::max(MAX_ENVELOPE))
+        .layer(axum::middleware::map_response(harden))
+        .with_state(shared)
+}
+
+/// What every answer carries: no guessing of types, no framing.
+async fn harden(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    let fixed = HeaderValue::from_static;
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, fixed("DENY"));
+    headers.insert(header::REFERRER_POLICY, fixed("no-referrer"));
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(fixed("no-store"));
+    response
+}
+
+async fn ready(State(shared): State<Shared>) -> (StatusCode, &'static str) {
+    if shared.inbox.healthy() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "the register cannot be written\n")
+    }
+}
+
+async fn metrics(State(shared): State<Shared>) -> Response {
+    match shared.telemetry.text() {
+        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "telemetry could not be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

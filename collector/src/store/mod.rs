@@ -1,0 +1,141 @@
+//! The register on disk: one SQLite file, one writer, any number of readers. Durable means: after a
+//! commit the data survives power loss (WAL, `synchronous = FULL`). Not here: what to write.
+
+mod read;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+pub use read::{
+    ContentRow, Page, PendingRefusal, ReadStore, RecordFilter, RecordRow, SystemState, Verdicts,
+};
+pub(crate) use write::{Appended, NewBatch, WriteStore};
+
+/// Name of the register's file in its folder.
+pub const FILE: &str = "clause9.sqlite";
+/// Most connections that are kept open for reading.
+const MAX_READERS: usize = 4;
+/// How long a reader waits for a lock that recovery may hold.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Why the register could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The folder cannot be made.
+    #[error("cannot create the folder {}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// SQLite failed: disk full, file damaged, or another program writes.
+    #[error("the register could not be used")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The file was written by a newer version.
+    #[error("the register has format {found}, this program knows {known}; use the newer program", known = schema::VERSION)]
+    Newer {
+        /// Format of the file.
+        found: i64,
+    },
+    /// A row is not what this program writes.
+    #[error("a row of `{0}` cannot be read; the register was changed from outside")]
+    Row(&'static str),
+    /// A document in the register does not fit what is configured.
+    #[error("{0}")]
+    Conflict(String),
+    /// A record cannot be written.
+    #[error(transparent)]
+    Unwritable(#[from] crate::register::Unwritable),
+}
+
+/// Opens the register for writing, creating it if absent. A second writer is refused by SQLite's
+/// lock at its first write.
+pub(crate) fn open(folder: &Path) -> Result<WriteStore, StoreError> {
+    std::fs::create_dir_all(folder).map_err(|source| StoreError::Folder {
+        path: folder.to_owned(),
+        source,
+    })?;
+    let mut connection = Connection::open(folder.join(FILE))?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    let found: i64 = connection.query_row("PRAGMA user_version", [], |r| r.get(0))?;
+    if found > schema::VERSION {
+        return Err(StoreError::Newer { found });
+    }
+    if found == 0 {
+        let tx = connection.transaction()?;
+        tx.execute_batch(schema::TABLES)?;
+        tx.pragma_update(None, "user_version", schema::VERSION)?;
+        tx.commit()?;
+    }
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(WriteStore::new(connection))
+}
+
+/// Connections for reading. Each use sees one consistent state.
+#[derive(Debug)]
+pub struct Readers {
+    file: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    /// Readers of the register in a folder.
+    pub fn new(folder: &Path) -> Self {
+        Self {
+            file: folder.join(FILE),
+            idle: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Where the register is.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Reads within one transaction. Blocks; call it from a blocking task.
+    pub fn read<T>(
+        &self,
+        act: impl FnOnce(&ReadStore<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = match self.take() {
+            Some(connection) => connection,
+            None => self.open()?,
+        };
+        let tx = connection.transaction()?;
+        let answer = act(&ReadStore::new(&tx));
+        drop(tx);
+        self.give_back(connection);
+        answer
+    }
+
+    fn open(&self) -> Result<Connection, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.file, flags)?;
+        connection.busy_timeout(BUSY)?;
+        Ok(connection)
+    }
+
+    fn take(&self) -> Option<Connection> {
+        self.idle.lock().ok()?.pop()
+    }
+
+    fn give_back(&self, connection: Connection) {
+        if let Ok(mut idle) = self.idle.lock()
+            && idle.len() < MAX_READERS
+        {
+            idle.push(connection);
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! From bytes of unknown origin to a [`VerifiedBatch`], or a refusal with its reason. Only verified
+//! batches reach the store. Core: what is known and the time are parameters; nothing is stored here.
+
+use clause9_shared::digest::Digest;
+use clause9_shared::ids::{AgentId, SystemId};
+use clause9_shared::sketch::PaneSummary;
+use clause9_shared::time::{Clock, Span, Timestamp};
+use clause9_shared::wire::batch::{
+    self, Batch, Envelope, Item, ItemReceipt, OpenError, Receipt, RefusalReason, Stream,
+};
+use clause9_shared::wire::codec::Decode;
+
+use crate::known::{Known, KnownSystem};
+
+/// A batch or item that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Why, from the fixed list.
+    pub reason: RefusalReason,
+    /// What exactly, for people.
+    pub detail: String,
+    /// Who signed it, where the signature of a trusted agent did verify.
+    pub agent: Option<AgentId>,
+    /// What it was for, if that much could be read.
+    pub system: Option<SystemId>,
+    /// The envelope as received; none if it was too large to be read.
+    pub batch: Option<Digest>,
+}
+
+impl Refused {
+    /// The refusal of bytes that were not read to their end.
+    pub fn too_large(limit: usize) -> Self {
+        Self {
+            reason: RefusalReason::TooLarge,
+            detail: format!("the body is larger than {limit} bytes; send fewer items at once"),
+            agent: None,
+            system: None,
+            batch: None,
+        }
+    }
+}
+
+/// A batch whose signature, author and items were checked; its place in the agent's sequence was not.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    agent: AgentId,
+    digest: Digest,
+    batch: Batch,
+    refusals: Vec<Option<(RefusalReason, String)>>,
+}
+
+/// A batch of which everything was checked. Made by [`admit`] alone.
+#[derive(Clone, Debug)]
+pub struct VerifiedBatch {
+    opened: Opened,
+    marks: Vec<&'static str>,
+}
+
+/// What is stored under the (agent, boot, sequence) of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing yet.
+    Nothing,
+    /// A batch of this digest.
+    Stored(Digest),
+}
+
+/// What becomes of a batch.
+#[derive(Clone, Debug)]
+pub enum Admitted {
+    /// It is stored already.
+    Duplicate(Receipt),
+    /// It is new.
+    New(VerifiedBatch),
+}
+
+/// Mark of a batch signed by a clock that runs ahead of the collector's.
+pub const CLOCK_AHEAD: &str = "clock_ahead";
+/// Mark of a batch signed long before it was received: a clock that is behind, or a long way here.
+pub const CLOCK_BEHIND: &str = "clock_behind";
+
+/// Checks everything that depends on the bytes and on what is configured: format, author,
+/// signature, system, and each item.
+pub fn open(bytes: &[u8], known: &Known) -> Result<Opened, Refused> {
+    let digest = batch::digest(bytes);
+    let refuse = |reason, detail: String, agent, system| Refused {
+        reason,
+        detail,
+        agent,
+        system,
+        batch: Some(digest),
+    };
+    let envelope = Envelope::parse(bytes).map_err(|e| {
+        refuse(RefusalReason::Malformed, format!("not an envelope: {e}"), None, None)
+    })?;
+    let agent = envelope.agent();
+    if !known.trusts(agent) {
+        let detail = format!(
+            "agent {agent} is not among the trusted agents; add its id to the collector's agents file"
+        );
+        return Err(refuse(RefusalReason::UnknownAgent, detail, None, None));
+    }
+    let batch = envelope.open().map_err(|e| match e {
+        OpenError::Signature => refuse(RefusalReason::BadSignature, e.to_string(), None, None),
+        OpenError::Malformed(_) => {
+            refuse(RefusalReason::Malformed, e.to_string(), Some(agent), None)
+        }
+    })?;
+    let system = match known.system(&batch.system) {
+        Some(system) if known.may_write(agent, &batch.system) => system,
+        Some(_) | None => {
+            let detail = format!("the agent may not write for system `{}`", batch.system);
+            let system = Some(batch.system);
+            return Err(refuse(RefusalReason::UnknownSystem, detail, Some(agent), system));
+        }
+    };
+    let refusals = batch
+        .items
+        .iter()
+        .map(|item| check_item(item, &batch, system).err())
+        .collect();
+    Ok(Opened {
+        agent,
+        digest,
+        batch,
+        refusals,
+    })
+}
+
+fn check_item(
+    item: &Item,
+    batch: &Batch,
+    system: &KnownSystem,
+) -> Result<(), (RefusalReason, String)> {
+    let refuse = |reason, detail: &str| Err((reason, detail.to_owned()));
+    let key = &item.key;
+    if key.system != batch.system {
+        return refuse(RefusalReason::UnknownSystem, "the item is of another system than its batch");
+    }
+    if key.clock != batch.clock {
+        return refuse(RefusalReason::ClockMixed, "the item is on another clock than its batch");
+    }
+    let Some(plan) = system.plan_named(key.plan) else {
+        return refuse(
+            RefusalReason::UnknownPlan,
+            "the capture plan is not known; give agent and collector the same objectives and baseline",
+        );
+    };
+    if key.baseline != plan.baseline().digest() {
+        return refuse(RefusalReason::UnknownPlan, "the baseline is not the plan's");
+    }
+    if key.pane != plan.document().panes.length {
+        return refuse(RefusalReason::UnknownPlan, "the pane length is not the plan's");
+    }
+    let (last, adds_up) = match &item.stream {
+        Stream::Traffic(coverage) => (item.pane, checked_sum(coverage)),
+        Stream::Outcomes { arrival, .. } => ((*arrival).max(item.pane), *arrival >= item.pane),
+    };
+    if last.end(key.pane) > batch.watermark {
+        return refuse(
+            RefusalReason::Malformed,
+            "the pane ends after the batch's watermark, so it cannot be closed",
+        );
+    }
+    if !adds_up {
+        return refuse(
+            RefusalReason::BadCoverage,
+            "seen is not the sum of its parts, or an outcome arrived before its prediction",
+        );
+    }
+    check_summary(item, plan)
+}
+
+fn check_summary(
+    item: &Item,
+    plan: &clause9_shared::plan::CapturePlan,
+) -> Result<(), (RefusalReason, String)> {
+    let summary = PaneSummary::from_bytes(&item.summary)
+        .map_err(|e| (RefusalReason::BadSummary, format!("the summary does not decode: {e}")))?;
+    fits(plan, item, &summary)
+        .then_some(())
+        .ok_or_else(|| {
+            (
+                RefusalReason::BadSummary,
+                "the summary does not count what the plan asks for".to_owned(),
+            )
+        })
+}
+
+/// Whether a summary has exactly the cells of the plan: an empty pane can take it.
+fn fits(plan: &clause9_shared::plan::CapturePlan, item: &Item, summary: &PaneSummary) -> bool {
+    let mut empty = match item.stream {
+        Stream::Traffic(_) => plan.empty_traffic(),
+        Stream::Outcomes { .. } => plan.empty_outcomes(),
+    };
+    empty.merge(summary).is_ok()
+}
+
+/// Whether the coverage adds up without passing 64 bits.
+fn checked_sum(coverage: &clause9_shared::window::Coverage) -> bool {
+    let parts = [coverage.sampled, coverage.sampled_out, coverage.not_inference];
+    parts
+        .iter()
+        .chain(&coverage.dropped)
+        .chain(&coverage.undecodable)
+        .try_fold(0_u64, |sum, n| sum.checked_add(*n))
+        == Some(coverage.seen)
+}
+
+impl Opened {
+    /// Who signed it.
+    pub const fn agent(&self) -> AgentId {
+        self.agent
+    }
+
+    /// What it says.
+    pub const fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
+    /// The envelope's name.
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    fn refused(&self, reason: RefusalReason, detail: String) -> Refused {
+        Refused {
+            reason,
+            detail,
+            agent: Some(self.agent),
+            system: Some(self.batch.system.clone()),
+            batch: Some(self.digest),
+        }
+    }
+}
+
+/// Checks an opened batch against what is stored: its place in the agent's sequence, and the clock
+/// that the system is on. `now` is the time of receipt.
+pub fn admit(
+    opened: Opened,
+    before: Before,
+    system_clock: Option<Clock>,
+    now: Timestamp,
+    skew: Span,
+) -> Result<Admitted, Refused> {
+    match before {
+        Before::Stored(digest) if digest == opened.digest => {
+            return Ok(Admitted::Duplicate(Receipt {
+                batch: digest,
+                items: vec![ItemReceipt::Duplicate; opened.batch.items.len()],
+                marks: Vec::new(),
+            }));
+        }
+        Before::Stored(digest) => {
+            let detail = format!(
+                "boot {} sequence {} was used for the batch {digest}",
+                opened.batch.boot.0, opened.batch.sequence.0
+            );
+            return Err(opened.refused(RefusalReason::ReplayedSequence, detail));
+        }
+        Before::Nothing => {}
+    }
+    if system_clock.is_some_and(|clock| clock != opened.batch.clock) {
+        let detail = format!(
+            "the batch is on the {} clock, the system is not; live and replayed time are not mixed",
+            opened.batch.clock.as_str()
+        );
+        return Err(opened.refused(RefusalReason::ClockMixed, detail));
+    }
+    let created = opened.batch.created_at;
+    let mut marks = Vec::new();
+    if created > now + skew {
+        marks.push(CLOCK_AHEAD);
+    }
+    if created + skew < now {
+        marks.push(CLOCK_BEHIND);
+    }
+    Ok(Admitted::New(VerifiedBatch { opened, marks }))
+}
+
+impl VerifiedBatch {
+    /// Who signed it.
+    pub const fn agent(&self) -> AgentId {
+        self.opened.agent
+    }
+
+    /// What it says.
+    pub const fn batch(&self) -> &Batch {
+        &self.opened.batch
+    }
+
+    /// The envelope's name.
+    pub const fn digest(&self) -> Digest {
+        self.opened.digest
+    }
+
+    /// What is remarkable about it.
+    pub fn marks(&self) -> &[&'static str] {
+        &self.marks
+    }
+
+    /// Items with the refusal of each, if it was refused.
+    pub fn items(&self) -> impl Iterator<Item = (&Item, Option<&(RefusalReason, String)>)> {
+        let refusals = self.opened.refusals.iter().map(Option::as_ref);
+        self.opened.batch.items.iter().zip(refusals)
+    }
+
+    /// The refusal records that its refused items are owed.
+    pub fn refusals(&self) -> Vec<Refused> {
+        self.opened
+            .refusals
+            .iter()
+            .enumerate()
+            .filter_map(|(i, r)| {
+                let (reason, detail) = r.as_ref()?;
+                Some(self.opened.refused(*reason, format!("item {i}: {detail}")))
+            })
+            .collect()
+    }
+
+    /// The answer once all of it is durable.
+    pub fn receipt(&self) -> Receipt {
+        let items = self.opened.refusals.iter().map(|refusal| match refusal {
+            None => ItemReceipt::Stored,
+            Some((reason, detail)) => ItemReceipt::Refused {
+                reason: *reason,
+                detail: detail.clone(),
+            },
+        });
+        Receipt {
+            batch: self.opened.digest,
+            items: items.collect(),
+            marks: self.marks.iter().map(|m| (*m).to_owned()).collect(),
+        }
+    }
+}
