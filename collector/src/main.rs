@@ -1,5 +1,6 @@
 //! The collector's command line: reads the configuration and runs, or checks it and says so.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     let (path, only_check) = match Arguments::parse().command {
         Command::Run { config } => (config, false),

@@ -3,8 +3,10 @@
 
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::{AgentId, SystemId};
+use clause9_shared::plan::CapturePlan;
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::{Clock, Span, Timestamp};
+use clause9_shared::window::Coverage;
 use clause9_shared::wire::batch::{
     self, Batch, Envelope, Item, ItemReceipt, OpenError, Receipt, RefusalReason, Stream,
 };
@@ -173,31 +175,21 @@ fn check_item(
 
 fn check_summary(
     item: &Item,
-    plan: &clause9_shared::plan::CapturePlan,
+    plan: &CapturePlan,
 ) -> Result<(), (RefusalReason, String)> {
     let summary = PaneSummary::from_bytes(&item.summary)
         .map_err(|e| (RefusalReason::BadSummary, format!("the summary does not decode: {e}")))?;
-    fits(plan, item, &summary)
-        .then_some(())
-        .ok_or_else(|| {
-            (
-                RefusalReason::BadSummary,
-                "the summary does not count what the plan asks for".to_owned(),
-            )
-        })
-}
-
-/// Whether a summary has exactly the cells of the plan: an empty pane can take it.
-fn fits(plan: &clause9_shared::plan::CapturePlan, item: &Item, summary: &PaneSummary) -> bool {
-    let mut empty = match item.stream {
-        Stream::Traffic(_) => plan.empty_traffic(),
-        Stream::Outcomes { .. } => plan.empty_outcomes(),
-    };
-    empty.merge(summary).is_ok()
+    let traffic = matches!(item.stream, Stream::Traffic(_));
+    plan.fits(traffic, &summary).then_some(()).ok_or_else(|| {
+        (
+            RefusalReason::BadSummary,
+            "the summary does not count what the plan asks for".to_owned(),
+        )
+    })
 }
 
 /// Whether the coverage adds up without passing 64 bits.
-fn checked_sum(coverage: &clause9_shared::window::Coverage) -> bool {
+fn checked_sum(coverage: &Coverage) -> bool {
     let parts = [coverage.sampled, coverage.sampled_out, coverage.not_inference];
     parts
         .iter()

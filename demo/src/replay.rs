@@ -175,8 +175,9 @@ impl Client {
         model: &str,
     ) -> anyhow::Result<Counted> {
         let mut counted = Counted::default();
-        let own = requests.iter().filter(|r| r.replica == self.replica);
-        for request in own.skip(self.lane).step_by(CONNECTIONS) {
+        let (replica, lane) = (self.replica, self.lane);
+        let own = requests.iter().filter(|r| r.replica == replica);
+        for request in own.skip(lane).step_by(CONNECTIONS) {
             let status = self.send_one(request, production, model).await?;
             counted.requests += 1;
             match (&request.ask, status) {

@@ -14,7 +14,7 @@ use crate::seal::{BlockCoverage, waits_for};
 use crate::verify::VerifiedBatch;
 
 /// Most distinct (reason, peer) pairs that refusals are counted by within one hour.
-pub const MAX_REFUSAL_ROWS: i64 = 256;
+const MAX_REFUSAL_ROWS: i64 = 256;
 /// What further peers of that hour are counted as.
 const OTHER_PEERS: &str = "others";
 

@@ -146,8 +146,8 @@ impl Reader {
         let case = self.subject.case;
         let panes = self.list(&format!("/v1/systems/{case}/panes")).await?;
         let (windows, coverage) = compare_counts(&panes, counted)?;
-        let objectives = self.connection.json::<Value>(&format!("/v1/systems/{case}/objectives"));
-        let objectives = objectives.await?;
+        let path = format!("/v1/systems/{case}/objectives");
+        let objectives: Value = self.connection.json(&path).await?;
         let (mut verdicts, mut measurements) = (Vec::new(), Vec::new());
         let (mut nonconformities, mut measurement_records) = (Vec::new(), 0);
         for item in objectives["items"].as_array().into_iter().flatten() {

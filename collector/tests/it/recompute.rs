@@ -1,0 +1,190 @@
+//! A stranger with the register alone computes every measurement and every ledger again.
+
+use std::net::SocketAddr;
+
+use clause9_collector::known::KnownSystem;
+use clause9_collector::plan::{LEDGER_DOMAIN, ledger_block};
+use clause9_collector::register::{BlockRef, MeasurementBody, Shown, VerdictBody};
+use clause9_shared::baseline::Baseline;
+use clause9_shared::canonical;
+use clause9_shared::digest::Digest;
+use clause9_shared::evidence;
+use clause9_shared::judge::{Compiled, LedgerState};
+use clause9_shared::metric::{Estimate, Unmeasurable};
+use clause9_shared::objective::Document;
+use clause9_shared::sketch::PaneSummary;
+use clause9_shared::verdict::VerdictState;
+use clause9_shared::wire::codec::Decode;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::http::{all, get};
+use crate::world::{Agents, Running, WRONG_FROM};
+
+const HOURS: u32 = 60;
+
+struct Register(SocketAddr);
+
+impl Register {
+    fn bytes(&self, name: Digest) -> Vec<u8> {
+        let answer = get(self.0, &format!("/v1/blobs/{name}"));
+        assert_eq!(answer.status, 200, "{name}");
+        answer.body
+    }
+
+    fn json<T: DeserializeOwned>(&self, name: Digest) -> T {
+        serde_json::from_slice(&self.bytes(name)).unwrap()
+    }
+
+    fn sum_of(&self, blocks: &[BlockRef]) -> Vec<PaneSummary> {
+        let summaries = blocks.iter().map(|b| {
+            let record = String::from_utf8(self.bytes(b.block)).unwrap();
+            assert_eq!(evidence::digest(&record), b.block);
+            let body: Value = serde_json::from_str(&record).unwrap();
+            assert_eq!(body["body"]["summary"], b.summary.to_string());
+            let summary = PaneSummary::from_bytes(&self.bytes(b.summary)).unwrap();
+            assert_eq!(summary.digest(), b.summary);
+            summary
+        });
+        summaries.collect()
+    }
+
+    fn system(&self, document: Digest, baseline: Digest) -> KnownSystem {
+        let document: Document = self.json(document);
+        let baseline: Baseline = self.json(baseline);
+        KnownSystem::new(document, baseline).unwrap()
+    }
+
+    fn compiled(&self, name: Digest) -> Compiled {
+        let compiled: Compiled = self.json(name);
+        assert_eq!(compiled.digest(), name);
+        compiled
+    }
+
+    fn measure(&self, body: &MeasurementBody) -> Result<Estimate, Unmeasurable> {
+        let system = self.system(body.document, body.baseline);
+        assert_eq!(system.plan.digest(), body.plan);
+        let objective = self.compiled(body.compiled).objective;
+        ledger_block(&system, &objective, self.sum_of(&body.blocks).iter())
+    }
+}
+
+fn body<T: DeserializeOwned>(item: &Value) -> T {
+    serde_json::from_value(item["record"]["body"].clone()).unwrap()
+}
+
+fn run() -> Running {
+    let running = Running::start(&[1, 2]);
+    let agents = Agents::new();
+    for h in 0..HOURS {
+        for n in [1, 2] {
+            let answer = running.post(&agents.hourly(n, h));
+            assert_eq!(answer.status, 200, "{}", answer.text());
+        }
+    }
+    running.wait_sealed(u64::from(HOURS));
+    running
+}
+
+#[test]
+fn every_measurement_and_every_ledger_is_computed_again_from_the_register_alone() {
+    let running = run();
+    let register = Register(running.address);
+    let measurements = all(running.address, "/v1/measurements?system=loan&limit=1000");
+    let mut valued = 0;
+    for item in &measurements {
+        let body: MeasurementBody = body(item);
+        let again = register.measure(&body);
+        let bits = again.as_ref().ok().map(|e| format!("{:016x}", e.value.to_bits()));
+        assert_eq!(bits, body.value.as_ref().map(|v| v.bits.clone()), "{item}");
+        let Ok(estimate) = again else { continue };
+        valued += 1;
+        assert_eq!(estimate.support, body.support);
+        assert_eq!(Some(estimate.sample), body.sample);
+        let interval = estimate.interval.map(|(l, h)| [l.to_bits(), h.to_bits()]);
+        let kept = body.interval.map(|i| i.map(|x| u64::from_str_radix(&x.bits, 16).unwrap()));
+        assert_eq!(interval, kept);
+    }
+    // Two windows per four hours, then one each of accuracy (with its restatements) and drift.
+    assert!(measurements.len() >= 60, "{}", measurements.len());
+    assert!(valued >= 55, "{valued}");
+
+    let verdicts = all(running.address, "/v1/verdicts?system=loan&limit=1000");
+    assert_eq!(verdicts.len(), HOURS as usize * 3 + 3, "two versions overlap while labels come");
+    for item in &verdicts {
+        again(&register, item);
+    }
+}
+
+/// Takes the step of a verdict again.
+fn again(register: &Register, item: &Value) {
+    let body: VerdictBody = body(item);
+    let compiled = register.compiled(body.compiled);
+    let refs = item["record"]["header"]["refs"].as_array().unwrap();
+    let document = refs.iter().find(|r| r["role"] == "objectives").unwrap();
+    let document: Digest = document["digest"].as_str().unwrap().parse().unwrap();
+    let baseline = baseline_of(register, document);
+    let system = register.system(document, baseline);
+    let mut state: LedgerState = register.json(body.ledger_before);
+    let block = ledger_block(&system, &compiled.objective, register.sum_of(&body.blocks).iter());
+    let step = compiled.step(&mut state, &block);
+    assert_eq!(step, body.step);
+    let bytes = canonical::to_json(&state).unwrap();
+    assert_eq!(Digest::tagged(LEDGER_DOMAIN, bytes.as_bytes()), body.ledger);
+    let window = match body.measurement {
+        None => Err(Unmeasurable::NoData),
+        Some(name) => {
+            let record: Value = register.json(name);
+            let body = serde_json::from_value(record["body"].clone()).unwrap();
+            Shown::of(register.measure(&body)).as_result()
+        }
+    };
+    assert_eq!(compiled.verdict(&state, &window), body.verdict);
+}
+
+fn baseline_of(register: &Register, document: Digest) -> Digest {
+    let found = all(register.0, "/v1/evidence?type=objectives");
+    let records = found.iter().map(|item| {
+        let name: Digest = item["digest"].as_str().unwrap().parse().unwrap();
+        register.json::<Value>(name)
+    });
+    let record = records
+        .into_iter()
+        .find(|r| r["body"]["document"] == document.to_string())
+        .unwrap();
+    record["body"]["baseline"].as_str().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_breach_becomes_one_candidate_not_before_it_began_and_others_conform() {
+    let running = run();
+    let found = all(running.address, "/v1/nonconformities?system=loan");
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let body = &found[0]["record"]["body"];
+    assert_eq!(body["state"], "candidate");
+    assert_eq!(body["candidate"]["objective"], "income-missing");
+    assert_eq!(body["candidate"]["version"], 2);
+    let onset = crate::world::hour(WRONG_FROM).0.to_string();
+    assert!(body["detected_at"].as_str().unwrap() > onset.as_str());
+    assert!(found[0]["seen_again"].as_u64().unwrap() > 5);
+    let objectives = get(running.address, "/v1/systems/loan/objectives").json();
+    let states: Vec<_> = objectives["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|o| {
+            (
+                o["objective"]["id"].as_str().unwrap().to_owned(),
+                o["objective"]["version"].as_u64().unwrap(),
+                o["verdict"]["state"].as_str().unwrap().to_owned(),
+            )
+        })
+        .collect();
+    let state = |id: &str, version| {
+        let found = states.iter().find(|s| s.0 == id && s.1 == version);
+        found.unwrap().2.clone()
+    };
+    assert_eq!(state("income-missing", 2), VerdictState::Nonconforming.as_str());
+    assert_eq!(state("accuracy", 1), VerdictState::Conforming.as_str());
+    assert_eq!(state("income-missing", 1), VerdictState::Conforming.as_str());
+}

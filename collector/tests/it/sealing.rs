@@ -1,0 +1,258 @@
+//! Laws of sealing, through the core alone: order of arrival leaves no trace; versions; silence.
+
+use std::collections::BTreeMap;
+
+use clause9_collector::known::KnownSystem;
+use clause9_collector::plan::{self, Action, KeptBlock, Past, Seal, Standing};
+use clause9_collector::register::Pen;
+use clause9_collector::seal::{self, Contribution, Due, Origin, Progress, Timing};
+use clause9_shared::ids::{BootId, ObjectiveId, Sequence};
+use clause9_shared::time::{Clock, Span, Timestamp};
+use clause9_shared::window::PaneStart;
+use clause9_shared::wire::batch::{self, Item};
+use proptest::prelude::*;
+
+use crate::world::{Agents, HOUR, agent, hour, key, known};
+
+const TIMING: Timing = Timing {
+    pane: HOUR,
+    lateness: Span::from_secs(300),
+    grace: Span::from_secs(300),
+};
+
+fn contributions(agents: &Agents, hours: std::ops::Range<u32>) -> Vec<Contribution> {
+    let mut all = Vec::new();
+    for h in hours {
+        for n in [1, 2] {
+            let mut items = vec![agents.heartbeat(h), agents.traffic(n, h)];
+            if h >= 3 {
+                items.push(agents.outcomes(n, h - 3, h));
+            }
+            let envelope = batch::seal(&agents.batch(u64::from(h) + 1, h, items.clone()), &key(n));
+            for (index, item) in items.into_iter().enumerate() {
+                all.push(contribution(n, h, index, batch::digest(&envelope), item));
+            }
+        }
+    }
+    all
+}
+
+fn contribution(
+    n: u8,
+    h: u32,
+    index: usize,
+    batch: clause9_shared::digest::Digest,
+    item: Item,
+) -> Contribution {
+    Contribution {
+        origin: Origin {
+            agent: agent(n),
+            boot: BootId(1),
+            sequence: Sequence(u64::from(h) + 1),
+            index: index as u32,
+            batch,
+        },
+        item,
+    }
+}
+
+/// A register in memory: just what the planner must be told of the past.
+#[derive(Default)]
+struct Memory {
+    blocks: BTreeMap<PaneStart, Vec<KeptBlock>>,
+    silent: BTreeMap<PaneStart, Vec<clause9_shared::ids::AgentId>>,
+    standings: BTreeMap<(ObjectiveId, u32), Standing>,
+    records: Vec<(String, String)>,
+}
+
+impl Memory {
+    fn seal(&mut self, system: &KnownSystem, due: &Due, contributions: Vec<Contribution>) {
+        let sealed = seal::blocks(due.pane, contributions);
+        assert!(sealed.overflowing.is_empty());
+        let seal = Seal {
+            system,
+            clock: Clock::Replay,
+            due,
+            now: due.pane.end(HOUR),
+        };
+        let past = Past {
+            blocks: self.blocks.clone(),
+            silent: self.silent.clone(),
+            windows: BTreeMap::new(),
+            standings: self.standings.clone(),
+        };
+        let pen = Pen {
+            author: "test".to_owned(),
+            now: Timestamp::EPOCH,
+        };
+        for action in plan::plan(&seal, sealed, past, &pen).unwrap() {
+            match action {
+                Action::Append { written, .. } => self.records.push((
+                    written.record.header.kind.as_str().to_owned(),
+                    written.canonical.clone(),
+                )),
+                Action::Block(block) => self.blocks.entry(block.pane).or_default().push(*block),
+                Action::Stand { of, standing } => {
+                    self.standings.insert(of, *standing);
+                }
+                Action::Seal(row) => {
+                    if !row.missing.is_empty() {
+                        self.silent.insert(row.pane, row.missing.clone());
+                    }
+                }
+                Action::Keep { .. } | Action::Window(_) => {}
+            }
+        }
+    }
+
+    fn of(&self, kind: &str) -> Vec<serde_json::Value> {
+        self.records
+            .iter()
+            .filter(|(k, _)| k == kind)
+            .map(|(_, text)| serde_json::from_str(text).unwrap())
+            .collect()
+    }
+}
+
+fn run(order: &[Contribution], hours: u32) -> Memory {
+    let known = known(&[1, 2]);
+    let system = known.systems().next().unwrap();
+    let mut memory = Memory::default();
+    for h in 0..hours {
+        let due = Due {
+            pane: hour(h),
+            silent: Vec::new(),
+        };
+        let waiting = order
+            .iter()
+            .filter(|c| seal::waits_for(&c.item) == hour(h))
+            .cloned()
+            .collect();
+        memory.seal(system, &due, waiting);
+    }
+    memory
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn any_order_of_arrival_gives_the_same_records(
+        order in Just(contributions(&Agents { rows: 7, ..Agents::new() }, 0..9)).prop_shuffle()
+    ) {
+        let plain = run(&contributions(&Agents { rows: 7, ..Agents::new() }, 0..9), 9);
+        let shuffled = run(&order, 9);
+        prop_assert_eq!(plain.of("block").len(), 9 * 2 + 6);
+        prop_assert_eq!(plain.records, shuffled.records);
+    }
+}
+
+#[test]
+fn a_pane_is_sealed_when_all_agents_have_closed_it_and_in_order() {
+    let progress = |one: Option<Timestamp>, two: Option<Timestamp>, now| Progress {
+        sealed: None,
+        pending: Some(hour(3)),
+        watermarks: BTreeMap::from([(agent(1), one), (agent(2), two)]),
+        now,
+    };
+    let (before, end) = (hour(3).0, hour(3).end(HOUR));
+    let due = seal::next_due(&progress(Some(end), Some(end), end), TIMING).unwrap();
+    assert_eq!((due.pane, due.silent.len()), (hour(3), 0));
+    for waiting in [None, Some(before)] {
+        assert_eq!(seal::next_due(&progress(Some(end), waiting, end), TIMING), None);
+        let late = end + Span::from_secs(600);
+        let due = seal::next_due(&progress(Some(end), waiting, late), TIMING).unwrap();
+        assert_eq!(due.silent, [agent(2)], "the clock forces it, and says who was silent");
+    }
+    let next = Progress {
+        sealed: Some(hour(3)),
+        ..progress(Some(end), Some(end), end)
+    };
+    assert_eq!(seal::next_due(&next, TIMING), None, "the next pane is not closed yet");
+}
+
+#[test]
+fn a_silent_agent_leaves_a_gap_and_its_late_items_go_to_the_next_seal() {
+    let agents = Agents::new();
+    let known = known(&[1, 2]);
+    let system = known.systems().next().unwrap();
+    let all = contributions(&agents, 0..2);
+    let mut memory = Memory::default();
+    let from_one = |c: &&Contribution| c.origin.agent == agent(1);
+    let first = all.iter().filter(|c| c.item.pane == hour(0)).filter(from_one);
+    let first = first.cloned().collect();
+    let forced = Due {
+        pane: hour(0),
+        silent: vec![agent(2)],
+    };
+    memory.seal(system, &forced, first);
+    let rest = all
+        .iter()
+        .filter(|c| c.item.pane == hour(1) || c.origin.agent == agent(2))
+        .cloned()
+        .collect();
+    let full = Due {
+        pane: hour(1),
+        silent: Vec::new(),
+    };
+    memory.seal(system, &full, rest);
+    let gaps = memory.of("gap");
+    assert_eq!(gaps.len(), 1);
+    assert_eq!(gaps[0]["body"]["agents"][0], agent(2).to_string());
+    let late: Vec<_> = memory
+        .of("block")
+        .into_iter()
+        .filter(|b| b["body"]["late"] == true)
+        .collect();
+    assert_eq!(late.len(), 2, "the heartbeat and the traffic of the silent agent");
+    let measured = memory.of("measurement");
+    let window = measured
+        .iter()
+        .find(|m| m["body"]["objective"] == "income-missing")
+        .unwrap();
+    assert_eq!(window["body"]["support"], 4 * agents.rows, "what came late is in the window");
+    assert_eq!(window["body"]["silent_agents"][0], agent(2).to_string());
+}
+
+#[test]
+fn the_version_in_force_at_the_windows_start_judges() {
+    let agents = Agents::new();
+    let memory = run(&contributions(&agents, 20..28), 28);
+    let mut seen = Vec::new();
+    for m in memory.of("measurement") {
+        if m["body"]["objective"] == "income-missing" {
+            let start = m["body"]["start"].as_str().unwrap().to_owned();
+            seen.push((start, m["body"]["version"].as_u64().unwrap()));
+        }
+    }
+    for (start, version) in &seen {
+        let expected = if start.as_str() < "2026-01-02" { 1 } else { 2 };
+        assert_eq!(*version, expected, "{start}");
+    }
+    assert!(seen.iter().any(|(_, v)| *v == 1) && seen.iter().any(|(_, v)| *v == 2));
+}
+
+#[test]
+fn nothing_measured_is_never_conforming() {
+    let known = known(&[1, 2]);
+    let system = known.systems().next().unwrap();
+    let agents = Agents::new();
+    let mut memory = Memory::default();
+    for h in 0..30 {
+        let due = Due {
+            pane: hour(h),
+            silent: Vec::new(),
+        };
+        let digest = clause9_shared::digest::Digest::of(&[h as u8]);
+        let idle = vec![contribution(1, h, 0, digest, agents.heartbeat(h))];
+        memory.seal(system, &due, idle);
+    }
+    let verdicts = memory.of("verdict");
+    assert!(verdicts.len() > 60);
+    for v in verdicts {
+        assert_eq!(v["body"]["verdict"]["state"], "no_data", "{v}");
+    }
+    for m in memory.of("measurement") {
+        assert_eq!(m["body"]["status"], "not_measured");
+    }
+}

@@ -1,0 +1,181 @@
+//! What is refused, and for which reason.
+
+use clause9_collector::known::Known;
+use clause9_collector::verify::{self, Admitted, Before, CLOCK_AHEAD, CLOCK_BEHIND, Refused};
+use clause9_shared::time::{Clock, Span};
+use clause9_shared::window::PaneStart;
+use clause9_shared::wire::batch::{self, Batch, ItemReceipt, RefusalReason, Stream};
+
+use crate::world::{Agents, HOUR, hour, key, known, now};
+
+const SKEW: Span = Span::from_secs(300);
+
+fn admitted(batch: &Batch, known: &Known) -> Result<Admitted, Refused> {
+    let bytes = batch::seal(batch, &key(1));
+    let opened = verify::open(&bytes, known)?;
+    verify::admit(opened, Before::Nothing, None, now(), SKEW)
+}
+
+fn item_refusal(change: impl FnOnce(&mut Batch)) -> Option<RefusalReason> {
+    let agents = Agents::new();
+    let mut batch = agents.batch(1, 5, vec![agents.traffic(1, 5)]);
+    change(&mut batch);
+    match admitted(&batch, &known(&[1])).unwrap() {
+        Admitted::New(verified) => match &verified.receipt().items[0] {
+            ItemReceipt::Refused { reason, detail } => {
+                assert!(!detail.is_empty());
+                Some(*reason)
+            }
+            ItemReceipt::Stored => None,
+            ItemReceipt::Duplicate => panic!("nothing was stored before"),
+        },
+        Admitted::Duplicate(_) => panic!("nothing was stored before"),
+    }
+}
+
+#[test]
+fn a_batch_with_any_one_bit_flipped_is_refused() {
+    let agents = Agents::new();
+    let known = known(&[1]);
+    let mut bytes = batch::seal(&agents.batch(1, 5, vec![agents.heartbeat(5)]), &key(1));
+    assert!(verify::open(&bytes, &known).is_ok(), "unchanged, it is taken");
+    let mut reasons = std::collections::BTreeMap::new();
+    for bit in 0..bytes.len() * 8 {
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        let refused = verify::open(&bytes, &known).expect_err("a changed bit is noticed");
+        assert_eq!(refused.agent, None, "nobody is blamed for what he did not sign");
+        *reasons.entry(refused.reason).or_insert(0) += 1;
+        bytes[bit / 8] ^= 1 << (bit % 8);
+    }
+    let expected = [
+        (RefusalReason::Malformed, 4 * 8),
+        (RefusalReason::BadSignature, (bytes.len() - 36) * 8),
+        (RefusalReason::UnknownAgent, 32 * 8),
+    ];
+    assert_eq!(reasons, std::collections::BTreeMap::from(expected));
+}
+
+#[test]
+fn truncated_and_lengthened_batches_are_refused() {
+    let agents = Agents::new();
+    let known = known(&[1]);
+    let bytes = batch::seal(&agents.batch(1, 5, vec![agents.heartbeat(5)]), &key(1));
+    for length in 0..bytes.len() {
+        assert!(verify::open(&bytes[..length], &known).is_err(), "{length}");
+    }
+    let longer = [bytes.as_slice(), b"\0"].concat();
+    assert_eq!(
+        verify::open(&longer, &known).unwrap_err().reason,
+        RefusalReason::BadSignature
+    );
+}
+
+#[test]
+fn a_good_item_is_taken() {
+    assert_eq!(item_refusal(|_| {}), None);
+}
+
+#[test]
+fn each_fault_of_an_item_has_its_reason() {
+    use RefusalReason::{BadCoverage, BadSummary, ClockMixed, Malformed, UnknownPlan, UnknownSystem};
+    let other = clause9_shared::digest::Digest::of(b"other");
+    assert_eq!(item_refusal(|b| b.items[0].key.plan = other), Some(UnknownPlan));
+    assert_eq!(item_refusal(|b| b.items[0].key.baseline = other), Some(UnknownPlan));
+    assert_eq!(
+        item_refusal(|b| {
+            b.items[0].key.pane = HOUR.times(2);
+            b.items[0].pane = PaneStart::of(hour(5).0, HOUR.times(2));
+        }),
+        Some(UnknownPlan)
+    );
+    assert_eq!(item_refusal(|b| b.items[0].summary.truncate(3)), Some(BadSummary));
+    assert_eq!(item_refusal(|b| b.items[0].summary = vec![1, 0]), Some(BadSummary));
+    let agents = Agents::new();
+    assert_eq!(
+        item_refusal(|b| b.items[0].summary = agents.outcomes(1, 5, 5).summary),
+        Some(BadSummary),
+        "an outcome summary is no traffic summary"
+    );
+    assert_eq!(
+        item_refusal(|b| {
+            if let Stream::Traffic(c) = &mut b.items[0].stream {
+                c.seen += 1;
+            }
+        }),
+        Some(BadCoverage)
+    );
+    assert_eq!(
+        item_refusal(|b| {
+            if let Stream::Traffic(c) = &mut b.items[0].stream {
+                c.sampled = u64::MAX;
+                c.sampled_out = u64::MAX;
+                c.seen = u64::MAX - 1;
+            }
+        }),
+        Some(BadCoverage),
+        "a sum that wraps does not add up"
+    );
+    assert_eq!(item_refusal(|b| b.items[0].key.clock = Clock::Live), Some(ClockMixed));
+    assert_eq!(
+        item_refusal(|b| b.items[0].key.system = "car".parse().unwrap()),
+        Some(UnknownSystem)
+    );
+    assert_eq!(
+        item_refusal(|b| b.watermark = hour(5).0),
+        Some(Malformed),
+        "a pane that has not ended cannot be closed"
+    );
+}
+
+#[test]
+fn an_agent_writes_only_for_its_systems() {
+    let agents = Agents::new();
+    let mut batch = agents.batch(1, 5, vec![agents.heartbeat(5)]);
+    let unknown = admitted(&batch, &known(&[2])).unwrap_err();
+    assert_eq!(unknown.reason, RefusalReason::UnknownAgent);
+    batch.system = "car".parse().unwrap();
+    let refused = admitted(&batch, &known(&[1])).unwrap_err();
+    assert_eq!(refused.reason, RefusalReason::UnknownSystem);
+    assert!(refused.agent.is_some(), "the signature verified: it is known who asked");
+}
+
+#[test]
+fn a_sequence_number_names_one_batch_for_ever() {
+    let agents = Agents::new();
+    let known = known(&[1]);
+    let first = batch::seal(&agents.batch(7, 5, vec![agents.heartbeat(5)]), &key(1));
+    let other = batch::seal(&agents.batch(7, 6, vec![agents.heartbeat(6)]), &key(1));
+    let before = Before::Stored(batch::digest(&first));
+    let again = verify::open(&first, &known).unwrap();
+    match verify::admit(again, before, Some(Clock::Replay), now(), SKEW).unwrap() {
+        Admitted::Duplicate(receipt) => assert_eq!(receipt.items, [ItemReceipt::Duplicate]),
+        Admitted::New(_) => panic!("it is stored already"),
+    }
+    let replayed = verify::open(&other, &known).unwrap();
+    let refused = verify::admit(replayed, before, Some(Clock::Replay), now(), SKEW).unwrap_err();
+    assert_eq!(refused.reason, RefusalReason::ReplayedSequence);
+}
+
+#[test]
+fn a_clock_that_is_off_is_marked_and_mixed_clocks_are_refused() {
+    let agents = Agents::new();
+    let known = known(&[1]);
+    let day = Span::from_days(1);
+    for (shift, marks) in [
+        (now() + day, vec![CLOCK_AHEAD]),
+        (now() - day, vec![CLOCK_BEHIND]),
+        (now(), vec![]),
+    ] {
+        let mut batch = agents.batch(1, 5, vec![agents.heartbeat(5)]);
+        batch.created_at = shift;
+        match admitted(&batch, &known).unwrap() {
+            Admitted::New(verified) => assert_eq!(verified.receipt().marks, marks),
+            Admitted::Duplicate(_) => panic!("nothing was stored before"),
+        }
+    }
+    let batch = agents.batch(1, 5, vec![agents.heartbeat(5)]);
+    let opened = verify::open(&batch::seal(&batch, &key(1)), &known).unwrap();
+    let refused =
+        verify::admit(opened, Before::Nothing, Some(Clock::Live), now(), SKEW).unwrap_err();
+    assert_eq!(refused.reason, RefusalReason::ClockMixed);
+}

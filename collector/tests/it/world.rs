@@ -1,0 +1,342 @@
+//! A small world: one system, two agents, hours of made traffic that goes wrong at a known hour.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+use clause9_collector::Collector;
+use clause9_collector::config::CollectorConfig;
+use clause9_collector::known::{Known, KnownSystem};
+use clause9_shared::baseline::{Baseline, BaselineBuilder};
+use clause9_shared::digest::Digest;
+use clause9_shared::ids::{AgentId, BootId, Sequence};
+use clause9_shared::inference::{Cell, Inference, Owned, Tensor, Values};
+use clause9_shared::objective::{self, Document};
+use clause9_shared::objective::document::Scalar;
+use clause9_shared::plan::{CapturePlan, Outcome};
+use clause9_shared::time::{Clock, Span, Timestamp};
+use clause9_shared::window::{Coverage, DropReason, OutcomeCoverage, PaneKey, PaneStart};
+use clause9_shared::wire::batch::{self, Batch, Item, Stream};
+use clause9_shared::wire::codec::Encode;
+use ed25519_dalek::SigningKey;
+
+pub(crate) const OBJECTIVES: &str = include_str!("objectives.yaml");
+pub(crate) const HOUR: Span = Span::from_secs(3600);
+/// From this hour on, one income in three is missing.
+pub(crate) const WRONG_FROM: u32 = 40;
+
+pub(crate) fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+pub(crate) fn beginning() -> Timestamp {
+    at("2026-01-01T00:00:00Z")
+}
+
+pub(crate) fn hour(n: u32) -> PaneStart {
+    PaneStart(beginning() + HOUR.times(n))
+}
+
+pub(crate) fn document() -> Document {
+    objective::load("objectives.yaml", OBJECTIVES).unwrap_or_else(|p| panic!("{p:#?}"))
+}
+
+pub(crate) fn baseline(document: &Document) -> Baseline {
+    let mut builder = BaselineBuilder::new(document, "reference.csv");
+    for i in 0..1000_u32 {
+        builder.observe(0, Cell::Float(f64::from(i % 97)));
+        builder.observe(1, Cell::Text(["a", "b", "c"][i as usize % 3]));
+        builder.observe_score(f64::from(i % 10) / 10.0);
+        builder.end_row();
+    }
+    builder.finish(Digest::of(b"reference")).unwrap()
+}
+
+pub(crate) fn key(n: u8) -> SigningKey {
+    SigningKey::from_bytes(&[n; 32])
+}
+
+pub(crate) fn agent(n: u8) -> AgentId {
+    AgentId::of_key(key(n).verifying_key().as_bytes())
+}
+
+pub(crate) fn known(agents: &[u8]) -> Known {
+    let document = document();
+    let baseline = baseline(&document);
+    let id = document.system.id.clone();
+    let mut known = Known::default();
+    known.add(KnownSystem::new(document, baseline).unwrap()).unwrap();
+    for n in agents {
+        assert!(known.trust(agent(*n), &id));
+    }
+    known
+}
+
+/// What agents say.
+pub(crate) struct Agents {
+    pub(crate) plan: CapturePlan,
+    pub(crate) clock: Clock,
+    /// Rows per agent and hour.
+    pub(crate) rows: usize,
+}
+
+impl Agents {
+    pub(crate) fn new() -> Self {
+        let document = document();
+        let baseline = baseline(&document);
+        Self {
+            plan: CapturePlan::new(&document, &baseline).unwrap(),
+            clock: Clock::Replay,
+            rows: 50,
+        }
+    }
+
+    pub(crate) fn key(&self, model: &str) -> PaneKey {
+        PaneKey {
+            system: self.plan.document().system.id.clone(),
+            model: model.into(),
+            model_version: if model.is_empty() { "" } else { "3" }.into(),
+            baseline: self.plan.baseline().digest(),
+            plan: self.plan.digest(),
+            salt: Digest::of(b"salt"),
+            clock: self.clock,
+            pane: HOUR,
+        }
+    }
+
+    /// The predictions of an agent in an hour: deterministic, different for each.
+    fn inference(&self, n: u8, h: u32) -> Inference {
+        let mut state = u64::from(n) * 1_000_003 + u64::from(h) * 7919 + 12345;
+        let mut next = move |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) % below
+        };
+        let rows = self.rows;
+        let tensor = |name: &str, values| Tensor {
+            name: name.into(),
+            columns: 1,
+            values,
+        };
+        let missing_one_in = if h >= WRONG_FROM { 3 } else { 100 };
+        let incomes = (0..rows).map(|_| {
+            if next(missing_one_in) == 0 {
+                Owned::Missing
+            } else {
+                Owned::Float(next(97) as f64)
+            }
+        });
+        let incomes = incomes.collect();
+        let grades = (0..rows).map(|_| ["a", "b", "c"][next(3) as usize].into());
+        let grades = grades.collect();
+        let scores = (0..rows).map(|_| next(1000) as f64 / 1000.0).collect();
+        Inference {
+            model: "loan".into(),
+            model_version: "3".into(),
+            request_id: Some(format!("{n}-{h}").into()),
+            arrived_at: hour(h).0,
+            rows,
+            inputs: vec![
+                tensor("income", Values::Mixed(incomes)),
+                tensor("grade", Values::Text(grades)),
+            ],
+            outputs: vec![tensor("probability", Values::Float(scores))],
+        }
+    }
+
+    pub(crate) fn traffic(&self, n: u8, h: u32) -> Item {
+        let inference = self.inference(n, h);
+        self.plan.check(&inference).unwrap();
+        let mut summary = self.plan.empty_traffic();
+        for row in 0..inference.rows {
+            self.plan.observe(&inference, row, &mut summary);
+        }
+        Item {
+            key: self.key("loan"),
+            pane: hour(h),
+            stream: Stream::Traffic(Coverage {
+                seen: 1,
+                sampled: 1,
+                rows: inference.rows as u64,
+                ..Coverage::default()
+            }),
+            summary: summary.to_bytes(),
+        }
+    }
+
+    /// The unattributed item of every pane: here two exchanges lost, one of no inference.
+    pub(crate) fn heartbeat(&self, h: u32) -> Item {
+        let mut coverage = Coverage {
+            seen: 3,
+            not_inference: 1,
+            ..Coverage::default()
+        };
+        coverage.count_dropped(DropReason::QueueFull);
+        coverage.count_dropped(DropReason::QueueFull);
+        Item {
+            key: self.key(""),
+            pane: hour(h),
+            stream: Stream::Traffic(coverage),
+            summary: self.plan.empty_traffic().to_bytes(),
+        }
+    }
+
+    /// Labels for the predictions of hour `h`, right nine times in ten, arriving in another hour.
+    pub(crate) fn outcomes(&self, n: u8, h: u32, arrival: u32) -> Item {
+        let inference = self.inference(n, h);
+        let mut traffic = self.plan.empty_traffic();
+        let mut summary = self.plan.empty_outcomes();
+        let mut labels = 0;
+        for row in 0..inference.rows {
+            let mut prediction = self.plan.observe(&inference, row, &mut traffic);
+            let decided = prediction.decision.unwrap();
+            let label = if row % 10 == 0 { !decided } else { decided };
+            let outcome = Outcome {
+                request_id: format!("{n}-{h}"),
+                row: row as u32,
+                label: Some(Scalar::Number(f64::from(u8::from(label)))),
+                attributes: std::collections::BTreeMap::new(),
+                available_at: Some(hour(arrival).0),
+            };
+            labels += self.plan.join(&mut prediction, &outcome, &mut summary).labels;
+        }
+        assert_eq!(labels, inference.rows as u64, "every label joins");
+        Item {
+            key: self.key("loan"),
+            pane: hour(h),
+            stream: Stream::Outcomes {
+                arrival: hour(arrival),
+                coverage: OutcomeCoverage {
+                    labels,
+                    ..OutcomeCoverage::default()
+                },
+            },
+            summary: summary.to_bytes(),
+        }
+    }
+
+    pub(crate) fn batch(&self, sequence: u64, h: u32, items: Vec<Item>) -> Batch {
+        Batch {
+            boot: BootId(1),
+            sequence: Sequence(sequence),
+            created_at: now(),
+            clock: self.clock,
+            system: self.plan.document().system.id.clone(),
+            watermark: hour(h).end(HOUR),
+            items,
+        }
+    }
+
+    /// What an agent ships when it closes an hour: traffic, heartbeat, labels of three hours ago.
+    pub(crate) fn hourly(&self, n: u8, h: u32) -> Vec<u8> {
+        let mut items = vec![self.heartbeat(h), self.traffic(n, h)];
+        if h >= 3 {
+            items.push(self.outcomes(n, h - 3, h));
+        }
+        batch::seal(&self.batch(u64::from(h) + 1, h, items), &key(n))
+    }
+}
+
+pub(crate) fn now() -> Timestamp {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap()).unwrap()
+}
+
+/// A folder with everything that a collector reads.
+pub(crate) struct Files {
+    pub(crate) folder: tempfile::TempDir,
+}
+
+impl Files {
+    pub(crate) fn new(listen: &str, agents: &[u8]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("objectives.yaml", OBJECTIVES);
+        write("baseline.json", &baseline(&document()).to_json().unwrap());
+        let mut list = "agents:\n".to_owned();
+        for n in agents {
+            list.push_str(&format!("  - {{ id: \"{}\", systems: [loan] }}\n", agent(*n)));
+        }
+        write("agents.yaml", &list);
+        write(
+            "collector.yaml",
+            &format!(
+                "listen: {listen}\nstore: ./register\nsystems:\n  - {{ objectives: objectives.yaml, baseline: baseline.json }}\nagents: agents.yaml\n"
+            ),
+        );
+        Self { folder }
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.path().join("collector.yaml")
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// A collector in this process.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) files: Files,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    pub(crate) fn start(agents: &[u8]) -> Self {
+        Self::on(Files::new("127.0.0.1:0", agents))
+    }
+
+    pub(crate) fn on(files: Files) -> Self {
+        let config = CollectorConfig::read(&files.config()).unwrap();
+        let collector = Collector::build(&config).unwrap();
+        let address = collector.address();
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            collector
+                .run(async {
+                    drop(stopped.await);
+                })
+                .unwrap();
+        });
+        Self {
+            address,
+            files,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    /// Ends it and waits until it has ended.
+    pub(crate) fn stop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+
+    pub(crate) fn post(&self, envelope: &[u8]) -> crate::http::Answer {
+        crate::http::request(self.address, "POST", "/v1/batches", envelope).unwrap()
+    }
+
+    /// Waits until so many panes are sealed.
+    pub(crate) fn wait_sealed(&self, panes: u64) {
+        for _ in 0..300 {
+            let system = crate::http::get(self.address, "/v1/systems/loan").json();
+            if system["sealed_panes"].as_u64() == Some(panes) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("not sealed: {}", crate::http::get(self.address, "/v1/systems/loan").text());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+    }
+}
