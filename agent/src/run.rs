@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 
 use anyhow::Context;
 use clause9_shared::ids::{AgentId, BootId};
+use clause9_shared::plan::CapturePlan;
 use clause9_shared::time::Span;
 use http::HeaderName;
 use tokio::runtime::Runtime;
@@ -102,15 +103,7 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         event_time_header,
         queue,
     ));
-    let engine = Engine::new(Settings {
-        baseline: capture.baseline().digest(),
-        plan: capture,
-        sampler: Sampler::new(system_key, config.sampling.rate),
-        salt: sample::salt_id(&system_key),
-        clock: config.clock,
-        remembered: limits.remembered_predictions,
-        waiting: limits.waiting_outcomes,
-    });
+    let engine = Engine::new(settings(&config, capture, system_key));
     let refused = Arc::new(RefusedItems::default());
     let (outbox, shipper) = shipping(&config, collector.as_ref(), &refused, &telemetry)?;
     let sealing = outbox.as_ref().map(|outbox| {
@@ -153,6 +146,18 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         shipper,
         stopping,
     })
+}
+
+fn settings(config: &AgentConfig, plan: Arc<CapturePlan>, system_key: [u8; 32]) -> Settings {
+    Settings {
+        baseline: plan.baseline().digest(),
+        plan,
+        sampler: Sampler::new(system_key, config.sampling.rate),
+        salt: sample::salt_id(&system_key),
+        clock: config.clock,
+        remembered: config.limits.remembered_predictions,
+        waiting: config.limits.waiting_outcomes,
+    }
 }
 
 fn recorder(

@@ -1,6 +1,11 @@
 //! The agent in the path: clients see the bytes that they would see without it, and the model server
 //! gets the bytes that it would get without it.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "test code outside of `#[test]` functions"
+)]
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
@@ -154,9 +159,9 @@ fn a_body_of_64_mib_passes_both_ways_and_its_capture_is_given_up() {
     assert!(answer.body == large(), "the body was changed on its way");
     path.agent.wait(
         "clause9_exchanges_undecodable_total{reason=\"truncated\"}",
-        1.0,
+        1,
     );
-    assert!(path.agent.metric("clause9_capture_queue_bytes") < 2e6);
+    assert!(path.agent.metric("clause9_capture_queue_bytes") < 2_000_000);
 }
 
 #[test]
@@ -179,8 +184,8 @@ fn a_connection_serves_many_requests_and_so_does_the_one_behind_it() {
         );
     }
     path.agent
-        .wait("clause9_exchanges_total{fate=\"sampled\"}", 52.0);
-    assert_eq!(path.agent.metric("clause9_rows_observed_total"), 52.0);
+        .wait("clause9_exchanges_total{fate=\"sampled\"}", 52);
+    assert_eq!(path.agent.metric("clause9_rows_observed_total"), 52);
 }
 
 #[test]
@@ -201,7 +206,7 @@ fn no_answer_from_the_server_is_502_and_counted() {
     let path = path();
     let answer = ask(path.agent.port, b"GET /hang-up HTTP/1.1\r\nHost: m\r\n\r\n");
     assert_eq!((answer.status(), answer.body.len()), (502, 0));
-    assert_eq!(path.agent.metric("clause9_upstream_errors_total"), 1.0);
+    assert_eq!(path.agent.metric("clause9_upstream_errors_total"), 1);
     let asked = path.model.received.lock().unwrap().len();
     assert_eq!(
         asked, 1,
@@ -296,7 +301,7 @@ fn a_client_or_server_that_goes_away_is_counted_as_aborted() {
     std::thread::sleep(Duration::from_millis(100));
     stream.shutdown(Shutdown::Both).unwrap();
     drop(stream);
-    path.agent.wait(aborted, 1.0);
+    path.agent.wait(aborted, 1);
     let mut stream = connect(path.agent.port);
     stream
         .write_all(b"POST /v2/models/half/infer HTTP/1.1\r\nHost: m\r\nContent-Length: 2\r\n\r\n{}")
@@ -305,8 +310,8 @@ fn a_client_or_server_that_goes_away_is_counted_as_aborted() {
         read_message(&mut stream, false).is_none(),
         "a broken answer must not look whole"
     );
-    path.agent.wait(aborted, 2.0);
+    path.agent.wait(aborted, 2);
     until("budget given back", || {
-        path.agent.metric("clause9_capture_queue_bytes") == 0.0
+        path.agent.metric("clause9_capture_queue_bytes") == 0
     });
 }

@@ -1,5 +1,10 @@
 //! From traffic to signed batches at the collector's door: panes, outcomes, refusals, restarts.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "all model servers have one signature"
+)]
+
 use std::time::Duration;
 
 use clause9_shared::time::Timestamp;
@@ -16,19 +21,14 @@ fn answers(request: &Raw, _: &mut std::net::TcpStream) -> Option<Vec<u8>> {
 }
 
 fn at(text: &str) -> Timestamp {
-    text.parse().unwrap()
+    text.parse().expect("a point in time")
 }
 
 fn timed(id: &str, rows: usize, time: &str) -> Vec<u8> {
     infer(id, rows, &format!("X-Event-Time: {time}\r\n"))
 }
 
-#[test]
-fn a_panes_traffic_and_late_outcomes_arrive_signed_and_add_up() {
-    let folder = tempfile::tempdir().unwrap();
-    let (model, door) = (Model::start(answers), Door::open(&[]));
-    let agent = Running::start(config(folder.path(), model.port, Some(door.port)));
-    agent.set_clock("2020-01-01T00:00:00Z");
+fn twenty_requests_and_a_health_check(agent: &Running) {
     for i in 0..20 {
         let answer = ask(
             agent.port,
@@ -40,14 +40,34 @@ fn a_panes_traffic_and_late_outcomes_arrive_signed_and_add_up() {
         agent.port,
         b"GET /v2/health/ready HTTP/1.1\r\nHost: m\r\nX-Event-Time: 2020-01-01T00:00:11Z\r\n\r\n",
     );
+}
+
+/// A label for the second row of each of the first `n` requests, one per line.
+fn labels(n: usize) -> String {
+    let label = |i| {
+        serde_json::json!({
+            "request_id": format!("r-{i}"),
+            "row": 1,
+            "label": 1,
+            "available_at": "2020-01-01T00:01:20Z",
+        })
+    };
+    (0..n).fold(String::new(), |text, i| text + &label(i).to_string() + "\n")
+}
+
+#[test]
+fn a_panes_traffic_and_late_outcomes_arrive_signed_and_add_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, door) = (Model::start(answers), Door::open(&[]));
+    let agent = Running::start(config(folder.path(), model.port, Some(door.port)));
+    agent.set_clock("2020-01-01T00:00:00Z");
+    twenty_requests_and_a_health_check(&agent);
     let answer = agent.set_clock("2020-01-01T00:01:05Z");
     assert_eq!(answer, r#"{"watermark":"2020-01-01T00:01:00Z","closed":1}"#);
     // Late for its pane: counted in the one that is open.
     ask(agent.port, &timed("late", 1, "2020-01-01T00:00:59Z"));
 
-    let labels: String = (0..10)
-        .map(|i| format!("{{\"request_id\":\"r-{i}\",\"row\":1,\"label\":1,\"available_at\":\"2020-01-01T00:01:20Z\"}}\n"))
-        .collect();
+    let labels = labels(10);
     let token = agent.token();
     let report = agent.post_outcomes(&token, "application/x-ndjson", &format!("{labels}oops\n"));
     assert_eq!(
@@ -84,19 +104,18 @@ fn a_panes_traffic_and_late_outcomes_arrive_signed_and_add_up() {
         Some((at("2020-01-01T00:00:00Z"), at("2020-01-01T00:01:00Z"), 10))
     );
     let batches = door.batches.lock().unwrap().clone();
-    let sequences: Vec<u64> = batches.iter().map(|b| b.sequence.0).collect();
-    assert_eq!(sequences, (1..=sequences.len() as u64).collect::<Vec<_>>());
+    assert!(batches.iter().zip(1..).all(|(b, n)| b.sequence.0 == n));
     assert_eq!(
         batches.last().unwrap().watermark,
         at("2020-01-01T00:03:00Z")
     );
     assert_eq!(
         agent.metric("clause9_outcomes_total{fate=\"unauthorized\"}"),
-        1.0
+        1
     );
-    assert_eq!(agent.metric("clause9_metric_support{metric=\"accuracy\",objective=\"right-enough\",scope=\"replica\",system=\"toy\"}"), 0.0);
+    assert_eq!(agent.metric("clause9_metric_support{metric=\"accuracy\",objective=\"right-enough\",scope=\"replica\",system=\"toy\"}"), 0);
     until("an empty outbox", || {
-        agent.metric("clause9_outbox_batches") == 0.0
+        agent.metric("clause9_outbox_batches") == 0
     });
     assert_eq!(
         std::fs::read_dir(agent.state.join("outbox"))
@@ -139,8 +158,8 @@ fn a_collector_that_is_away_or_busy_gets_everything_later_and_in_order() {
         );
         agent.set_clock(&format!("2020-01-01T00:0{}:10Z", minute + 1));
     }
-    agent.wait("clause9_batches_total{result=\"failed\"}", 1.0);
-    assert_eq!(agent.metric("clause9_outbox_batches"), 4.0);
+    agent.wait("clause9_batches_total{result=\"failed\"}", 1);
+    assert_eq!(agent.metric("clause9_outbox_batches"), 4);
     let door = Door::open_at(port, &[busy, stranger]);
     until("all batches", || door.batches.lock().unwrap().len() == 4);
     let order: Vec<u64> = door
@@ -152,7 +171,7 @@ fn a_collector_that_is_away_or_busy_gets_everything_later_and_in_order() {
         .collect();
     assert_eq!(order, [1, 2, 3, 4]);
     assert_eq!((door.coverage().seen, door.coverage().sampled), (4, 4));
-    assert!(agent.metric("clause9_batches_total{result=\"failed\"}") >= 3.0);
+    assert!(agent.metric("clause9_batches_total{result=\"failed\"}") >= 3);
 }
 
 #[test]
@@ -178,7 +197,7 @@ fn a_restart_sends_again_what_was_not_stored_and_open_panes_are_not_lost() {
     );
     assert_eq!(
         again.metric("clause9_outbox_dropped_total{reason=\"full\"}"),
-        0.0
+        0
     );
 }
 
@@ -194,7 +213,7 @@ fn what_the_collector_refuses_is_shown_and_not_sent_again() {
     let agent = Running::start(config(folder.path(), model.port, Some(door.port)));
     agent.set_clock("2020-01-01T00:00:00Z");
     agent.set_clock("2020-01-01T00:01:10Z");
-    agent.wait("clause9_items_refused_total{reason=\"unknown_agent\"}", 1.0);
+    agent.wait("clause9_items_refused_total{reason=\"unknown_agent\"}", 1);
     agent.set_clock("2020-01-01T00:02:10Z");
     until("the next batch", || door.batches.lock().unwrap().len() == 1);
     assert_eq!(door.batches.lock().unwrap()[0].sequence.0, 2);

@@ -1,6 +1,11 @@
 //! What the agent's tests share: an agent in this process, a model server written on bare sockets so
 //! that every byte is known, and a collector's door that answers as told. No test lives here.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "test code outside of `#[test]` functions"
+)]
+
 use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -219,8 +224,6 @@ pub(crate) fn toy(request: &Raw) -> Vec<u8> {
 pub(crate) struct Door {
     pub(crate) port: u16,
     pub(crate) batches: Arc<Mutex<Vec<Batch>>>,
-    /// Answers to give before the usual receipt: status line and body.
-    pub(crate) script: Arc<Mutex<VecDeque<&'static str>>>,
 }
 
 impl Door {
@@ -236,7 +239,6 @@ impl Door {
         let door = Self {
             port,
             batches: Arc::clone(&batches),
-            script: Arc::clone(&script),
         };
         std::thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
@@ -384,7 +386,7 @@ impl Running {
     }
 
     /// The value of one series of /metrics.
-    pub(crate) fn metric(&self, series: &str) -> f64 {
+    pub(crate) fn metric(&self, series: &str) -> u64 {
         let text = ask(self.admin, b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n").text();
         let line = text
             .lines()
@@ -394,7 +396,7 @@ impl Running {
             .unwrap()
     }
 
-    pub(crate) fn wait(&self, series: &str, at_least: f64) {
+    pub(crate) fn wait(&self, series: &str, at_least: u64) {
         until(series, || self.metric(series) >= at_least);
     }
 
