@@ -24,6 +24,8 @@ const TICK: Duration = Duration::from_millis(200);
 const TURN: usize = 64;
 /// Most commands waiting.
 pub const MAX_COMMANDS: usize = 64;
+/// Most panes closed in one go after a jump of the clock; the others follow in the next turns.
+const MAX_CLOSED: u64 = 10_000;
 /// How much lower than the data path's the thread's priority is.
 const NICE: i32 = 5;
 
@@ -278,13 +280,16 @@ impl Monitor {
         }
     }
 
-    /// Closes every pane that is over, and hands what they ship to the outbox.
+    /// Closes the panes that are over, and hands what they ship to the outbox.
     fn close_due(&mut self) -> u64 {
         let Some(now) = self.recorder.clock.now() else {
             return 0;
         };
         let mut closed = 0;
         while let Some(pane) = self.recorder.panes.next_due(now, self.lateness) {
+            if closed >= MAX_CLOSED {
+                break;
+            }
             self.take_waiting(self.exchanges.len());
             let socket = self.recorder.panes.close(pane);
             self.closing = Some((pane, socket.clone()));
