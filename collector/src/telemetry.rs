@@ -220,19 +220,16 @@ impl Telemetry {
         let of = [system, id];
         let metric = [system, id, objective.metric.spec().name, "system"];
         let shown = standing.shown.as_ref().map(|s| s.value.as_result());
-        match shown {
-            Some(Ok(estimate)) => {
-                self.value.with_label_values(&metric).set(estimate.value);
-                self.support
-                    .with_label_values(&of)
-                    .set(estimate.support as f64);
-            }
-            Some(Err(_)) | None => {
-                // Absent, not stale: whoever alerts on the value must see that there is none. The
-                // series may not exist yet, which is as well.
-                drop(self.value.remove_label_values(&metric));
-                self.support.with_label_values(&of).set(0.0);
-            }
+        if let Some(Ok(estimate)) = shown {
+            self.value.with_label_values(&metric).set(estimate.value);
+            self.support
+                .with_label_values(&of)
+                .set(estimate.support as f64);
+        } else {
+            // Absent, not stale: whoever alerts on the value must see that there is none. The
+            // series may not exist yet, which is as well.
+            drop(self.value.remove_label_values(&metric));
+            self.support.with_label_values(&of).set(0.0);
         }
         let levels = objective.levels;
         for (level, at) in [

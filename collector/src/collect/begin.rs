@@ -75,7 +75,7 @@ fn older_plans(to: &Appended<'_>, system: &KnownSystem) -> Result<Vec<CapturePla
             Some(plan) if plan.digest() != system.plan.digest() => plans.push(plan),
             Some(_) => {}
             None => {
-                tracing::warn!(system = %system.id(), "an earlier plan cannot be derived any more")
+                tracing::warn!(system = %system.id(), "an earlier plan cannot be derived any more");
             }
         }
     }

@@ -175,10 +175,11 @@ impl<'c> ReadStore<'c> {
             if let Some(value) = value {
                 values.push(value);
                 let compare = if column == "r.leaf" { compare } else { "" };
-                sql.push_str(&format!(" AND {column} {compare} ?{}", values.len()));
+                let place = values.len();
+                sql = format!("{sql} AND {column} {compare} ?{place}");
             }
         }
-        sql.push_str(&format!(" ORDER BY r.leaf {order} LIMIT {}", page.limit));
+        let sql = format!("{sql} ORDER BY r.leaf {order} LIMIT {}", page.limit);
         let mut statement = self.connection.prepare_cached(&sql)?;
         let rows = statement.query_map(values.as_slice(), record)?;
         Ok(rows.collect::<Result<_, _>>()?)

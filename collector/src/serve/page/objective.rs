@@ -43,7 +43,7 @@ pub(super) fn card(
                 (state::badge(shown))
             }
             @match verdict {
-                Some(verdict) => { p class="because" { (verdict.because) } },
+                Some(verdict) => { p class="because" { (words::sentence(&verdict.because)) } },
                 None => { p class="because" { "Nothing was judged by this version yet." } },
             }
             @if let Some(standing) = &view.standing { (value(system, view, standing)) }

@@ -4,6 +4,7 @@
 use clause9_shared::objective::document::Levels;
 use clause9_shared::time::{Span, Timestamp};
 use clause9_shared::verdict::VerdictState;
+use clause9_shared::window::PaneStart;
 use maud::{Markup, html};
 
 use super::{state, words};
@@ -67,12 +68,8 @@ impl Scale {
         if !(rough.is_finite() && rough > 0.0) {
             return vec![low];
         }
-        let power = 10_f64.powi(rough.log10().floor() as i32);
-        let step = [1.0, 2.0, 5.0, 10.0]
-            .into_iter()
-            .map(|m| m * power)
-            .find(|s| *s >= rough)
-            .unwrap_or(rough);
+        let steps = (-9..9).flat_map(|power| [1.0, 2.0, 5.0].map(|m| m * 10_f64.powi(power)));
+        let step = steps.into_iter().find(|s| *s >= rough).unwrap_or(rough);
         let first = (low / step).ceil();
         (0..8)
             .map(|i| (first + f64::from(i)) * step)
@@ -105,17 +102,26 @@ impl Plot {
                 (axis(evidence, "evidence, nats", EVIDENCE_TOP))
                 (self.evidence_lines(evidence))
                 polyline class="evidence" points=(self.evidence_points(time, evidence)) {}
+                @if let Some(last) = self.marks.last() {
+                    text class="label name" x=(px(RIGHT)) y=(px(EVIDENCE_TOP - 5.0)) text-anchor="end" {
+                        "now " (words::number(last.evidence))
+                    }
+                }
                 (self.time_axis(time))
             }
         }
     }
 
-    fn time(&self) -> Scale {
+    fn span(&self) -> (Timestamp, Timestamp) {
         let starts = self.windows.iter().map(|w| w.window.start);
         let ends = self.windows.iter().map(|w| w.window.end);
         let first = starts.min().unwrap_or(Timestamp::EPOCH);
         let last = ends.chain(self.marks.iter().map(|m| m.at)).max();
-        let last = last.unwrap_or(first);
+        (first, last.unwrap_or(first))
+    }
+
+    fn time(&self) -> Scale {
+        let (first, last) = self.span();
         Scale {
             from: (first.seconds_f64(), last.seconds_f64()),
             to: (LEFT, RIGHT),
@@ -145,11 +151,16 @@ impl Plot {
         }
     }
 
+    /// Evidence far beyond its threshold is drawn at the top edge and told in figures: whether the
+    /// threshold was passed, and when, is what must be seen.
     fn evidence_scale(&self) -> Scale {
         let high = self.marks.iter().map(|m| m.evidence).fold(0.0, f64::max);
         let threshold = self.thresholds.map_or(1.0, |(_, at)| at);
         Scale {
-            from: (LEAST_EVIDENCE, high.max(threshold) * 1.08),
+            from: (
+                LEAST_EVIDENCE,
+                high.clamp(threshold * 1.15, threshold * 2.5),
+            ),
             to: (BOTTOM, EVIDENCE_TOP),
         }
     }
@@ -222,12 +233,17 @@ impl Plot {
     }
 
     fn time_axis(&self, time: Scale) -> Markup {
-        let (first, last) = time.from;
-        let ticks: Vec<_> = (0..=4)
-            .map(|i| first + (last - first) * f64::from(i) / 4.0)
-            .filter_map(|s| {
-                let at = Timestamp::from_micros((s * 1e6) as i64)?;
-                Some((time.at(s), words::time(at, self.pane)))
+        let (first, last) = self.span();
+        let length = last.since(first).micros();
+        let parts = if self.pane >= Span::from_days(1) {
+            4
+        } else {
+            3
+        };
+        let ticks: Vec<_> = (0..=parts)
+            .filter_map(|i| {
+                let at = PaneStart::of(first + Span::from_micros(length / parts * i)?, self.pane).0;
+                Some((time.at(at.seconds_f64()), words::time(at, self.pane)))
             })
             .collect();
         let count = ticks.len();

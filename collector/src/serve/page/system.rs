@@ -144,11 +144,9 @@ pub(super) fn anchor(objective: &clause9_shared::objective::Objective) -> String
 
 fn coverage(system: &KnownSystem, seals: &[SealRow]) -> Markup {
     let cell = |coverage: &serde_json::Value, name: &str| -> u64 {
-        match &coverage[name] {
-            serde_json::Value::Object(reasons) => {
-                reasons.values().filter_map(serde_json::Value::as_u64).sum()
-            }
-            other => other.as_u64().unwrap_or(0),
+        match coverage[name].as_object() {
+            Some(reasons) => reasons.values().filter_map(serde_json::Value::as_u64).sum(),
+            None => coverage[name].as_u64().unwrap_or(0),
         }
     };
     let columns = [

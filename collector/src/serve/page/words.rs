@@ -33,7 +33,7 @@ pub(super) fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push('\u{202f}');
         }
         text.push(digit);
@@ -56,13 +56,16 @@ pub(super) fn time(at: Timestamp, pane: Span) -> String {
 pub(super) fn of(subject: &Subject) -> String {
     let mut text = String::new();
     if let Some(feature) = &subject.feature {
-        text.push_str(&format!(" of {feature}"));
+        text.push_str(" of ");
+        text.push_str(feature.as_str());
     }
     if let Some(attribute) = &subject.attribute {
-        text.push_str(&format!(" by {attribute}"));
+        text.push_str(" by ");
+        text.push_str(attribute.as_str());
     }
     if let Some(group) = &subject.group {
-        text.push_str(&format!(", {group}"));
+        text.push_str(", ");
+        text.push_str(group);
     }
     text
 }
@@ -70,6 +73,14 @@ pub(super) fn of(subject: &Subject) -> String {
 /// Metric and subject: `Population stability index of car_value`.
 pub(super) fn measured(metric: MetricId, subject: &Subject) -> String {
     format!("{}{}", metric.spec().title, of(subject))
+}
+
+/// A sentence: begins with a capital, ends with a full stop.
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    let end = if text.ends_with('.') { "" } else { "." };
+    first.chain(letters).chain(end.chars()).collect()
 }
 
 /// Which side of a level is good.
