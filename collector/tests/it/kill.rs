@@ -25,9 +25,20 @@ fn start(files: &Files) -> Child {
         .unwrap()
 }
 
+/// Waits until it answers: a kill while nothing is under way proves nothing.
+fn alive(address: SocketAddr) {
+    for _ in 0..3000 {
+        if http::request(address, "GET", "/live", b"").is_ok() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("it does not start");
+}
+
 /// Sends until the batch is answered: what an agent's outbox does.
 fn deliver(to: SocketAddr, envelope: &[u8], resent: &AtomicU32) {
-    for attempt in 0..2000 {
+    for attempt in 0..6000 {
         match http::request(to, "POST", "/v1/batches", envelope) {
             Ok(answer) if answer.status == 200 => return,
             Ok(answer) if answer.status == 503 => {}
@@ -36,7 +47,7 @@ fn deliver(to: SocketAddr, envelope: &[u8], resent: &AtomicU32) {
                 resent.fetch_add(1, Ordering::Relaxed);
             }
         }
-        assert!(attempt < 1999, "nobody answers");
+        assert!(attempt < 5999, "nobody answers");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -87,7 +98,8 @@ fn a_killed_collector_loses_nothing_and_takes_nothing_twice() {
         let mut kills = 0;
         let mut child = start(&files);
         while !done.load(Ordering::Relaxed) {
-            std::thread::sleep(Duration::from_millis(120 + 37 * (kills % 5)));
+            alive(address);
+            std::thread::sleep(Duration::from_millis(90 + 37 * (kills % 5)));
             if done.load(Ordering::Relaxed) {
                 break;
             }
@@ -104,6 +116,7 @@ fn a_killed_collector_loses_nothing_and_takes_nothing_twice() {
     assert!(resent.load(Ordering::Relaxed) > 0, "no kill met a batch on its way");
 
     let mut last = start(&files);
+    alive(address);
     for attempt in 0..400 {
         let sealed = http::request(address, "GET", "/v1/systems/loan", b"")
             .ok()

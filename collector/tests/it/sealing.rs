@@ -28,7 +28,9 @@ fn contributions(agents: &Agents, hours: std::ops::Range<u32>) -> Vec<Contributi
             if h >= 3 {
                 items.push(agents.outcomes(n, h - 3, h));
             }
-            let envelope = batch::seal(&agents.batch(u64::from(h) + 1, h, items.clone()), &key(n));
+            let mut batch = agents.batch(u64::from(h) + 1, h, items.clone());
+            batch.created_at = hour(h).0;
+            let envelope = batch::seal(&batch, &key(n));
             for (index, item) in items.into_iter().enumerate() {
                 all.push(contribution(n, h, index, batch::digest(&envelope), item));
             }
