@@ -237,3 +237,28 @@ fn every_listed_place_of_core_code_exists() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn the_words_that_core_code_must_not_have_are_found_where_they_are() -> anyhow::Result<()> {
+    let shell = ["agent/src/", "collector/src/", "demo/src/"];
+    for word in [
+        "tokio::",
+        "std::fs",
+        "std::net",
+        "hyper::",
+        "SystemTime",
+        "rusqlite::",
+    ] {
+        let mut found = false;
+        for folder in shell {
+            found |= rust_files(folder)?
+                .iter()
+                .any(|(_, code)| production(code).contains(word));
+        }
+        assert!(
+            NEVER_IN_CORE_CODE.contains(&word) && found,
+            "no program uses `{word}`: is the search broken?"
+        );
+    }
+    Ok(())
+}
