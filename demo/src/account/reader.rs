@@ -1,0 +1,392 @@
+//! Reads the collector's API.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use clause9_shared::time::Timestamp;
+use clause9_shared::window::PaneStart;
+use serde_json::{Value, json};
+
+use super::onset::{self, Step};
+use super::{
+    Account, Batches, Compared, Measurement, Nonconformity, Onset, PaneSeen, Register, Restart,
+    Standing, Subject, Timings,
+};
+use crate::client::Connection;
+use crate::production::Production;
+use crate::replay::Counted;
+use crate::world::Site;
+
+/// How long the last pane may take to be sealed after everything was sent.
+const SEALING: Duration = Duration::from_secs(60);
+/// Items asked for at a time.
+const PAGE: usize = 1000;
+/// Examples of missing measurements.
+const EXAMPLES: usize = 5;
+
+/// A reader of one system's part of the register.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    connection: Connection,
+    subject: Subject,
+}
+
+/// A record as a list shows it.
+#[derive(Debug)]
+struct Listed {
+    leaf: u64,
+    digest: String,
+    record: Value,
+    item: Value,
+}
+
+/// A text in JSON; empty if it is none.
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn time(value: &Value) -> anyhow::Result<Timestamp> {
+    let text = value.as_str().context("a point in time is missing")?;
+    Ok(text.parse()?)
+}
+
+/// An integer, or its decimal text beyond 2^53.
+fn integer(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_str()?.parse().ok())
+}
+
+impl Reader {
+    /// A reader that connects when it is first used.
+    pub(crate) fn new(collector: SocketAddr, site: &Site) -> Self {
+        Self {
+            connection: Connection::to(collector),
+            subject: Subject {
+                case: site.case.name,
+                pane: site.document.panes.length,
+                model: site.quality(),
+            },
+        }
+    }
+
+    /// Every item of a list.
+    async fn list(&mut self, path: &str) -> anyhow::Result<Vec<Value>> {
+        let mut items = Vec::new();
+        let mut after = String::new();
+        loop {
+            let join = if path.contains('?') { '&' } else { '?' };
+            let mut page: Value = self
+                .connection
+                .json(&format!("{path}{join}limit={PAGE}{after}"))
+                .await?;
+            let Some(found) = page["items"].as_array_mut() else {
+                anyhow::bail!("GET {path} answered no list");
+            };
+            items.append(found);
+            after = match &page["next"] {
+                Value::Null => return Ok(items),
+                Value::String(next) => format!("&after={next}"),
+                next => format!("&after={next}"),
+            };
+        }
+    }
+
+    async fn records(&mut self, kind: &str, objective: &str) -> anyhow::Result<Vec<Listed>> {
+        let case = self.subject.case;
+        let path = format!("/v1/{kind}?system={case}&objective={objective}");
+        let listed = |item: Value| Listed {
+            leaf: item["leaf"].as_u64().unwrap_or(0),
+            digest: text(&item["digest"]),
+            record: item["record"].clone(),
+            item,
+        };
+        Ok(self.list(&path).await?.into_iter().map(listed).collect())
+    }
+
+    /// Waits until every pane that ends by `end` is sealed.
+    pub(crate) async fn wait_until_sealed(&mut self, end: Timestamp) -> anyhow::Result<()> {
+        let began = Instant::now();
+        loop {
+            let path = format!("/v1/systems/{}", self.subject.case);
+            let system: Value = self.connection.json(&path).await?;
+            let until = time(&system["sealed_until"]).ok();
+            if until.is_some_and(|until| until >= end) {
+                return Ok(());
+            }
+            ensure!(
+                began.elapsed() < SEALING,
+                "the collector sealed only up to {until:?}, not to {end}; look into the agents' logs"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The register's index.
+    pub(crate) async fn register(&mut self) -> anyhow::Result<Register> {
+        let entry = |item: &Value| {
+            let leaf = item["leaf"].as_u64().unwrap_or(u64::MAX);
+            (leaf, text(&item["digest"]), text(&item["type"]))
+        };
+        let items = self.list("/v1/evidence").await?;
+        Ok(Register(items.iter().map(entry).collect()))
+    }
+
+    /// Holds the register against what it was before a kill.
+    pub(crate) async fn compare(&mut self, before: &Register) -> anyhow::Result<Restart> {
+        Ok(self.register().await?.compare(before))
+    }
+
+    /// Reads everything that is told of the case.
+    pub(crate) async fn account(
+        &mut self,
+        production: &Production,
+        counted: &BTreeMap<PaneStart, Counted>,
+    ) -> anyhow::Result<Account> {
+        let case = self.subject.case;
+        let panes = self.list(&format!("/v1/systems/{case}/panes")).await?;
+        let (windows, coverage) = compare_counts(&panes, counted)?;
+        let path = format!("/v1/systems/{case}/objectives");
+        let objectives: Value = self.connection.json(&path).await?;
+        let (mut verdicts, mut measurements) = (Vec::new(), Vec::new());
+        let (mut nonconformities, mut measurement_records) = (Vec::new(), 0);
+        for item in objectives["items"].as_array().into_iter().flatten() {
+            let id = text(&item["objective"]["id"]);
+            let history = self.records("verdicts", &id).await?;
+            let records = self.records("measurements", &id).await?;
+            measurement_records += records.len();
+            let own = last_values(&records)?;
+            let standing = standing(item, &history);
+            for raised in self.records("nonconformities", &id).await? {
+                let measured = own_until(&own, &records, raised.leaf);
+                nonconformities.push(nonconformity(
+                    &raised, &history, &measured, &standing, production,
+                )?);
+            }
+            verdicts.push(standing);
+            measurements.extend(own);
+        }
+        let missing: Value = self
+            .connection
+            .json(&format!("/v1/missing?system={case}&limit={EXAMPLES}"))
+            .await?;
+        Ok(Account {
+            case,
+            model: self.subject.model,
+            rows: production.rows.len(),
+            drift_at: production.drift_at,
+            coverage,
+            outcome_coverage: sum(panes.iter().map(|p| &p["outcome_coverage"])),
+            windows,
+            measurements,
+            measurement_records,
+            verdicts,
+            nonconformities,
+            missing: missing["missing"].as_u64().context("GET /v1/missing told no number")?,
+            missing_examples: missing["items"].as_array().cloned().unwrap_or_default(),
+            batches: self.batches().await?,
+            restart: None,
+            timings: Timings::default(),
+        })
+    }
+
+    async fn batches(&mut self) -> anyhow::Result<Batches> {
+        let path = format!("/v1/evidence?type=batch&system={}", self.subject.case);
+        let mut all = Vec::new();
+        for item in self.list(&path).await? {
+            let path = format!("/v1/evidence/{}", text(&item["digest"]));
+            let record: Value = self.connection.json(&path).await?;
+            let body = &record["body"];
+            let sequence = integer(&body["sequence"]).and_then(|s| u64::try_from(s).ok());
+            let sequence = sequence.context("a batch record has no sequence number")?;
+            all.push((text(&body["agent"]), body["boot"].to_string(), sequence));
+        }
+        Ok(Batches::of(&all))
+    }
+}
+
+/// Sums objects of counts, nested ones too.
+fn sum<'a>(all: impl Iterator<Item = &'a Value>) -> Value {
+    fn add(into: &mut Value, other: &Value) {
+        match other {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    add(&mut into[name.as_str()], value);
+                }
+            }
+            Value::Number(n) => {
+                let sum = into.as_u64().unwrap_or(0) + n.as_u64().unwrap_or(0);
+                *into = sum.into();
+            }
+            Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) => {}
+        }
+    }
+    let mut total = json!({});
+    for one in all {
+        add(&mut total, one);
+    }
+    total
+}
+
+/// Sum of an object's numbers, or the number itself.
+fn whole(value: &Value) -> u64 {
+    match value {
+        Value::Object(parts) => parts.values().map(whole).sum(),
+        other => other.as_u64().unwrap_or(0),
+    }
+}
+
+fn compare_counts(
+    panes: &[Value],
+    counted: &BTreeMap<PaneStart, Counted>,
+) -> anyhow::Result<(Vec<PaneSeen>, Compared)> {
+    let mut client = Counted::default();
+    counted.values().for_each(|c| client.add(c));
+    let mut windows = Vec::new();
+    let mut adds_up = true;
+    for pane in panes {
+        let coverage = &pane["coverage"];
+        let parts = ["sampled", "sampled_out", "not_inference", "dropped", "undecodable"];
+        let accounted: u64 = parts.iter().map(|part| whole(&coverage[*part])).sum();
+        let seen = coverage["seen"].as_u64().context("a pane has no count")?;
+        adds_up &= seen == accounted;
+        let start = PaneStart(time(&pane["start"])?);
+        let own = counted.get(&start).cloned().unwrap_or_default();
+        windows.push(PaneSeen {
+            start,
+            seen,
+            client: own.requests,
+            late_records: own.late_records,
+        });
+    }
+    let all_sealed = counted.keys().all(|start| windows.iter().any(|w| w.start == *start));
+    Ok((
+        windows.clone(),
+        Compared {
+            client,
+            collector: sum(panes.iter().map(|p| &p["coverage"])),
+            adds_up,
+            equals_client: all_sealed && windows.iter().all(|w| w.seen == w.client),
+        },
+    ))
+}
+
+/// The newest record of every window, in order of windows.
+fn last_values(records: &[Listed]) -> anyhow::Result<Vec<Measurement>> {
+    let mut last = BTreeMap::new();
+    for listed in records {
+        let body = &listed.record["body"];
+        let start = time(&body["start"])?;
+        let measurement = Measurement {
+            objective: text(&body["objective"]),
+            start,
+            end: time(&body["end"])?,
+            status: text(&body["status"]),
+            value: body["value"]["value"].as_f64(),
+            support: body["support"].as_u64().unwrap_or(0),
+        };
+        last.insert(start, measurement);
+    }
+    Ok(last.into_values().collect())
+}
+
+/// Windows that had been measured when the record at `leaf` was written, with the values that are
+/// known today.
+fn own_until(own: &[Measurement], records: &[Listed], leaf: u64) -> Vec<Measurement> {
+    let known: Vec<_> = records
+        .iter()
+        .filter(|r| r.leaf < leaf && r.record["body"]["status"] == "measured")
+        .filter_map(|r| time(&r.record["body"]["start"]).ok())
+        .collect();
+    own.iter().filter(|m| known.contains(&m.start)).cloned().collect()
+}
+
+fn standing(item: &Value, history: &[Listed]) -> Standing {
+    let (objective, verdict) = (&item["objective"], &item["verdict"]);
+    let mut states_seen = BTreeMap::new();
+    for listed in history {
+        let state = text(&listed.record["body"]["verdict"]["state"]);
+        *states_seen.entry(state).or_default() += 1;
+    }
+    let running = &verdict["running"];
+    let part = |name: &str| running[name].as_f64();
+    let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
+    Standing {
+        objective: text(&objective["id"]),
+        statement: text(&objective["statement"]),
+        metric: text(&objective["metric"]),
+        comparator: text(&objective["comparator"]),
+        action: number(&objective["levels"]["action"]),
+        state: verdict["state"].as_str().unwrap_or("no_verdict").to_owned(),
+        because: text(&verdict["because"]),
+        value: item["shown"]["value"].as_f64(),
+        running: part("mean")
+            .zip(part("low"))
+            .zip(part("high"))
+            .map(|((mean, low), high)| [mean, low, high]),
+        evidence_nats: number(&verdict["evidence_nats"]),
+        nonconformity_at_nats: number(&verdict["nonconformity_at_nats"]),
+        support: verdict["support"].as_u64().unwrap_or(0),
+        states_seen,
+    }
+}
+
+fn nonconformity(
+    raised: &Listed,
+    history: &[Listed],
+    measured: &[Measurement],
+    standing: &Standing,
+    production: &Production,
+) -> anyhow::Result<Nonconformity> {
+    let body = &raised.record["body"];
+    let until = history.iter().position(|v| json!(v.digest) == body["verdict"]);
+    let until = until.context("a nonconformity rests on a verdict that is not listed")?;
+    let steps: Vec<Step> = history[..=until].iter().map(step).collect::<Result<_, _>>()?;
+    let onset = onset::evidence_since(&steps)
+        .and_then(|since| onset(since, measured, standing, production));
+    Ok(Nonconformity {
+        objective: standing.objective.clone(),
+        record: raised.digest.clone(),
+        detected_at: time(&body["detected_at"])?,
+        because: text(&body["because"]),
+        seen_again: raised.item["seen_again"].as_u64().unwrap_or(0),
+        onset,
+    })
+}
+
+fn step(verdict: &Listed) -> anyhow::Result<Step> {
+    let body = &verdict.record["body"];
+    let gains = body["step"]["gains"].as_array();
+    Ok(Step {
+        sealed_with: PaneStart(time(&body["sealed_with"])?),
+        epoch: body["epoch"].as_u64().unwrap_or(0),
+        gains: gains.into_iter().flatten().filter_map(integer).collect(),
+    })
+}
+
+fn onset(
+    evidence_since: PaneStart,
+    measured: &[Measurement],
+    standing: &Standing,
+    production: &Production,
+) -> Option<Onset> {
+    let beyond = |m: &Measurement| {
+        let value = m.value.filter(|_| m.status == "measured")?;
+        Some(if standing.comparator == "at_most" {
+            value > standing.action
+        } else {
+            value < standing.action
+        })
+    };
+    let breaching: Vec<Option<bool>> = measured.iter().map(beyond).collect();
+    let window = &measured[onset::run_start(&breaching)?];
+    let row_at = |at: Timestamp| production.rows.partition_point(|row| row.at < at);
+    Some(Onset {
+        evidence_since,
+        window_start: window.start,
+        window_end: window.end,
+        value: window.value?,
+        first_row: row_at(window.start),
+        last_row: row_at(window.end).saturating_sub(1),
+    })
+}
