@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::proxy_smoke::{OBJECTIVES, reference, start_upstream};
 use super::{Setting, load, median, meter};
 use crate::process::program;
-use crate::sidecar::Sidecar;
+use crate::sidecar::{Sidecar, count};
 
 /// Goals in MiB: resident when idle, resident when busy, size of the program.
 pub const GOALS_MIB: [(&str, f64); 3] = [("idle", 12.0), ("busy", 32.0), ("binary", 15.0)];
@@ -29,6 +29,8 @@ pub struct Run {
     pub busy_cpu_share: f64,
     /// Right answers in a second meanwhile.
     pub answers_per_second: f64,
+    /// Predictions remembered for their outcomes by then: they are part of the memory, up to the bound.
+    pub remembered: u64,
 }
 
 /// Everything that was measured.
@@ -105,6 +107,7 @@ fn once(round: usize, setting: &Setting) -> anyhow::Result<Run> {
         busy_mib: mib(busy.peak_kib * 1024),
         busy_cpu_share: (busy.cpu_seconds - idle.cpu_seconds) / seen.seconds,
         answers_per_second: seen.per_second(),
+        remembered: count(&agent.metrics()?, "clause9_remembered_predictions")?,
     })
 }
 

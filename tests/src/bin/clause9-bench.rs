@@ -72,13 +72,14 @@ fn show_footprint(options: &Options) -> anyhow::Result<()> {
         if !options.json {
             let _ = writeln!(
                 out,
-                "round {}: idle {:.1} MiB, {:.2} % of a core; busy {:.1} MiB, {:.0} % of a core at {:.0} answers/s",
+                "round {}: idle {:.1} MiB, {:.2} % of a core; busy {:.1} MiB, {:.0} % of a core at {:.0} answers/s, {} predictions remembered",
                 run.round,
                 run.idle_mib,
                 run.idle_cpu_share * 100.0,
                 run.busy_mib,
                 run.busy_cpu_share * 100.0,
-                run.answers_per_second
+                run.answers_per_second,
+                run.remembered
             );
         }
     })?;
