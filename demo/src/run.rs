@@ -72,7 +72,10 @@ async fn demonstrate(options: &Options) -> anyhow::Result<()> {
         tell::account(site, &account, address);
         accounts.push(account);
     }
-    say(format!("\nall of it took {:.1} s", began.elapsed().as_secs_f64()));
+    say(format!(
+        "\nall of it took {:.1} s",
+        began.elapsed().as_secs_f64()
+    ));
     if let Some(file) = &options.summary {
         let text = serde_json::to_string_pretty(&tell::summary(&accounts, began.elapsed()))?;
         std::fs::write(file, text + "\n")
