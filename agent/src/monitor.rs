@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::capture::{Captured, Recorder};
 use crate::clock;
-use crate::engine::{Engine, Input, Looked, OutcomeReport, Output, Tally, Undecoded};
+use crate::engine::{Engine, Input, Looked, OutcomeReport, Output, SocketCounts, Tally, Undecoded};
 use crate::ship::Sealer;
 use crate::ship::outbox::Outbox;
 
@@ -24,6 +24,8 @@ const TICK: Duration = Duration::from_millis(200);
 const TURN: usize = 64;
 /// Most commands waiting.
 pub const MAX_COMMANDS: usize = 64;
+/// Most panes closed in one go after a jump of the clock; the others follow in the next turns.
+const MAX_CLOSED: u64 = 10_000;
 /// How much lower than the data path's the thread's priority is.
 const NICE: i32 = 5;
 
@@ -97,6 +99,11 @@ pub struct Monitor {
     shipping: Option<(Sealer, Arc<Outbox>)>,
     shipped: Vec<(Vec<Item>, Timestamp)>,
     phase: Phase,
+    /// A command that is not obeyed yet.
+    pending: Option<Command>,
+    /// A pane that is being closed, and what the engine said of it so far.
+    closing: Option<(PaneStart, SocketCounts)>,
+    out: Vec<Output>,
 }
 
 impl Monitor {
@@ -113,6 +120,9 @@ impl Monitor {
             lateness: document.panes.lateness,
             phase: Phase::Engine,
             shipped: Vec::new(),
+            pending: None,
+            closing: None,
+            out: Vec::new(),
             engine,
             recorder,
             document,
@@ -143,7 +153,7 @@ impl Monitor {
     }
 
     /// After a panic: an exchange that could not be read is let go; if the engine itself was at work,
-    /// its half-counted panes are.
+    /// what it had counted in open panes is. A pane that was being closed is closed all the same.
     fn recover(&mut self) {
         match self.phase {
             Phase::Decoding(pane) => self.hand_in(Looked {
@@ -153,8 +163,15 @@ impl Monitor {
                 upstream_error: false,
             }),
             Phase::Engine => {
-                self.shipped.clear();
                 self.engine = self.engine.after_panic();
+                let said = self.out.iter().any(|o| matches!(o, Output::Ship(..)));
+                if let (Some((pane, socket)), false) = (self.closing.take(), said) {
+                    let now = self.now();
+                    self.engine
+                        .handle(Input::Close(pane, socket), now, &mut self.out);
+                }
+                self.perform();
+                self.ship();
             }
         }
     }
@@ -164,12 +181,18 @@ impl Monitor {
             self.recorder.panes.reach(now);
         }
         loop {
+            match self.pending {
+                Some(Command::Stop) => return self.stop(),
+                Some(_) => self.obey(),
+                None => {}
+            }
+            self.close_due();
+            self.publish();
             tokio::select! {
                 biased;
-                command = self.commands.recv() => match command {
-                    Some(Command::Stop) | None => return self.stop(),
-                    Some(command) => self.command(command),
-                },
+                command = self.commands.recv() => {
+                    self.pending = command.or(Some(Command::Stop));
+                }
                 captured = self.exchanges.recv() => {
                     if let Some(captured) = captured {
                         self.exchange(captured);
@@ -178,8 +201,6 @@ impl Monitor {
                 }
                 () = tokio::time::sleep(TICK) => {}
             }
-            self.close_due();
-            self.publish();
         }
     }
 
@@ -230,11 +251,12 @@ impl Monitor {
         self.recorder.clock.now().unwrap_or(Timestamp::EPOCH)
     }
 
-    fn command(&mut self, command: Command) {
-        // What ended before the command was sent is counted before it is obeyed.
+    fn obey(&mut self) {
+        // What ended before the command was sent is counted before it is obeyed. A panic on the way
+        // leaves the command pending.
         self.take_waiting(self.exchanges.len());
-        match command {
-            Command::Outcomes(outcomes, answer) => {
+        match self.pending.take() {
+            Some(Command::Outcomes(outcomes, answer)) => {
                 let mut out = Vec::new();
                 let now = self.now();
                 self.engine.handle(Input::Outcomes(outcomes), now, &mut out);
@@ -242,7 +264,7 @@ impl Monitor {
                     let _ = answer.send(report);
                 }
             }
-            Command::SetClock(to, answer) => {
+            Some(Command::SetClock(to, answer)) => {
                 let now = self.recorder.clock.advance(to);
                 self.recorder.panes.reach(now);
                 let closed = self.close_due();
@@ -251,26 +273,30 @@ impl Monitor {
                     closed,
                 });
             }
-            Command::Status(answer) => {
+            Some(Command::Status(answer)) => {
                 let _ = answer.send(self.status());
             }
-            Command::Stop => {}
+            Some(Command::Stop) | None => {}
         }
     }
 
-    /// Closes every pane that is over, and hands what they ship to the outbox.
+    /// Closes the panes that are over, and hands what they ship to the outbox.
     fn close_due(&mut self) -> u64 {
         let Some(now) = self.recorder.clock.now() else {
             return 0;
         };
         let mut closed = 0;
         while let Some(pane) = self.recorder.panes.next_due(now, self.lateness) {
+            if closed >= MAX_CLOSED {
+                break;
+            }
             self.take_waiting(self.exchanges.len());
             let socket = self.recorder.panes.close(pane);
-            let mut out = Vec::new();
+            self.closing = Some((pane, socket.clone()));
             self.engine
-                .handle(Input::Close(pane, socket), now, &mut out);
-            self.perform(out);
+                .handle(Input::Close(pane, socket), now, &mut self.out);
+            self.closing = None;
+            self.perform();
             closed += 1;
         }
         if closed > 0 {
@@ -279,8 +305,8 @@ impl Monitor {
         closed
     }
 
-    fn perform(&mut self, out: Vec<Output>) {
-        for output in out {
+    fn perform(&mut self) {
+        for output in std::mem::take(&mut self.out) {
             match output {
                 Output::Ship(items, watermark) => self.shipped.push((items, watermark)),
                 Output::Measured(m) => self.recorder.telemetry.show_metric(
@@ -312,9 +338,9 @@ impl Monitor {
         self.take_waiting(self.exchanges.len());
         self.close_due();
         let open = self.recorder.panes.take_open();
-        let (mut out, now) = (Vec::new(), self.now());
-        self.engine.handle(Input::Stop(open), now, &mut out);
-        self.perform(out);
+        let now = self.now();
+        self.engine.handle(Input::Stop(open), now, &mut self.out);
+        self.perform();
         self.ship();
         self.publish();
     }

@@ -9,13 +9,16 @@ use std::thread::JoinHandle;
 
 use anyhow::Context;
 use clause9_shared::ids::{AgentId, BootId};
+use clause9_shared::plan::CapturePlan;
+use clause9_shared::time::Span;
+use http::HeaderName;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::Admin;
 use crate::capture::panes::PaneTable;
 use crate::capture::reverse_proxy::Proxy;
-use crate::capture::{Budget, Recorder};
+use crate::capture::{Budget, Captured, Recorder};
 use crate::clock::{self, SystemClock};
 use crate::config::{AgentConfig, AgentPlan};
 use crate::decode::{DECODERS, Decoders};
@@ -93,40 +96,17 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
 
     let limits = config.limits;
     let (queue, exchanges) = mpsc::channel(limits.queue_exchanges);
-    let recorder = Arc::new(Recorder {
-        panes: PaneTable::new(document.panes.length),
-        budget: Arc::new(Budget::new(limits.queue_bytes)),
-        clock: Arc::new(SystemClock::new(config.clock)),
-        not_inference: telemetry.exchanges.with_label_values(&["not_inference"]),
-        telemetry: telemetry.clone(),
-        body_bytes: limits.body_bytes,
+    let recorder = Arc::new(recorder(
+        &config,
+        document.panes.length,
+        telemetry.clone(),
         event_time_header,
         queue,
-    });
-    let engine = Engine::new(Settings {
-        baseline: capture.baseline().digest(),
-        plan: capture,
-        sampler: Sampler::new(system_key, config.sampling.rate),
-        salt: sample::salt_id(&system_key),
-        clock: config.clock,
-        remembered: limits.remembered_predictions,
-        waiting: limits.waiting_outcomes,
-    });
+    ));
+    let engine = Engine::new(settings(&config, capture, system_key));
     let refused = Arc::new(RefusedItems::default());
-    let mut outbox = None;
-    let mut shipper = None;
-    if let Some(address) = &collector {
-        let folder = config.state_dir.join("outbox");
-        let waiting = Arc::new(Outbox::open(folder, limits.outbox_bytes, telemetry.clone()));
-        outbox = Some(Arc::clone(&waiting));
-        shipper = Some(Shipper::new(
-            address,
-            waiting,
-            Arc::clone(&refused),
-            telemetry.clone(),
-        )?);
-    }
-    let shipping = outbox.as_ref().map(|outbox| {
+    let (outbox, shipper) = shipping(&config, collector.as_ref(), &refused, &telemetry)?;
+    let sealing = outbox.as_ref().map(|outbox| {
         let sealer = Sealer::new(key, boot, document.system.id.clone(), config.clock);
         (sealer, Arc::clone(outbox))
     });
@@ -161,11 +141,60 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
             Arc::new(outcomes),
         ),
         proxy,
-        monitor: Monitor::new(engine, recorder, document, exchanges, asked, shipping),
+        monitor: Monitor::new(engine, recorder, document, exchanges, asked, sealing),
         commands,
         shipper,
         stopping,
     })
+}
+
+fn settings(config: &AgentConfig, plan: Arc<CapturePlan>, system_key: [u8; 32]) -> Settings {
+    Settings {
+        baseline: plan.baseline().digest(),
+        plan,
+        sampler: Sampler::new(system_key, config.sampling.rate),
+        salt: sample::salt_id(&system_key),
+        clock: config.clock,
+        remembered: config.limits.remembered_predictions,
+        waiting: config.limits.waiting_outcomes,
+    }
+}
+
+fn recorder(
+    config: &AgentConfig,
+    pane: Span,
+    telemetry: Telemetry,
+    event_time_header: Option<HeaderName>,
+    queue: mpsc::Sender<Captured>,
+) -> Recorder {
+    Recorder {
+        panes: PaneTable::new(pane),
+        budget: Arc::new(Budget::new(config.limits.queue_bytes)),
+        clock: Arc::new(SystemClock::new(config.clock)),
+        not_inference: telemetry.exchanges.with_label_values(&["not_inference"]),
+        telemetry,
+        body_bytes: config.limits.body_bytes,
+        event_time_header,
+        queue,
+    }
+}
+
+/// Outbox and shipper, if there is a collector to ship to.
+fn shipping(
+    config: &AgentConfig,
+    collector: Option<&reqwest::Url>,
+    refused: &Arc<RefusedItems>,
+    telemetry: &Telemetry,
+) -> Result<(Option<Arc<Outbox>>, Option<Shipper>), ShipError> {
+    let Some(address) = collector else {
+        return Ok((None, None));
+    };
+    let folder = config.state_dir.join("outbox");
+    let outbox = Outbox::open(folder, config.limits.outbox_bytes, telemetry.clone());
+    let outbox = Arc::new(outbox);
+    let waiting = Arc::clone(&outbox);
+    let shipper = Shipper::new(address, waiting, Arc::clone(refused), telemetry.clone())?;
+    Ok((Some(outbox), Some(shipper)))
 }
 
 fn system_key(config: &AgentConfig) -> Result<[u8; 32], IdentityError> {
@@ -244,7 +273,7 @@ impl Agent {
             Some(shipper) => {
                 let runtime = single()?;
                 Some(spawn("clause9-ship", move || {
-                    runtime.block_on(shipper.run(ship_stopped))
+                    runtime.block_on(shipper.run(ship_stopped));
                 })?)
             }
             None => None,

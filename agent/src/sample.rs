@@ -23,6 +23,11 @@ impl std::fmt::Debug for Sampler {
 
 impl Sampler {
     /// A rule that keeps a share from 0 to 1 of all request ids, by the system's secret key.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the rate is from 0 to 1, and the cast saturates"
+    )]
     pub fn new(key: [u8; 32], rate: f64) -> Self {
         let below = (rate < 1.0).then(|| (rate.max(0.0) * 2_f64.powi(64)) as u64);
         Self { key, below }

@@ -40,10 +40,7 @@ impl KnownSystem {
         let objectives = document
             .objectives
             .iter()
-            .map(|o| {
-                Compiled::new(&document, o, &baseline)
-                    .map_err(|e| e.to_string())
-            })
+            .map(|o| Compiled::new(&document, o, &baseline).map_err(|e| e.to_string()))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             document_digest: document.digest().map_err(|e| e.to_string())?,

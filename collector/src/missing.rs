@@ -45,7 +45,11 @@ impl Expected {
         let window = objective.window;
         let begin = objective.effective_from.max(reach.first.0);
         let aligned = Window::holding(begin, window);
-        let from = if aligned.start < begin { aligned.end } else { aligned.start };
+        let from = if aligned.start < begin {
+            aligned.end
+        } else {
+            aligned.start
+        };
         let wait = match stream {
             StreamKind::Outcomes => objective.label_delay.unwrap_or(Span::ZERO),
             StreamKind::Traffic | StreamKind::ByAttribute => Span::ZERO,
@@ -54,7 +58,11 @@ impl Expected {
             let end = Window::holding(until, window).start;
             let end = objective.effective_to.map_or(end, |to| {
                 let last = Window::holding(to, window);
-                end.min(if last.start < to { last.end } else { last.start })
+                end.min(if last.start < to {
+                    last.end
+                } else {
+                    last.start
+                })
             });
             end.max(from)
         };

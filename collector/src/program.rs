@@ -119,8 +119,7 @@ impl Collector {
             .enable_all()
             .build()?;
         tracing::info!(address = %self.address, "listening");
-        let service =
-            routes(self.shared.0).into_make_service_with_connect_info::<SocketAddr>();
+        let service = routes(self.shared.0).into_make_service_with_connect_info::<SocketAddr>();
         runtime.block_on(async move {
             let listener = tokio::net::TcpListener::from_std(self.listener)?;
             let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -1,11 +1,11 @@
 //! `POST /v1/batches`: bytes in, receipt out. Answers only after everything is durable.
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use clause9_shared::wire::batch::{BatchRefused, MAX_ENVELOPE};
 
 use crate::collect::{Unavailable, status};

@@ -94,7 +94,9 @@ impl Pen {
             },
             body: serde_json::to_value(body).map_err(|e| unwritable(e.to_string()))?,
         };
-        let canonical = record.to_canonical().map_err(|e| unwritable(e.to_string()))?;
+        let canonical = record
+            .to_canonical()
+            .map_err(|e| unwritable(e.to_string()))?;
         let digest = evidence::digest(&canonical);
         Ok(Written {
             record,

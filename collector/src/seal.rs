@@ -153,10 +153,9 @@ pub fn blocks(pane: PaneStart, mut contributions: Vec<Contribution>) -> Sealed {
         let place = (item.pane, outcomes, item.key.clone(), late);
         let added = match merged.get_mut(&place) {
             Some(block) => add(block, &item),
-            None => first(&item, late)
-                .map(|block| {
-                    merged.insert(place.clone(), block);
-                }),
+            None => first(&item, late).map(|block| {
+                merged.insert(place.clone(), block);
+            }),
         };
         match (added, merged.get_mut(&place)) {
             (Some(()), Some(block)) => block.origins.push(origin),

@@ -47,7 +47,12 @@ pub(crate) struct Telemetry {
 struct Maker(Registry);
 
 impl Maker {
-    fn counter(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
+    fn counter(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> prometheus::Result<IntCounterVec> {
         let series = IntCounterVec::new(Opts::new(name, help), labels)?;
         self.0.register(Box::new(series.clone()))?;
         Ok(series)
@@ -59,7 +64,12 @@ impl Maker {
         Ok(series)
     }
 
-    fn int_gauge(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
+    fn int_gauge(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> prometheus::Result<IntGaugeVec> {
         let series = IntGaugeVec::new(Opts::new(name, help), labels)?;
         self.0.register(Box::new(series.clone()))?;
         Ok(series)
@@ -70,10 +80,17 @@ impl Telemetry {
     pub(crate) fn new(version: &str) -> prometheus::Result<Self> {
         let make = Maker(Registry::new());
         let objective = &["system", "objective"];
-        make.int_gauge("clause9_build_info", "Version of the program; always 1.", &["version"])?
-            .with_label_values(&[version])
-            .set(1);
-        let store_bytes = Gauge::new("clause9_collector_store_bytes", "Size of the register's file.")?;
+        make.int_gauge(
+            "clause9_build_info",
+            "Version of the program; always 1.",
+            &["version"],
+        )?
+        .with_label_values(&[version])
+        .set(1);
+        let store_bytes = Gauge::new(
+            "clause9_collector_store_bytes",
+            "Size of the register's file.",
+        )?;
         make.0.register(Box::new(store_bytes.clone()))?;
         let telemetry = Self {
             batches: make.counter("clause9_collector_batches_total", "Batches received, by what became of them.", &["result"])?,
@@ -128,12 +145,16 @@ impl Telemetry {
 
     pub(crate) fn count_records(&self, counts: &Counts) {
         for (kind, count) in counts {
-            self.records.with_label_values(&[kind.as_str()]).inc_by(*count);
+            self.records
+                .with_label_values(&[kind.as_str()])
+                .inc_by(*count);
         }
     }
 
     pub(crate) fn count_seal(&self, system: &SystemId) {
-        self.sealed_panes.with_label_values(&[system.as_str()]).inc();
+        self.sealed_panes
+            .with_label_values(&[system.as_str()])
+            .inc();
     }
 
     /// Reads a system's gauges from the register.
@@ -147,7 +168,9 @@ impl Telemetry {
         let name = id.as_str();
         let state = read.system_state(id)?;
         let replay = state.clock == Some(Clock::Replay);
-        self.replay.with_label_values(&[name]).set(i64::from(replay));
+        self.replay
+            .with_label_values(&[name])
+            .set(i64::from(replay));
         for agent in &system.agents {
             if let Some(watermark) = state.watermarks.get(agent) {
                 self.watermark
@@ -197,17 +220,16 @@ impl Telemetry {
         let of = [system, id];
         let metric = [system, id, objective.metric.spec().name, "system"];
         let shown = standing.shown.as_ref().map(|s| s.value.as_result());
-        match shown {
-            Some(Ok(estimate)) => {
-                self.value.with_label_values(&metric).set(estimate.value);
-                self.support.with_label_values(&of).set(estimate.support as f64);
-            }
-            Some(Err(_)) | None => {
-                // Absent, not stale: whoever alerts on the value must see that there is none. The
-                // series may not exist yet, which is as well.
-                drop(self.value.remove_label_values(&metric));
-                self.support.with_label_values(&of).set(0.0);
-            }
+        if let Some(Ok(estimate)) = shown {
+            self.value.with_label_values(&metric).set(estimate.value);
+            self.support
+                .with_label_values(&of)
+                .set(estimate.support as f64);
+        } else {
+            // Absent, not stale: whoever alerts on the value must see that there is none. The
+            // series may not exist yet, which is as well.
+            drop(self.value.remove_label_values(&metric));
+            self.support.with_label_values(&of).set(0.0);
         }
         let levels = objective.levels;
         for (level, at) in [
@@ -225,11 +247,15 @@ impl Telemetry {
     }
 
     fn show_verdict(&self, of: &[&str; 2], verdict: &Verdict) {
-        self.evidence.with_label_values(of).set(nats(verdict.evidence));
+        self.evidence
+            .with_label_values(of)
+            .set(nats(verdict.evidence));
         self.nonconformity_at
             .with_label_values(of)
             .set(nats(verdict.nonconformity_at));
-        self.warning_at.with_label_values(of).set(nats(verdict.warning_at));
+        self.warning_at
+            .with_label_values(of)
+            .set(nats(verdict.warning_at));
         for state in VerdictState::ALL {
             self.verdict
                 .with_label_values(&[of[0], of[1], state.as_str()])

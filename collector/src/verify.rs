@@ -93,7 +93,12 @@ pub fn open(bytes: &[u8], known: &Known) -> Result<Opened, Refused> {
         batch: Some(digest),
     };
     let envelope = Envelope::parse(bytes).map_err(|e| {
-        refuse(RefusalReason::Malformed, format!("not an envelope: {e}"), None, None)
+        refuse(
+            RefusalReason::Malformed,
+            format!("not an envelope: {e}"),
+            None,
+            None,
+        )
     })?;
     let agent = envelope.agent();
     if !known.trusts(agent) {
@@ -113,7 +118,12 @@ pub fn open(bytes: &[u8], known: &Known) -> Result<Opened, Refused> {
         Some(_) | None => {
             let detail = format!("the agent may not write for system `{}`", batch.system);
             let system = Some(batch.system);
-            return Err(refuse(RefusalReason::UnknownSystem, detail, Some(agent), system));
+            return Err(refuse(
+                RefusalReason::UnknownSystem,
+                detail,
+                Some(agent),
+                system,
+            ));
         }
     };
     let refusals = batch
@@ -137,10 +147,16 @@ fn check_item(
     let refuse = |reason, detail: &str| Err((reason, detail.to_owned()));
     let key = &item.key;
     if key.system != batch.system {
-        return refuse(RefusalReason::UnknownSystem, "the item is of another system than its batch");
+        return refuse(
+            RefusalReason::UnknownSystem,
+            "the item is of another system than its batch",
+        );
     }
     if key.clock != batch.clock {
-        return refuse(RefusalReason::ClockMixed, "the item is on another clock than its batch");
+        return refuse(
+            RefusalReason::ClockMixed,
+            "the item is on another clock than its batch",
+        );
     }
     let Some(plan) = system.plan_named(key.plan) else {
         return refuse(
@@ -152,7 +168,10 @@ fn check_item(
         return refuse(RefusalReason::UnknownPlan, "the baseline is not the plan's");
     }
     if key.pane != plan.document().panes.length {
-        return refuse(RefusalReason::UnknownPlan, "the pane length is not the plan's");
+        return refuse(
+            RefusalReason::UnknownPlan,
+            "the pane length is not the plan's",
+        );
     }
     let (last, adds_up) = match &item.stream {
         Stream::Traffic(coverage) => (item.pane, checked_sum(coverage)),
@@ -173,12 +192,13 @@ fn check_item(
     check_summary(item, plan)
 }
 
-fn check_summary(
-    item: &Item,
-    plan: &CapturePlan,
-) -> Result<(), (RefusalReason, String)> {
-    let summary = PaneSummary::from_bytes(&item.summary)
-        .map_err(|e| (RefusalReason::BadSummary, format!("the summary does not decode: {e}")))?;
+fn check_summary(item: &Item, plan: &CapturePlan) -> Result<(), (RefusalReason, String)> {
+    let summary = PaneSummary::from_bytes(&item.summary).map_err(|e| {
+        (
+            RefusalReason::BadSummary,
+            format!("the summary does not decode: {e}"),
+        )
+    })?;
     let traffic = matches!(item.stream, Stream::Traffic(_));
     plan.fits(traffic, &summary).then_some(()).ok_or_else(|| {
         (
@@ -190,7 +210,11 @@ fn check_summary(
 
 /// Whether the coverage adds up without passing 64 bits.
 fn checked_sum(coverage: &Coverage) -> bool {
-    let parts = [coverage.sampled, coverage.sampled_out, coverage.not_inference];
+    let parts = [
+        coverage.sampled,
+        coverage.sampled_out,
+        coverage.not_inference,
+    ];
     parts
         .iter()
         .chain(&coverage.dropped)

@@ -190,6 +190,7 @@ impl Panel {
         );
         let mut defaults = json!({
             "unit": self.unit,
+            "noValue": "no data",
             "custom": custom,
             "thresholds": { "mode": "absolute", "steps": steps },
         });

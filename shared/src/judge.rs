@@ -6,20 +6,22 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::{Baseline, Law};
 use crate::bet::fixed::{self, exact, exact_list, exact_option};
-use crate::bet::{Bets, Payoffs, Pool, RateSums};
+use crate::bet::{Bets, Payoffs};
 use crate::canonical;
-use crate::confidence::{NormalSequence, RateSequence, running_ratio};
+use crate::confidence::running_ratio;
 use crate::digest::Digest;
 use crate::ledger::Ledger;
-use crate::metric::{Estimate, Grade, Sample, SampleKind, Unmeasurable};
-use crate::objective::document::{Document, Objective};
-use crate::time::Span;
+use crate::metric::{Estimate, Grade, Sample, Unmeasurable};
+use crate::objective::document::Objective;
 use crate::verdict::{Running, Verdict};
 
+mod compile;
+mod sums;
 mod table;
 mod words;
+
+pub use sums::Sums;
 
 /// An objective with its bets, frozen. Content-addressed by [`Compiled::digest`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,31 +79,6 @@ pub struct LedgerState {
     pub sums: Sums,
 }
 
-/// Sums of the cycle's running mean, by kind of sample.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Sums {
-    /// Of a share.
-    Rate {
-        /// Its cases.
-        cases: RateSequence,
-    },
-    /// Of two groups' shares.
-    TwoRates {
-        /// The reference group's cases.
-        reference: RateSequence,
-        /// The compared group's cases.
-        compared: RateSequence,
-    },
-    /// Of an estimate.
-    Normal {
-        /// Blocks that were taken.
-        taken: NormalSequence,
-        /// Blocks too small by themselves, which wait for the next ones.
-        waiting: Pool,
-    },
-}
-
 /// What became of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -140,42 +117,6 @@ pub struct Step {
 }
 
 impl Compiled {
-    /// Compiles an objective of a document against a baseline.
-    pub fn new(
-        document: &Document,
-        objective: &Objective,
-        baseline: &Baseline,
-    ) -> Result<Self, CompileError> {
-        let refuse = |why: String| {
-            CompileError(format!(
-                "objective `{}` version {}: {why}",
-                objective.id, objective.version
-            ))
-        };
-        if !(objective.alpha > 0.0 && objective.alpha < 1.0) {
-            return Err(refuse(format!(
-                "alpha {} is no error chance; set it between 0 and 1, as 0.05",
-                objective.alpha
-            )));
-        }
-        let spec = objective.metric.spec();
-        check_against_baseline(objective, baseline).map_err(refuse)?;
-        let bets = |level: f64| {
-            Bets::new(spec.sample, level, objective.comparator).map_err(|e| refuse(e.to_string()))
-        };
-        let steps = whole(objective.cycle, document.panes.length).max(1);
-        Ok(Self {
-            grade: spec.grade,
-            steps_per_cycle: steps,
-            warning_at: fixed::threshold(f64::from(steps)),
-            nonconformity_at: fixed::threshold(f64::from(steps) / objective.alpha),
-            stale_after: stale_after(document, objective),
-            action: bets(objective.levels.action)?,
-            alert: objective.levels.alert.map(bets).transpose()?,
-            objective: objective.clone(),
-        })
-    }
-
     /// Its content address.
     pub fn digest(&self) -> Digest {
         // Every float here was read from JSON or YAML or computed from finite levels.
@@ -186,7 +127,6 @@ impl Compiled {
 
     /// A ledger that has seen nothing.
     pub fn start(&self) -> LedgerState {
-        let level = self.objective.levels.action;
         LedgerState {
             blocks: 0,
             support: 0,
@@ -195,19 +135,10 @@ impl Compiled {
             alert: self.alert.as_ref().map(|_| Ledger::new(crate::bet::BETS)),
             confirmed_at: None,
             confirmed_since: None,
-            sums: match self.objective.metric.spec().sample {
-                SampleKind::Rate => Sums::Rate {
-                    cases: RateSequence::new(level),
-                },
-                SampleKind::TwoRates => Sums::TwoRates {
-                    reference: RateSequence::new(0.5),
-                    compared: RateSequence::new(0.5),
-                },
-                SampleKind::Normal => Sums::Normal {
-                    taken: NormalSequence::default(),
-                    waiting: Pool::default(),
-                },
-            },
+            sums: Sums::new(
+                self.objective.metric.spec().sample,
+                self.objective.levels.action,
+            ),
         }
     }
 
@@ -284,65 +215,6 @@ impl Compiled {
     }
 }
 
-impl Sums {
-    /// Two groups' counts of earlier blocks, which set the payoffs of the next one.
-    fn earlier(&self) -> RateSums {
-        match self {
-            Self::TwoRates {
-                reference,
-                compared,
-            } => RateSums {
-                reference: (reference.hits, reference.of),
-                compared: (compared.hits, compared.of),
-            },
-            Self::Rate { .. } | Self::Normal { .. } => RateSums::default(),
-        }
-    }
-
-    /// Takes a sample; gives back what can be bet on now.
-    fn take(&mut self, sample: &Sample, cases: u64, min_support: u64) -> (Taken, Option<Sample>) {
-        if cases == 0 {
-            return (Taken::Empty, None);
-        }
-        match (self, sample) {
-            (Self::Rate { cases }, Sample::Rate { hits, of }) => {
-                cases.add(*hits, *of);
-                (Taken::Judged, Some(sample.clone()))
-            }
-            (
-                Self::TwoRates {
-                    reference,
-                    compared,
-                },
-                Sample::TwoRates {
-                    reference: r,
-                    compared: c,
-                },
-            ) => {
-                reference.add(r.0, r.1);
-                compared.add(c.0, c.1);
-                (Taken::Judged, Some(sample.clone()))
-            }
-            (Self::Normal { taken, waiting }, Sample::Normal { .. }) => {
-                let Some(pooled) = waiting.add(sample, min_support) else {
-                    return (Taken::Pooled, None);
-                };
-                taken.add(&pooled);
-                let ready = Sample::Normal {
-                    estimate: pooled.estimate,
-                    std_error: pooled.std_error,
-                    of: pooled.cases,
-                    least: pooled.least,
-                };
-                (Taken::Judged, Some(ready))
-            }
-            (Self::Rate { .. } | Self::TwoRates { .. } | Self::Normal { .. }, _) => {
-                (Taken::Empty, None)
-            }
-        }
-    }
-}
-
 /// What a block brings to the ledger, with its cases.
 fn sample_of(block: &Result<Estimate, Unmeasurable>) -> Option<(Sample, u64)> {
     let sample = match block {
@@ -360,67 +232,4 @@ fn sample_of(block: &Result<Estimate, Unmeasurable>) -> Option<(Sample, u64)> {
     };
     let cases = sample.cases();
     Some((sample, cases))
-}
-
-/// How many whole or begun panes a span has.
-fn whole(span: Span, pane: Span) -> u32 {
-    let (span, pane) = (span.micros().max(0), pane.micros().max(1));
-    let panes = span / pane + i64::from(span % pane != 0);
-    u32::try_from(panes).unwrap_or(u32::MAX)
-}
-
-/// A window without data is a gap; for outcomes, only once labels have had their time.
-fn stale_after(document: &Document, objective: &Objective) -> u32 {
-    let pane = document.panes.length;
-    let wait = objective.label_delay.map_or(0, |delay| whole(delay, pane));
-    whole(objective.window, pane).saturating_add(wait).max(1)
-}
-
-/// A drift level must be larger than what the baseline's own size leaves open.
-fn check_against_baseline(objective: &Objective, baseline: &Baseline) -> Result<(), String> {
-    if objective.metric != crate::metric::MetricId::Psi {
-        return Ok(());
-    }
-    let law = objective
-        .of
-        .feature
-        .as_ref()
-        .and_then(|feature| baseline.features.get(feature))
-        .ok_or("its feature is not in the baseline; build the baseline again")?;
-    let (cells, rows) = match law {
-        Law::Numeric {
-            counts,
-            missing,
-            invalid,
-            ..
-        } => (
-            counts.len() + 1,
-            counts.iter().sum::<u64>() + missing + invalid,
-        ),
-        Law::Categorical {
-            counts,
-            other,
-            missing,
-            ..
-        } => (
-            counts.len() + 2,
-            counts.iter().sum::<u64>() + other + missing,
-        ),
-    };
-    if rows == 0 {
-        return Err("the baseline has no rows of its feature; build it from data".into());
-    }
-    let least = 4.0 * (cells as f64 - 1.0) / rows as f64;
-    let levels = objective.levels;
-    match [Some(levels.action), levels.alert]
-        .into_iter()
-        .flatten()
-        .find(|level| *level < least)
-    {
-        Some(level) => Err(format!(
-            "level {level} is finer than a baseline of {rows} rows in {cells} cells can tell; set \
-             it to at least {least:.4}, or build the baseline from more rows"
-        )),
-        None => Ok(()),
-    }
 }

@@ -93,6 +93,12 @@ fn index() -> String {
         )
         .unwrap();
     }
+    text.push_str(
+        "\n## What evidence rests on\n\nA ledger takes the cases of a pane as independent, given what the system is like in that \
+        pane. Cases that go together, as rows of one request about one person, make it too sure; send such rows as one case. \
+        A verdict of conforming is about the mean of the cycle so far, at the documented confidence; evidence of a breach is about now. \
+        Windows of fewer cases than the objective's least support are shown and counted, but are no measurement.\n",
+    );
     text
 }
 

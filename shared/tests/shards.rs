@@ -1,5 +1,6 @@
 //! The law the product rests on: replicas that each saw a part of the traffic, added up in any
 //! order, are one agent that saw it all, byte for byte.
+#![expect(clippy::unwrap_used, reason = "a test's own values are what they are")]
 
 mod loan;
 

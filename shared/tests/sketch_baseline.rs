@@ -1,4 +1,5 @@
 //! Building baselines, from small references and from the demonstration's real one.
+#![expect(clippy::unwrap_used, reason = "a test's own values are what they are")]
 
 mod loan;
 
@@ -181,7 +182,7 @@ fn a_baseline_that_contradicts_itself_is_refused() {
         purpose(|l| l["categories"] = json!(["car", "home"])),
         purpose(|l| l["other"] = json!(1)),
     ];
-    expect![[r#"
+    expect![[r"
         the law of `amount` cannot be: counts do not add up to the rows; build the baseline again
         the reference has no rows; a baseline needs at least one
         not a baseline: unknown variant `baseline/v2`, expected `baseline/v1` at line 1 column 24; build it with `clause9 baseline`
@@ -195,7 +196,7 @@ fn a_baseline_that_contradicts_itself_is_refused() {
         the law of `purpose` cannot be: categories must be sorted by bytes, each once; build the baseline again
         the law of `purpose` cannot be: categories must be sorted by bytes, each once; build the baseline again
         the law of `purpose` cannot be: there must be one count for each category; build the baseline again
-        the law of `purpose` cannot be: counts do not add up to the rows; build the baseline again"#]].assert_eq(&all.join("\n"));
+        the law of `purpose` cannot be: counts do not add up to the rows; build the baseline again"]].assert_eq(&all.join("\n"));
 }
 
 /// The numbers of the real reference: nothing is lost between the file and its baseline.

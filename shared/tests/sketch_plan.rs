@@ -1,7 +1,13 @@
 //! What a capture plan keeps, how it reads cells, and what it counts when.
+#![expect(
+    clippy::unwrap_used,
+    clippy::needless_raw_string_hashes,
+    reason = "a test's own values are what they are; expect-test writes hashes"
+)]
 
 mod loan;
 
+use clause9_shared::ids::Name;
 use clause9_shared::inference::{Inference, Owned, Values};
 use clause9_shared::objective::document::Scalar;
 use clause9_shared::plan::{CapturePlan, Joined, Outcome, PlanError, Prediction};
@@ -14,9 +20,10 @@ use loan::{exchange, tensor};
 use serde_json::{Value, json};
 
 fn keys(pane: &PaneSummary) -> String {
-    pane.iter()
-        .map(|(key, _)| format!("{} {:?}\n", key.of, key.kind))
-        .collect()
+    let keys = pane
+        .iter()
+        .map(|(key, _)| format!("{} {:?}", key.of, key.kind));
+    keys.collect::<Vec<_>>().join("\n")
 }
 
 fn get<'a, T>(
@@ -32,12 +39,12 @@ fn feature(name: &str) -> SummaryOf {
     SummaryOf::Feature(name.parse().unwrap())
 }
 
-fn sex() -> Option<clause9_shared::ids::Name> {
-    Some("sex".parse().unwrap())
+fn sex() -> Option<Name> {
+    "sex".parse().ok()
 }
 
-fn region() -> Option<clause9_shared::ids::Name> {
-    Some("region".parse().unwrap())
+fn region() -> Option<Name> {
+    "region".parse().ok()
 }
 
 #[test]
@@ -56,8 +63,7 @@ fn a_plan_keeps_what_its_document_asks_for() {
         score CutCounts
         score Hygiene
         decision Confusion
-        decision/region Confusion
-    "#]]
+        decision/region Confusion"#]]
     .assert_eq(&keys(&plan.empty_traffic()));
     expect![[r#"
         decision/sex Confusion
@@ -66,8 +72,7 @@ fn a_plan_keeps_what_its_document_asks_for() {
         score_by_label/sex ScoreCells
         decision_by_label Confusion
         decision_by_label/region Confusion
-        decision_by_label/sex Confusion
-    "#]]
+        decision_by_label/sex Confusion"#]]
     .assert_eq(&keys(&plan.empty_outcomes()));
     assert!(plan.keeps(&SummaryKey::new(feature("amount"), SummaryKind::CutCounts)));
     assert!(!plan.keeps(&SummaryKey::new(feature("amount"), SummaryKind::Categories)));
@@ -437,9 +442,7 @@ fn an_exchange_that_lacks_what_is_read_is_refused_in_plain_words() {
                 vec![tensor("wild", usize::MAX, Values::Float(vec![]))],
                 vec![score()],
             ),
-            expect![[
-                r#"input `wild` holds 0 values, not 18446744073709551615 for each of 2 rows"#
-            ]],
+            expect![["input `wild` holds 0 values, not 18446744073709551615 for each of 2 rows"]],
         ),
     ];
     for (inference, expected) in table {
@@ -465,21 +468,17 @@ fn outcome(label: Option<Scalar>, attributes: &[(&str, &str)]) -> Outcome {
 }
 
 fn prediction(plan: &CapturePlan) -> Prediction {
-    let region = tensor("region", 1, Values::Text(vec!["south".into()]));
+    let south = tensor("region", 1, Values::Text(vec!["south".into()]));
     let score = tensor("probability", 1, Values::Float(vec![0.7]));
-    let (pane, mut predictions) = observed(plan, &exchange(1, vec![region], vec![score]));
+    let (pane, mut predictions) = observed(plan, &exchange(1, vec![south], vec![score]));
     let by_region = get(
         &pane,
-        SummaryOf::Decision(region_name()),
+        SummaryOf::Decision(region()),
         SummaryKind::Confusion,
         Confusion::of,
     );
     assert_eq!(by_region.count(None, Some(true), Some(1)), 1);
     predictions.remove(0)
-}
-
-fn region_name() -> Option<clause9_shared::ids::Name> {
-    region()
 }
 
 /// Totals of: decisions by sex, by label, by label and region, by label and sex.
@@ -608,5 +607,51 @@ fn a_prediction_survives_being_written_down() {
     assert_eq!(
         serde_json::from_str::<Prediction>(&text).unwrap(),
         prediction
+    );
+}
+
+/// An objective of each metric on the loan system.
+fn objectives() -> Value {
+    let of = |metric: &str, of: Value| {
+        json!({ "id": metric, "version": 1, "statement": "It stays.", "policy": "4.2", "metric": metric,
+            "of": of, "comparator": "at_least", "levels": { "action": 0.2 }, "window": "1d",
+            "min_support": 10, "evaluate_every": "7d", "owner": "credit", "approver": "risk",
+            "effective_from": "2020-01-01T00:00:00Z", "references": [] })
+    };
+    json!([
+        of("missing_rate", json!({ "feature": "wild" })),
+        of("psi", json!({ "feature": "amount" })),
+        of("psi", json!({ "feature": "purpose" })),
+        of("accuracy", json!({})),
+        of("roc_auc", json!({})),
+        of(
+            "demographic_parity_ratio",
+            json!({ "attribute": "region", "group": "south" })
+        ),
+        of(
+            "demographic_parity_ratio",
+            json!({ "attribute": "sex", "group": "female" })
+        ),
+    ])
+}
+
+#[test]
+fn whatever_a_metric_reads_the_plan_keeps_or_says_that_it_does_not() {
+    let baseline = loan::baseline(&loan::document());
+    let mut json = loan::document_json();
+    json["objectives"] = objectives();
+    let plan = CapturePlan::new(&loan::document_of(json.clone()), &baseline).unwrap();
+    assert_eq!(plan.unmet(), []);
+
+    json["outputs"].as_object_mut().unwrap().remove("label");
+    let plan = CapturePlan::new(&loan::document_of(json), &baseline).unwrap();
+    let unmet = plan.unmet();
+    let unmet: Vec<_> = unmet
+        .iter()
+        .map(|(id, _, key)| format!("{id}: {}", key.of))
+        .collect();
+    assert_eq!(
+        unmet,
+        ["accuracy: decision_by_label", "roc_auc: score_by_label"]
     );
 }

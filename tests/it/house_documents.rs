@@ -2,6 +2,7 @@
 //! names, licences of data.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use clause9_dashboards::rules::{ALERTS, rules_file};
 use clause9_dashboards::telemetry::{Side, TELEMETRY};
@@ -11,6 +12,9 @@ use clause9_tests::repository::{files, production, root, rust_files, text};
 #[test]
 fn generated_files_are_fresh() {
     for artefact in clause9_dashboards::artefacts() {
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            std::fs::write(root().join(artefact.path), &artefact.text).unwrap();
+        }
         let found = text(artefact.path).unwrap_or_default();
         assert!(
             found == artefact.text,
@@ -48,6 +52,35 @@ fn every_decision_is_listed_and_every_listed_one_exists() -> anyhow::Result<()> 
     }
     let numbers: BTreeSet<_> = written.iter().map(|name| name.get(..4)).collect();
     assert_eq!(numbers.len(), written.len(), "two decisions share a number");
+    Ok(())
+}
+
+#[test]
+fn every_link_between_documents_leads_somewhere() -> anyhow::Result<()> {
+    let mut broken = Vec::new();
+    for path in files()?
+        .iter()
+        .filter(|path| Path::new(path).extension().is_some_and(|e| e == "md"))
+    {
+        let folder = Path::new(path).parent().unwrap_or(Path::new(""));
+        let page = text(path)?;
+        for target in page
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            let file = target.split('#').next().unwrap_or_default();
+            let elsewhere = file.is_empty() || file.contains("://") || file.starts_with("mailto:");
+            if !elsewhere && !root().join(folder).join(file).exists() {
+                broken.push(format!("{path}: {target}"));
+            }
+        }
+    }
+    assert!(
+        broken.is_empty(),
+        "links that lead nowhere:\n{}",
+        broken.join("\n")
+    );
     Ok(())
 }
 

@@ -1,8 +1,13 @@
 //! Integration tests and house rules, one program. Names of tests are sentences.
 //!
 //! `tidy_*`: rules about the repository itself. `house_*`: what is generated and documented.
-//! `prometheus_*`, `mlserver_*`: beside other people's real programs (see `tests/tools/`).
+//! `agent_*`: the agent over real sockets. `prometheus_*`, `mlserver_*`: beside other people's real programs (see `tests/tools/`).
 
+mod agent_faults;
+mod agent_passthrough;
+mod agent_shipping;
+mod agent_world;
+mod first_nonconformity;
 mod house_dashboards;
 mod house_documents;
 mod mlserver_passthrough;

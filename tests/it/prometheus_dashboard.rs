@@ -18,6 +18,8 @@ use serde_json::Value;
 
 /// How long the demonstration may take to replay both cases.
 const REPLAY: Duration = Duration::from_mins(5);
+/// What it says when its files are written and its collector runs.
+const STARTED: &str = "collector: http://";
 /// What it says when it is done and keeps running.
 const READY: &str = "everything keeps running";
 /// Systems that the demonstration replays, by the folders it makes for them.
@@ -25,9 +27,9 @@ const SYSTEMS: [&str; 2] = ["car-loan", "german-credit"];
 /// In place of Grafana's interval: some scrapes of one second.
 const RATE_INTERVAL: &str = "10s";
 
-/// The demonstration, running after its replay.
+/// The demonstration, from the beginning of its replay.
 struct Demonstration {
-    _running: Running,
+    running: Running,
     collector: u16,
     agents: Vec<u16>,
 }
@@ -42,7 +44,7 @@ fn demonstrate(folder: &Path) -> anyhow::Result<Demonstration> {
         collector.to_string(),
     ];
     let mut running = Running::start(&program("clause9-demo")?, root(), &arguments)?;
-    running.wait_for_line(READY, REPLAY)?;
+    running.wait_for_line(STARTED, REPLAY)?;
     let mut agents = Vec::new();
     for system in SYSTEMS {
         for replica in ["replica-1", "replica-2"] {
@@ -52,7 +54,7 @@ fn demonstrate(folder: &Path) -> anyhow::Result<Demonstration> {
         }
     }
     Ok(Demonstration {
-        _running: running,
+        running,
         collector,
         agents,
     })
@@ -103,17 +105,21 @@ fn scrape(
     ];
     let mut running = Running::start(prometheus, folder, &arguments)?;
     running.wait_for_port(port, Duration::from_secs(30))?;
+    Ok((port, running))
+}
+
+/// Waits until the replay is over and every target was scraped often enough for rates.
+fn wait_for_the_end(port: u16, demo: &mut Demonstration) -> anyhow::Result<()> {
+    demo.running.wait_for_line(READY, REPLAY)?;
     let targets = demo.agents.len() + 1;
-    let scraped = wait_until(
+    wait_until(
         "five scrapes of every target",
         Duration::from_mins(1),
         || {
             query(port, "count(sum_over_time(up[1m]) >= 5)")
                 .is_ok_and(|found| found == [targets as f64])
         },
-    );
-    scraped.with_context(|| running.end())?;
-    Ok((port, running))
+    )
 }
 
 fn ask(port: u16, path: &str) -> anyhow::Result<Value> {
@@ -135,13 +141,14 @@ fn query(port: u16, expr: &str) -> anyhow::Result<Vec<f64>> {
         .collect())
 }
 
-/// How many series with a number a query over the last half minute has.
-fn series(port: u16, expr: &str) -> anyhow::Result<usize> {
+/// How many series with a number a query over the whole replay has. The last panes hold late
+/// records only, so that what is measured on traffic has no newest value at the end.
+fn series(port: u16, expr: &str, since: u64) -> anyhow::Result<usize> {
     let now = SystemTime::UNIX_EPOCH.elapsed()?.as_secs();
     let path = format!(
         "/api/v1/query_range?query={}&start={}&end={now}&step=1",
         percent_encoded(expr),
-        now - 30
+        since
     );
     let data = ask(port, &path).with_context(|| format!("`{expr}`"))?;
     let number = |point: &Value| {
@@ -181,7 +188,7 @@ fn queries() -> anyhow::Result<Vec<(String, String)>> {
 
 /// Queries without an answer. A panel of one metric has to answer for the systems whose objectives
 /// name that metric, and there has to be one; every other panel answers for each system.
-fn unanswered(port: u16) -> anyhow::Result<String> {
+fn unanswered(port: u16, since: u64) -> anyhow::Result<String> {
     let mut wrong = String::new();
     for (panel, expr) in queries()? {
         let mut answers = BTreeMap::new();
@@ -194,7 +201,7 @@ fn unanswered(port: u16) -> anyhow::Result<String> {
                 !filled.contains('$'),
                 "{panel}: a variable is left in `{filled}`"
             );
-            answers.insert(system, series(port, &filled)?);
+            answers.insert(system, series(port, &filled, since)?);
         }
         let of_a_metric = expr.contains("metric=\"");
         let enough = if of_a_metric {
@@ -260,10 +267,12 @@ fn every_panel_answers_and_every_rule_evaluates_beside_the_running_demonstration
         return Ok(());
     };
     let folder = tempfile::tempdir()?;
-    let demo = demonstrate(folder.path())?;
-    let (port, _running) = scrape(&prometheus, folder.path(), &demo)?;
+    let since = SystemTime::UNIX_EPOCH.elapsed()?.as_secs();
+    let mut demo = demonstrate(folder.path())?;
+    let (port, prometheus) = scrape(&prometheus, folder.path(), &demo)?;
+    wait_for_the_end(port, &mut demo).with_context(|| prometheus.end())?;
 
-    let wrong = unanswered(port)?;
+    let wrong = unanswered(port, since)?;
     assert!(wrong.is_empty(), "panels without an answer:\n{wrong}");
 
     let (ill, firing) = rules(port)?;

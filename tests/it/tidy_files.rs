@@ -2,7 +2,7 @@
 
 use clause9_tests::repository::{files, production, root, rust_files, text};
 
-/// Longest production part of a Rust file, in lines.
+/// Longest production part of a Rust file, in lines of code.
 const LONGEST: usize = 500;
 
 /// Files beyond that, each with the reason. The list shrinks.
@@ -31,11 +31,11 @@ fn sources() -> anyhow::Result<Vec<(String, String)>> {
     Ok(sources)
 }
 
+/// Lines of code: comments do not count, or documentation would be what is cut first.
 fn production_lines(code: &str) -> usize {
-    code.split("\n#[cfg(test)]\nmod ")
-        .next()
-        .unwrap_or(code)
+    production(code)
         .lines()
+        .filter(|line| !line.trim().is_empty())
         .count()
 }
 

@@ -20,6 +20,9 @@ pub fn text(path: &str) -> anyhow::Result<String> {
 pub fn files() -> anyhow::Result<Vec<String>> {
     let listed = Command::new("git")
         .args([
+            "-c",
+            // The clone may belong to somebody else than the one who runs the tests.
+            "safe.directory=*",
             "ls-files",
             "--cached",
             "--others",

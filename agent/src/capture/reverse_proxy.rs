@@ -138,9 +138,10 @@ impl Proxy {
         let upgrading = wants_upgrade(request.headers());
         let client_side = upgrading.then(|| hyper::upgrade::on(&mut request));
         strip_hop_by_hop(request.headers_mut(), upgrading);
-        let (gate, opener) = match announced(&request) {
-            true => gated(&mut request),
-            false => (None, None),
+        let (gate, opener) = if announced(&request) {
+            gated(&mut request)
+        } else {
+            (None, None)
         };
         let request = request.map(|body| RequestBody::new(body, flight.clone(), gate));
         match self.pool.send(request).await {

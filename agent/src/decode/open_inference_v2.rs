@@ -1,4 +1,4 @@
-//! Open Inference Protocol, version 2, REST with JSON tensors (MLServer, Triton, KServe, OpenVINO).
+//! Open Inference Protocol, version 2, REST with JSON tensors (MLServer, Triton, KServe and others).
 //! The binary tensor extension and compressed bodies are not decoded here.
 
 use clause9_shared::inference::{Inference, Tensor};

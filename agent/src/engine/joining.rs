@@ -69,7 +69,7 @@ impl Engine {
                 Fate::UnlistedValue => report.unlisted_value += 1,
                 Fate::Dropped => report.dropped += 1,
                 Fate::UnknownRequest if self.waiting.insert(arrival, outcome) => {
-                    report.waiting += 1
+                    report.waiting += 1;
                 }
                 Fate::UnknownRequest => {
                     self.count_dropped(arrival);

@@ -262,13 +262,11 @@ impl Engine {
 
     /// Exchanges without an id cannot be chosen by it; they are numbered.
     fn keeps(&mut self, inference: &Inference) -> bool {
-        match &inference.request_id {
-            Some(id) => self.settings.sampler.keeps(id.as_bytes()),
-            None => {
-                self.nameless += 1;
-                self.settings.sampler.keeps(&self.nameless.to_be_bytes())
-            }
+        if let Some(id) = &inference.request_id {
+            return self.settings.sampler.keeps(id.as_bytes());
         }
+        self.nameless += 1;
+        self.settings.sampler.keeps(&self.nameless.to_be_bytes())
     }
 
     /// Why an inference is not one of this system, if so.

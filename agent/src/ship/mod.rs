@@ -144,17 +144,12 @@ impl Shipper {
         if !status.is_client_error() || again.contains(&status) {
             return Delivery::Again(wait);
         }
-        match serde_json::from_slice::<BatchRefused>(&answer) {
-            Ok(refusal) => {
-                self.refused.batch(batch, refusal, &self.telemetry);
-                Delivery::Settled
-            }
-            // Something that is no collector answered.
-            Err(_) => {
-                tracing::warn!(%status, "what answers at the collector's address is no collector");
-                Delivery::Again(wait)
-            }
+        if let Ok(refusal) = serde_json::from_slice::<BatchRefused>(&answer) {
+            self.refused.batch(batch, &refusal, &self.telemetry);
+            return Delivery::Settled;
         }
+        tracing::warn!(%status, "what answers at the collector's address is no collector");
+        Delivery::Again(wait)
     }
 
     fn receipt(&self, batch: &Waiting, answer: &[u8]) -> Delivery {

@@ -200,13 +200,12 @@ impl Outbox {
                 }
             };
             let mut inner = self.lock();
-            match inner.batches.iter_mut().find(|b| b.name == batch.name) {
-                Some(waiting) => waiting.on_disk = on_disk,
-                None => {
-                    drop(inner);
-                    // It was sent or let go meanwhile.
-                    self.remove_file(&Waiting { on_disk, ..batch });
-                }
+            if let Some(waiting) = inner.batches.iter_mut().find(|b| b.name == batch.name) {
+                waiting.on_disk = on_disk;
+            } else {
+                drop(inner);
+                // It was sent or let go meanwhile.
+                self.remove_file(&Waiting { on_disk, ..batch });
             }
         }
     }
@@ -262,15 +261,14 @@ impl Outbox {
                 continue;
             }
             let name = path.file_stem().map(|n| n.to_string_lossy().into_owned());
-            match (name, envelope(&path)) {
-                (Some(name), Some(envelope)) => found.push((name, envelope)),
-                _ => {
-                    self.telemetry
-                        .outbox_dropped
-                        .with_label_values(&["damaged"])
-                        .inc();
-                    tracing::error!(file = %path.display(), "a file in the outbox is not a whole batch; it is not sent");
-                }
+            if let (Some(name), Some(envelope)) = (name, envelope(&path)) {
+                found.push((name, envelope));
+            } else {
+                self.telemetry
+                    .outbox_dropped
+                    .with_label_values(&["damaged"])
+                    .inc();
+                tracing::error!(file = %path.display(), "a file in the outbox is not a whole batch; it is not sent");
             }
         }
         found

@@ -32,18 +32,15 @@ pub fn pack(shipped: Vec<(Vec<Item>, Timestamp)>, before: Option<Timestamp>) -> 
         for item in items {
             let size = item.summary.len() + ITEM_OVERHEAD;
             let fits = |p: &Parcel| p.items.len() < MAX_ITEMS && bytes + size <= MAX_BYTES;
-            match parcels.last_mut().filter(|p| fits(p)) {
-                Some(parcel) => {
-                    parcel.items.push(item);
-                    bytes += size;
-                }
-                None => {
-                    parcels.push(Parcel {
-                        items: vec![item],
-                        watermark: until_then,
-                    });
-                    bytes = size;
-                }
+            if let Some(parcel) = parcels.last_mut().filter(|p| fits(p)) {
+                parcel.items.push(item);
+                bytes += size;
+            } else {
+                parcels.push(Parcel {
+                    items: vec![item],
+                    watermark: until_then,
+                });
+                bytes = size;
             }
         }
         if let Some(last) = parcels.last_mut() {

@@ -49,7 +49,7 @@ impl RefusedItems {
             .collect()
     }
 
-    pub(super) fn batch(&self, batch: &Waiting, refusal: BatchRefused, telemetry: &Telemetry) {
+    pub(super) fn batch(&self, batch: &Waiting, refusal: &BatchRefused, telemetry: &Telemetry) {
         telemetry.batches.with_label_values(&["refused"]).inc();
         self.add(
             batch,

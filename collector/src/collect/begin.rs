@@ -74,7 +74,9 @@ fn older_plans(to: &Appended<'_>, system: &KnownSystem) -> Result<Vec<CapturePla
         match plan {
             Some(plan) if plan.digest() != system.plan.digest() => plans.push(plan),
             Some(_) => {}
-            None => tracing::warn!(system = %system.id(), "an earlier plan cannot be derived any more"),
+            None => {
+                tracing::warn!(system = %system.id(), "an earlier plan cannot be derived any more");
+            }
         }
     }
     Ok(plans)
@@ -109,7 +111,12 @@ fn documents(
         });
     }
     let plan = system.plan.digest();
-    if !to.keep_plan(system.id(), plan, system.document_digest, system.baseline_digest)? {
+    if !to.keep_plan(
+        system.id(),
+        plan,
+        system.document_digest,
+        system.baseline_digest,
+    )? {
         return Ok(());
     }
     let about = |role, digest| About {

@@ -23,7 +23,10 @@ struct Taken {
 impl Writer {
     /// Takes a group of deliveries in one commit. If it fails, nobody is told that anything is kept.
     /// Gives back the systems that something was delivered for.
-    pub(super) fn ingest(&mut self, group: Vec<Delivery>) -> Result<BTreeSet<SystemId>, StoreError> {
+    pub(super) fn ingest(
+        &mut self,
+        group: Vec<Delivery>,
+    ) -> Result<BTreeSet<SystemId>, StoreError> {
         let now = self.clock.now();
         let pen = self.pen(now);
         let skew = self.clock_skew;

@@ -36,7 +36,8 @@ impl Writer {
             }
             let now = self.clock.now();
             let telemetry = Arc::clone(&self.telemetry);
-            self.store.commit(|to| telemetry.show(&to.read(), system, now))?;
+            self.store
+                .commit(|to| telemetry.show(&to.read(), system, now))?;
         }
         Ok(())
     }
@@ -45,7 +46,9 @@ impl Writer {
         let now = self.clock.now();
         let pen = self.pen(now);
         let grace = self.seal_grace;
-        let counts = self.store.commit(|to| seal_one(to, system, grace, now, &pen))?;
+        let counts = self
+            .store
+            .commit(|to| seal_one(to, system, grace, now, &pen))?;
         if let Some(counts) = &counts {
             self.telemetry.count_records(counts);
             self.telemetry.count_seal(system.id());

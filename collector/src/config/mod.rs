@@ -118,7 +118,9 @@ impl CollectorConfig {
     pub fn read(path: &Path) -> Result<Self, ConfigProblem> {
         let text = read_text(path)?;
         let mut config: Self = yaml::from_str(&shown(path), &text)?.value;
-        config.base = path.parent().unwrap_or(Path::new("")).to_owned();
+        path.parent()
+            .unwrap_or(Path::new(""))
+            .clone_into(&mut config.base);
         config.check(&shown(path))?;
         Ok(config)
     }

@@ -31,8 +31,7 @@ impl SystemEntry {
             file: shown(&path),
             message,
         };
-        let baseline =
-            Baseline::from_json(&read_text(&path)?).map_err(|e| unfit(e.to_string()))?;
+        let baseline = Baseline::from_json(&read_text(&path)?).map_err(|e| unfit(e.to_string()))?;
         KnownSystem::new(document, baseline).map_err(unfit)
     }
 }

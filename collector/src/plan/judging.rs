@@ -42,7 +42,10 @@ pub(super) fn judge(
         .remove(&of)
         .unwrap_or_else(|| Standing::new(compiled));
     standing.renew(compiled);
-    let touched = fresh.iter().filter(|b| b.stream() == stream).map(|b| b.pane);
+    let touched = fresh
+        .iter()
+        .filter(|b| b.stream() == stream)
+        .map(|b| b.pane);
     for window in window::to_measure(objective, seal.system.pane(), seal.due.pane, touched) {
         let measured = measuring::measure(seal, compiled, window, past, pen)?;
         standing.show(stream, &measured);
@@ -57,7 +60,15 @@ pub(super) fn judge(
         written: Box::new(written.clone()),
         of: Some(of.clone()),
     });
-    raise(seal, compiled, &verdict, &written, &mut standing, pen, actions)?;
+    raise(
+        seal,
+        compiled,
+        &verdict,
+        &written,
+        &mut standing,
+        pen,
+        actions,
+    )?;
     standing.last = Some(verdict);
     standing.verdict = Some(written.digest);
     actions.push(Action::Stand {
@@ -171,7 +182,9 @@ fn step(
         reference("compiled", body.compiled),
         reference("ledger", ledger),
     ];
-    about.refs.extend(body.measurement.map(|d| reference("measurement", d)));
+    about
+        .refs
+        .extend(body.measurement.map(|d| reference("measurement", d)));
     let written = pen.write(RecordKind::Verdict, became_so(seal), about, &body)?;
     Ok((verdict, written))
 }
@@ -216,7 +229,9 @@ fn raise(
         reference("objectives", seal.system.document_digest),
         reference("verdict", written.digest),
     ];
-    about.refs.extend(measurement.map(|d| reference("measurement", d)));
+    about
+        .refs
+        .extend(measurement.map(|d| reference("measurement", d)));
     let candidate = pen.write(RecordKind::Nonconformity, became_so(seal), about, &body)?;
     standing.candidate = Some(candidate.digest);
     actions.push(Action::Append {

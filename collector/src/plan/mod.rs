@@ -210,7 +210,11 @@ pub fn needs(seal: &Seal<'_>, sealed: &Sealed) -> Needs {
     for compiled in &seal.system.objectives {
         let objective = &compiled.objective;
         let stream = seal.system.stream(objective);
-        let panes = sealed.blocks.iter().filter(|b| stream_of(b) == stream).map(|b| b.pane);
+        let panes = sealed
+            .blocks
+            .iter()
+            .filter(|b| stream_of(b) == stream)
+            .map(|b| b.pane);
         for window in window::to_measure(objective, seal.system.pane(), seal.due.pane, panes) {
             needs.panes.extend(window.panes(seal.system.pane()));
             needs
@@ -244,7 +248,10 @@ pub fn plan(
     let fresh = write_blocks(seal, sealed, pen, &mut actions)?;
     actions.push(Action::Seal(Box::new(seal_row(seal, &fresh, heard))));
     for block in &fresh {
-        past.blocks.entry(block.pane).or_default().push(block.clone());
+        past.blocks
+            .entry(block.pane)
+            .or_default()
+            .push(block.clone());
     }
     for compiled in &seal.system.objectives {
         judging::judge(seal, compiled, &fresh, &mut past, pen, &mut actions)?;
@@ -298,7 +305,11 @@ fn write_blocks(
             coverage: coverage_json(&block.coverage),
             summary,
             origins: block.origins.clone(),
-            overflowing: if i == 0 { sealed.overflowing.clone() } else { Vec::new() },
+            overflowing: if i == 0 {
+                sealed.overflowing.clone()
+            } else {
+                Vec::new()
+            },
         };
         let mut about = about(seal);
         let batches: BTreeSet<_> = block.origins.iter().map(|o| o.batch).collect();

@@ -74,7 +74,11 @@ mod tests {
         let panes: Vec<_> = w.panes("2h".parse().unwrap()).map(|p| p.0).collect();
         assert_eq!(
             panes,
-            [w.start, at("2026-01-01T02:00:00Z"), at("2026-01-01T04:00:00Z")]
+            [
+                w.start,
+                at("2026-01-01T02:00:00Z"),
+                at("2026-01-01T04:00:00Z")
+            ]
         );
     }
 }

@@ -129,7 +129,10 @@ async fn ready(State(shared): State<Shared>) -> (StatusCode, &'static str) {
     if shared.inbox.healthy() {
         (StatusCode::OK, "ready\n")
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the register cannot be written\n")
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the register cannot be written\n",
+        )
     }
 }
 

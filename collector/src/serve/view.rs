@@ -128,7 +128,14 @@ pub(crate) fn missing(
             behind: behind.clone(),
         };
         let room = limit.saturating_sub(all.len());
-        all.extend(missing::list(objective, expected, &reach, system.pane(), &rows, room));
+        all.extend(missing::list(
+            objective,
+            expected,
+            &reach,
+            system.pane(),
+            &rows,
+            room,
+        ));
     }
     Ok(all)
 }

@@ -3,8 +3,6 @@
 
 mod read;
 mod schema;
-#[cfg(test)]
-mod tests;
 mod write;
 
 use std::path::{Path, PathBuf};

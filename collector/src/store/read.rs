@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::{AgentId, BootId, Name, ObjectiveId, Sequence, SystemId};
+use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::{Clock, Timestamp};
 use clause9_shared::window::{Coverage, OutcomeCoverage, PaneKey, PaneStart};
 use clause9_shared::wire::batch::Item;
 use clause9_shared::wire::codec::{Decode, Malformed};
-use clause9_shared::sketch::PaneSummary;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
@@ -150,8 +150,16 @@ impl<'c> ReadStore<'c> {
     }
 
     /// Records in order of the register, or newest first.
-    pub fn records(&self, filter: &RecordFilter, page: &Page) -> Result<Vec<RecordRow>, StoreError> {
-        let (compare, order) = if page.newest_first { ("<", "DESC") } else { (">", "ASC") };
+    pub fn records(
+        &self,
+        filter: &RecordFilter,
+        page: &Page,
+    ) -> Result<Vec<RecordRow>, StoreError> {
+        let (compare, order) = if page.newest_first {
+            ("<", "DESC")
+        } else {
+            (">", "ASC")
+        };
         let mut sql = "SELECT r.leaf, r.digest, r.type, r.system, r.created_at, c.bytes
              FROM records r JOIN contents c ON c.digest = r.digest WHERE 1"
             .to_owned();
@@ -167,10 +175,11 @@ impl<'c> ReadStore<'c> {
             if let Some(value) = value {
                 values.push(value);
                 let compare = if column == "r.leaf" { compare } else { "" };
-                sql.push_str(&format!(" AND {column} {compare} ?{}", values.len()));
+                let place = values.len();
+                sql = format!("{sql} AND {column} {compare} ?{place}");
             }
         }
-        sql.push_str(&format!(" ORDER BY r.leaf {order} LIMIT {}", page.limit));
+        let sql = format!("{sql} ORDER BY r.leaf {order} LIMIT {}", page.limit);
         let mut statement = self.connection.prepare_cached(&sql)?;
         let rows = statement.query_map(values.as_slice(), record)?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -197,7 +206,9 @@ impl<'c> ReadStore<'c> {
             .connection
             .prepare_cached("SELECT agent, watermark FROM watermarks WHERE system = ?1")?;
         let watermarks = statement
-            .query_map(id, |r| Ok((AgentId::from_digest(digest(r, 0)?), point(r, 1)?)))?
+            .query_map(id, |r| {
+                Ok((AgentId::from_digest(digest(r, 0)?), point(r, 1)?))
+            })?
             .collect::<Result<_, _>>()?;
         let first = |sql: &str| -> Result<Option<PaneStart>, StoreError> {
             Ok(self
@@ -215,7 +226,9 @@ impl<'c> ReadStore<'c> {
             },
             watermarks,
             first_sealed: first("SELECT pane FROM seals WHERE system = ?1 ORDER BY pane LIMIT 1")?,
-            last_sealed: first("SELECT pane FROM seals WHERE system = ?1 ORDER BY pane DESC LIMIT 1")?,
+            last_sealed: first(
+                "SELECT pane FROM seals WHERE system = ?1 ORDER BY pane DESC LIMIT 1",
+            )?,
             pending: first(
                 "SELECT waits_for FROM pending WHERE system = ?1 ORDER BY waits_for LIMIT 1",
             )?,
@@ -280,7 +293,8 @@ impl<'c> ReadStore<'c> {
                 )
                 .optional()?;
             if let Some(found) = found {
-                past.windows.insert((objective.clone(), *version, *start), found);
+                past.windows
+                    .insert((objective.clone(), *version, *start), found);
             }
         }
         Ok(past)
@@ -325,7 +339,9 @@ impl<'c> ReadStore<'c> {
     pub fn seal(&self, system: &SystemId, of: PaneStart) -> Result<Option<SealRow>, StoreError> {
         self.connection
             .prepare_cached("SELECT body FROM seals WHERE system = ?1 AND pane = ?2")?
-            .query_row(params![system.as_str(), of.0.micros()], |r| r.get::<_, String>(0))
+            .query_row(params![system.as_str(), of.0.micros()], |r| {
+                r.get::<_, String>(0)
+            })
             .optional()?
             .map(|body| serde_json::from_str(&body).map_err(|_| StoreError::Row("seals")))
             .transpose()
@@ -375,8 +391,12 @@ impl<'c> ReadStore<'c> {
             "SELECT start, end, measurement, status, reason, value, low, high, support FROM windows
              WHERE system = ?1 AND objective = ?2 AND version = ?3 ORDER BY start DESC LIMIT ?4",
         )?;
-        let mut rows =
-            statement.query(params![system.as_str(), objective.as_str(), version, most(limit)])?;
+        let mut rows = statement.query(params![
+            system.as_str(),
+            objective.as_str(),
+            version,
+            most(limit)
+        ])?;
         let mut all = Vec::new();
         while let Some(r) = rows.next()? {
             all.push(window_row(r, objective, version)?);
@@ -416,7 +436,8 @@ impl<'c> ReadStore<'c> {
         let mut statement = self
             .connection
             .prepare_cached("SELECT document, baseline FROM plans WHERE system = ?1")?;
-        let rows = statement.query_map([system.as_str()], |r| Ok((digest(r, 0)?, digest(r, 1)?)))?;
+        let rows =
+            statement.query_map([system.as_str()], |r| Ok((digest(r, 0)?, digest(r, 1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

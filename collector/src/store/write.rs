@@ -114,7 +114,9 @@ impl Appended<'_> {
         let agent = verified.agent().digest();
         self.keep(verified.digest(), "batch", new.envelope)?;
         self.tx
-            .prepare_cached("INSERT INTO systems(system, clock) VALUES(?1, ?2) ON CONFLICT DO NOTHING")?
+            .prepare_cached(
+                "INSERT INTO systems(system, clock) VALUES(?1, ?2) ON CONFLICT DO NOTHING",
+            )?
             .execute(params![system, batch.clock.as_str()])?;
         self.tx
             .prepare_cached(
@@ -172,7 +174,11 @@ impl Appended<'_> {
     }
 
     /// Remembers a block for later windows.
-    pub(crate) fn keep_block(&self, system: &SystemId, block: &KeptBlock) -> Result<(), StoreError> {
+    pub(crate) fn keep_block(
+        &self,
+        system: &SystemId,
+        block: &KeptBlock,
+    ) -> Result<(), StoreError> {
         let (stream, coverage) = match &block.coverage {
             BlockCoverage::Traffic(c) => (1, c.to_bytes()),
             BlockCoverage::Outcomes(c) => (2, c.to_bytes()),
@@ -311,7 +317,11 @@ impl Appended<'_> {
             params![hour, reason, peer],
             |r| r.get(0),
         )?;
-        let peer = if known < MAX_REFUSAL_ROWS { peer } else { OTHER_PEERS };
+        let peer = if known < MAX_REFUSAL_ROWS {
+            peer
+        } else {
+            OTHER_PEERS
+        };
         let count: i64 = self.tx.query_row(
             "INSERT INTO refusals(reason, peer, hour, count, first_at, last_at)
              VALUES(?1, ?2, ?3, 1, ?4, ?4)
@@ -343,7 +353,9 @@ impl Appended<'_> {
     ) -> Result<Option<Digest>, StoreError> {
         let found: Option<[u8; 32]> = self
             .tx
-            .prepare_cached("SELECT digest FROM batches WHERE agent = ?1 AND boot = ?2 AND sequence = ?3")?
+            .prepare_cached(
+                "SELECT digest FROM batches WHERE agent = ?1 AND boot = ?2 AND sequence = ?3",
+            )?
             .query_row(
                 params![agent.digest().as_bytes(), word(boot), word(sequence)],
                 |r| r.get(0),

@@ -25,9 +25,20 @@ fn start(files: &Files) -> Child {
         .unwrap()
 }
 
+/// Waits until it answers: a kill while nothing is under way proves nothing.
+fn alive(address: SocketAddr) {
+    for _ in 0..3000 {
+        if http::request(address, "GET", "/live", b"").is_ok() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("it does not start");
+}
+
 /// Sends until the batch is answered: what an agent's outbox does.
 fn deliver(to: SocketAddr, envelope: &[u8], resent: &AtomicU32) {
-    for attempt in 0..2000 {
+    for attempt in 0..6000 {
         match http::request(to, "POST", "/v1/batches", envelope) {
             Ok(answer) if answer.status == 200 => return,
             Ok(answer) if answer.status == 503 => {}
@@ -36,7 +47,7 @@ fn deliver(to: SocketAddr, envelope: &[u8], resent: &AtomicU32) {
                 resent.fetch_add(1, Ordering::Relaxed);
             }
         }
-        assert!(attempt < 1999, "nobody answers");
+        assert!(attempt < 5999, "nobody answers");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -45,7 +56,11 @@ fn deliver(to: SocketAddr, envelope: &[u8], resent: &AtomicU32) {
 fn essence(at: SocketAddr) -> (BTreeMap<String, usize>, Vec<String>) {
     let index = all(at, "/v1/evidence?limit=1000");
     for (i, item) in index.iter().enumerate() {
-        assert_eq!(item["leaf"].as_u64(), Some(i as u64), "leaves have no holes");
+        assert_eq!(
+            item["leaf"].as_u64(),
+            Some(i as u64),
+            "leaves have no holes"
+        );
     }
     let mut counts = BTreeMap::new();
     let mut summaries = Vec::new();
@@ -62,6 +77,37 @@ fn essence(at: SocketAddr) -> (BTreeMap<String, usize>, Vec<String>) {
     (counts, summaries)
 }
 
+/// Delivers everything while the collector is killed and started again. How often it was killed,
+/// and how many sends met nobody.
+fn deliver_and_kill(address: SocketAddr, files: &Files, batches: &[Vec<u8>]) -> (u64, u32) {
+    let (done, resent) = (AtomicBool::new(false), AtomicU32::new(0));
+    let kills = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for batch in batches {
+                deliver(address, batch, &resent);
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        let mut kills = 0;
+        let mut child = start(files);
+        while !done.load(Ordering::Relaxed) {
+            alive(address);
+            std::thread::sleep(Duration::from_millis(90 + 37 * (kills % 5)));
+            if done.load(Ordering::Relaxed) {
+                break;
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            kills += 1;
+            child = start(files);
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills
+    });
+    (kills, resent.into_inner())
+}
+
 #[test]
 fn a_killed_collector_loses_nothing_and_takes_nothing_twice() {
     let agents = Agents::new();
@@ -76,34 +122,15 @@ fn a_killed_collector_loses_nothing_and_takes_nothing_twice() {
 
     let address = free_address();
     let files = Files::new(&address.to_string(), &[1, 2]);
-    let (done, resent) = (AtomicBool::new(false), AtomicU32::new(0));
-    let kills = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            for batch in &batches {
-                deliver(address, batch, &resent);
-            }
-            done.store(true, Ordering::Relaxed);
-        });
-        let mut kills = 0;
-        let mut child = start(&files);
-        while !done.load(Ordering::Relaxed) {
-            std::thread::sleep(Duration::from_millis(120 + 37 * (kills % 5)));
-            if done.load(Ordering::Relaxed) {
-                break;
-            }
-            child.kill().unwrap();
-            child.wait().unwrap();
-            kills += 1;
-            child = start(&files);
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        kills
-    });
-    assert!(kills >= 3, "killed {kills} times: too rarely to prove anything");
-    assert!(resent.load(Ordering::Relaxed) > 0, "no kill met a batch on its way");
+    let (kills, resent) = deliver_and_kill(address, &files, &batches);
+    assert!(
+        kills >= 3,
+        "killed {kills} times: too rarely to prove anything"
+    );
+    assert!(resent > 0, "no kill met a batch on its way");
 
     let mut last = start(&files);
+    alive(address);
     for attempt in 0..400 {
         let sealed = http::request(address, "GET", "/v1/systems/loan", b"")
             .ok()
@@ -116,7 +143,9 @@ fn a_killed_collector_loses_nothing_and_takes_nothing_twice() {
     }
     let before = all(address, "/v1/evidence?limit=1000").len();
     for batch in &batches {
-        let answer = http::request(address, "POST", "/v1/batches", batch).unwrap().json();
+        let answer = http::request(address, "POST", "/v1/batches", batch)
+            .unwrap()
+            .json();
         for item in answer["items"].as_array().unwrap() {
             assert_eq!(item["status"], "duplicate");
         }
@@ -127,7 +156,7 @@ fn a_killed_collector_loses_nothing_and_takes_nothing_twice() {
     assert_eq!((counts, summaries), essence(undisturbed.address));
     last.kill().unwrap();
     last.wait().unwrap();
-    println!("killed {kills} times, {} sends repeated", resent.into_inner());
+    println!("killed {kills} times, {resent} sends repeated");
 }
 
 #[test]
@@ -151,6 +180,9 @@ fn a_bad_configuration_ends_with_78_and_says_where() {
     write("collector.yaml", &good.replace("127.0.0.1", "0.0.0.0"));
     check(78, "loopback");
     write("collector.yaml", &good);
-    write("agents.yaml", "agents: [{ id: \"sha256:00\", systems: [] }]\n");
+    write(
+        "agents.yaml",
+        "agents: [{ id: \"sha256:00\", systems: [] }]\n",
+    );
     check(78, "agents.yaml:1:");
 }

@@ -28,7 +28,9 @@ fn contributions(agents: &Agents, hours: std::ops::Range<u32>) -> Vec<Contributi
             if h >= 3 {
                 items.push(agents.outcomes(n, h - 3, h));
             }
-            let envelope = batch::seal(&agents.batch(u64::from(h) + 1, h, items.clone()), &key(n));
+            let mut batch = agents.batch(u64::from(h) + 1, h, items.clone());
+            batch.created_at = hour(h).0;
+            let envelope = batch::seal(&batch, &key(n));
             for (index, item) in items.into_iter().enumerate() {
                 all.push(contribution(n, h, index, batch::digest(&envelope), item));
             }
@@ -49,7 +51,7 @@ fn contribution(
             agent: agent(n),
             boot: BootId(1),
             sequence: Sequence(u64::from(h) + 1),
-            index: index as u32,
+            index: u32::try_from(index).unwrap(),
             batch,
         },
         item,
@@ -159,16 +161,27 @@ fn a_pane_is_sealed_when_all_agents_have_closed_it_and_in_order() {
     let due = seal::next_due(&progress(Some(end), Some(end), end), TIMING).unwrap();
     assert_eq!((due.pane, due.silent.len()), (hour(3), 0));
     for waiting in [None, Some(before)] {
-        assert_eq!(seal::next_due(&progress(Some(end), waiting, end), TIMING), None);
+        assert_eq!(
+            seal::next_due(&progress(Some(end), waiting, end), TIMING),
+            None
+        );
         let late = end + Span::from_secs(600);
         let due = seal::next_due(&progress(Some(end), waiting, late), TIMING).unwrap();
-        assert_eq!(due.silent, [agent(2)], "the clock forces it, and says who was silent");
+        assert_eq!(
+            due.silent,
+            [agent(2)],
+            "the clock forces it, and says who was silent"
+        );
     }
     let next = Progress {
         sealed: Some(hour(3)),
         ..progress(Some(end), Some(end), end)
     };
-    assert_eq!(seal::next_due(&next, TIMING), None, "the next pane is not closed yet");
+    assert_eq!(
+        seal::next_due(&next, TIMING),
+        None,
+        "the next pane is not closed yet"
+    );
 }
 
 #[test]
@@ -179,7 +192,10 @@ fn a_silent_agent_leaves_a_gap_and_its_late_items_go_to_the_next_seal() {
     let all = contributions(&agents, 0..2);
     let mut memory = Memory::default();
     let from_one = |c: &&Contribution| c.origin.agent == agent(1);
-    let first = all.iter().filter(|c| c.item.pane == hour(0)).filter(from_one);
+    let first = all
+        .iter()
+        .filter(|c| c.item.pane == hour(0))
+        .filter(from_one);
     let first = first.cloned().collect();
     let forced = Due {
         pane: hour(0),
@@ -204,13 +220,21 @@ fn a_silent_agent_leaves_a_gap_and_its_late_items_go_to_the_next_seal() {
         .into_iter()
         .filter(|b| b["body"]["late"] == true)
         .collect();
-    assert_eq!(late.len(), 2, "the heartbeat and the traffic of the silent agent");
+    assert_eq!(
+        late.len(),
+        2,
+        "the heartbeat and the traffic of the silent agent"
+    );
     let measured = memory.of("measurement");
     let window = measured
         .iter()
         .find(|m| m["body"]["objective"] == "income-missing")
         .unwrap();
-    assert_eq!(window["body"]["support"], 4 * agents.rows, "what came late is in the window");
+    assert_eq!(
+        window["body"]["support"],
+        4 * agents.rows,
+        "what came late is in the window"
+    );
     assert_eq!(window["body"]["silent_agents"][0], agent(2).to_string());
 }
 
@@ -238,13 +262,14 @@ fn nothing_measured_is_never_conforming() {
     let system = known.systems().next().unwrap();
     let agents = Agents::new();
     let mut memory = Memory::default();
-    for h in 0..30 {
+    for h in 0..30_u8 {
+        let n = u32::from(h);
         let due = Due {
-            pane: hour(h),
+            pane: hour(n),
             silent: Vec::new(),
         };
-        let digest = clause9_shared::digest::Digest::of(&[h as u8]);
-        let idle = vec![contribution(1, h, 0, digest, agents.heartbeat(h))];
+        let digest = clause9_shared::digest::Digest::of(&[h]);
+        let idle = vec![contribution(1, n, 0, digest, agents.heartbeat(n))];
         memory.seal(system, &due, idle);
     }
     let verdicts = memory.of("verdict");

@@ -69,7 +69,10 @@ fn each_refusal_is_answered_with_its_reason_and_recorded() {
     let batches = all(running.address, "/v1/evidence?type=batch&limit=10");
     let marked = batches[1]["digest"].as_str().unwrap();
     let record = get(running.address, &format!("/v1/evidence/{marked}")).json();
-    assert_eq!(record["body"]["marks"][0], "clock_ahead", "the mark is kept with the batch");
+    assert_eq!(
+        record["body"]["marks"][0], "clock_ahead",
+        "the mark is kept with the batch"
+    );
     let metrics = get(running.address, "/metrics").text();
     assert!(metrics.contains("clause9_collector_refusals_total{reason=\"bad_signature\"} 6"));
     assert!(metrics.contains("clause9_collector_batches_total{result=\"refused\"} 9"));
@@ -151,10 +154,17 @@ fn what_was_not_measured_is_listed_with_its_reason() {
     );
     assert_eq!(of("grade-drift", "missing"), [(start(4), quiet.clone())]);
     assert_eq!(of("accuracy", "missing"), [(start(0), quiet.clone())]);
-    assert_eq!(of("accuracy", "pending"), [(start(4), quiet)], "its labels may still come");
+    assert_eq!(
+        of("accuracy", "pending"),
+        [(start(4), quiet)],
+        "its labels may still come"
+    );
     assert_eq!(missing["missing"], 4, "pending ones are not missing");
     let metrics = get(running.address, "/metrics").text();
-    assert!(metrics.contains("clause9_missing_measurements{system=\"loan\"} 4"), "{metrics}");
+    assert!(
+        metrics.contains("clause9_missing_measurements{system=\"loan\"} 4"),
+        "{metrics}"
+    );
 }
 
 #[test]
@@ -169,7 +179,10 @@ fn pages_need_no_script_and_ask_nobody_else() {
         let page = get(running.address, path);
         assert_eq!(page.status, 200);
         let head = page.head.to_ascii_lowercase();
-        assert!(head.contains("content-security-policy: default-src 'none'"), "{head}");
+        assert!(
+            head.contains("content-security-policy: default-src 'none'"),
+            "{head}"
+        );
         let text = page.text();
         assert!(text.contains("REPLAY"), "replayed time is said plainly");
         for forbidden in ["<script", "http://", "https://", "@import", "url("] {

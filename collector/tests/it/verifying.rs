@@ -38,12 +38,18 @@ fn a_batch_with_any_one_bit_flipped_is_refused() {
     let agents = Agents::new();
     let known = known(&[1]);
     let mut bytes = batch::seal(&agents.batch(1, 5, vec![agents.heartbeat(5)]), &key(1));
-    assert!(verify::open(&bytes, &known).is_ok(), "unchanged, it is taken");
+    assert!(
+        verify::open(&bytes, &known).is_ok(),
+        "unchanged, it is taken"
+    );
     let mut reasons = std::collections::BTreeMap::new();
     for bit in 0..bytes.len() * 8 {
         bytes[bit / 8] ^= 1 << (bit % 8);
         let refused = verify::open(&bytes, &known).expect_err("a changed bit is noticed");
-        assert_eq!(refused.agent, None, "nobody is blamed for what he did not sign");
+        assert_eq!(
+            refused.agent, None,
+            "nobody is blamed for what he did not sign"
+        );
         *reasons.entry(refused.reason).or_insert(0) += 1;
         bytes[bit / 8] ^= 1 << (bit % 8);
     }
@@ -77,10 +83,18 @@ fn a_good_item_is_taken() {
 
 #[test]
 fn each_fault_of_an_item_has_its_reason() {
-    use RefusalReason::{BadCoverage, BadSummary, ClockMixed, Malformed, UnknownPlan, UnknownSystem};
+    use RefusalReason::{
+        BadCoverage, BadSummary, ClockMixed, Malformed, UnknownPlan, UnknownSystem,
+    };
     let other = clause9_shared::digest::Digest::of(b"other");
-    assert_eq!(item_refusal(|b| b.items[0].key.plan = other), Some(UnknownPlan));
-    assert_eq!(item_refusal(|b| b.items[0].key.baseline = other), Some(UnknownPlan));
+    assert_eq!(
+        item_refusal(|b| b.items[0].key.plan = other),
+        Some(UnknownPlan)
+    );
+    assert_eq!(
+        item_refusal(|b| b.items[0].key.baseline = other),
+        Some(UnknownPlan)
+    );
     assert_eq!(
         item_refusal(|b| {
             b.items[0].key.pane = HOUR.times(2);
@@ -88,8 +102,14 @@ fn each_fault_of_an_item_has_its_reason() {
         }),
         Some(UnknownPlan)
     );
-    assert_eq!(item_refusal(|b| b.items[0].summary.truncate(3)), Some(BadSummary));
-    assert_eq!(item_refusal(|b| b.items[0].summary = vec![1, 0]), Some(BadSummary));
+    assert_eq!(
+        item_refusal(|b| b.items[0].summary.truncate(3)),
+        Some(BadSummary)
+    );
+    assert_eq!(
+        item_refusal(|b| b.items[0].summary = vec![1, 0]),
+        Some(BadSummary)
+    );
     let agents = Agents::new();
     assert_eq!(
         item_refusal(|b| b.items[0].summary = agents.outcomes(1, 5, 5).summary),
@@ -115,7 +135,10 @@ fn each_fault_of_an_item_has_its_reason() {
         Some(BadCoverage),
         "a sum that wraps does not add up"
     );
-    assert_eq!(item_refusal(|b| b.items[0].key.clock = Clock::Live), Some(ClockMixed));
+    assert_eq!(
+        item_refusal(|b| b.items[0].key.clock = Clock::Live),
+        Some(ClockMixed)
+    );
     assert_eq!(
         item_refusal(|b| b.items[0].key.system = "car".parse().unwrap()),
         Some(UnknownSystem)
@@ -136,7 +159,10 @@ fn an_agent_writes_only_for_its_systems() {
     batch.system = "car".parse().unwrap();
     let refused = admitted(&batch, &known(&[1])).unwrap_err();
     assert_eq!(refused.reason, RefusalReason::UnknownSystem);
-    assert!(refused.agent.is_some(), "the signature verified: it is known who asked");
+    assert!(
+        refused.agent.is_some(),
+        "the signature verified: it is known who asked"
+    );
 }
 
 #[test]

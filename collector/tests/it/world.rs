@@ -11,8 +11,8 @@ use clause9_shared::baseline::{Baseline, BaselineBuilder};
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::{AgentId, BootId, Sequence};
 use clause9_shared::inference::{Cell, Inference, Owned, Tensor, Values};
-use clause9_shared::objective::{self, Document};
 use clause9_shared::objective::document::Scalar;
+use clause9_shared::objective::{self, Document};
 use clause9_shared::plan::{CapturePlan, Outcome};
 use clause9_shared::time::{Clock, Span, Timestamp};
 use clause9_shared::window::{Coverage, DropReason, OutcomeCoverage, PaneKey, PaneStart};
@@ -65,7 +65,9 @@ pub(crate) fn known(agents: &[u8]) -> Known {
     let baseline = baseline(&document);
     let id = document.system.id.clone();
     let mut known = Known::default();
-    known.add(KnownSystem::new(document, baseline).unwrap()).unwrap();
+    known
+        .add(KnownSystem::new(document, baseline).unwrap())
+        .unwrap();
     for n in agents {
         assert!(known.trust(agent(*n), &id));
     }
@@ -108,7 +110,9 @@ impl Agents {
     fn inference(&self, n: u8, h: u32) -> Inference {
         let mut state = u64::from(n) * 1_000_003 + u64::from(h) * 7919 + 12345;
         let mut next = move |below: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             (state >> 33) % below
         };
         let rows = self.rows;
@@ -126,7 +130,7 @@ impl Agents {
             }
         });
         let incomes = incomes.collect();
-        let grades = (0..rows).map(|_| ["a", "b", "c"][next(3) as usize].into());
+        let grades = (0..rows).map(|_| ["a", "b", "c"][usize::try_from(next(3)).unwrap()].into());
         let grades = grades.collect();
         let scores = (0..rows).map(|_| next(1000) as f64 / 1000.0).collect();
         Inference {
@@ -192,12 +196,15 @@ impl Agents {
             let label = if row % 10 == 0 { !decided } else { decided };
             let outcome = Outcome {
                 request_id: format!("{n}-{h}"),
-                row: row as u32,
+                row: u32::try_from(row).unwrap(),
                 label: Some(Scalar::Number(f64::from(u8::from(label)))),
                 attributes: std::collections::BTreeMap::new(),
                 available_at: Some(hour(arrival).0),
             };
-            labels += self.plan.join(&mut prediction, &outcome, &mut summary).labels;
+            labels += self
+                .plan
+                .join(&mut prediction, &outcome, &mut summary)
+                .labels;
         }
         assert_eq!(labels, inference.rows as u64, "every label joins");
         Item {
@@ -251,12 +258,18 @@ pub(crate) struct Files {
 impl Files {
     pub(crate) fn new(listen: &str, agents: &[u8]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
         write("objectives.yaml", OBJECTIVES);
         write("baseline.json", &baseline(&document()).to_json().unwrap());
         let mut list = "agents:\n".to_owned();
         for n in agents {
-            list.push_str(&format!("  - {{ id: \"{}\", systems: [loan] }}\n", agent(*n)));
+            list.push_str("  - { id: \"");
+            list.push_str(&agent(*n).to_string());
+            list.push_str(
+                "\", systems: [loan] }
+",
+            );
         }
         write("agents.yaml", &list);
         write(
@@ -331,7 +344,10 @@ impl Running {
             }
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
-        panic!("not sealed: {}", crate::http::get(self.address, "/v1/systems/loan").text());
+        panic!(
+            "not sealed: {}",
+            crate::http::get(self.address, "/v1/systems/loan").text()
+        );
     }
 }
 

@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::ids::{Name, SystemId};
 use crate::inference::Cell;
 use crate::objective::document::{Document, FeatureType};
-use crate::plan::value::{Reading, ValueReader};
+use crate::plan::value::{Digits, Reading, ValueReader};
 use crate::sketch::{CutCounts, MAX_CATEGORIES, MAX_SCALE_EXPONENT};
 
 /// Most rows of a reference.
@@ -99,7 +99,9 @@ impl BaselineBuilder {
         }
         let result = match self.features.get_mut(feature) {
             None => Err(BaselineError::NoSuchFeature(feature)),
-            Some((name, reader, column)) => column.take(reader.read(cell), name.as_str()),
+            Some((name, reader, column)) => {
+                column.take(reader.read(cell, &mut Digits::default()), name.as_str())
+            }
         };
         self.failed = result.err();
     }

@@ -5,7 +5,7 @@ use crate::plan::slots::{
     AttributeSlot, Column, DecisionSlot, FeatureSlot, Inputs, LawSlot, Rule, ScoreSlot, Slots,
     SourceSlot,
 };
-use crate::plan::value::{Reading, is_value};
+use crate::plan::value::{Digits, Reading, is_value, name_of};
 use crate::plan::{Prediction, SchemaMismatch};
 use crate::sketch::{
     Categories, Confusion, CutCounts, Histogram, Hygiene, Invalid, PaneSummary, Summary,
@@ -65,7 +65,8 @@ impl Slots {
 
 impl FeatureSlot {
     fn observe(&self, cell: Cell<'_>, into: &mut PaneSummary) {
-        let reading = self.reader.read(cell);
+        let mut digits = Digits::default();
+        let reading = self.reader.read(cell, &mut digits);
         count(
             into,
             self.hygiene,
@@ -169,7 +170,8 @@ impl AttributeSlot {
                 decision: place,
             } => {
                 let cell = inputs.cell(column, row);
-                let group = cell.category().and_then(|name| self.group(&name));
+                let group =
+                    name_of(cell, &mut Digits::default()).and_then(|name| self.group(&name));
                 if let Some(place) = *place {
                     count(into, place, Confusion::of_mut, |c| {
                         c.add(None, decision, group);
@@ -184,9 +186,10 @@ impl AttributeSlot {
 impl Slots {
     pub(super) fn check(&self, inference: &Inference) -> Result<(), SchemaMismatch> {
         let (mut documented, mut found) = (0, 0);
+        let mut inputs = Inputs::new(inference);
         for column in self.inputs() {
             documented += 1;
-            if let Some(tensor) = inference.input(&column.tensor) {
+            if let Some(tensor) = inputs.tensor(column) {
                 fits(tensor, column, inference.rows, "input")?;
                 found += 1;
             }

@@ -58,16 +58,26 @@ impl<'a> Inputs<'a> {
 
     /// The value of a request's row; an absent tensor's values are missing.
     pub(super) fn cell(&mut self, column: &Column, row: usize) -> Cell<'a> {
+        self.tensor(column)
+            .map_or(Cell::Missing, |tensor| tensor.cell(row, column.index))
+    }
+
+    /// The tensor that a column belongs to.
+    pub(super) fn tensor(&mut self, column: &Column) -> Option<&'a Tensor> {
+        let wanted = |tensor: &&Tensor| *tensor.name == *column.tensor;
+        // Mostly it is the next one, or the same one again.
+        let next = self.tensors.get(self.at + 1).filter(wanted);
+        if next.is_some() {
+            self.at += 1;
+            return next;
+        }
         let (before, after) = self.tensors.split_at(self.at);
-        let found = after
+        let steps = after
             .iter()
             .chain(before)
-            .position(|t| *t.name == *column.tensor);
-        let Some(steps) = found else {
-            return Cell::Missing;
-        };
+            .position(|tensor| wanted(&tensor))?;
         self.at = (self.at + steps) % self.tensors.len();
-        self.tensors[self.at].cell(row, column.index)
+        self.tensors.get(self.at)
     }
 }
 

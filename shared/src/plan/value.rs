@@ -2,6 +2,7 @@
 //! traffic and baselines go through the same code, so that both count the same things.
 
 use std::borrow::Cow;
+use std::fmt::{self, Write as _};
 
 use crate::inference::Cell;
 use crate::objective::document::{Feature, FeatureType, Scalar};
@@ -47,7 +48,7 @@ impl ValueReader {
                     reader.missing_numbers.push(f64::from(u8::from(*b)));
                 }
                 (FeatureType::Categorical, Scalar::Number(x)) => {
-                    reader.missing_texts.push(number_name(*x).into());
+                    reader.missing_texts.push((*x + 0.0).to_string().into());
                 }
                 (FeatureType::Categorical, Scalar::Bool(b)) => {
                     reader.missing_texts.push(b.to_string().into());
@@ -57,10 +58,11 @@ impl ValueReader {
         reader
     }
 
-    pub(crate) fn read<'a>(&self, cell: Cell<'a>) -> Reading<'a> {
+    /// Reads a cell; `digits` is where the name of a number is written if one is needed.
+    pub(crate) fn read<'a>(&self, cell: Cell<'a>, digits: &'a mut Digits) -> Reading<'a> {
         match self.kind {
             FeatureType::Numeric => self.number(cell),
-            FeatureType::Categorical => self.category(cell),
+            FeatureType::Categorical => self.category(cell, digits),
         }
     }
 
@@ -81,23 +83,15 @@ impl ValueReader {
         self.unusable(x).unwrap_or(Reading::Number(x))
     }
 
-    fn category<'a>(&self, cell: Cell<'a>) -> Reading<'a> {
-        let name = match cell {
-            Cell::Missing => return Reading::Missing,
-            Cell::Text(text) => Cow::Borrowed(text),
-            Cell::Float(x) => match self.unusable(x) {
-                Some(unusable) => return unusable,
-                None => number_name(x).into(),
-            },
-            Cell::Int(i) => i.to_string().into(),
-            Cell::Uint(i) => i.to_string().into(),
-            Cell::Bool(true) => Cow::Borrowed("true"),
-            Cell::Bool(false) => Cow::Borrowed("false"),
-        };
-        if self.is_missing_text(&name) {
-            Reading::Missing
-        } else {
-            Reading::Category(name)
+    fn category<'a>(&self, cell: Cell<'a>, digits: &'a mut Digits) -> Reading<'a> {
+        if let Cell::Float(x) = cell
+            && let Some(unusable) = self.unusable(x)
+        {
+            return unusable;
+        }
+        match name_of(cell, digits) {
+            Some(name) if !self.is_missing_text(&name) => Reading::Category(name),
+            Some(_) | None => Reading::Missing,
         }
     }
 
@@ -117,9 +111,45 @@ impl ValueReader {
     }
 }
 
-/// A number as a category's name; negative zero is zero.
-fn number_name(x: f64) -> String {
-    (x + 0.0).to_string()
+/// Room for the name of a number, so that reading numbers as categories allocates nothing (but for
+/// floats of many digits).
+#[derive(Debug, Default)]
+pub(crate) struct Digits {
+    bytes: [u8; 24],
+    len: usize,
+}
+
+impl Digits {
+    fn write(&mut self, number: impl fmt::Display) -> Cow<'_, str> {
+        self.len = 0;
+        if write!(self, "{number}").is_err() {
+            return number.to_string().into();
+        }
+        String::from_utf8_lossy(&self.bytes[..self.len])
+    }
+}
+
+impl fmt::Write for Digits {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.len + text.len();
+        let room = self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?;
+        room.copy_from_slice(text.as_bytes());
+        self.len = end;
+        Ok(())
+    }
+}
+
+/// A cell as a category's name; none if it is missing. Negative zero is zero.
+pub(crate) fn name_of<'a>(cell: Cell<'a>, digits: &'a mut Digits) -> Option<Cow<'a, str>> {
+    match cell {
+        Cell::Missing => None,
+        Cell::Text(text) => Some(Cow::Borrowed(text)),
+        Cell::Float(x) => Some(digits.write(x + 0.0)),
+        Cell::Int(i) => Some(digits.write(i)),
+        Cell::Uint(i) => Some(digits.write(i)),
+        Cell::Bool(true) => Some(Cow::Borrowed("true")),
+        Cell::Bool(false) => Some(Cow::Borrowed("false")),
+    }
 }
 
 /// Whether a cell is the documented value. Numbers and truth values are compared as numbers (1, 1.0

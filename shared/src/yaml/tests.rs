@@ -213,9 +213,8 @@ fn size_and_depth_are_bounded() {
         &deep(MAX_DEPTH),
         expect!["t:1:65: nested more than 64 levels deep; write it flatter"],
     );
-    let block: String = (0..=MAX_DEPTH)
-        .map(|i| format!("{}a:\n", " ".repeat(i)))
-        .collect();
+    let block: Vec<_> = (0..=MAX_DEPTH).map(|i| " ".repeat(i) + "a:\n").collect();
+    let block = block.concat();
     refused(
         &block,
         expect!["t:64:64: nested more than 64 levels deep; write it flatter"],

@@ -91,7 +91,7 @@ proptest! {
         // An auditor has the blocks' counts and the recorded payoffs, and no logarithm.
         let compiled = parity();
         let mut state = compiled.start();
-        let mut sums = vec![i64::MIN / 2; bet::BETS];
+        let mut sums = [i64::MIN / 2; bet::BETS];
         for (a, a_miss, b, b_miss) in blocks {
             let step = compiled.step(&mut state, &two_rates((a, a + a_miss), (b, b + b_miss)));
             let Some(bet::Payoffs::TwoRates { rows }) = &step.payoffs else {

@@ -181,9 +181,9 @@ fn the_change_in_the_car_loan_data_is_found_after_it_began_and_not_before() {
         found.push_str(&line);
     }
     // In the data, the population changes after row 25,000 and the model with it.
-    expect_test::expect![[r#"
+    expect_test::expect![[r"
         car-value: after 25 blocks conforming, after 50 nonconforming, confirmed at Some(26), since Some(26)
         accuracy: after 25 blocks conforming, after 50 conforming, confirmed at None, since None
         ranking: after 25 blocks conforming, after 50 watch, confirmed at None, since None
-    "#]].assert_eq(&found);
+    "]].assert_eq(&found);
 }

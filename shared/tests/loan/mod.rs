@@ -75,7 +75,7 @@ pub fn plan() -> CapturePlan {
     CapturePlan::new(&document, &baseline(&document)).unwrap()
 }
 
-/// A stream of numbers from a seed (SplitMix64).
+/// A stream of numbers from a seed (`SplitMix64`).
 #[derive(Debug)]
 pub struct Dice(pub u64);
 

@@ -36,6 +36,8 @@ pub struct Run {
 pub struct Report {
     /// With what.
     pub setting: Setting,
+    /// Built with which profile.
+    pub profile: String,
     /// Size of the agent's program, in MiB. Of this build: release builds are smaller.
     pub binary_mib: f64,
     /// Every run in order.
@@ -57,6 +59,7 @@ pub fn measure(setting: Setting, told: &mut dyn FnMut(&Run)) -> anyhow::Result<R
     let of = |value: fn(&Run) -> f64| median(runs.iter().map(value).collect()).context("no rounds");
     Ok(Report {
         setting,
+        profile: super::profile()?,
         binary_mib: mib(program("clause9-agent")?.metadata()?.len()),
         idle_mib: of(|run| run.idle_mib)?,
         busy_mib: of(|run| run.busy_mib)?,

@@ -27,6 +27,14 @@ pub struct Setting {
     pub rows: usize,
 }
 
+/// The profile this program was built with, and so the programs beside it: `release` is what is
+/// quoted, anything else is slower and larger.
+pub fn profile() -> anyhow::Result<String> {
+    let this = std::env::current_exe()?;
+    let folder = this.parent().and_then(std::path::Path::file_name);
+    Ok(folder.map_or_else(String::new, |name| name.to_string_lossy().into_owned()))
+}
+
 impl Setting {
     /// How long a run's load lasts.
     pub const fn duration(&self) -> Duration {

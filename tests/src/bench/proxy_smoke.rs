@@ -48,6 +48,8 @@ pub struct Run {
 pub struct Report {
     /// With what.
     pub setting: Setting,
+    /// Built with which profile.
+    pub profile: String,
     /// Every run in order.
     pub runs: Vec<Run>,
     /// Median over rounds of p50 through the agent less p50 direct, in microseconds.
@@ -158,6 +160,7 @@ fn report(setting: Setting, runs: Vec<Run>) -> anyhow::Result<Report> {
     }
     Ok(Report {
         setting,
+        profile: super::profile()?,
         added_p50_us: median(added).context("no rounds")?,
         throughput_ratio: median(ratio).context("no rounds")?,
         agent_cpu_us_per_answer: median(cpu).context("no rounds")?,

@@ -86,6 +86,7 @@ fn show_footprint(options: &Options) -> anyhow::Result<()> {
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
         return Ok(());
     }
+    writeln!(out, "built with the profile `{}`", report.profile)?;
     let found = [report.idle_mib, report.busy_mib, report.binary_mib];
     for ((what, goal), found) in footprint::GOALS_MIB.iter().zip(found) {
         writeln!(out, "{what}: {found:.1} MiB (goal {goal} MiB)")?;
@@ -114,6 +115,7 @@ fn show_proxy_smoke(options: &Options) -> anyhow::Result<()> {
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
         return Ok(());
     }
+    writeln!(out, "built with the profile `{}`", report.profile)?;
     writeln!(
         out,
         "median of {} rounds: p50 {:+.0} us, throughput x {:.2}, agent's processor time {:.1} us for each answer",

@@ -152,6 +152,10 @@ fn floats(values: Values) -> Option<Values> {
 }
 
 /// Some servers write whole numbers of an integer tensor as `1.0`.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "only whole numbers that are exact as floats"
+)]
 fn whole(x: f64) -> Option<i64> {
     (x.fract() == 0.0 && x.abs() <= EXACT as f64).then_some(x as i64)
 }

@@ -65,9 +65,9 @@ pub(super) async fn one(
     State(shared): State<Shared>,
     Path(name): Path<String>,
 ) -> Result<Response, ApiError> {
-    let name: Digest = name.parse().map_err(|e: clause9_shared::digest::NotADigest| {
-        ApiError::Bad(e.to_string())
-    })?;
+    let name: Digest = name
+        .parse()
+        .map_err(|e: clause9_shared::digest::NotADigest| ApiError::Bad(e.to_string()))?;
     let found = shared.read(move |_, read| Ok(read.content(name)?)).await?;
     match found {
         Some(row) if row.kind == "record" => {

@@ -22,7 +22,9 @@ pub(super) async fn list(
 }
 
 fn add_seen_again(read: &ReadStore<'_>, item: &mut Value) -> Result<(), ApiError> {
-    let system = item["record"]["header"]["system"].as_str().and_then(|s| s.parse().ok());
+    let system = item["record"]["header"]["system"]
+        .as_str()
+        .and_then(|s| s.parse().ok());
     let Some(system) = system else {
         return Ok(());
     };

@@ -26,7 +26,10 @@ pub(super) async fn list(
         let system = shared.system(&id)?;
         let after = params.after.map(Timestamp::micros);
         let seals = read.seals(system.id(), after, limit, false)?;
-        let next = seals.last().filter(|_| seals.len() == limit).map(|s| s.pane);
+        let next = seals
+            .last()
+            .filter(|_| seals.len() == limit)
+            .map(|s| s.pane);
         let items: Vec<_> = seals
             .iter()
             .map(|s| {

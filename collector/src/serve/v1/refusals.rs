@@ -19,8 +19,7 @@ pub(super) async fn list(
     Params(params): Params<RefusalParams>,
 ) -> Result<Json<Value>, ApiError> {
     let limit = limit(params.limit)?;
-    let answer = shared.read(move |_, read| {
-        Ok(json!({ "items": read.refusals(limit)?, "next": null }))
-    });
+    let answer =
+        shared.read(move |_, read| Ok(json!({ "items": read.refusals(limit)?, "next": null })));
     answer.await.map(Json)
 }

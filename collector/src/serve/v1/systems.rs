@@ -44,11 +44,7 @@ pub(super) async fn one(
     answer.await.map(Json)
 }
 
-fn summary(
-    shared: &Shared,
-    read: &ReadStore<'_>,
-    system: &KnownSystem,
-) -> Result<Value, ApiError> {
+fn summary(shared: &Shared, read: &ReadStore<'_>, system: &KnownSystem) -> Result<Value, ApiError> {
     let state = read.system_state(system.id())?;
     let wall = shared.clock.now();
     let now = view::system_now(system, &state, wall);

@@ -1,0 +1,217 @@
+//! Faults of the monitoring: the model's clients see nothing of them, each is counted, and each test
+//! proves that its fault bit.
+
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "all model servers have one signature"
+)]
+
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clause9_agent::decode::{DECODERS, Decoder, Decoders};
+use clause9_agent::exchange::Exchange;
+use clause9_shared::inference::Inference;
+use clause9_shared::window::{DropReason, UndecodableReason};
+use http::Method;
+
+use crate::agent_world::{
+    Door, Model, Raw, Running, ask, config, connect, infer, read_message, toy, until,
+};
+
+fn answers(request: &Raw, stream: &mut TcpStream) -> Option<Vec<u8>> {
+    if request.header("x-slow").is_some() {
+        std::thread::sleep(Duration::from_millis(1500));
+    }
+    let _ = stream;
+    Some(toy(request))
+}
+
+/// The usual protocols, but reading some exchanges goes wrong.
+struct Faulty;
+
+static STALLED: AtomicBool = AtomicBool::new(false);
+
+impl Decoder for Faulty {
+    fn name(&self) -> &'static str {
+        "faulty"
+    }
+
+    fn matches(&self, method: &Method, path: &str) -> bool {
+        DECODERS[0].matches(method, path)
+    }
+
+    fn decode(&self, exchange: &Exchange) -> Result<Inference, UndecodableReason> {
+        let id = exchange
+            .request_id
+            .as_ref()
+            .map_or(&b""[..], |v| v.as_bytes());
+        assert!(id != b"panic", "as told");
+        while id == b"stall" && STALLED.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        DECODERS[0].decode(exchange)
+    }
+}
+
+static FAULTY: Decoders = &[&Faulty];
+const TIME: &str = "X-Event-Time: 2020-01-01T00:00:10Z\r\n";
+
+#[test]
+fn a_panicking_monitor_costs_one_exchange_and_no_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, door) = (Model::start(answers), Door::open(&[]));
+    let agent = Running::start_with(config(folder.path(), model.port, Some(door.port)), FAULTY);
+    agent.set_clock("2020-01-01T00:00:00Z");
+    let mut stream = connect(agent.port);
+    for i in 0..30 {
+        let extra = if i % 3 == 0 {
+            "X-Request-Id: panic\r\n"
+        } else {
+            ""
+        };
+        std::io::Write::write_all(
+            &mut stream,
+            &infer(&format!("p-{i}"), 1, &format!("{TIME}{extra}")),
+        )
+        .unwrap();
+        assert_eq!(read_message(&mut stream, false).unwrap().status(), 200);
+    }
+    agent.set_clock("2020-01-01T00:01:10Z");
+    agent.wait("clause9_monitor_restarts_total", 10);
+    until("the pane", || !door.items().is_empty());
+    let coverage = door.coverage();
+    assert_eq!((coverage.seen, coverage.sampled), (30, 20));
+    assert_eq!(coverage.dropped[DropReason::MonitorDown as usize], 10);
+}
+
+#[test]
+fn a_stalled_monitor_sheds_and_holds_up_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, door) = (Model::start(answers), Door::open(&[]));
+    let mut small = config(folder.path(), model.port, Some(door.port));
+    small.limits.queue_exchanges = 8;
+    let agent = Running::start_with(small, FAULTY);
+    agent.set_clock("2020-01-01T00:00:00Z");
+    STALLED.store(true, Ordering::Relaxed);
+    ask(
+        agent.port,
+        &infer("s", 1, &format!("{TIME}X-Request-Id: stall\r\n")),
+    );
+    std::thread::sleep(Duration::from_millis(50));
+    for i in 0..40 {
+        assert_eq!(
+            ask(agent.port, &infer(&format!("s-{i}"), 1, TIME)).status(),
+            200
+        );
+    }
+    let full = agent.metric("clause9_exchanges_dropped_total{reason=\"queue_full\"}");
+    STALLED.store(false, Ordering::Relaxed);
+    assert!(full >= 30, "{full}");
+    agent.set_clock("2020-01-01T00:01:10Z");
+    until("the pane", || !door.items().is_empty());
+    let coverage = door.coverage();
+    assert_eq!(coverage.seen, 41);
+    assert_eq!(coverage.dropped[DropReason::QueueFull as usize], full);
+    assert_eq!(coverage.sampled + coverage.dropped_total(), 41);
+}
+
+#[test]
+fn bodies_beyond_the_byte_budget_pass_and_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, door) = (Model::start(answers), Door::open(&[]));
+    let mut small = config(folder.path(), model.port, Some(door.port));
+    small.limits.queue_bytes = 12_000;
+    small.limits.body_bytes = 12_000;
+    let agent = Running::start(small);
+    agent.set_clock("2020-01-01T00:00:00Z");
+    assert_eq!(ask(agent.port, &infer("a", 1, TIME)).status(), 200);
+    agent.set_clock("2020-01-01T00:01:10Z");
+    until("the pane", || !door.items().is_empty());
+    assert_eq!(
+        door.coverage().dropped[DropReason::CaptureBudget as usize],
+        1
+    );
+    assert_eq!(agent.metric("clause9_capture_queue_bytes"), 0);
+}
+
+#[test]
+fn an_exchange_still_under_way_when_its_pane_closes_is_unfinished() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, door) = (Model::start(answers), Door::open(&[]));
+    let agent = Running::start(config(folder.path(), model.port, Some(door.port)));
+    agent.set_clock("2020-01-01T00:00:00Z");
+    let port = agent.port;
+    let slow =
+        std::thread::spawn(move || ask(port, &infer("slow", 1, &format!("{TIME}X-Slow: 1\r\n"))));
+    std::thread::sleep(Duration::from_millis(300));
+    agent.set_clock("2020-01-01T00:01:10Z");
+    assert_eq!(slow.join().unwrap().status(), 200);
+    agent.wait("clause9_late_exchanges_total", 1);
+    until("the pane", || !door.items().is_empty());
+    let coverage = door.coverage();
+    assert_eq!(
+        (
+            coverage.seen,
+            coverage.dropped[DropReason::Unfinished as usize]
+        ),
+        (1, 1)
+    );
+}
+
+/// Traffic and two panes while the state folder takes no writes.
+fn with_a_bad_outbox(agent: &Running, door: &Door) {
+    agent.set_clock("2020-01-01T00:00:00Z");
+    for i in 0..10 {
+        assert_eq!(
+            ask(agent.port, &infer(&format!("d-{i}"), 1, TIME)).status(),
+            200
+        );
+    }
+    agent.set_clock("2020-01-01T00:02:10Z");
+    until("the panes", || door.coverage().sampled == 10);
+    agent.wait("clause9_state_write_failures_total{what=\"outbox\"}", 1);
+}
+
+#[test]
+fn a_state_folder_that_takes_no_files_is_counted_and_batches_arrive_from_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = Model::start(answers);
+    let busy = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
+    let door = Door::open(&[busy, busy]);
+    let config = config(folder.path(), model.port, Some(door.port));
+    std::fs::create_dir_all(&config.state_dir).unwrap();
+    std::fs::write(config.state_dir.join("outbox"), "in the way").unwrap();
+    let agent = Running::start(config);
+    with_a_bad_outbox(&agent, &door);
+}
+
+#[test]
+fn a_full_disk_is_counted_and_batches_arrive_from_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let mount = folder.path().join("full");
+    std::fs::create_dir(&mount).unwrap();
+    let mounted = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+        .arg(&mount)
+        .output()
+        .is_ok_and(|o| o.status.success());
+    if !mounted {
+        eprintln!("skipped: mounting a small file system needs root");
+        return;
+    }
+    let model = Model::start(answers);
+    let busy = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
+    let door = Door::open(&[busy, busy]);
+    let mut config = config(folder.path(), model.port, Some(door.port));
+    config.state_dir = mount.clone();
+    let agent = Running::start(config);
+    // Fill what is left after the keys were written.
+    let mut filler = std::fs::File::create(mount.join("filler")).unwrap();
+    while std::io::Write::write_all(&mut filler, &[0; 512]).is_ok() {}
+    with_a_bad_outbox(&agent, &door);
+    agent.stop();
+    drop(filler);
+    let _ = std::process::Command::new("umount").arg(&mount).status();
+}
