@@ -134,7 +134,7 @@ impl Production {
         };
         ensure!(
             keep > 0,
-            "nothing is left to replay: the first row of {} comes at {}; choose a later --until",
+            "nothing is left to replay: the first row of {} comes at {}; choose a later --until, or another --case",
             case.name,
             rows[0].at
         );

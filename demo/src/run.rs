@@ -44,6 +44,11 @@ fn work_folder(options: &Options) -> anyhow::Result<PathBuf> {
     };
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot create {}", folder.display()))?;
+    anyhow::ensure!(
+        !folder.join("collector.yaml").exists(),
+        "{} holds an earlier run, and a register is never begun again; choose another --dir",
+        folder.display()
+    );
     std::path::absolute(&folder).context("cannot find the work folder")
 }
 
