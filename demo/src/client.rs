@@ -51,7 +51,11 @@ impl Connection {
     }
 
     /// Asks for a path.
-    pub(crate) async fn get(&mut self, path: &str, headers: &[Header<'_>]) -> anyhow::Result<Answer> {
+    pub(crate) async fn get(
+        &mut self,
+        path: &str,
+        headers: &[Header<'_>],
+    ) -> anyhow::Result<Answer> {
         self.send(Method::GET, path, headers, Bytes::new()).await
     }
 
@@ -137,8 +141,12 @@ impl Connection {
 impl Answer {
     /// The body as JSON; an error that shows the beginning of it for any status but 200.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> anyhow::Result<T> {
-        let shown: String = String::from_utf8_lossy(&self.body).chars().take(300).collect();
+        let shown: String = String::from_utf8_lossy(&self.body)
+            .chars()
+            .take(300)
+            .collect();
         ensure!(self.status == 200, "status {}: {shown}", self.status);
-        serde_json::from_slice(&self.body).with_context(|| format!("not the JSON expected: {shown}"))
+        serde_json::from_slice(&self.body)
+            .with_context(|| format!("not the JSON expected: {shown}"))
     }
 }

@@ -66,7 +66,9 @@ fn to_csv(columns: &Columns, scores: &[f64], labels: &[bool]) -> anyhow::Result<
         writer.write_field(if *label { "1" } else { "0" })?;
         writer.write_record(None::<&[u8]>)?;
     }
-    writer.into_inner().context("cannot write the baseline rows")
+    writer
+        .into_inner()
+        .context("cannot write the baseline rows")
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ impl Production {
         };
         ensure!(
             keep > 0,
-            "nothing is left to replay: the first row of {} comes at {}; choose a later --until",
+            "nothing is left to replay: the first row of {} comes at {}; choose a later --until, or another --case",
             case.name,
             rows[0].at
         );
@@ -223,10 +223,7 @@ fn synthetic(
     let at = |position: i64| {
         Span::from_micros(length.micros() * position / total).map(|since| start + since)
     };
-    let (labels, groups) = (
-        history::labels(table, case.label)?,
-        table.texts(attribute)?,
-    );
+    let (labels, groups) = (history::labels(table, case.label)?, table.texts(attribute)?);
     let (mut rows, mut late) = (Vec::new(), Vec::new());
     for (position, (label, group)) in labels.into_iter().zip(groups).enumerate() {
         let at = at(i64::try_from(position)?).context("a row outside of time")?;
@@ -302,7 +299,11 @@ mod tests {
         assert_eq!(of(&plain, 25_000), of(&moved, 10_000));
         let day = Span::from_days(1).micros();
         for late in &plain.late {
-            let delay = late.available_at.since(plain.rows[late.position].at).micros() / day;
+            let delay = late
+                .available_at
+                .since(plain.rows[late.position].at)
+                .micros()
+                / day;
             assert!((29..90).contains(&delay), "{delay} days");
         }
     }
@@ -325,10 +326,7 @@ mod tests {
     #[test]
     fn credit_rows_are_laid_out_evenly_with_label_and_sex_later() {
         let production = Production::read(CaseName::GermanCredit.case(), None, None).unwrap();
-        assert_eq!(
-            (production.rows.len(), production.late.len()),
-            (500, 1_000)
-        );
+        assert_eq!((production.rows.len(), production.late.len()), (500, 1_000));
         assert_eq!(production.rows[0].at.to_string(), "2024-01-03T00:00:00Z");
         let in_first_pane = production
             .rows

@@ -44,6 +44,11 @@ fn work_folder(options: &Options) -> anyhow::Result<PathBuf> {
     };
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot create {}", folder.display()))?;
+    anyhow::ensure!(
+        !folder.join("collector.yaml").exists(),
+        "{} holds an earlier run, and a register is never begun again; choose another --dir",
+        folder.display()
+    );
     std::path::absolute(&folder).context("cannot find the work folder")
 }
 
@@ -72,7 +77,10 @@ async fn demonstrate(options: &Options) -> anyhow::Result<()> {
         tell::account(site, &account, address);
         accounts.push(account);
     }
-    say(format!("\nall of it took {:.1} s", began.elapsed().as_secs_f64()));
+    say(format!(
+        "\nall of it took {:.1} s",
+        began.elapsed().as_secs_f64()
+    ));
     if let Some(file) = &options.summary {
         let text = serde_json::to_string_pretty(&tell::summary(&accounts, began.elapsed()))?;
         std::fs::write(file, text + "\n")

@@ -175,10 +175,7 @@ mod tests {
         let expected = model.score_all(&production.columns.part(&(0..5)));
         assert_eq!(
             answer.outputs[0].data,
-            expected
-                .iter()
-                .map(|s| Value::from(*s))
-                .collect::<Vec<_>>()
+            expected.iter().map(|s| Value::from(*s)).collect::<Vec<_>>()
         );
         for (score, decision) in expected.iter().zip(&answer.outputs[1].data) {
             assert_eq!(decision.as_i64(), Some(i64::from(*score >= 0.6)));
@@ -189,9 +186,16 @@ mod tests {
     async fn health_and_metadata_are_answered() {
         let (mut connection, _) = started().await;
         for path in ["/v2/health/live", "/v2/health/ready", "/v2"] {
-            assert_eq!(connection.get(path, &[]).await.unwrap().status, 200, "{path}");
+            assert_eq!(
+                connection.get(path, &[]).await.unwrap().status,
+                200,
+                "{path}"
+            );
         }
-        let about = connection.get("/v2/models/german-credit", &[]).await.unwrap();
+        let about = connection
+            .get("/v2/models/german-credit", &[])
+            .await
+            .unwrap();
         let about: Value = serde_json::from_slice(&about.body).unwrap();
         assert_eq!(about["inputs"].as_array().unwrap().len(), 19);
         assert_eq!(about["outputs"][0]["name"], "probability");
@@ -205,11 +209,31 @@ mod tests {
         let text = String::from_utf8(good.clone()).unwrap();
         for (path, body, status, words) in [
             ("/v2/models/other/infer", text.clone(), 404, "unknown model"),
-            ("/v2/models/german-credit/versions/9/infer", text.clone(), 404, "unknown model"),
+            (
+                "/v2/models/german-credit/versions/9/infer",
+                text.clone(),
+                404,
+                "unknown model",
+            ),
             (path, text[..text.len() / 2].into(), 400, "failed to parse"),
-            (path, text.replace("purpose", "porpoise"), 400, "unexpected inference input 'porpoise'"),
-            (path, text.replacen("FP64", "INT8", 1), 400, "has datatype INT8, expected FP64"),
-            (path, text.replacen("[1,1]", "[2,1]", 1), 400, "its shape says 2"),
+            (
+                path,
+                text.replace("purpose", "porpoise"),
+                400,
+                "unexpected inference input 'porpoise'",
+            ),
+            (
+                path,
+                text.replacen("FP64", "INT8", 1),
+                400,
+                "has datatype INT8, expected FP64",
+            ),
+            (
+                path,
+                text.replacen("[1,1]", "[2,1]", 1),
+                400,
+                "its shape says 2",
+            ),
             (path, "{\"inputs\":[]}".into(), 400, "1 to 1024 rows"),
         ] {
             let answer = connection.post(path, &[], body.into()).await.unwrap();
@@ -219,7 +243,14 @@ mod tests {
         }
         assert_eq!(connection.get(path, &[]).await.unwrap().status, 405);
         let huge = vec![b' '; MAX_BODY + 1];
-        assert_eq!(Connection::to(connection.address()).post(path, &[], huge).await.unwrap().status, 413);
+        assert_eq!(
+            Connection::to(connection.address())
+                .post(path, &[], huge)
+                .await
+                .unwrap()
+                .status,
+            413
+        );
         let nested = text.replacen("\"data\":[24.0]", "\"data\":[[24.0]]", 1);
         assert_ne!(nested, text);
         let answer = connection.post(path, &[], nested.into()).await.unwrap();

@@ -58,11 +58,13 @@ pub(crate) fn plan(site: &Site, production: &Production, panes: &[Pane]) {
         panes.len(),
         site.document.panes.length,
         first.map_or_else(String::new, |p| day(p.start.0)),
-        last.map_or_else(String::new, |p| day(p.start.end(site.document.panes.length))),
+        last.map_or_else(String::new, |p| day(p
+            .start
+            .end(site.document.panes.length))),
     ));
     if let Some(row) = production.drift_at {
         say(format!(
-            "  the makers of the data changed the population from row {row} ({}); nothing below is told of that",
+            "  the makers of the data changed the population from row {row} ({}); clause9 is not told",
             day(production.rows[row].at)
         ));
     }
@@ -118,17 +120,34 @@ fn objective(standing: &Standing) -> String {
     } else {
         "at least"
     };
-    let value = standing.value.map_or("no value".into(), |v| format!("{v:.4}"));
-    let running = standing.running.map_or_else(String::new, |[mean, low, high]| {
-        format!(", over the cycle {mean:.4} ({low:.4} to {high:.4})")
+    let newest = standing.newest.as_ref().and_then(|newest| {
+        let value = newest.value?;
+        Some(format!(
+            "{value:.4} in the window {} to {}",
+            day(newest.start),
+            day(newest.end)
+        ))
     });
+    let evidence = standing
+        .evidence_nats
+        .map_or("none".into(), |nats| format!("{nats:.1}"));
+    let silence = if standing.state == standing.state_at_end {
+        String::new()
+    } else {
+        let until = standing.judged_until.map_or_else(String::new, day);
+        format!(
+            "\n      that was on {until}; nothing came in since, so now it is {}",
+            standing.state_at_end
+        )
+    };
     format!(
-        "  {:<14} {:<32} {} {asks} {}; newest {value}{running}; evidence of a breach {:.1} of {:.1} nats\n                 {}",
+        "  {:<14} {}: {}\n      {} {asks} {}; newest: {}; evidence of a breach {evidence} of {:.1} nats\n      {}{silence}",
         standing.state,
         standing.objective,
+        standing.statement,
         standing.metric,
         standing.action,
-        standing.evidence_nats,
+        newest.unwrap_or_else(|| "no value".into()),
         standing.nonconformity_at_nats,
         standing.because,
     )
@@ -203,7 +222,7 @@ fn examples(missing: &[Value]) -> String {
         " (such as {} of {}: {})",
         first["objective"].as_str().unwrap_or_default(),
         day(first["start"].as_str().unwrap_or_default()),
-        first["reason"].as_str().unwrap_or_default(),
+        first["detail"].as_str().unwrap_or_default(),
     )
 }
 

@@ -118,8 +118,8 @@ impl Site {
     /// The secret that late records are sent with, as the agent wrote it.
     pub(crate) fn token(&self, replica: &Replica) -> anyhow::Result<String> {
         let path = self.folder.join(&replica.name).join("outcomes.token");
-        let text = fs::read_to_string(&path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         Ok(text.trim().into())
     }
 
@@ -186,7 +186,10 @@ impl Collector {
 
     /// Kills it on the spot.
     pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
-        let mut program = self.program.take().context("the collector is not running")?;
+        let mut program = self
+            .program
+            .take()
+            .context("the collector is not running")?;
         program.kill()
     }
 }

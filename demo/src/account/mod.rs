@@ -120,21 +120,26 @@ pub(crate) struct Standing {
     pub(crate) comparator: String,
     /// The action level.
     pub(crate) action: f64,
-    /// The machine's state.
+    /// The machine's state when something was last judged.
     pub(crate) state: String,
+    /// End of the pane whose seal brought what was last judged.
+    pub(crate) judged_until: Option<Timestamp>,
     /// Why, in plain words.
     pub(crate) because: String,
-    /// The value shown beside it, of the newest window.
-    pub(crate) value: Option<f64>,
+    /// The machine's state at the end: where nothing came in any more, what was found no longer
+    /// speaks for now.
+    pub(crate) state_at_end: String,
+    /// The newest window that was measured.
+    pub(crate) newest: Option<Measurement>,
     /// Where the cycle's running mean lies: mean, low, high.
     pub(crate) running: Option<[f64; 3]>,
-    /// Evidence of a breach, in nats.
-    pub(crate) evidence_nats: f64,
+    /// Evidence of a breach when something was last judged, in nats; none before the first bet.
+    pub(crate) evidence_nats: Option<f64>,
     /// What makes a nonconformity, in nats.
     pub(crate) nonconformity_at_nats: f64,
     /// Cases in the ledger.
     pub(crate) support: u64,
-    /// Largest state that it went through on the way, by precedence.
+    /// How many verdicts there were of each state.
     pub(crate) states_seen: BTreeMap<String, usize>,
 }
 
@@ -171,6 +176,9 @@ pub(crate) struct Onset {
     pub(crate) first_row: usize,
     /// Last production row in that window.
     pub(crate) last_row: usize,
+    /// Whether the window lies wholly before the change that the data's makers made; none if they
+    /// made none, or none was replayed.
+    pub(crate) before_change: Option<bool>,
 }
 
 /// How long things took.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use clause9_shared::time::Timestamp;
+use clause9_shared::time::{Span, Timestamp};
 use clause9_shared::window::PaneStart;
 use serde_json::{Value, json};
 
@@ -156,7 +156,7 @@ impl Reader {
             let records = self.records("measurements", &id).await?;
             measurement_records += records.len();
             let own = last_values(&records)?;
-            let standing = standing(item, &history);
+            let standing = standing(item, &history, &own, self.subject.pane)?;
             for raised in self.records("nonconformities", &id).await? {
                 let measured = own_until(&own, &records, raised.leaf);
                 nonconformities.push(nonconformity(
@@ -182,7 +182,9 @@ impl Reader {
             measurement_records,
             verdicts,
             nonconformities,
-            missing: missing["missing"].as_u64().context("GET /v1/missing told no number")?,
+            missing: missing["missing"]
+                .as_u64()
+                .context("GET /v1/missing told no number")?,
             missing_examples: missing["items"].as_array().cloned().unwrap_or_default(),
             batches: self.batches().await?,
             restart: None,
@@ -246,7 +248,13 @@ fn compare_counts(
     let mut adds_up = true;
     for pane in panes {
         let coverage = &pane["coverage"];
-        let parts = ["sampled", "sampled_out", "not_inference", "dropped", "undecodable"];
+        let parts = [
+            "sampled",
+            "sampled_out",
+            "not_inference",
+            "dropped",
+            "undecodable",
+        ];
         let accounted: u64 = parts.iter().map(|part| whole(&coverage[*part])).sum();
         let seen = coverage["seen"].as_u64().context("a pane has no count")?;
         adds_up &= seen == accounted;
@@ -259,7 +267,9 @@ fn compare_counts(
             late_records: own.late_records,
         });
     }
-    let all_sealed = counted.keys().all(|start| windows.iter().any(|w| w.start == *start));
+    let all_sealed = counted
+        .keys()
+        .all(|start| windows.iter().any(|w| w.start == *start));
     Ok((
         windows.clone(),
         Compared {
@@ -298,37 +308,63 @@ fn own_until(own: &[Measurement], records: &[Listed], leaf: u64) -> Vec<Measurem
         .filter(|r| r.leaf < leaf && r.record["body"]["status"] == "measured")
         .filter_map(|r| time(&r.record["body"]["start"]).ok())
         .collect();
-    own.iter().filter(|m| known.contains(&m.start)).cloned().collect()
+    own.iter()
+        .filter(|m| known.contains(&m.start))
+        .cloned()
+        .collect()
 }
 
-fn standing(item: &Value, history: &[Listed]) -> Standing {
-    let (objective, verdict) = (&item["objective"], &item["verdict"]);
+/// Nats from the register's integers, which count 2^-32 nats. Before the first bet there is no
+/// evidence; the register then holds the smallest integer it knows.
+fn nats(value: &Value) -> Option<f64> {
+    const NONE_YET: f64 = -1e6;
+    let nats = integer(value)? as f64 / f64::from(1 << 16) / f64::from(1 << 16);
+    (nats > NONE_YET).then_some(nats)
+}
+
+fn standing(
+    item: &Value,
+    history: &[Listed],
+    own: &[Measurement],
+    pane: Span,
+) -> anyhow::Result<Standing> {
+    let objective = &item["objective"];
     let mut states_seen = BTreeMap::new();
     for listed in history {
         let state = text(&listed.record["body"]["verdict"]["state"]);
         *states_seen.entry(state).or_default() += 1;
     }
-    let running = &verdict["running"];
-    let part = |name: &str| running[name].as_f64();
-    let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
-    Standing {
+    let body = |listed: &Listed| listed.record["body"].clone();
+    let judged = history
+        .iter()
+        .rfind(|v| v.record["body"]["step"]["taken"] != "empty")
+        .map(body);
+    let last = history.last().map(body).unwrap_or_default();
+    let verdict = judged.as_ref().unwrap_or(&last)["verdict"].clone();
+    let part = |name: &str| verdict["running"][name].as_f64();
+    let running = part("mean").zip(part("low")).zip(part("high"));
+    let state = |verdict: &Value| verdict["state"].as_str().unwrap_or("no_verdict").to_owned();
+    let judged_until = judged.map(|j| time(&j["sealed_with"])).transpose()?;
+    Ok(Standing {
         objective: text(&objective["id"]),
         statement: text(&objective["statement"]),
         metric: text(&objective["metric"]),
         comparator: text(&objective["comparator"]),
-        action: number(&objective["levels"]["action"]),
-        state: verdict["state"].as_str().unwrap_or("no_verdict").to_owned(),
+        action: objective["levels"]["action"]
+            .as_f64()
+            .context("an objective has no action level")?,
+        state: state(&verdict),
+        judged_until: judged_until.map(|start| start + pane),
         because: text(&verdict["because"]),
-        value: item["shown"]["value"].as_f64(),
-        running: part("mean")
-            .zip(part("low"))
-            .zip(part("high"))
-            .map(|((mean, low), high)| [mean, low, high]),
-        evidence_nats: number(&verdict["evidence_nats"]),
-        nonconformity_at_nats: number(&verdict["nonconformity_at_nats"]),
+        state_at_end: state(&last["verdict"]),
+        newest: own.iter().rfind(|m| m.status == "measured").cloned(),
+        running: running.map(|((mean, low), high)| [mean, low, high]),
+        evidence_nats: nats(&verdict["evidence"]),
+        nonconformity_at_nats: nats(&verdict["nonconformity_at"])
+            .context("a verdict has no threshold")?,
         support: verdict["support"].as_u64().unwrap_or(0),
         states_seen,
-    }
+    })
 }
 
 fn nonconformity(
@@ -339,9 +375,14 @@ fn nonconformity(
     production: &Production,
 ) -> anyhow::Result<Nonconformity> {
     let body = &raised.record["body"];
-    let until = history.iter().position(|v| json!(v.digest) == body["verdict"]);
+    let until = history
+        .iter()
+        .position(|v| json!(v.digest) == body["verdict"]);
     let until = until.context("a nonconformity rests on a verdict that is not listed")?;
-    let steps: Vec<Step> = history[..=until].iter().map(step).collect::<Result<_, _>>()?;
+    let steps: Vec<Step> = history[..=until]
+        .iter()
+        .map(step)
+        .collect::<Result<_, _>>()?;
     let onset = onset::evidence_since(&steps)
         .and_then(|since| onset(since, measured, standing, production));
     Ok(Nonconformity {
@@ -381,12 +422,14 @@ fn onset(
     let breaching: Vec<Option<bool>> = measured.iter().map(beyond).collect();
     let window = &measured[onset::run_start(&breaching)?];
     let row_at = |at: Timestamp| production.rows.partition_point(|row| row.at < at);
+    let last_row = row_at(window.end).saturating_sub(1);
     Some(Onset {
         evidence_since,
         window_start: window.start,
         window_end: window.end,
         value: window.value?,
         first_row: row_at(window.start),
-        last_row: row_at(window.end).saturating_sub(1),
+        last_row,
+        before_change: production.drift_at.map(|change| last_row < change),
     })
 }

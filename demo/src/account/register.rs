@@ -92,7 +92,13 @@ mod tests {
     #[test]
     fn a_batch_left_out_or_stored_twice_is_noticed() {
         let batch = |agent: &str, sequence| (agent.into(), "1".into(), sequence);
-        let all = [batch("a", 1), batch("a", 2), batch("b", 1), batch("b", 4), batch("b", 4)];
+        let all = [
+            batch("a", 1),
+            batch("a", 2),
+            batch("b", 1),
+            batch("b", 4),
+            batch("b", 4),
+        ];
         let counted = Batches::of(&all);
         assert_eq!((counted.stored, counted.twice, counted.left_out), (5, 1, 2));
     }
