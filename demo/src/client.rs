@@ -45,11 +45,6 @@ impl Connection {
         }
     }
 
-    /// The server's address.
-    pub(crate) const fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     /// Asks for a path.
     pub(crate) async fn get(
         &mut self,

@@ -23,12 +23,16 @@ pub(crate) struct History {
 
 /// The labels of a table, as truth values.
 pub(crate) fn labels(table: &Table, column: &str) -> anyhow::Result<Vec<bool>> {
-    let parse = |cell: &Box<str>| match &**cell {
+    let parse = |cell: &str| match cell {
         "1" => Ok(true),
         "0" => Ok(false),
         other => anyhow::bail!("column `{column}`: label `{other}` is neither 0 nor 1"),
     };
-    table.texts(column)?.iter().map(parse).collect()
+    table
+        .texts(column)?
+        .iter()
+        .map(|cell| parse(cell))
+        .collect()
 }
 
 impl History {

@@ -173,22 +173,28 @@ fn column_of(input: &Input, request: &InferRequest, rows: usize) -> Result<Colum
 /// Lays nested lists out flat, at most as deep as tensors are here.
 fn flatten<'a>(data: &'a [Value], depth: usize, into: &mut Vec<&'a Value>) {
     for value in data {
-        match value {
-            Value::Array(inner) if depth < 2 => flatten(inner, depth + 1, into),
-            other => into.push(other),
+        match value.as_array() {
+            Some(inner) if depth < 2 => flatten(inner, depth + 1, into),
+            Some(_) | None => into.push(value),
         }
     }
 }
 
 /// Values of an input's type; `null` is missing. None if one is of another type.
 fn values(input: &Input, flat: &[&Value]) -> Option<Column> {
-    let number = |value: &&Value| match value {
-        Value::Null => Some(f64::NAN),
-        other => other.as_f64(),
+    let number = |value: &&Value| {
+        if value.is_null() {
+            Some(f64::NAN)
+        } else {
+            value.as_f64()
+        }
     };
-    let text = |value: &&Value| match value {
-        Value::Null => Some("".into()),
-        other => other.as_str().map(Into::into),
+    let text = |value: &&Value| {
+        if value.is_null() {
+            Some("".into())
+        } else {
+            value.as_str().map(Into::into)
+        }
     };
     match input.coding {
         Coding::Numeric(_) => flat

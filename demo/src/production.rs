@@ -203,11 +203,11 @@ fn truths(case: &Case, table: &Table, labels: &[u8]) -> anyhow::Result<Vec<(bool
     {
         by_id.insert(&**id, (label, time(at)?));
     }
-    let of = |id: &Box<str>| {
-        let found = by_id.get(&**id).copied();
+    let of = |id: &str| {
+        let found = by_id.get(id).copied();
         found.with_context(|| format!("labels.csv.gz has no label for id {id}"))
     };
-    table.texts("id")?.iter().map(of).collect()
+    table.texts("id")?.iter().map(|id| of(id)).collect()
 }
 
 /// Rows laid out evenly, for data without times.

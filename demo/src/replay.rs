@@ -75,7 +75,7 @@ struct Client {
 pub(crate) struct Clients {
     production: Arc<Production>,
     model: &'static str,
-    clients: Vec<Client>,
+    lanes: Vec<Client>,
     outcomes: Vec<(Connection, String)>,
     admins: Vec<Connection>,
     lateness: clause9_shared::time::Span,
@@ -104,7 +104,7 @@ impl Clients {
         Ok(Self {
             production,
             model: site.case.recipe.name,
-            clients: site.replicas.iter().enumerate().flat_map(client).collect(),
+            lanes: site.replicas.iter().enumerate().flat_map(client).collect(),
             outcomes,
             admins: admins.collect(),
             lateness: site.document.panes.lateness,
@@ -124,7 +124,7 @@ impl Clients {
 
     async fn send_requests(&mut self, pane: &Arc<Pane>) -> anyhow::Result<Counted> {
         let mut tasks = JoinSet::new();
-        for mut client in self.clients.drain(..) {
+        for mut client in self.lanes.drain(..) {
             let (pane, production) = (Arc::clone(pane), Arc::clone(&self.production));
             let model = self.model;
             tasks.spawn(async move {
@@ -136,7 +136,7 @@ impl Clients {
         while let Some(done) = tasks.join_next().await {
             let (client, counted) = done??;
             total.add(&counted);
-            self.clients.push(client);
+            self.lanes.push(client);
         }
         Ok(total)
     }

@@ -35,12 +35,11 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
 
 /// A folder of one's own: the named one, or a fresh one for temporary files.
 fn work_folder(options: &Options) -> anyhow::Result<PathBuf> {
-    let folder = match &options.dir {
-        Some(folder) => folder.clone(),
-        None => {
-            let since = std::time::SystemTime::UNIX_EPOCH.elapsed()?.as_secs();
-            std::env::temp_dir().join(format!("clause9-demo-{since}-{}", std::process::id()))
-        }
+    let folder = if let Some(folder) = &options.dir {
+        folder.clone()
+    } else {
+        let since = std::time::SystemTime::UNIX_EPOCH.elapsed()?.as_secs();
+        std::env::temp_dir().join(format!("clause9-demo-{since}-{}", std::process::id()))
     };
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot create {}", folder.display()))?;

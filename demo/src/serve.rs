@@ -146,25 +146,28 @@ async fn infer(model: &Model, request: Request<Incoming>) -> (StatusCode, Value)
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
     use crate::case::CaseName;
     use crate::client::Connection;
     use crate::history::History;
     use crate::production::Production;
 
-    async fn started() -> (Connection, Production) {
+    async fn started() -> (SocketAddr, Production) {
         let case = CaseName::GermanCredit.case();
         let model = History::read(case).unwrap().model;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(serve(listener, model));
         let production = Production::read(case, None, None).unwrap();
-        (Connection::to(address), production)
+        (address, production)
     }
 
     #[tokio::test]
     async fn rows_are_scored_over_a_socket_as_the_model_scores_them() {
-        let (mut connection, production) = started().await;
+        let (address, production) = started().await;
+        let mut connection = Connection::to(address);
         let body = oip::body("r-1", &production.columns, &production.rows, &(0..5));
         let path = "/v2/models/german-credit/infer";
         let answer = connection.post(path, &[], body).await.unwrap();
@@ -184,7 +187,7 @@ mod tests {
 
     #[tokio::test]
     async fn health_and_metadata_are_answered() {
-        let (mut connection, _) = started().await;
+        let mut connection = Connection::to(started().await.0);
         for path in ["/v2/health/live", "/v2/health/ready", "/v2"] {
             assert_eq!(
                 connection.get(path, &[]).await.unwrap().status,
@@ -203,7 +206,8 @@ mod tests {
 
     #[tokio::test]
     async fn mistakes_are_answered_as_real_servers_answer_them() {
-        let (mut connection, production) = started().await;
+        let (address, production) = started().await;
+        let mut connection = Connection::to(address);
         let good = oip::body("r", &production.columns, &production.rows, &(0..1));
         let path = "/v2/models/german-credit/infer";
         let text = String::from_utf8(good.clone()).unwrap();
@@ -244,7 +248,7 @@ mod tests {
         assert_eq!(connection.get(path, &[]).await.unwrap().status, 405);
         let huge = vec![b' '; MAX_BODY + 1];
         assert_eq!(
-            Connection::to(connection.address())
+            Connection::to(address)
                 .post(path, &[], huge)
                 .await
                 .unwrap()

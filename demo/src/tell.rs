@@ -15,7 +15,7 @@ use crate::traffic::{Ask, Pane};
 use crate::world::Site;
 
 /// The day of a point in time.
-fn day(at: impl ToString) -> String {
+fn day(at: &impl ToString) -> String {
     at.to_string().chars().take(10).collect()
 }
 
@@ -57,15 +57,15 @@ pub(crate) fn plan(site: &Site, production: &Production, panes: &[Pane]) {
         production.late.len(),
         panes.len(),
         site.document.panes.length,
-        first.map_or_else(String::new, |p| day(p.start.0)),
-        last.map_or_else(String::new, |p| day(p
+        first.map_or_else(String::new, |p| day(&p.start.0)),
+        last.map_or_else(String::new, |p| day(&p
             .start
             .end(site.document.panes.length))),
     ));
     if let Some(row) = production.drift_at {
         say(format!(
             "  the makers of the data changed the population from row {row} ({}); clause9 is not told",
-            day(production.rows[row].at)
+            day(&production.rows[row].at)
         ));
     }
 }
@@ -124,8 +124,8 @@ fn objective(standing: &Standing) -> String {
         let value = newest.value?;
         Some(format!(
             "{value:.4} in the window {} to {}",
-            day(newest.start),
-            day(newest.end)
+            day(&newest.start),
+            day(&newest.end)
         ))
     });
     let evidence = standing
@@ -134,7 +134,7 @@ fn objective(standing: &Standing) -> String {
     let silence = if standing.state == standing.state_at_end {
         String::new()
     } else {
-        let until = standing.judged_until.map_or_else(String::new, day);
+        let until = standing.judged_until.as_ref().map_or_else(String::new, day);
         format!(
             "\n      that was on {until}; nothing came in since, so now it is {}",
             standing.state_at_end
@@ -162,19 +162,19 @@ fn nonconformity(raised: &Nonconformity, account: &Account) -> String {
                 .map_or_else(String::new, |row| format!("; the change is at row {row}"));
             format!(
                 "it began in the window {} to {} (value {:.4}, rows {} to {}{drift});\n      evidence gathered without a break from the pane of {} on",
-                day(onset.window_start),
-                day(onset.window_end),
+                day(&onset.window_start),
+                day(&onset.window_end),
                 onset.value,
                 onset.first_row,
                 onset.last_row,
-                day(onset.evidence_since.0),
+                day(&onset.evidence_since.0),
             )
         },
     );
     format!(
         "  NONCONFORMITY (candidate) {}: raised {}, seen again {} times\n      {began}\n      record {}",
         raised.objective,
-        day(raised.detected_at),
+        day(&raised.detected_at),
         raised.seen_again,
         raised.record,
     )
@@ -221,7 +221,7 @@ fn examples(missing: &[Value]) -> String {
     format!(
         " (such as {} of {}: {})",
         first["objective"].as_str().unwrap_or_default(),
-        day(first["start"].as_str().unwrap_or_default()),
+        day(&first["start"].as_str().unwrap_or_default()),
         first["detail"].as_str().unwrap_or_default(),
     )
 }

@@ -20,7 +20,7 @@ use crate::replay::Counted;
 use crate::world::Site;
 
 /// How long the last pane may take to be sealed after everything was sent.
-const SEALING: Duration = Duration::from_secs(60);
+const SEALING: Duration = Duration::from_mins(1);
 /// Items asked for at a time.
 const PAGE: usize = 1000;
 /// Examples of missing measurements.
@@ -84,10 +84,13 @@ impl Reader {
                 anyhow::bail!("GET {path} answered no list");
             };
             items.append(found);
-            after = match &page["next"] {
-                Value::Null => return Ok(items),
-                Value::String(next) => format!("&after={next}"),
-                next => format!("&after={next}"),
+            let next = &page["next"];
+            if next.is_null() {
+                return Ok(items);
+            }
+            after = match next.as_str() {
+                Some(text) => format!("&after={text}"),
+                None => format!("&after={next}"),
             };
         }
     }
@@ -232,9 +235,9 @@ fn sum<'a>(all: impl Iterator<Item = &'a Value>) -> Value {
 
 /// Sum of an object's numbers, or the number itself.
 fn whole(value: &Value) -> u64 {
-    match value {
-        Value::Object(parts) => parts.values().map(whole).sum(),
-        other => other.as_u64().unwrap_or(0),
+    match value.as_object() {
+        Some(parts) => parts.values().map(whole).sum(),
+        None => value.as_u64().unwrap_or(0),
     }
 }
 
@@ -243,7 +246,9 @@ fn compare_counts(
     counted: &BTreeMap<PaneStart, Counted>,
 ) -> anyhow::Result<(Vec<PaneSeen>, Compared)> {
     let mut client = Counted::default();
-    counted.values().for_each(|c| client.add(c));
+    for one in counted.values() {
+        client.add(one);
+    }
     let mut windows = Vec::new();
     let mut adds_up = true;
     for pane in panes {
