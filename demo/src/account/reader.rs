@@ -394,7 +394,7 @@ fn nonconformity(
         objective: standing.objective.clone(),
         record: raised.digest.clone(),
         detected_at: time(&body["detected_at"])?,
-        because: text(&body["because"]),
+        because: text(&body["candidate"]["what"]),
         seen_again: raised.item["seen_again"].as_u64().unwrap_or(0),
         onset,
     })
