@@ -99,7 +99,7 @@ fn the_first_nonconformity() -> anyhow::Result<()> {
     assert_eq!(measurement["header"]["type"], "measurement");
     let block = bank.follow(&measurement, "block")?;
     assert_eq!(block["header"]["type"], "block");
-    let batch = bank.reference(&block, "batch")?;
+    let batch = named(&block, "batch")?;
     let envelope = http::get(bank.collector, &format!("/v1/blobs/{batch}"))?;
     assert!(
         envelope.body.starts_with(b"C9B1"),
@@ -217,7 +217,7 @@ impl Bank {
             let right = case % 2 == 0;
             let label = u8::from(right == (case >= wrong));
             let outcome = json!({ "request_id": id, "label": label, "available_at": (at + Span::from_secs(3600)).to_string() });
-            labels.push_str(&format!("{outcome}\n"));
+            labels.extend([outcome.to_string().as_str(), "\n"]);
         }
         let bearer = format!("Bearer {}", self.token);
         let headers = [
@@ -283,26 +283,26 @@ impl Bank {
         Ok(last["record"]["body"]["verdict"].clone())
     }
 
-    /// What a record names in that role.
-    fn reference(&self, record: &Value, role: &str) -> anyhow::Result<String> {
-        let refs = record["header"]["refs"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        let found = refs
-            .iter()
-            .find(|r| r["role"] == role)
-            .and_then(|r| r["digest"].as_str());
-        found
-            .map(str::to_owned)
-            .ok_or_else(|| anyhow::anyhow!("no reference to a {role} in {record:#}"))
-    }
-
     /// The record that a record names in that role.
     fn follow(&self, record: &Value, role: &str) -> anyhow::Result<Value> {
-        let digest = self.reference(record, role)?;
+        let digest = named(record, role)?;
         http::get(self.collector, &format!("/v1/evidence/{digest}"))?.json()
     }
+}
+
+/// What a record names in that role.
+fn named(record: &Value, role: &str) -> anyhow::Result<String> {
+    let refs = record["header"]["refs"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let found = refs
+        .iter()
+        .find(|r| r["role"] == role)
+        .and_then(|r| r["digest"].as_str());
+    found
+        .map(str::to_owned)
+        .ok_or_else(|| anyhow::anyhow!("no reference to a {role} in {record:#}"))
 }
 
 /// What applicants were like when the model was approved.
@@ -346,12 +346,11 @@ fn answer_all(stream: std::net::TcpStream) -> anyhow::Result<()> {
             anyhow::ensure!(stream.read_line(&mut line)? > 0, "the client went away");
             match line.trim_end().split_once(": ") {
                 Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                    length = value.parse()?
+                    length = value.parse()?;
                 }
-                Some(_) => {}
                 // The request's first line has no colon, and neither has the empty last one.
                 None if line.trim_end().is_empty() => break,
-                None => {}
+                Some(_) | None => {}
             }
         }
         let mut body = vec![0; length];
