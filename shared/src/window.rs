@@ -326,10 +326,12 @@ pub struct OutcomeCoverage {
     pub unlisted_value: u64,
     /// Outcomes let go because a bound was reached.
     pub dropped: u64,
+    /// Outcomes of requests that the sampling rule left out: nothing was lost.
+    pub sampled_out: u64,
 }
 
 impl OutcomeCoverage {
-    const FIELDS: usize = 7;
+    const FIELDS: usize = 8;
 
     /// Adds another count of the same block.
     pub fn merge(&mut self, other: &Self) -> Result<(), Overflow> {
@@ -356,6 +358,7 @@ impl OutcomeCoverage {
             self.unknown_row,
             self.unlisted_value,
             self.dropped,
+            self.sampled_out,
         ]
     }
 
@@ -368,6 +371,7 @@ impl OutcomeCoverage {
             unknown_row,
             unlisted_value,
             dropped,
+            sampled_out,
         ] = f;
         Self {
             labels,
@@ -377,6 +381,7 @@ impl OutcomeCoverage {
             unknown_row,
             unlisted_value,
             dropped,
+            sampled_out,
         }
     }
 }

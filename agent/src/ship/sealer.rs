@@ -65,6 +65,7 @@ impl Sealer {
                     clock: self.clock,
                     system: self.system.clone(),
                     watermark: parcel.watermark,
+                    watching_since: parcel.watermark,
                     items: parcel.items,
                 };
                 (batch.sequence, Bytes::from(batch::seal(&batch, &self.key)))

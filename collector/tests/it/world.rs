@@ -229,6 +229,7 @@ impl Agents {
             clock: self.clock,
             system: self.plan.document().system.id.clone(),
             watermark: hour(h).end(HOUR),
+            watching_since: Timestamp::EPOCH,
             items,
         }
     }

@@ -42,6 +42,9 @@ pub struct Batch {
     /// Every pane that ends at or before this point is closed at this agent: nothing more comes
     /// for it but what a later item says.
     pub watermark: Timestamp,
+    /// From when on this run of the agent has been watching, on the system's clock. What passed in a
+    /// pane before it, nobody of this run saw.
+    pub watching_since: Timestamp,
     /// Pane contributions.
     pub items: Vec<Item>,
 }
@@ -138,6 +141,7 @@ impl Encode for Batch {
         });
         w.text(self.system.as_str());
         w.signed(self.watermark.micros());
+        w.signed(self.watching_since.micros());
         w.unsigned(self.items.len() as u64);
         for item in &self.items {
             item.encode(w);
@@ -158,6 +162,7 @@ impl Decode for Batch {
         let system = Name::new(r.text(crate::ids::MAX_NAME)?)
             .map_err(|_| Malformed::Value("system name"))?;
         let watermark = timestamp(r)?;
+        let watching_since = timestamp(r)?;
         let count = r.count(MAX_ITEMS)?;
         let items = (0..count)
             .map(|_| Item::decode(r))
@@ -169,6 +174,7 @@ impl Decode for Batch {
             clock,
             system,
             watermark,
+            watching_since,
             items,
         })
     }
@@ -297,6 +303,8 @@ pub enum RefusalReason {
     BadCoverage,
     /// Live and replayed time may not be mixed for one system.
     ClockMixed,
+    /// The agent's clock says that a time has passed which has not yet come.
+    ClockAhead,
 }
 
 impl RefusalReason {
@@ -312,6 +320,7 @@ impl RefusalReason {
         Self::BadSummary,
         Self::BadCoverage,
         Self::ClockMixed,
+        Self::ClockAhead,
     ];
 
     /// The word used in records and labels.
@@ -327,6 +336,7 @@ impl RefusalReason {
             Self::BadSummary => "bad_summary",
             Self::BadCoverage => "bad_coverage",
             Self::ClockMixed => "clock_mixed",
+            Self::ClockAhead => "clock_ahead",
         }
     }
 }

@@ -13,6 +13,7 @@ fn envelope_of(sequence: u64) -> Bytes {
         clock: Clock::Live,
         system: SystemId::new("s").unwrap(),
         watermark: Timestamp::EPOCH,
+        watching_since: Timestamp::EPOCH,
         items: vec![],
     };
     batch::seal(&batch, &SigningKey::from_bytes(&[3; 32])).into()
