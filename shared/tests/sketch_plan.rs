@@ -141,27 +141,27 @@ fn refused(edit: impl Fn(&mut Value), expected: &Expect) {
 fn a_plan_that_cannot_be_is_refused() {
     refused(
         |d| d["system"]["id"] = json!("other"),
-        &expect![
+        &expect![[
             "the baseline is of system `loan`, the objectives of `other`; build a baseline for this system"
-        ],
+        ]],
     );
     refused(
         |d| d["features"][0]["name"] = json!("new"),
-        &expect![
+        &expect![[
             "feature `new` is not in the baseline, or has another type there; build the baseline again"
-        ],
+        ]],
     );
     refused(
         |d| d["features"][2]["type"] = json!("numeric"),
-        &expect![
+        &expect![[
             "feature `purpose` is not in the baseline, or has another type there; build the baseline again"
-        ],
+        ]],
     );
     refused(
         |d| d["features"][1]["name"] = json!("wild"),
-        &expect![
+        &expect![[
             "`feature/wild` is there twice; give each feature and each attribute a name of its own"
-        ],
+        ]],
     );
     refused(
         |d| d["attributes"][0]["groups"] = json!(vec!["g"; 65]),
@@ -171,9 +171,9 @@ fn a_plan_that_cannot_be_is_refused() {
     let attribute = |i: usize| json!({ "name": format!("a{i}"), "from": "outcome", "groups": groups, "reference": "0" });
     refused(
         |d| d["attributes"] = (0..12).map(attribute).collect(),
-        &expect![
+        &expect![[
             "the plan's summaries could take 12585079 bytes, the limit is 8388608; watch fewer features or attributes"
-        ],
+        ]],
     );
     let mut baseline = loan::baseline(&loan::document());
     baseline.rows += 1;
@@ -411,9 +411,9 @@ fn an_exchange_that_lacks_what_is_read_is_refused_in_plain_words() {
     let table = [
         (
             exchange(2, vec![], vec![score()]),
-            expect![
+            expect![[
                 "the request has none of the inputs that the objectives file names; compare the names under `from` with the model's input names"
-            ],
+            ]],
         ),
         (
             exchange(3, vec![wild()], vec![score()]),
@@ -662,6 +662,9 @@ fn a_plan_that_lacks_what_an_objective_reads_is_not_served() {
     json["objectives"][0]["metric"] = "accuracy".into();
     json["outputs"].as_object_mut().unwrap().remove("label");
     let plan = CapturePlan::new(&loan::document_of(json), &baseline).unwrap();
-    expect![[r#"objective `drift` version 1 reads the summary `decision_by_label` (Confusion), which no agent keeps; remove these objectives, or keep what they read"#]]
-        .assert_eq(&plan.met().unwrap_err().to_string());
+    let refused = plan.met().unwrap_err().to_string();
+    expect![[
+        "objective `drift` version 1 reads the summary `decision_by_label` (Confusion), which no agent keeps; remove these objectives, or keep what they read"
+    ]]
+    .assert_eq(&refused);
 }

@@ -32,8 +32,10 @@ fn answers(request: &Raw, stream: &mut TcpStream) -> Option<Vec<u8>> {
 struct Faulty;
 
 fn usual() -> &'static dyn Decoder {
-    let named = |d: &&&'static dyn Decoder| d.name() == "open_inference_v2";
-    *DECODERS.iter().find(named).unwrap()
+    let mut decoders = DECODERS.iter().copied();
+    decoders
+        .find(|d| d.name() == "open_inference_v2")
+        .unwrap()
 }
 
 static STALLED: AtomicBool = AtomicBool::new(false);

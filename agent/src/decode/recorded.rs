@@ -9,7 +9,7 @@ use crate::exchange::{Body, Exchange, Message, REQUEST_ID};
 
 /// A request and its response as they went over the wire, heads too.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Recorded {
+pub struct Recorded {
     /// What it is called in `tests/fixtures/wire`.
     pub(crate) name: &'static str,
     pub(crate) request: &'static [u8],

@@ -164,7 +164,8 @@ fn each_metric_counts_what_its_card_says() {
         accuracy 0.714286
         roc_auc 0.911111
         demographic_parity_ratio 0.500000
-    "#]].assert_eq(&found);
+    "#]]
+    .assert_eq(&found);
 }
 
 #[test]

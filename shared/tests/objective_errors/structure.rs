@@ -58,9 +58,9 @@ fn another_format() {
     case(
         "clause9: objectives/v1",
         "clause9: «here»objectives/v2",
-        expect![
+        expect![[
             "unknown value `objectives/v2`; did you mean `objectives/v1`? possible values: objectives/v1"
-        ],
+        ]],
     );
 }
 
@@ -78,9 +78,9 @@ fn an_unknown_comparator() {
     case(
         "comparator: at_most\n    levels: { target: 0.02",
         "comparator: «here»at-most\n    levels: { target: 0.02",
-        expect![
+        expect![[
             "unknown value `at-most`; did you mean `at_most`? possible values: at_least, at_most"
-        ],
+        ]],
     );
 }
 
@@ -125,9 +125,9 @@ fn a_bad_name() {
     case(
         "id: loan-advice",
         "id: «here»Loan Advice",
-        expect![
+        expect![[
             "`Loan Advice` is not a name; use 1 to 64 lower-case letters, digits, `-`, `_` or `.`, beginning with a letter or digit"
-        ],
+        ]],
     );
 }
 
@@ -136,9 +136,9 @@ fn a_length_without_unit() {
     case(
         "window: 14d",
         "window: «here»14",
-        expect![
+        expect![[
             "expected a length of time: a whole number and a unit, as 90s, 15m, 1h or 7d, found the number `14`"
-        ],
+        ]],
     );
 }
 
@@ -147,9 +147,9 @@ fn a_length_of_weeks() {
     case(
         "window: 14d",
         "window: «here»2w",
-        expect![
+        expect![[
             "`2w` is not a length of time; write a whole number and a unit, as 90s, 15m, 1h or 7d"
-        ],
+        ]],
     );
 }
 
@@ -158,9 +158,9 @@ fn a_date_without_time() {
     case(
         "effective_from: 2026-02-01T00:00:00Z",
         "effective_from: «here»2026-02-01",
-        expect![
+        expect![[
             "`2026-02-01` is not a point in time; write RFC 3339 with a zone, as 2026-01-31T00:00:00Z"
-        ],
+        ]],
     );
 }
 
@@ -214,8 +214,8 @@ fn a_text_with_a_colon() {
     case(
         "statement: The region is nearly always known.",
         "statement: The region«here»: nearly always known.",
-        expect![
+        expect![[
             "not YAML: mapping values are not allowed in this context; check the indentation (spaces, no tabs) and quote texts that hold `: ` or ` #`"
-        ],
+        ]],
     );
 }

@@ -65,10 +65,7 @@ fn errors_of_the_server_and_binary_tensors_have_their_reasons() {
     for (recorded, reason) in [
         (recorded!("mlserver-v2-bad-shape"), UpstreamError),
         (recorded!("mlserver-v2-bad-json"), UpstreamError),
-        (
-            recorded!("mlserver-v2-unknown-model"),
-            UpstreamError,
-        ),
+        (recorded!("mlserver-v2-unknown-model"), UpstreamError),
         (recorded!("triton-v2-bad-shape"), UpstreamError),
         (recorded!("triton-v2-infer-binary"), Unsupported),
     ] {
