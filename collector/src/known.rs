@@ -36,7 +36,9 @@ pub struct KnownSystem {
 impl KnownSystem {
     /// Derives everything from a document and a baseline; says what does not fit.
     pub fn new(document: Document, baseline: Baseline) -> Result<Self, String> {
-        let plan = CapturePlan::new(&document, &baseline).map_err(|e| e.to_string())?;
+        let plan = CapturePlan::new(&document, &baseline)
+            .and_then(CapturePlan::met)
+            .map_err(|e| e.to_string())?;
         let objectives = document
             .objectives
             .iter()

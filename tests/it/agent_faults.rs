@@ -31,6 +31,11 @@ fn answers(request: &Raw, stream: &mut TcpStream) -> Option<Vec<u8>> {
 /// The usual protocols, but reading some exchanges goes wrong.
 struct Faulty;
 
+fn usual() -> &'static dyn Decoder {
+    let mut decoders = DECODERS.iter().copied();
+    decoders.find(|d| d.name() == "open_inference_v2").unwrap()
+}
+
 static STALLED: AtomicBool = AtomicBool::new(false);
 
 impl Decoder for Faulty {
@@ -39,7 +44,7 @@ impl Decoder for Faulty {
     }
 
     fn matches(&self, method: &Method, path: &str) -> bool {
-        DECODERS[0].matches(method, path)
+        usual().matches(method, path)
     }
 
     fn decode(&self, exchange: &Exchange) -> Result<Inference, UndecodableReason> {
@@ -51,7 +56,7 @@ impl Decoder for Faulty {
         while id == b"stall" && STALLED.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(5));
         }
-        DECODERS[0].decode(exchange)
+        usual().decode(exchange)
     }
 }
 

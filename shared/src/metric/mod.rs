@@ -1,7 +1,9 @@
 //! Metrics: quality indicators of an AI system, computed from summaries alone.
 //!
-//! A metric keeps no data of its own. To add one: a file here, a `mod` line, a row in the table.
-//! Everything else (documents, dashboards, capture plan, bets) follows from the row.
+//! A metric keeps no data of its own: it reads summaries that agents keep anyway. To add one: a file
+//! here, a `mod` line, a row in the table. Checks, bets, schemas, cards and panels follow from the
+//! row. What agents keep does not: that is decided in `plan/layout.rs`, and a metric that reads what
+//! is not kept there needs a change there, too.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -187,7 +189,8 @@ pub struct Seen<'a> {
 pub trait Metric {
     /// What it is.
     const SPEC: MetricSpec;
-    /// The summaries it reads, so that agents keep them.
+    /// The summaries it needs. Naming one here does not make agents keep it: what is kept is decided
+    /// in `plan/layout.rs`, and what a plan lacks is said by [`crate::plan::CapturePlan::unmet`].
     fn reads(document: &Document, of: &Subject) -> Vec<SummaryKey>;
     /// The value from merged counts.
     fn measure(seen: Seen<'_>) -> Result<Estimate, Unmeasurable>;
@@ -250,7 +253,7 @@ macro_rules! metrics {
                 match self { $(Self::$variant => &<$type as Metric>::SPEC,)* }
             }
 
-            /// The summaries it reads.
+            /// The summaries it needs.
             pub fn reads(self, document: &Document, of: &Subject) -> Vec<SummaryKey> {
                 match self { $(Self::$variant => <$type>::reads(document, of),)* }
             }

@@ -80,11 +80,21 @@ pub enum PlanError {
     /// The baseline contradicts itself.
     #[error("the baseline cannot be used: {0}")]
     Baseline(#[from] crate::baseline::BaselineError),
+    /// Objectives need summaries that are not kept.
+    #[error("{}; remove these objectives, or keep what they read", lacking(.0))]
+    Unmet(Vec<(ObjectiveId, u32, SummaryKey)>),
     /// The objectives file holds a number that has no canonical form.
     #[error(
         "the plan has no digest: {0}; replace what is not a finite number in the objectives file"
     )]
     NoDigest(String),
+}
+
+fn lacking(unmet: &[(ObjectiveId, u32, SummaryKey)]) -> String {
+    let each = unmet.iter().map(|(objective, version, key)| {
+        format!("objective `{objective}` version {version} reads the summary `{}` ({:?}), which no agent keeps", key.of, key.kind)
+    });
+    each.collect::<Vec<_>>().join("; ")
 }
 
 /// What an exchange lacks for this plan; it is counted as undecodable.
@@ -233,5 +243,16 @@ impl CapturePlan {
             unmet.extend(lacking.map(|key| (objective.id.clone(), objective.version, key)));
         }
         unmet
+    }
+
+    /// The plan, if every objective can be measured by it. For those who begin to serve a document;
+    /// plans of earlier documents are taken as they are.
+    pub fn met(self) -> Result<Self, PlanError> {
+        let unmet = self.unmet();
+        if unmet.is_empty() {
+            Ok(self)
+        } else {
+            Err(PlanError::Unmet(unmet))
+        }
     }
 }
