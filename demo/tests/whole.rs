@@ -59,3 +59,70 @@ fn a_change_that_nobody_knows_of_cannot_be_moved() {
         "{complained}"
     );
 }
+
+#[test]
+fn a_program_of_the_demonstration_stops_in_order_on_sigterm() {
+    let folder = tempfile::tempdir().unwrap();
+    let work = folder.path().join("work");
+    let demo = || Command::new(env!("CARGO_BIN_EXE_clause9-demo"));
+    let ended = demo()
+        .args([
+            "--case",
+            "german-credit",
+            "--until",
+            "20",
+            "--exit",
+            "--dir",
+        ])
+        .arg(&work)
+        .output()
+        .unwrap();
+    assert!(
+        ended.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ended.stderr)
+    );
+
+    let config = std::fs::read_to_string(work.join("collector.yaml")).unwrap();
+    let address = config
+        .lines()
+        .find_map(|l| l.strip_prefix("listen: "))
+        .unwrap();
+    let mut collector = demo()
+        .args(["collector", "--config"])
+        .arg(work.join("collector.yaml"))
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut attempts = 0;
+    while std::net::TcpStream::connect(address).is_err() {
+        attempts += 1;
+        assert!(attempts < 500, "the collector does not listen");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let sent = Command::new("kill")
+        .args(["-TERM", &collector.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+    assert_eq!(
+        collector.wait().unwrap().code(),
+        Some(0),
+        "killed by the signal"
+    );
+}
+
+#[test]
+fn a_case_that_begins_after_the_end_is_left_out_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_clause9-demo"))
+        .args(["--until", "2018-11-05T00:00:00Z", "--exit", "--dir"])
+        .arg(folder.path().join("work"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\n{complained}");
+    assert!(said.contains("german-credit is left out"), "{said}");
+    assert!(said.contains("what happened to car-loan"), "{said}");
+}
