@@ -139,7 +139,7 @@ fn objective(standing: &Standing) -> String {
         .evidence_nats
         .map_or("none".into(), |nats| format!("{nats:.1}"));
     format!(
-        "  {:<14} {}: {}\n{}      {} {asks} {}; newest: {}\n      evidence of a breach {evidence} of {:.1} nats; {}",
+        "  {:<14} {}: {}\n{}      {} {asks} {}; newest: {}\n      evidence of a breach {evidence} of {:.1} nats\n      {}",
         standing.state_at_end,
         standing.objective,
         standing.statement,

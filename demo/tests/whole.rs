@@ -1,6 +1,7 @@
 //! The whole demonstration as a newcomer runs it, on the small case: real processes, real sockets,
 //! a collector that is killed on the way.
 
+use std::io::{Read, Write};
 use std::process::Command;
 
 use serde_json::Value;
@@ -60,6 +61,18 @@ fn a_change_that_nobody_knows_of_cannot_be_moved() {
     );
 }
 
+/// Whether it answers: from then on, it listens for signals too.
+fn is_live(address: &str) -> bool {
+    let Ok(mut stream) = std::net::TcpStream::connect(address) else {
+        return false;
+    };
+    let mut answer = String::new();
+    let asked = stream.write_all(b"GET /live HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
+    asked.is_ok()
+        && stream.read_to_string(&mut answer).is_ok()
+        && answer.starts_with("HTTP/1.1 200")
+}
+
 #[test]
 fn a_program_of_the_demonstration_stops_in_order_on_sigterm() {
     let folder = tempfile::tempdir().unwrap();
@@ -95,9 +108,9 @@ fn a_program_of_the_demonstration_stops_in_order_on_sigterm() {
         .spawn()
         .unwrap();
     let mut attempts = 0;
-    while std::net::TcpStream::connect(address).is_err() {
+    while !is_live(address) {
         attempts += 1;
-        assert!(attempts < 500, "the collector does not listen");
+        assert!(attempts < 500, "the collector does not answer");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     let sent = Command::new("kill")

@@ -72,13 +72,13 @@ fn schedule() -> Vec<(u32, Moment)> {
     };
     let (mut kills, mut at) = (Vec::new(), 1);
     while at < HOURS {
-        let moment = match kills.len() % 3 {
+        let moment = match kills.len() % 4 {
             0 => Moment::HalfSent,
-            1 => Moment::Answering(0.0),
-            _ => Moment::Answering(f64::from(next(100)) / 100.0),
+            1 => Moment::Answering(f64::from(next(100)) / 100.0),
+            _ => Moment::Answering(0.0),
         };
         kills.push((at, moment));
-        at += 2 + next(3);
+        at += 1 + next(2);
     }
     kills
 }

@@ -444,3 +444,38 @@ fn onset(
         contains_change: change.map(|change| first_row < change && change <= last_row),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured(leaf: u64, start: &str, value: f64) -> Listed {
+        Listed {
+            leaf,
+            digest: String::new(),
+            record: json!({ "body": {
+                "objective": "accuracy", "status": "measured", "value": { "value": value },
+                "start": start, "end": "2026-02-01T00:00:00Z",
+            } }),
+            item: Value::Null,
+        }
+    }
+
+    #[test]
+    fn what_came_after_a_verdict_is_no_part_of_what_led_to_it() {
+        let (first, second) = ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
+        let records = [
+            measured(3, first, 0.8),
+            measured(7, first, 0.9),
+            measured(8, second, 0.7),
+        ];
+        let values = |before| {
+            let last = last_values(&records, before).unwrap();
+            last.iter().map(|m| m.value.unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(values(None), [0.9, 0.7]);
+        assert_eq!(values(Some(8)), [0.9]);
+        assert_eq!(values(Some(5)), [0.8]);
+        assert!(values(Some(3)).is_empty());
+    }
+}
