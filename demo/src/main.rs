@@ -27,6 +27,7 @@ mod table;
 mod tell;
 mod traffic;
 mod world;
+mod wrap;
 
 use std::process::ExitCode;
 

@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::ensure;
 use clap::{Args, Parser, Subcommand};
+use clause9_shared::time::{BadSpan, Span};
 
 use crate::case::{CaseName, TimeSource};
 use crate::production::Until;
@@ -42,6 +44,10 @@ pub(crate) struct Options {
     /// Let the population change at this row instead of where the data has it (car-loan only).
     #[arg(long, value_name = "ROW")]
     pub(crate) drift_at: Option<usize>,
+    /// How long to wait after each pane (such as 150ms or 2s), so that dashboards can be watched
+    /// while they move.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = pace)]
+    pub(crate) pace: Duration,
     /// Kill the collector (SIGKILL) in the middle of each case and start it again.
     #[arg(long)]
     pub(crate) kill_collector: bool,
@@ -92,12 +98,36 @@ pub(crate) struct ServiceOptions {
     pub(crate) stop_with_stdin: bool,
 }
 
+fn pace(text: &str) -> Result<Duration, BadSpan> {
+    let span: Span = text.parse()?;
+    Ok(Duration::from_micros(span.micros().unsigned_abs()))
+}
+
 impl Options {
     /// The cases to replay, each once, car loans first.
     pub(crate) fn chosen(&self) -> Vec<CaseName> {
         let all = [CaseName::CarLoan, CaseName::GermanCredit];
         let wanted = |case: &CaseName| self.cases.is_empty() || self.cases.contains(case);
         all.into_iter().filter(wanted).collect()
+    }
+
+    /// Which of the chosen cases begin after the replay's end and so are left out. The only chosen
+    /// case never is: that nothing is left to replay is then an error.
+    pub(crate) fn left_out(&self) -> Vec<CaseName> {
+        let Some(Until::Time(end)) = self.until else {
+            return Vec::new();
+        };
+        let chosen = self.chosen();
+        let begins_later = |case: &CaseName| match case.case().time {
+            TimeSource::Recorded { .. } => false,
+            TimeSource::Synthetic { start, .. } => start >= end.micros(),
+        };
+        let late: Vec<CaseName> = chosen.iter().copied().filter(begins_later).collect();
+        if late.len() == chosen.len() {
+            Vec::new()
+        } else {
+            late
+        }
     }
 
     /// Refuses what cannot be meant.
@@ -129,6 +159,25 @@ mod tests {
         let drift = ["--case", "german-credit", "--drift-at", "3"];
         assert!(options(&drift).check().is_err());
         assert!(options(&["--drift-at", "3"]).check().is_ok());
+    }
+
+    #[test]
+    fn a_case_that_begins_after_the_end_is_left_out_beside_another_one() {
+        let left_out = |arguments: &[&str]| options(arguments).left_out();
+        let end = ["--until", "2019-03-31T00:00:00Z"];
+        assert_eq!(left_out(&end), [CaseName::GermanCredit]);
+        assert_eq!(left_out(&["--until", "2024-01-04T00:00:00Z"]), []);
+        assert_eq!(left_out(&["--until", "25000"]), []);
+        let alone = [&end[..], &["--case", "german-credit"]].concat();
+        assert_eq!(left_out(&alone), [], "an error that says so is to come");
+    }
+
+    #[test]
+    fn a_pace_is_a_number_with_a_unit() {
+        let pace = |text: &str| Cli::try_parse_from(["clause9-demo", "--pace", text]);
+        assert_eq!(pace("150ms").unwrap().options.pace.as_millis(), 150);
+        assert!(pace("150").is_err());
+        assert!(options(&[]).pace.is_zero());
     }
 
     #[test]

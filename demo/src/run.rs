@@ -14,6 +14,7 @@ use crate::production::Production;
 use crate::program::Program;
 use crate::progress::{Progress, say};
 use crate::replay::Clients;
+use crate::service;
 use crate::tell;
 use crate::traffic::{self, Pane};
 use crate::world::{Collector, Site, free_addresses};
@@ -60,7 +61,19 @@ async fn demonstrate(options: &Options) -> anyhow::Result<()> {
         address.set_port(port);
     }
     let mut sites = Vec::new();
-    for name in options.chosen() {
+    let left_out = options.left_out();
+    for name in &left_out {
+        say(format!(
+            "{} is left out: it begins only after the time given with --until",
+            name.case().name
+        ));
+    }
+    let chosen: Vec<_> = options
+        .chosen()
+        .into_iter()
+        .filter(|name| !left_out.contains(name))
+        .collect();
+    for name in &chosen {
         let site = Site::prepare(name.case(), &folder, address)?;
         tell::model(&site);
         sites.push(site);
@@ -70,7 +83,7 @@ async fn demonstrate(options: &Options) -> anyhow::Result<()> {
     say(format!("collector: http://{address}/"));
     let mut programs: Vec<Program> = Vec::new();
     let mut accounts = Vec::new();
-    for (site, name) in sites.iter().zip(options.chosen()) {
+    for (site, name) in sites.iter().zip(chosen) {
         programs.extend(site.start().await?);
         let account = replay(options, site, name, &mut collector).await?;
         tell::account(site, &account, address);
@@ -89,7 +102,7 @@ async fn demonstrate(options: &Options) -> anyhow::Result<()> {
         say(format!(
             "everything keeps running; look around at http://{address}/ and end it with Ctrl-C"
         ));
-        tokio::signal::ctrl_c().await?;
+        service::signalled().await?;
     }
     Ok(())
 }
@@ -125,6 +138,7 @@ async fn replay(
         let what = about(&pane);
         clients.replay(Arc::new(pane)).await?;
         progress.step(&what);
+        tokio::time::sleep(options.pace).await;
     }
     if kill_at.is_some_and(|at| at + PANES_WITHOUT >= clients.counted.len()) {
         restart(collector, &progress).await?;

@@ -31,7 +31,19 @@ pub(crate) fn model(options: &ModelOptions) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Waits for Ctrl-C or, if asked, for the end of standard input.
+/// Waits for Ctrl-C (SIGINT) or SIGTERM, whichever comes first.
+pub(crate) async fn signalled() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Waits for a signal to stop or, if asked, for the end of standard input.
 async fn told_to_stop(with_stdin: bool) {
     let (ended, end) = tokio::sync::oneshot::channel::<()>();
     let watch = move || {
@@ -50,7 +62,11 @@ async fn told_to_stop(with_stdin: bool) {
         }
     };
     tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
+        watched = signalled() => {
+            if let Err(problem) = watched {
+                tracing::error!("stopping, for signals cannot be waited for: {problem}");
+            }
+        }
         () = stdin => {}
     }
 }

@@ -4,15 +4,22 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use clause9_shared::metric::{MetricId, StreamKind};
 use serde_json::{Value, json};
 
-use crate::account::{Account, Nonconformity, Standing};
+use crate::account::{Account, Nonconformity, Onset, Standing, dated};
 use crate::case::TimeSource;
 use crate::model::Quality;
 use crate::production::Production;
-use crate::progress::say;
+use crate::progress;
 use crate::traffic::{Ask, Pane};
 use crate::world::Site;
+use crate::wrap::{columns, wrap};
+
+/// Says lines that fit the screen.
+fn say(text: impl AsRef<str>) {
+    progress::say(wrap(text.as_ref(), columns()));
+}
 
 /// The day of a point in time.
 fn day(at: &impl ToString) -> String {
@@ -29,7 +36,7 @@ pub(crate) fn model(site: &Site) {
     let history = &site.history;
     say(format!("\n{} — {}", site.case.name, site.case.title));
     say(format!(
-        "  a model of boosted trees was fitted to {} rows ({});\n  on {} rows that it never saw: {}; those are the baseline",
+        "  a model of boosted trees was fitted to {} rows ({})\n  on {} rows that it never saw: {}; those are the baseline",
         history.fitted.rows,
         figures(&history.fitted),
         history.held_out.rows,
@@ -50,7 +57,7 @@ pub(crate) fn plan(site: &Site, production: &Production, panes: &[Pane]) {
     let others = requests.count() - predictions;
     let (first, last) = (panes.first(), panes.last());
     say(format!(
-        "\n{}: {} rows in {predictions} requests (and {others} health checks and mistakes) through {} agents,\n  {} late records, {} panes of {} from {} to {}",
+        "\n{}: {} rows in {predictions} requests (and {others} health checks and mistakes) through {} agents\n  {} late records, {} panes of {} from {} to {}",
         site.case.name,
         production.rows.len(),
         site.replicas.len(),
@@ -103,14 +110,14 @@ pub(crate) fn account(site: &Site, account: &Account, collector: SocketAddr) {
         ));
     }
     say(format!(
-        "  replayed in {:.1} s, sealed {:.1} s later\n  look: http://{collector}/systems/{case}\n        http://{collector}/v1/systems/{case}/objectives\n        http://{collector}/v1/nonconformities?system={case}\n  agents: {}",
+        "  replayed in {:.1} s, sealed {:.1} s later\n  look:\n    http://{collector}/systems/{case}\n    http://{collector}/v1/systems/{case}/objectives\n    http://{collector}/v1/nonconformities?system={case}\n  agents:\n{}",
         account.timings.replay_seconds,
         account.timings.sealing_seconds,
         site.replicas
             .iter()
-            .map(|r| format!("http://{}/status", r.admin))
+            .map(|r| format!("    http://{}/status", r.admin))
             .collect::<Vec<_>>()
-            .join(" "),
+            .join("\n"),
     ));
 }
 
@@ -131,25 +138,39 @@ fn objective(standing: &Standing) -> String {
     let evidence = standing
         .evidence_nats
         .map_or("none".into(), |nats| format!("{nats:.1}"));
-    let silence = if standing.state == standing.state_at_end {
-        String::new()
-    } else {
-        let until = standing.judged_until.as_ref().map_or_else(String::new, day);
-        format!(
-            "\n      that was on {until}; nothing came in since, so now it is {}",
-            standing.state_at_end
-        )
-    };
     format!(
-        "  {:<14} {}: {}\n      {} {asks} {}; newest: {}; evidence of a breach {evidence} of {:.1} nats\n      {}{silence}",
-        standing.state,
+        "  {:<14} {}: {}\n{}      {} {asks} {}; newest: {}\n      evidence of a breach {evidence} of {:.1} nats\n      {}",
+        standing.state_at_end,
         standing.objective,
         standing.statement,
+        silence(standing),
         standing.metric,
         standing.action,
         newest.unwrap_or_else(|| "no value".into()),
         standing.nonconformity_at_nats,
-        standing.because,
+        dated(&standing.because, &standing.steps),
+    )
+}
+
+/// A line about an objective that nothing speaks for any more; empty if something does.
+fn silence(standing: &Standing) -> String {
+    if standing.state == standing.state_at_end {
+        return String::new();
+    }
+    let metric = MetricId::ALL.iter().map(|m| m.spec());
+    let stream = metric
+        .filter(|spec| spec.name == standing.metric)
+        .map(|spec| spec.stream)
+        .next();
+    let what = match stream {
+        Some(StreamKind::Traffic) => "traffic",
+        Some(StreamKind::Outcomes) => "labels",
+        Some(StreamKind::ByAttribute) | None => "cases",
+    };
+    let until = standing.judged_until.as_ref().map_or_else(String::new, day);
+    format!(
+        "      {} while {what} lasted (until {until}); {} since: no {what}\n",
+        standing.state, standing.state_at_end
     )
 }
 
@@ -157,16 +178,14 @@ fn nonconformity(raised: &Nonconformity, account: &Account) -> String {
     let began = raised.onset.as_ref().map_or_else(
         || "where it began is not told by the register".into(),
         |onset| {
-            let drift = account
-                .drift_at
-                .map_or_else(String::new, |row| format!("; the change is at row {row}"));
             format!(
-                "it began in the window {} to {} (value {:.4}, rows {} to {}{drift});\n      evidence gathered without a break from the pane of {} on",
+                "it began in the window {} to {} (value {:.4}, rows {} to {}{})\n      evidence gathered without a break from the pane of {} on",
                 day(&onset.window_start),
                 day(&onset.window_end),
                 onset.value,
                 onset.first_row,
                 onset.last_row,
+                change(onset, account.drift_at),
                 day(&onset.evidence_since.0),
             )
         },
@@ -180,11 +199,27 @@ fn nonconformity(raised: &Nonconformity, account: &Account) -> String {
     )
 }
 
+/// Where the change that the data's makers made lies, seen from the window of an onset.
+fn change(onset: &Onset, drift_at: Option<usize>) -> String {
+    let Some(row) = drift_at else {
+        return String::new();
+    };
+    if onset.contains_change == Some(true) {
+        format!("); the window contains the change (row {row}")
+    } else if onset.before_change == Some(true) {
+        format!("); the change comes only later (row {row}")
+    } else if onset.first_row == row {
+        format!("); the window begins with the change (row {row}")
+    } else {
+        format!("); the change came before (row {row}")
+    }
+}
+
 fn coverage(account: &Account) -> String {
     let (client, seen) = (&account.coverage.client, &account.coverage.collector);
     let yes = |good: bool| if good { "yes" } else { "NO" };
     format!(
-        "  clients sent {} requests with {} rows; the agents saw {}, kept {} with {} rows,\n  {} were no inference, dropped {}, not understood {}; adds up in every pane: {}; equals the clients' count in every pane: {}\n  clients sent {} late records: {}",
+        "  clients sent {} requests with {} rows; the agents saw {}, kept {} with {} rows\n  {} were no inference, dropped {}, not understood {}\n  adds up in every pane: {}; equals the clients' count in every pane: {}\n  clients sent {} late records: {}",
         client.requests,
         client.rows,
         seen["seen"],

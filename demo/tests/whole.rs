@@ -1,6 +1,7 @@
 //! The whole demonstration as a newcomer runs it, on the small case: real processes, real sockets,
 //! a collector that is killed on the way.
 
+use std::io::{Read, Write};
 use std::process::Command;
 
 use serde_json::Value;
@@ -58,4 +59,83 @@ fn a_change_that_nobody_knows_of_cannot_be_moved() {
         complained.starts_with("error: --drift-at: "),
         "{complained}"
     );
+}
+
+/// Whether it answers: from then on, it listens for signals too.
+fn is_live(address: &str) -> bool {
+    let Ok(mut stream) = std::net::TcpStream::connect(address) else {
+        return false;
+    };
+    let mut answer = String::new();
+    let asked = stream.write_all(b"GET /live HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
+    asked.is_ok()
+        && stream.read_to_string(&mut answer).is_ok()
+        && answer.starts_with("HTTP/1.1 200")
+}
+
+#[test]
+fn a_program_of_the_demonstration_stops_in_order_on_sigterm() {
+    let folder = tempfile::tempdir().unwrap();
+    let work = folder.path().join("work");
+    let demo = || Command::new(env!("CARGO_BIN_EXE_clause9-demo"));
+    let ended = demo()
+        .args([
+            "--case",
+            "german-credit",
+            "--until",
+            "20",
+            "--exit",
+            "--dir",
+        ])
+        .arg(&work)
+        .output()
+        .unwrap();
+    assert!(
+        ended.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ended.stderr)
+    );
+
+    let config = std::fs::read_to_string(work.join("collector.yaml")).unwrap();
+    let address = config
+        .lines()
+        .find_map(|l| l.strip_prefix("listen: "))
+        .unwrap();
+    let mut collector = demo()
+        .args(["collector", "--config"])
+        .arg(work.join("collector.yaml"))
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut attempts = 0;
+    while !is_live(address) {
+        attempts += 1;
+        assert!(attempts < 500, "the collector does not answer");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let sent = Command::new("kill")
+        .args(["-TERM", &collector.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+    assert_eq!(
+        collector.wait().unwrap().code(),
+        Some(0),
+        "killed by the signal"
+    );
+}
+
+#[test]
+fn a_case_that_begins_after_the_end_is_left_out_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_clause9-demo"))
+        .args(["--until", "2018-11-05T00:00:00Z", "--exit", "--dir"])
+        .arg(folder.path().join("work"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\n{complained}");
+    assert!(said.contains("german-credit is left out"), "{said}");
+    assert!(said.contains("what happened to car-loan"), "{said}");
 }

@@ -95,7 +95,8 @@ fn index() -> String {
     }
     text.push_str(
         "\n## What evidence rests on\n\nA ledger takes the cases of a pane as independent, given what the system is like in that \
-        pane. Cases that go together, as rows of one request about one person, make it too sure; send such rows as one case. \
+        pane. Rows of one request count as independent cases for now. Cases that go together, as rows of one request about one \
+        person, make it too sure: no documented error chance holds for them. Send such rows as one case. \
         A verdict of conforming is about the mean of the cycle so far, at the documented confidence; evidence of a breach is about now. \
         Windows of fewer cases than the objective's least support are shown and counted, but are no measurement.\n",
     );
@@ -145,5 +146,21 @@ fn every_card_says_something_under_each_heading() {
             assert!(text.len() > 60, "{}", spec.name);
         }
         assert!(spec.range.0 < spec.range.1);
+    }
+}
+
+#[test]
+fn every_exact_metric_says_that_it_takes_cases_as_independent() {
+    for metric in MetricId::ALL {
+        let spec = metric.spec();
+        match spec.grade {
+            Grade::A => assert!(
+                spec.cannot_tell
+                    .contains("Rows of one request count as independent cases"),
+                "{}",
+                spec.name
+            ),
+            Grade::B | Grade::C => {}
+        }
     }
 }

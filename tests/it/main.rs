@@ -10,6 +10,7 @@ mod agent_world;
 mod first_nonconformity;
 mod house_dashboards;
 mod house_documents;
+mod house_readme;
 mod mlserver_passthrough;
 mod prometheus_dashboard;
 mod prometheus_rules;

@@ -22,6 +22,8 @@ const REPLAY: Duration = Duration::from_mins(5);
 const STARTED: &str = "collector: http://";
 /// What it says when it is done and keeps running.
 const READY: &str = "everything keeps running";
+/// How long it waits after each pane, so that several scrapes see the replay on the fastest machine.
+const PACE: &str = "400ms";
 /// Systems that the demonstration replays, by the folders it makes for them.
 const SYSTEMS: [&str; 2] = ["car-loan", "german-credit"];
 /// In place of Grafana's interval: some scrapes of one second.
@@ -42,6 +44,8 @@ fn demonstrate(folder: &Path) -> anyhow::Result<Demonstration> {
         folder.display().to_string(),
         "--port".into(),
         collector.to_string(),
+        "--pace".into(),
+        PACE.into(),
     ];
     let mut running = Running::start(&program("clause9-demo")?, root(), &arguments)?;
     running.wait_for_line(STARTED, REPLAY)?;

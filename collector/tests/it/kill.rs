@@ -1,10 +1,10 @@
 //! The real program, killed in the middle of its work, again and again.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::http::{self, all, get};
 use crate::world::{Agents, Files, Running};
@@ -36,20 +36,74 @@ fn alive(address: SocketAddr) {
     panic!("it does not start");
 }
 
-/// Sends until the batch is answered: what an agent's outbox does.
-fn deliver(to: SocketAddr, envelope: &[u8], resent: &AtomicU32) {
-    for attempt in 0..6000 {
+/// Sends until the batch is answered: what an agent's outbox does. How long the answer took.
+fn deliver(to: SocketAddr, envelope: &[u8]) -> Duration {
+    for _ in 0..6000 {
+        let began = Instant::now();
         match http::request(to, "POST", "/v1/batches", envelope) {
-            Ok(answer) if answer.status == 200 => return,
+            Ok(answer) if answer.status == 200 => return began.elapsed(),
             Ok(answer) if answer.status == 503 => {}
             Ok(answer) => panic!("{}: {}", answer.status, answer.text()),
-            Err(_) => {
-                resent.fetch_add(1, Ordering::Relaxed);
-            }
+            Err(problem) => panic!("nobody killed it, and still: {problem}"),
         }
-        assert!(attempt < 5999, "nobody answers");
         std::thread::sleep(Duration::from_millis(5));
     }
+    panic!("it stays busy");
+}
+
+/// When a collector is killed, seen from a batch that is on its way to it.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    /// Only half of the batch has been sent.
+    HalfSent,
+    /// All of it has been sent, and this share of the time that an answer takes has passed.
+    Answering(f64),
+}
+
+/// Hours in whose midst the collector is killed, and the moments: the same in every run, apart from
+/// how long answers take on the machine at hand.
+fn schedule() -> Vec<(u32, Moment)> {
+    let mut state = 9_u64;
+    let mut next = move |below: u32| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        u32::try_from((state >> 33) % u64::from(below)).unwrap()
+    };
+    let (mut kills, mut at) = (Vec::new(), 1);
+    while at < HOURS {
+        let moment = match kills.len() % 4 {
+            0 => Moment::HalfSent,
+            1 => Moment::Answering(f64::from(next(100)) / 100.0),
+            _ => Moment::Answering(0.0),
+        };
+        kills.push((at, moment));
+        at += 1 + next(2);
+    }
+    kills
+}
+
+/// Begins to send a batch and does not wait for an answer.
+fn begin(to: SocketAddr, envelope: &[u8], moment: Moment) -> TcpStream {
+    let mut stream = TcpStream::connect(to).unwrap();
+    let head = format!(
+        "POST /v1/batches HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        envelope.len()
+    );
+    let sent = match moment {
+        Moment::HalfSent => &envelope[..envelope.len() / 2],
+        Moment::Answering(_) => envelope,
+    };
+    stream.write_all(&[head.as_bytes(), sent].concat()).unwrap();
+    stream
+}
+
+/// Whether the answer came before the kill.
+fn answered(mut stream: TcpStream) -> bool {
+    let mut answer = Vec::new();
+    // A broken connection is what is looked for.
+    let _ = stream.read_to_end(&mut answer);
+    answer.starts_with(b"HTTP/1.1 200")
 }
 
 /// What is in a register, apart from when it was written and by whom it was received.
@@ -77,35 +131,38 @@ fn essence(at: SocketAddr) -> (BTreeMap<String, usize>, Vec<String>) {
     (counts, summaries)
 }
 
-/// Delivers everything while the collector is killed and started again. How often it was killed,
-/// and how many sends met nobody.
-fn deliver_and_kill(address: SocketAddr, files: &Files, batches: &[Vec<u8>]) -> (u64, u32) {
-    let (done, resent) = (AtomicBool::new(false), AtomicU32::new(0));
-    let kills = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            for batch in batches {
-                deliver(address, batch, &resent);
-            }
-            done.store(true, Ordering::Relaxed);
-        });
-        let mut kills = 0;
-        let mut child = start(files);
-        while !done.load(Ordering::Relaxed) {
-            alive(address);
-            std::thread::sleep(Duration::from_millis(90 + 37 * (kills % 5)));
-            if done.load(Ordering::Relaxed) {
-                break;
+/// Delivers everything, both agents' batches of an hour after each other, while the collector is
+/// killed and started again. How often it was killed, and how many wholly sent batches
+/// found no answer.
+fn deliver_and_kill(address: SocketAddr, files: &Files, batches: &[Vec<u8>]) -> (usize, usize) {
+    let kills = schedule();
+    let mut child = start(files);
+    alive(address);
+    let (mut broken, mut typical) = (0, Duration::ZERO);
+    for (hour, both) in (0..).zip(batches.chunks(2)) {
+        if let Some((_, moment)) = kills.iter().find(|(at, _)| *at == hour) {
+            let sends: Vec<_> = both.iter().map(|b| begin(address, b, *moment)).collect();
+            if let Moment::Answering(share) = moment {
+                std::thread::sleep(typical.mul_f64(*share));
             }
             child.kill().unwrap();
             child.wait().unwrap();
-            kills += 1;
+            let unanswered = sends.into_iter().map(answered).filter(|a| !a);
+            broken += match moment {
+                // These cannot have been answered, and so do not count.
+                Moment::HalfSent => 0,
+                Moment::Answering(_) => unanswered.count(),
+            };
             child = start(files);
+            alive(address);
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        kills
-    });
-    (kills, resent.into_inner())
+        for batch in both {
+            typical = deliver(address, batch);
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    (kills.len(), broken)
 }
 
 #[test]
@@ -122,12 +179,15 @@ fn a_killed_collector_loses_nothing_and_takes_nothing_twice() {
 
     let address = free_address();
     let files = Files::new(&address.to_string(), &[1, 2]);
-    let (kills, resent) = deliver_and_kill(address, &files, &batches);
+    let (kills, broken) = deliver_and_kill(address, &files, &batches);
     assert!(
-        kills >= 3,
+        kills >= 10,
         "killed {kills} times: too rarely to prove anything"
     );
-    assert!(resent > 0, "no kill met a batch on its way");
+    assert!(
+        broken >= 5,
+        "of {kills} kills too few met a batch in the midst of its ingest: {broken} found no answer"
+    );
 
     let mut last = start(&files);
     alive(address);
@@ -156,7 +216,10 @@ fn a_killed_collector_loses_nothing_and_takes_nothing_twice() {
     assert_eq!((counts, summaries), essence(undisturbed.address));
     last.kill().unwrap();
     last.wait().unwrap();
-    println!("killed {kills} times, {resent} sends repeated");
+    println!(
+        "killed {kills} times, {broken} of {} sends broken off",
+        2 * kills
+    );
 }
 
 #[test]

@@ -11,10 +11,12 @@ use serde_json::Value;
 use crate::model::Quality;
 use crate::replay::Counted;
 
+mod dated;
 mod onset;
 mod reader;
 mod register;
 
+pub(crate) use dated::dated;
 pub(crate) use reader::Reader;
 pub(crate) use register::{Batches, Register, Restart};
 
@@ -141,6 +143,9 @@ pub(crate) struct Standing {
     pub(crate) support: u64,
     /// How many verdicts there were of each state.
     pub(crate) states_seen: BTreeMap<String, usize>,
+    /// The panes behind the ledger's steps, by the number that the register gives them.
+    #[serde(skip)]
+    pub(crate) steps: BTreeMap<u64, PaneStart>,
 }
 
 /// A candidate nonconformity.
@@ -170,7 +175,7 @@ pub(crate) struct Onset {
     pub(crate) window_start: Timestamp,
     /// Its end.
     pub(crate) window_end: Timestamp,
-    /// Its value.
+    /// Its value as it was known when the verdict was reached.
     pub(crate) value: f64,
     /// First production row in that window.
     pub(crate) first_row: usize,
@@ -179,6 +184,8 @@ pub(crate) struct Onset {
     /// Whether the window lies wholly before the change that the data's makers made; none if they
     /// made none, or none was replayed.
     pub(crate) before_change: Option<bool>,
+    /// Whether the window has rows from before the change and rows from after it; none as above.
+    pub(crate) contains_change: Option<bool>,
 }
 
 /// How long things took.

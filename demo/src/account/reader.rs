@@ -158,12 +158,11 @@ impl Reader {
             let history = self.records("verdicts", &id).await?;
             let records = self.records("measurements", &id).await?;
             measurement_records += records.len();
-            let own = last_values(&records)?;
+            let own = last_values(&records, None)?;
             let standing = standing(item, &history, &own, self.subject.pane)?;
             for raised in self.records("nonconformities", &id).await? {
-                let measured = own_until(&own, &records, raised.leaf);
                 nonconformities.push(nonconformity(
-                    &raised, &history, &measured, &standing, production,
+                    &raised, &history, &records, &standing, production,
                 )?);
             }
             verdicts.push(standing);
@@ -286,10 +285,12 @@ fn compare_counts(
     ))
 }
 
-/// The newest record of every window, in order of windows.
-fn last_values(records: &[Listed]) -> anyhow::Result<Vec<Measurement>> {
+/// The newest record of every window, in order of windows; of the records before a leaf of the
+/// register, if one is given.
+fn last_values(records: &[Listed], before: Option<u64>) -> anyhow::Result<Vec<Measurement>> {
     let mut last = BTreeMap::new();
-    for listed in records {
+    let known = |r: &&Listed| before.is_none_or(|leaf| r.leaf < leaf);
+    for listed in records.iter().filter(known) {
         let body = &listed.record["body"];
         let start = time(&body["start"])?;
         let measurement = Measurement {
@@ -303,20 +304,6 @@ fn last_values(records: &[Listed]) -> anyhow::Result<Vec<Measurement>> {
         last.insert(start, measurement);
     }
     Ok(last.into_values().collect())
-}
-
-/// Windows that had been measured when the record at `leaf` was written, with the values that are
-/// known today.
-fn own_until(own: &[Measurement], records: &[Listed], leaf: u64) -> Vec<Measurement> {
-    let known: Vec<_> = records
-        .iter()
-        .filter(|r| r.leaf < leaf && r.record["body"]["status"] == "measured")
-        .filter_map(|r| time(&r.record["body"]["start"]).ok())
-        .collect();
-    own.iter()
-        .filter(|m| known.contains(&m.start))
-        .cloned()
-        .collect()
 }
 
 /// Nats from the register's integers, which count 2^-32 nats. Before the first bet there is no
@@ -349,7 +336,10 @@ fn standing(
     let part = |name: &str| verdict["running"][name].as_f64();
     let running = part("mean").zip(part("low")).zip(part("high"));
     let state = |verdict: &Value| verdict["state"].as_str().unwrap_or("no_verdict").to_owned();
-    let judged_until = judged.map(|j| time(&j["sealed_with"])).transpose()?;
+    let judged_until = judged
+        .as_ref()
+        .map(|j| time(&j["sealed_with"]))
+        .transpose()?;
     Ok(Standing {
         objective: text(&objective["id"]),
         statement: text(&objective["statement"]),
@@ -369,13 +359,25 @@ fn standing(
             .context("a verdict has no threshold")?,
         support: verdict["support"].as_u64().unwrap_or(0),
         states_seen,
+        steps: judged.map_or_else(|| Ok(BTreeMap::new()), |j| steps_of(history, &j["epoch"]))?,
     })
+}
+
+/// The pane of each step of a ledger's epoch, by the step's number.
+fn steps_of(history: &[Listed], epoch: &Value) -> anyhow::Result<BTreeMap<u64, PaneStart>> {
+    let mut steps = BTreeMap::new();
+    for body in history.iter().map(|v| &v.record["body"]) {
+        if let (true, Some(n)) = (&body["epoch"] == epoch, body["verdict"]["blocks"].as_u64()) {
+            steps.insert(n, PaneStart(time(&body["sealed_with"])?));
+        }
+    }
+    Ok(steps)
 }
 
 fn nonconformity(
     raised: &Listed,
     history: &[Listed],
-    measured: &[Measurement],
+    records: &[Listed],
     standing: &Standing,
     production: &Production,
 ) -> anyhow::Result<Nonconformity> {
@@ -388,8 +390,10 @@ fn nonconformity(
         .iter()
         .map(step)
         .collect::<Result<_, _>>()?;
+    // What came in after the verdict did not lead to it.
+    let measured = last_values(records, Some(history[until].leaf))?;
     let onset = onset::evidence_since(&steps)
-        .and_then(|since| onset(since, measured, standing, production));
+        .and_then(|since| onset(since, &measured, standing, production));
     Ok(Nonconformity {
         objective: standing.objective.clone(),
         record: raised.digest.clone(),
@@ -427,14 +431,51 @@ fn onset(
     let breaching: Vec<Option<bool>> = measured.iter().map(beyond).collect();
     let window = &measured[onset::run_start(&breaching)?];
     let row_at = |at: Timestamp| production.rows.partition_point(|row| row.at < at);
-    let last_row = row_at(window.end).saturating_sub(1);
+    let (first_row, last_row) = (row_at(window.start), row_at(window.end).saturating_sub(1));
+    let change = production.drift_at;
     Some(Onset {
         evidence_since,
         window_start: window.start,
         window_end: window.end,
         value: window.value?,
-        first_row: row_at(window.start),
+        first_row,
         last_row,
-        before_change: production.drift_at.map(|change| last_row < change),
+        before_change: change.map(|change| last_row < change),
+        contains_change: change.map(|change| first_row < change && change <= last_row),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured(leaf: u64, start: &str, value: f64) -> Listed {
+        Listed {
+            leaf,
+            digest: String::new(),
+            record: json!({ "body": {
+                "objective": "accuracy", "status": "measured", "value": { "value": value },
+                "start": start, "end": "2026-02-01T00:00:00Z",
+            } }),
+            item: Value::Null,
+        }
+    }
+
+    #[test]
+    fn what_came_after_a_verdict_is_no_part_of_what_led_to_it() {
+        let (first, second) = ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
+        let records = [
+            measured(3, first, 0.8),
+            measured(7, first, 0.9),
+            measured(8, second, 0.7),
+        ];
+        let values = |before| {
+            let last = last_values(&records, before).unwrap();
+            last.iter().map(|m| m.value.unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(values(None), [0.9, 0.7]);
+        assert_eq!(values(Some(8)), [0.9]);
+        assert_eq!(values(Some(5)), [0.8]);
+        assert!(values(Some(3)).is_empty());
+    }
 }

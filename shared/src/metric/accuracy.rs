@@ -25,7 +25,9 @@ impl Metric for Accuracy {
                      guessed; the coverage beside the value says how many they are.",
         cannot_tell: "How unlabelled cases fare: if labels come only for some decisions, the value \
                       is of those. Which kind of error is made, or what it costs: with 95 % of \
-                      one class, always answering that class is 95 % accurate.",
+                      one class, always answering that class is 95 % accurate. Rows of one request count as \
+                      independent cases for now: where they go together, the evidence is \
+                      weaker than it says.",
         grade: Grade::A,
         stream: StreamKind::Outcomes,
         sample: SampleKind::Rate,

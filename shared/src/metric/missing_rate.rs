@@ -26,7 +26,9 @@ impl Metric for MissingRate {
                      missing unless the feature's policy says otherwise.",
         cannot_tell: "Why values are missing, or whether those that are present are right: a \
                       sensor stuck at a default value has a missing rate of zero. A declared \
-                      placeholder that was forgotten in the objectives file counts as present.",
+                      placeholder that was forgotten in the objectives file counts as present. Rows of one request count as \
+                      independent cases for now: where they go together, the evidence is \
+                      weaker than it says.",
         grade: Grade::A,
         stream: StreamKind::Traffic,
         sample: SampleKind::Rate,

@@ -30,8 +30,9 @@ impl Metric for Psi {
                   inversion of the noncentral chi-square law of ne PSI with B - 1 degrees of \
                   freedom at 95 %. Standard error: delta method over both samples, plus \
                   2 (B - 1) / ne^2 for the part that remains when nothing has moved.",
-        edge_cases: "No rows: no data. The value may be slightly below zero when nothing has \
-                     moved; it is not clipped. Numeric features: values that are missing, no \
+        edge_cases: "No rows: no data. The value shown is corrected for its bias and not \
+                     clipped: it may be slightly below zero when nothing has moved, and then lies \
+                     outside the interval, which is clipped at zero. Numeric features: values that are missing, no \
                      finite number or of the wrong type form one cell of their own; values out of \
                      the plausible range stay in the outer cells. Categories that the baseline \
                      does not list form one cell. Conventional PSI puts a floor under empty cells \
