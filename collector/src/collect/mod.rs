@@ -182,7 +182,8 @@ pub(crate) const fn status(reason: RefusalReason) -> u16 {
         | RefusalReason::BadSignature
         | RefusalReason::UnknownPlan
         | RefusalReason::BadSummary
-        | RefusalReason::BadCoverage => 400,
+        | RefusalReason::BadCoverage
+        | RefusalReason::ClockAhead => 400,
         RefusalReason::UnknownAgent | RefusalReason::UnknownSystem => 403,
         RefusalReason::ReplayedSequence | RefusalReason::ClockMixed => 409,
         RefusalReason::TooLarge => 413,
