@@ -65,9 +65,9 @@ pub(crate) fn known(agents: &[u8]) -> Known {
     let baseline = baseline(&document);
     let id = document.system.id.clone();
     let mut known = Known::default();
-    known
-        .add(KnownSystem::new(document, baseline).unwrap())
-        .unwrap();
+    let mut system = KnownSystem::new(document, baseline).unwrap();
+    system.clock = Clock::Replay;
+    known.add(system).unwrap();
     for n in agents {
         assert!(known.trust(agent(*n), &id));
     }
@@ -258,6 +258,10 @@ pub(crate) struct Files {
 
 impl Files {
     pub(crate) fn new(listen: &str, agents: &[u8]) -> Self {
+        Self::on_clock(listen, agents, Clock::Replay)
+    }
+
+    pub(crate) fn on_clock(listen: &str, agents: &[u8], clock: Clock) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let write =
             |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
@@ -276,7 +280,8 @@ impl Files {
         write(
             "collector.yaml",
             &format!(
-                "listen: {listen}\nstore: ./register\nsystems:\n  - {{ objectives: objectives.yaml, baseline: baseline.json }}\nagents: agents.yaml\n"
+                "listen: {listen}\nstore: ./register\nsystems:\n  - {{ objectives: objectives.yaml, baseline: baseline.json, clock: {clock} }}\nagents: agents.yaml\n",
+                clock = clock.as_str()
             ),
         );
         Self { folder }
