@@ -90,7 +90,9 @@ impl Collector {
             clock_skew: plan.clock_skew,
             patience: std::collections::BTreeMap::new(),
         };
-        writer.look_around()?;
+        if writer.look_around().is_err() {
+            tracing::warn!("no system could be sealed at the start; it is tried again");
+        }
         let (inbox, register) = writer.start()?;
         let shared = Shared {
             known,

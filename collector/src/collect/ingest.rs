@@ -36,6 +36,9 @@ impl Writer {
         &mut self,
         group: Vec<Delivery>,
     ) -> Result<BTreeSet<SystemId>, StoreError> {
+        if group.is_empty() {
+            return Ok(BTreeSet::new());
+        }
         let now = self.clock.now();
         let desk = Desk {
             known: Arc::clone(&self.known),

@@ -84,10 +84,13 @@ pub(crate) struct Agents {
 
 impl Agents {
     pub(crate) fn new() -> Self {
-        let document = document();
-        let baseline = baseline(&document);
+        Self::of(&document())
+    }
+
+    pub(crate) fn of(document: &Document) -> Self {
+        let baseline = baseline(&self::document());
         Self {
-            plan: CapturePlan::new(&document, &baseline).unwrap(),
+            plan: CapturePlan::new(document, &baseline).unwrap(),
             clock: Clock::Replay,
             rows: 50,
         }
@@ -327,6 +330,15 @@ impl Running {
             stop: Some(stop),
             thread: Some(thread),
         }
+    }
+
+    /// Starts it again on the same files, after [`Self::stop`].
+    pub(crate) fn again(mut self) -> Self {
+        self.stop();
+        let empty = Files {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        Self::on(std::mem::replace(&mut self.files, empty))
     }
 
     /// Ends it and waits until it has ended.
