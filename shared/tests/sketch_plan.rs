@@ -212,9 +212,9 @@ fn amounts(values: Vec<Owned>) -> Inference {
 
 fn observed(plan: &CapturePlan, inference: &Inference) -> (PaneSummary, Vec<Prediction>) {
     let mut pane = plan.empty_traffic();
-    plan.check(inference).unwrap();
-    let predictions = (0..inference.rows)
-        .map(|row| plan.observe(inference, row, &mut pane))
+    let observations = plan.observations(inference).unwrap();
+    let predictions = observations
+        .map(|observation| plan.observe(observation, &mut pane))
         .collect();
     (pane, predictions)
 }
@@ -449,10 +449,11 @@ fn an_exchange_that_lacks_what_is_read_is_refused_in_plain_words() {
         ),
     ];
     for (inference, expected) in table {
-        expected.assert_eq(&plan.check(&inference).unwrap_err().to_string());
+        let mismatch = plan.observations(&inference).err().unwrap();
+        expected.assert_eq(&mismatch.to_string());
     }
     assert!(
-        plan.check(&exchange(2, vec![wild()], vec![score()]))
+        plan.observations(&exchange(2, vec![wild()], vec![score()]))
             .is_ok()
     );
 }

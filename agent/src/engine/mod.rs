@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clause9_shared::digest::Digest;
 use clause9_shared::inference::Inference;
-use clause9_shared::plan::{CapturePlan, Outcome};
+use clause9_shared::plan::{CapturePlan, Observation, Outcome};
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::{Clock, Timestamp};
 use clause9_shared::window::{Coverage, DropReason, PaneKey, PaneStart, UndecodableReason};
@@ -273,9 +273,9 @@ impl Engine {
             self.tally.sampled_out += 1;
             return;
         }
-        match self.refusal(looked.pane, &inference) {
-            Some(reason) => self.undecodable(looked.pane, reason),
-            None => self.observe(looked.pane, &inference, tag),
+        match self.observations(looked.pane, &inference) {
+            Err(reason) => self.undecodable(looked.pane, reason),
+            Ok(observations) => self.observe(looked.pane, &inference, observations, tag),
         }
     }
 
@@ -298,22 +298,32 @@ impl Engine {
         sampler.keeps(tag)
     }
 
-    /// Why an inference is not one of this system, if so.
-    fn refusal(&mut self, start: PaneStart, inference: &Inference) -> Option<UndecodableReason> {
+    /// The rows of an inference, or why it is not one of this system.
+    fn observations<'a>(
+        &mut self,
+        start: PaneStart,
+        inference: &'a Inference,
+    ) -> Result<impl Iterator<Item = Observation<'a>> + use<'a>, UndecodableReason> {
         let models = &self.settings.plan.document().system.models;
         if !models.iter().any(|m| *m.name == *inference.model) {
-            return Some(UndecodableReason::UnknownModel);
+            return Err(UndecodableReason::UnknownModel);
         }
         let known = &self.pane(start).models;
         let key = (inference.model.clone(), inference.model_version.clone());
         if known.len() >= MAX_MODELS && !known.contains_key(&key) {
-            return Some(UndecodableReason::UnknownModel);
+            return Err(UndecodableReason::UnknownModel);
         }
-        let fits = self.settings.plan.check(inference);
-        fits.is_err().then_some(UndecodableReason::SchemaMismatch)
+        let fitting = self.settings.plan.observations(inference);
+        fitting.map_err(|_| UndecodableReason::SchemaMismatch)
     }
 
-    fn observe(&mut self, start: PaneStart, inference: &Inference, tag: Option<Tag>) {
+    fn observe<'a>(
+        &mut self,
+        start: PaneStart,
+        inference: &Inference,
+        observations: impl Iterator<Item = Observation<'a>>,
+        tag: Option<Tag>,
+    ) {
         let key = (inference.model.clone(), inference.model_version.clone());
         let model = self.panes.entry(start).or_default().models.entry(key);
         let key = model.key().clone();
@@ -323,8 +333,8 @@ impl Engine {
             summary: self.empty_traffic.clone(),
         });
         let plan = &self.settings.plan;
-        let rows: Vec<_> = (0..inference.rows)
-            .map(|row| plan.observe(inference, row, &mut model.summary))
+        let rows: Vec<_> = observations
+            .map(|observation| plan.observe(observation, &mut model.summary))
             .collect();
         let count = rows.len() as u64;
         model.coverage.seen += 1;

@@ -152,10 +152,9 @@ impl Agents {
 
     pub(crate) fn traffic(&self, n: u8, h: u32) -> Item {
         let inference = self.inference(n, h);
-        self.plan.check(&inference).unwrap();
         let mut summary = self.plan.empty_traffic();
-        for row in 0..inference.rows {
-            self.plan.observe(&inference, row, &mut summary);
+        for observation in self.plan.observations(&inference).unwrap() {
+            self.plan.observe(observation, &mut summary);
         }
         Item {
             key: self.key("loan"),
@@ -193,8 +192,8 @@ impl Agents {
         let mut traffic = self.plan.empty_traffic();
         let mut summary = self.plan.empty_outcomes();
         let mut labels = 0;
-        for row in 0..inference.rows {
-            let mut prediction = self.plan.observe(&inference, row, &mut traffic);
+        for (row, observation) in self.plan.observations(&inference).unwrap().enumerate() {
+            let mut prediction = self.plan.observe(observation, &mut traffic);
             let decided = prediction.decision.unwrap();
             let label = if row % 10 == 0 { !decided } else { decided };
             let outcome = Outcome {

@@ -172,6 +172,9 @@ pub enum Unmeasurable {
     LacksSummary(String),
 }
 
+/// What measuring gives: a value with its uncertainty and support, or the reason why there is none.
+pub type Measurement = Result<Estimate, Unmeasurable>;
+
 /// What a metric sees when it measures.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
@@ -193,7 +196,7 @@ pub trait Metric {
     /// in `plan/layout.rs`, and what a plan lacks is said by [`crate::plan::CapturePlan::unmet`].
     fn reads(document: &Document, of: &Subject) -> Vec<SummaryKey>;
     /// The value from merged counts.
-    fn measure(seen: Seen<'_>) -> Result<Estimate, Unmeasurable>;
+    fn measure(seen: Seen<'_>) -> Measurement;
 }
 
 impl<'a> Seen<'a> {
@@ -218,7 +221,7 @@ fn other_kind(what: &str) -> Unmeasurable {
 }
 
 /// A share of cases with Wilson's interval.
-fn share(hits: u64, of: u64) -> Result<Estimate, Unmeasurable> {
+fn share(hits: u64, of: u64) -> Measurement {
     if of == 0 {
         return Err(Unmeasurable::NoData);
     }
@@ -259,7 +262,7 @@ macro_rules! metrics {
             }
 
             /// The value from merged counts.
-            pub fn measure(self, seen: Seen<'_>) -> Result<Estimate, Unmeasurable> {
+            pub fn measure(self, seen: Seen<'_>) -> Measurement {
                 match self { $(Self::$variant => <$type>::measure(seen),)* }
             }
         }

@@ -102,6 +102,14 @@ fn lacking(unmet: &[(ObjectiveId, u32, SummaryKey)]) -> String {
 #[error("{0}")]
 pub struct SchemaMismatch(pub String);
 
+/// One row of an exchange that was sampled and has what the plan reads: ready to be counted. Only
+/// [`CapturePlan::observations`] makes one.
+#[derive(Clone, Copy, Debug)]
+pub struct Observation<'a> {
+    inference: &'a Inference,
+    row: usize,
+}
+
 /// What is remembered of a prediction until its outcome comes. A few bytes, no raw input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
@@ -197,14 +205,19 @@ impl CapturePlan {
         self.outcomes.clone()
     }
 
-    /// Whether an exchange has what the plan reads; checked before any row is counted.
-    pub fn check(&self, inference: &Inference) -> Result<(), SchemaMismatch> {
-        self.slots.check(inference)
+    /// The rows of an exchange, if it has what the plan reads; checked before any row is counted.
+    pub fn observations<'a>(
+        &self,
+        inference: &'a Inference,
+    ) -> Result<impl Iterator<Item = Observation<'a>> + use<'a>, SchemaMismatch> {
+        self.slots.check(inference)?;
+        Ok((0..inference.rows).map(move |row| Observation { inference, row }))
     }
 
-    /// Counts one row of a checked exchange into a traffic summary of this plan.
-    pub fn observe(&self, inference: &Inference, row: usize, into: &mut PaneSummary) -> Prediction {
-        self.slots.observe(inference, row, into)
+    /// Counts one row into a traffic summary of this plan.
+    pub fn observe(&self, observation: Observation<'_>, into: &mut PaneSummary) -> Prediction {
+        self.slots
+            .observe(observation.inference, observation.row, into)
     }
 
     /// Counts what an outcome adds to what is known of a prediction into an outcome summary.

@@ -91,8 +91,8 @@ fn pane() -> PaneSummary {
         let age = [25.0, 35.0, 45.0, 60.0, f64::NAN][i % 5];
         let (branch, region) = (["east", "west"][i % 2], ["north", "south"][i % 2]);
         let inference = inference(age, branch, region, score);
-        plan.check(&inference).unwrap();
-        let mut prediction = plan.observe(&inference, 0, &mut traffic);
+        let observation = plan.observations(&inference).unwrap().next().unwrap();
+        let mut prediction = plan.observe(observation, &mut traffic);
         if let Some((sex, label)) = later {
             let outcome =
                 json!({ "request_id": "r", "label": label, "attributes": { "sex": sex } });
