@@ -6,6 +6,7 @@
     reason = "all model servers have one signature"
 )]
 
+use std::io::Write as _;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -219,4 +220,40 @@ fn a_full_disk_is_counted_and_batches_arrive_from_memory() {
     agent.stop();
     drop(filler);
     let _ = std::process::Command::new("umount").arg(&mount).status();
+}
+
+#[test]
+fn four_deliveries_of_outcomes_are_read_at_once_and_a_fifth_waits_its_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = Model::start(answers);
+    let agent = Running::start(config(folder.path(), model.port, None));
+    let body = r#"{"request_id":"a","label":1,"available_at":"2026-01-01T00:00:00Z"}"#;
+    let (begun, rest) = body.split_at(10);
+    let head = format!(
+        "POST /outcomes HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        agent.token(),
+        body.len()
+    );
+    let slow = || {
+        let mut stream = connect(agent.outcomes);
+        stream.write_all((head.clone() + begun).as_bytes()).unwrap();
+        stream
+    };
+    let mut slow: Vec<_> = (0..4).map(|_| slow()).collect();
+    // Long enough for the four to be at it.
+    std::thread::sleep(Duration::from_millis(300));
+    let mut fifth = connect(agent.outcomes);
+    fifth.write_all((head.clone() + body).as_bytes()).unwrap();
+    fifth
+        .set_read_timeout(Some(Duration::from_millis(500)))
+        .unwrap();
+    assert!(fifth.peek(&mut [0]).is_err(), "it had to wait");
+    slow[0].write_all(rest.as_bytes()).unwrap();
+    fifth
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    for stream in [&mut slow[0], &mut fifth] {
+        assert_eq!(read_message(stream, false).unwrap().status(), 200);
+    }
+    agent.stop();
 }
