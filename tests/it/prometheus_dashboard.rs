@@ -26,7 +26,7 @@ const READY: &str = "everything keeps running";
 const PACE: &str = "400ms";
 /// Systems that the demonstration replays, by the folders it makes for them.
 const SYSTEMS: [&str; 2] = ["car-loan", "german-credit"];
-/// In place of Grafana's interval: some scrapes of one second.
+/// In place of Grafana's interval: some scrapes.
 const RATE_INTERVAL: &str = "10s";
 
 /// The demonstration, from the beginning of its replay.
@@ -74,7 +74,7 @@ fn admin_port(config: &Path) -> anyhow::Result<u16> {
         .with_context(|| format!("no admin port in {}", config.display()))
 }
 
-/// A Prometheus that scrapes the demonstration every second under our rules.
+/// A Prometheus that scrapes the demonstration twice a second under our rules.
 fn scrape(
     prometheus: &Path,
     folder: &Path,
@@ -93,7 +93,7 @@ fn scrape(
         )
     };
     let config = format!(
-        "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nrule_files: [\"{}\"]\nscrape_configs:\n{}{}",
+        "global: {{ scrape_interval: 500ms, evaluation_interval: 1s }}\nrule_files: [\"{}\"]\nscrape_configs:\n{}{}",
         root().join("dashboards/rules/clause9.rules.yml").display(),
         job(
             "clause9-collector",
