@@ -1,6 +1,7 @@
 //! One objective version: state, value, levels, plot, and the machine's reason in plain words.
 
 use clause9_shared::verdict::VerdictState;
+use clause9_shared::window::PaneStart;
 use maud::{Markup, html};
 
 use super::super::ApiError;
@@ -43,7 +44,12 @@ pub(super) fn card(
                 (state::badge(shown))
             }
             @match verdict {
-                Some(verdict) => { p class="because" { (words::sentence(&verdict.because)) } },
+                Some(verdict) => {
+                    p class="because" { (words::sentence(&verdict.because)) }
+                    @if let Some(pane) = began(system, view) {
+                        p class="sub" { "Estimated beginning: the pane from " (words::time(pane.0, system.pane())) "." }
+                    }
+                },
                 None => { p class="because" { "Nothing was judged by this version yet." } },
             }
             @if let Some(standing) = &view.standing { (value(system, view, standing)) }
@@ -53,6 +59,12 @@ pub(super) fn card(
             @if let Some(standing) = &view.standing { (links(view, standing)) }
         }
     })
+}
+
+/// The pane with which the breach is estimated to have begun.
+fn began(system: &KnownSystem, view: &ObjectiveView<'_>) -> Option<PaneStart> {
+    let standing = view.standing.as_ref()?;
+    standing.pane_of(standing.last.as_ref()?.since?, system.pane())
 }
 
 fn value(system: &KnownSystem, view: &ObjectiveView<'_>, standing: &Standing) -> Markup {
