@@ -9,6 +9,7 @@ use clause9_shared::time::{Clock, Span};
 use clause9_shared::wire::batch::{ItemReceipt, Receipt, Stream};
 use tokio::sync::oneshot;
 
+use super::gaps::Gaps;
 use super::{Answer, Delivery, Unavailable, Writer};
 use crate::execute::Counts;
 use crate::known::Known;
@@ -128,6 +129,9 @@ fn take(
             streams,
         }),
         Ok((Admitted::New(batch), streams)) => {
+            if let Some(system) = desk.known.system(&batch.batch().system) {
+                Gaps { to, system, pen }.of_batch(&batch, counts)?;
+            }
             to.store_batch(&NewBatch {
                 batch: &batch,
                 envelope,
@@ -143,6 +147,7 @@ fn take(
             })
         }
         Err(refused) => {
+            keep_proof(to, &refused, envelope)?;
             record_refusal(to, pen, &refused, peer, counts)?;
             Ok(Taken {
                 answer: Err(refused),
@@ -209,6 +214,15 @@ fn record_batch(
     append(to, &written, counts)
 }
 
+/// Keeps what a trusted agent signed although it was refused: two batches under one sequence number
+/// prove that it says different things to different people, or that its key has another holder.
+fn keep_proof(to: &Appended<'_>, refused: &Refused, envelope: &[u8]) -> Result<(), StoreError> {
+    match (refused.agent, refused.batch) {
+        (Some(_), Some(batch)) => to.keep(batch, "batch", envelope),
+        (None, _) | (Some(_), None) => Ok(()),
+    }
+}
+
 /// Writes a refusal down. Of a trusted agent: each, once per bytes. Of nobody known: the first of
 /// its reason and peer in an hour; the rest is counted, so that nobody can flood the register.
 fn record_refusal(
@@ -232,6 +246,12 @@ fn record_refusal(
         agent: refused.agent,
         peer: (!known).then(|| peer.to_owned()),
         batch: refused.batch,
+        bytes: match (refused.batch, known) {
+            (Some(_), true) => "kept",
+            (Some(_), false) => "digest_only",
+            (None, _) => "not_read",
+        }
+        .to_owned(),
         first_of_hour: !known,
     };
     let about = About {

@@ -4,6 +4,7 @@
 mod begin;
 pub(crate) use begin::begin;
 pub(crate) use sealing::progress;
+mod gaps;
 mod ingest;
 mod sealing;
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clause9_shared::ids::SystemId;
 use clause9_shared::time::{Clock, Timestamp};
 
+use super::gaps::Gaps;
 use super::{Writer, chain};
 use crate::execute::{Counts, execute};
 use crate::known::KnownSystem;
@@ -142,9 +143,14 @@ fn seal_one(
         due: &due,
         now: progress.now,
     };
+    let mut lost = Counts::new();
+    Gaps { to, system, pen }.lost_until(due.pane.end(system.pane()), &mut lost)?;
     let past = to.read().past(id, &plan::needs(&seal, &sealed))?;
     let actions = plan::plan(&seal, sealed, past, pen)?;
-    let counts = execute(to, id, &actions)?;
+    let mut counts = execute(to, id, &actions)?;
+    for (kind, n) in lost {
+        *counts.entry(kind).or_default() += n;
+    }
     to.settle(id, due.pane.0)?;
     tracing::info!(system = %id, pane = %due.pane.0, silent = due.silent.len(), "pane sealed");
     Ok(Some(counts))

@@ -312,8 +312,12 @@ impl Running {
     }
 
     pub(crate) fn on(files: Files) -> Self {
+        Self::with_upload_time(files, std::time::Duration::from_secs(30))
+    }
+
+    pub(crate) fn with_upload_time(files: Files, limit: std::time::Duration) -> Self {
         let config = CollectorConfig::read(&files.config()).unwrap();
-        let collector = Collector::build(&config).unwrap();
+        let collector = Collector::build(&config).unwrap().with_upload_time(limit);
         let address = collector.address();
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let thread = std::thread::spawn(move || {
