@@ -13,8 +13,8 @@ pub struct Tag([u8; 16]);
 impl Tag {
     /// Its first bits, which are as good as random.
     pub const fn bits(self) -> u64 {
-        let [a, b, c, d, e, f, g, h, ..] = self.0;
-        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+        let (first, _) = self.0.as_chunks::<8>();
+        u64::from_be_bytes(first[0])
     }
 }
 

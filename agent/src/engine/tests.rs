@@ -306,7 +306,7 @@ fn waiting_outcomes_are_bounded_in_bytes_too() {
         ..settings(1.0)
     });
     let long = |i: usize| Outcome {
-        label: Some(Scalar::Text("x".repeat(256).into())),
+        label: Some(Scalar::Text("x".repeat(256))),
         attributes: BTreeMap::from([("sex".parse().unwrap(), "y".repeat(256))]),
         ..label(&format!("{i}"), 0, 1.0, 5)
     };
@@ -328,7 +328,9 @@ fn waiting_outcomes_are_bounded_in_bytes_too() {
 fn outcomes_of_requests_left_out_by_the_sampling_rule_are_neither_waiting_nor_unknown() {
     let mut world = World::new(settings(0.3));
     let ids: Vec<_> = (0..300).map(|i| format!("id-{i}")).collect();
-    ids.iter().for_each(|id| world.seen(0, id, 1));
+    for id in &ids {
+        world.seen(0, id, 1);
+    }
     let fates: Vec<_> = ids
         .iter()
         .map(|id| world.join(label(id, 0, 1.0, 5), 10))
