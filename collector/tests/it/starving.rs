@@ -47,17 +47,19 @@ fn a_system_that_cannot_be_sealed_stops_no_other() {
     };
     let other = crate::world::OBJECTIVES.replace("id: loan\n", "id: car\n");
     std::fs::write(files.path().join("car.yaml"), other).unwrap();
+    let mut document = crate::world::document();
+    document.system.id = Name::new("car").unwrap();
+    let text = crate::world::baseline(&document).to_json().unwrap();
+    std::fs::write(files.path().join("car.json"), text).unwrap();
     edit("agents.yaml", &|t| t.replace("[loan]", "[car, loan]"));
     edit("collector.yaml", &|t| {
         t.replace(
             "systems:\n",
-            "systems:\n  - { objectives: car.yaml, baseline: baseline.json, clock: replay }\n",
+            "systems:\n  - { objectives: car.yaml, baseline: car.json, clock: replay }\n",
         )
     });
     let mut running = Running::on(files);
     let agents = Agents::new();
-    let mut document = crate::world::document();
-    document.system.id = Name::new("car").unwrap();
     let other = Agents::of(&document);
     assert_eq!(running.post(&agents.hourly(1, 0)).status, 200);
     let first = other.batch(101, 0, vec![other.heartbeat(0)]);
@@ -157,7 +159,7 @@ fn the_time_between_two_runs_is_no_quiet_hour() {
         .unwrap()
         .iter()
         .filter(|p| !p["gaps"].as_array().unwrap().is_empty())
-        .map(|p| p["pane"].as_str().unwrap().to_owned())
+        .map(|p| p["start"].as_str().unwrap().to_owned())
         .collect();
     let expected: Vec<_> = (4..8).map(|h| hour(h).0.to_string()).collect();
     assert_eq!(touched, expected);

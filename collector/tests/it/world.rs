@@ -88,7 +88,7 @@ impl Agents {
     }
 
     pub(crate) fn of(document: &Document) -> Self {
-        let baseline = baseline(&self::document());
+        let baseline = baseline(document);
         Self {
             plan: CapturePlan::new(document, &baseline).unwrap(),
             clock: Clock::Replay,

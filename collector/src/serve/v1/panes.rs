@@ -36,7 +36,8 @@ pub(super) async fn list(
                 json!({
                     "start": s.pane, "end": s.end,
                     "coverage": s.coverage, "outcome_coverage": s.outcomes,
-                    "agents_heard": s.heard, "agents_missing": s.missing, "blocks": s.blocks,
+                    "agents_heard": s.heard, "agents_missing": s.missing, "gaps": s.gaps,
+                    "blocks": s.blocks,
                 })
             })
             .collect();
