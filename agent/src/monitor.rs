@@ -176,10 +176,17 @@ impl Monitor {
         }
     }
 
-    async fn work(&mut self) {
+    /// Notes that the data path's address is bound: from now on no request passes unseen. On a
+    /// replayed clock the first pane says when that is.
+    pub fn begin(&self) {
         if let (Clock::Live, Some(now)) = (self.recorder.clock.kind(), self.recorder.clock.now()) {
+            self.recorder.panes.watch_from(now);
             self.recorder.panes.reach(now);
         }
+    }
+
+    async fn work(&mut self) {
+        self.begin();
         loop {
             match self.pending {
                 Some(Command::Stop) => return self.stop(),
@@ -328,7 +335,8 @@ impl Monitor {
     fn ship(&mut self) {
         let shipped = std::mem::take(&mut self.shipped);
         if let Some((sealer, outbox)) = &mut self.shipping {
-            for (sequence, envelope) in sealer.seal(shipped, clock::wall()) {
+            let since = self.recorder.panes.watching_since();
+            for (sequence, envelope) in sealer.seal(shipped, since, clock::wall()) {
                 outbox.push(sealer.boot(), sequence, envelope);
             }
         }
@@ -415,6 +423,7 @@ impl Monitor {
             ("unknown_row", tally.unknown_row),
             ("unlisted_value", tally.unlisted_value),
             ("dropped", tally.outcomes_dropped),
+            ("sampled_out", tally.outcomes_sampled_out),
         ] {
             telemetry.outcomes.with_label_values(&[fate]).inc_by(count);
         }

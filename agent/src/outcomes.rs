@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use clause9_shared::objective::document::Scalar;
 use clause9_shared::plan::Outcome;
 use clause9_shared::time::Clock;
 use http::{HeaderValue, Method, Request, StatusCode, header};
@@ -10,7 +11,7 @@ use hyper::body::Incoming;
 use serde::Serialize;
 use subtle::ConstantTimeEq;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::engine::OutcomeReport;
 use crate::monitor::Command;
@@ -23,6 +24,10 @@ const MAX_BODY: usize = 8 << 20;
 const MAX_ID: usize = 256;
 /// Most attributes in one outcome.
 const MAX_ATTRIBUTES: usize = 16;
+/// Longest label text or attribute value in bytes.
+const MAX_VALUE: usize = 256;
+/// Most deliveries in memory at once; the others wait unread.
+const MAX_AT_ONCE: usize = 4;
 /// Most malformed lines that the answer lists; all are counted.
 const MAX_LISTED: usize = 100;
 
@@ -36,6 +41,18 @@ pub struct Outcomes {
     pub telemetry: Telemetry,
     /// The monitor.
     pub monitor: mpsc::Sender<Command>,
+    /// One for each delivery that may be in memory.
+    pub turns: Turns,
+}
+
+/// Bounds how many deliveries are read, parsed and joined at once.
+#[derive(Debug)]
+pub struct Turns(Semaphore);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(Semaphore::new(MAX_AT_ONCE))
+    }
 }
 
 impl std::fmt::Debug for Outcomes {
@@ -81,6 +98,10 @@ impl Outcomes {
         let Some(lines) = many(request.headers().get(header::CONTENT_TYPE)) else {
             let text = "send application/json (one outcome) or application/x-ndjson (one per line)";
             return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
+        };
+        // Kept until the answer: what was parsed is in memory until the monitor is done with it.
+        let Ok(_turn) = self.turns.0.acquire().await else {
+            return problem(StatusCode::SERVICE_UNAVAILABLE, "the agent stops");
         };
         let body = match service::body(request, MAX_BODY).await {
             Ok(body) => body,
@@ -189,6 +210,15 @@ fn one(line: &[u8], clock: Clock) -> Result<Outcome, String> {
     if outcome.attributes.len() > MAX_ATTRIBUTES {
         return Err(format!("more than {MAX_ATTRIBUTES} attributes"));
     }
+    let text = match &outcome.label {
+        Some(Scalar::Text(text)) => text.len(),
+        Some(Scalar::Number(_) | Scalar::Bool(_)) | None => 0,
+    };
+    if text > MAX_VALUE || outcome.attributes.values().any(|v| v.len() > MAX_VALUE) {
+        return Err(format!(
+            "a label or an attribute has more than {MAX_VALUE} bytes"
+        ));
+    }
     if clock == Clock::Replay && outcome.available_at.is_none() {
         return Err("on a replayed clock an outcome must have available_at".into());
     }
@@ -216,6 +246,24 @@ mod tests {
                 (4, "not JSON at column 2")
             ]
         );
+    }
+
+    #[test]
+    fn long_labels_and_attributes_are_malformed() {
+        let label = |n: usize| format!(r#"{{"request_id":"a","label":"{}"}}"#, "x".repeat(n));
+        let attribute = |n: usize| {
+            format!(
+                r#"{{"request_id":"a","attributes":{{"sex":"{}"}}}}"#,
+                "x".repeat(n)
+            )
+        };
+        for text in [label(MAX_VALUE), attribute(MAX_VALUE)] {
+            assert!(one(text.as_bytes(), Clock::Live).is_ok());
+        }
+        for text in [label(MAX_VALUE + 1), attribute(MAX_VALUE + 1)] {
+            let error = one(text.as_bytes(), Clock::Live).unwrap_err();
+            assert_eq!(error, "a label or an attribute has more than 256 bytes");
+        }
     }
 
     #[test]

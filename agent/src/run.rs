@@ -25,7 +25,7 @@ use crate::decode::{DECODERS, Decoders};
 use crate::engine::{Engine, Settings};
 use crate::identity::{self, IdentityError};
 use crate::monitor::{Command, MAX_COMMANDS, Monitor};
-use crate::outcomes::Outcomes;
+use crate::outcomes::{Outcomes, Turns};
 use crate::sample::{self, Sampler};
 use crate::service;
 use crate::ship::outbox::Outbox;
@@ -129,6 +129,7 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         clock: config.clock,
         telemetry: telemetry.clone(),
         monitor: commands.clone(),
+        turns: Turns::default(),
     };
     Ok(Agent {
         threads: config.threads,
@@ -156,6 +157,7 @@ fn settings(config: &AgentConfig, plan: Arc<CapturePlan>, system_key: [u8; 32]) 
         salt: sample::salt_id(&system_key),
         clock: config.clock,
         remembered: config.limits.remembered_predictions,
+        remembered_bytes: config.limits.remembered_bytes,
         waiting: config.limits.waiting_outcomes,
     }
 }
@@ -265,6 +267,7 @@ impl Agent {
         let data_path = data_runtime(self.threads)?;
         let (ship_stop, ship_stopped) = watch::channel(false);
         let (side_stop, side_stopped) = watch::channel(false);
+        self.monitor.begin();
         let monitor = {
             let (runtime, monitor) = (single()?, self.monitor);
             spawn("clause9-monitor", move || monitor.run(&runtime))?

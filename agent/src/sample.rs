@@ -5,10 +5,23 @@ use clause9_shared::digest::Digest;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+/// What stands for a request id: the first half of its keyed hash. Two ids of one system have
+/// the same one with a chance that can be neglected (about n² / 2^129 among n ids).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tag([u8; 16]);
+
+impl Tag {
+    /// Its first bits, which are as good as random.
+    pub const fn bits(self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+}
+
 /// The sampling rule of one AI system.
 #[derive(Clone)]
 pub struct Sampler {
-    key: [u8; 32],
+    keyed: Hmac<Sha256>,
     /// Kept if the hash is below; `None` keeps all.
     below: Option<u64>,
 }
@@ -30,23 +43,26 @@ impl Sampler {
     )]
     pub fn new(key: [u8; 32], rate: f64) -> Self {
         let below = (rate < 1.0).then(|| (rate.max(0.0) * 2_f64.powi(64)) as u64);
-        Self { key, below }
+        // As HMAC has it: a key shorter than a block is filled up with zeros.
+        let mut block = [0; 64];
+        block[..key.len()].copy_from_slice(&key);
+        let keyed = Hmac::new(&block.into());
+        Self { keyed, below }
+    }
+
+    /// What stands for that id.
+    pub fn tag(&self, request_id: &[u8]) -> Tag {
+        let mut mac = self.keyed.clone();
+        mac.update(request_id);
+        let digest = mac.finalize().into_bytes();
+        let mut first = [0; 16];
+        first.copy_from_slice(&digest[..16]);
+        Tag(first)
     }
 
     /// Whether the exchange of that id is kept.
-    pub fn keeps(&self, request_id: &[u8]) -> bool {
-        self.below.is_none_or(|below| self.hash(request_id) < below)
-    }
-
-    fn hash(&self, request_id: &[u8]) -> u64 {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) else {
-            return 0;
-        };
-        mac.update(request_id);
-        let digest = mac.finalize().into_bytes();
-        let mut first = [0; 8];
-        first.copy_from_slice(&digest[..8]);
-        u64::from_be_bytes(first)
+    pub fn keeps(&self, id: Tag) -> bool {
+        self.below.is_none_or(|below| id.bits() < below)
     }
 }
 
@@ -59,12 +75,24 @@ pub fn salt_id(key: &[u8; 32]) -> Digest {
 mod tests {
     use super::*;
 
+    fn kept_by(sampler: &Sampler, id: &[u8]) -> bool {
+        sampler.keeps(sampler.tag(id))
+    }
+
+    #[test]
+    fn a_tag_is_the_beginning_of_the_ids_hmac() {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&[5; 32]).unwrap();
+        mac.update(b"r-1");
+        let whole = mac.finalize().into_bytes();
+        assert_eq!(Sampler::new([5; 32], 1.0).tag(b"r-1").0, whole[..16]);
+    }
+
     #[test]
     fn a_share_of_ids_is_kept_and_the_same_ones_every_time() {
         let sampler = Sampler::new([7; 32], 0.25);
         let kept = |s: &Sampler| -> Vec<u32> {
             (0..8000)
-                .filter(|i| s.keeps(format!("id-{i}").as_bytes()))
+                .filter(|i| kept_by(s, format!("id-{i}").as_bytes()))
                 .collect()
         };
         let first = kept(&sampler);
@@ -77,13 +105,13 @@ mod tests {
     fn a_higher_rate_keeps_all_that_a_lower_one_kept() {
         let (low, high) = (Sampler::new([1; 32], 0.1), Sampler::new([1; 32], 0.5));
         for i in 0..2000_u32 {
-            assert!(!low.keeps(&i.to_le_bytes()) || high.keeps(&i.to_le_bytes()));
+            assert!(!kept_by(&low, &i.to_le_bytes()) || kept_by(&high, &i.to_le_bytes()));
         }
     }
 
     #[test]
     fn the_ends_keep_all_and_none() {
-        assert!((0..1000_u32).all(|i| Sampler::new([1; 32], 1.0).keeps(&i.to_le_bytes())));
-        assert!(!(0..1000_u32).any(|i| Sampler::new([1; 32], 0.0).keeps(&i.to_le_bytes())));
+        assert!((0..1000_u32).all(|i| kept_by(&Sampler::new([1; 32], 1.0), &i.to_le_bytes())));
+        assert!(!(0..1000_u32).any(|i| kept_by(&Sampler::new([1; 32], 0.0), &i.to_le_bytes())));
     }
 }

@@ -69,13 +69,14 @@ pub const FATES: [&str; 5] = [
     "undecodable",
 ];
 /// What becomes of an outcome.
-pub const OUTCOME_FATES: [&str; 8] = [
+pub const OUTCOME_FATES: [&str; 9] = [
     "joined",
     "repeated",
     "unknown_id",
     "unknown_row",
     "unlisted_value",
     "dropped",
+    "sampled_out",
     "malformed",
     "unauthorized",
 ];

@@ -10,7 +10,7 @@ use clause9_shared::judge::Compiled;
 use clause9_shared::metric::StreamKind;
 use clause9_shared::objective::{AttributeSource, Document, Objective};
 use clause9_shared::plan::CapturePlan;
-use clause9_shared::time::Span;
+use clause9_shared::time::{Clock, Span};
 
 /// One AI system with everything that is derived from its files.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct KnownSystem {
     pub document: Document,
     /// Its name.
     pub document_digest: Digest,
+    /// Which clock its agents are on; batches on the other are refused.
+    pub clock: Clock,
     /// The frozen reference.
     pub baseline: Baseline,
     /// Its name.
@@ -34,9 +36,11 @@ pub struct KnownSystem {
 }
 
 impl KnownSystem {
-    /// Derives everything from a document and a baseline; says what does not fit.
+    /// Derives everything from a document and a baseline; says what does not fit. On the live clock.
     pub fn new(document: Document, baseline: Baseline) -> Result<Self, String> {
-        let plan = CapturePlan::new(&document, &baseline).map_err(|e| e.to_string())?;
+        let plan = CapturePlan::new(&document, &baseline)
+            .and_then(CapturePlan::met)
+            .map_err(|e| e.to_string())?;
         let objectives = document
             .objectives
             .iter()
@@ -46,6 +50,7 @@ impl KnownSystem {
             document_digest: document.digest().map_err(|e| e.to_string())?,
             baseline_digest: baseline.digest(),
             document,
+            clock: Clock::Live,
             baseline,
             plan,
             objectives,

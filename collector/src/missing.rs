@@ -10,7 +10,7 @@ use clause9_shared::time::{Span, Timestamp};
 use clause9_shared::window::PaneStart;
 use serde::Serialize;
 
-use crate::plan::{Window, WindowRow};
+use crate::plan::{GapRow, Window, WindowRow};
 use crate::register::Status;
 
 /// How far a system has come, as far as missing windows depend on it.
@@ -104,7 +104,8 @@ pub struct Missing {
     pub end: Timestamp,
     /// Whether it is missing, or labels may still come.
     pub status: MissingStatus,
-    /// Why, in a word: `agent_silent`, `not_sealed`, `sealed_before`, `insufficient`, `not_measured`.
+    /// Why, in a word: `agent_silent`, `agent_not_watching`, `batch_lost`,
+    /// `items_refused`, `not_sealed`, `sealed_before`, `insufficient`, `not_measured`.
     pub reason: &'static str,
     /// Why, in a sentence.
     pub detail: String,
@@ -129,6 +130,8 @@ pub struct Rows {
     pub measured: BTreeMap<Timestamp, WindowRow>,
     /// Agents silent at a seal, by pane.
     pub silent: BTreeMap<PaneStart, Vec<AgentId>>,
+    /// Gaps besides silence.
+    pub gaps: Vec<GapRow>,
     /// Agents that have not closed the pane after the last seal.
     pub behind: Vec<AgentId>,
 }
@@ -169,6 +172,25 @@ pub fn list(
         .collect()
 }
 
+/// Reasons of gaps besides silence, the one that says most first.
+const GAPS: [&str; 3] = ["agent_not_watching", "batch_lost", "items_refused"];
+
+/// The gap that touches a window, if there is one.
+fn gap(window: Window, rows: &Rows) -> Option<(&'static str, String, Vec<AgentId>)> {
+    let touching = |reason: &str| -> Vec<&GapRow> {
+        let gaps = rows.gaps.iter();
+        gaps.filter(|g| g.reason == reason && g.touches(window.start, window.end))
+            .collect()
+    };
+    GAPS.into_iter().find_map(|reason| {
+        let found = touching(reason);
+        let first = found.first()?;
+        let agents: std::collections::BTreeSet<_> = found.iter().map(|g| g.agent).collect();
+        let detail = format!("from {} to {}: {}", first.start, first.end, first.detail);
+        Some((reason, detail, agents.into_iter().collect()))
+    })
+}
+
 fn why(
     window: Window,
     row: Option<&WindowRow>,
@@ -187,6 +209,9 @@ fn why(
         .copied()
         .collect();
     let said = row.and_then(|r| r.reason.clone()).unwrap_or_default();
+    if let Some(answer) = gap(window, rows) {
+        return answer;
+    }
     if !silent.is_empty() {
         let panes = window.panes(pane).count();
         let detail = format!("agents were silent when its {panes} panes were sealed; {said}");

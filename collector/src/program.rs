@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use crate::clock::WallClock;
 use crate::collect::{Program, Writer, begin};
 use crate::config::CollectorConfig;
-use crate::receive::MAX_UPLOADS;
+use crate::receive::{MAX_UPLOADS, UPLOAD_TIME};
 use crate::register::Pen;
 use crate::serve::{Shared, routes};
 use crate::store::{self, Readers};
@@ -90,7 +90,9 @@ impl Collector {
             clock_skew: plan.clock_skew,
             patience: std::collections::BTreeMap::new(),
         };
-        writer.look_around()?;
+        if writer.look_around().is_err() {
+            tracing::warn!("no system could be sealed at the start; it is tried again");
+        }
         let (inbox, register) = writer.start()?;
         let shared = Shared {
             known,
@@ -99,6 +101,7 @@ impl Collector {
             telemetry,
             clock,
             uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
+            upload_time: UPLOAD_TIME,
         };
         Ok(Self {
             listener,
@@ -106,6 +109,13 @@ impl Collector {
             shared: SharedParts(shared),
             register,
         })
+    }
+
+    /// Sets how long the body of an upload may take; 30 s if it is not set.
+    #[must_use]
+    pub const fn with_upload_time(mut self, limit: Duration) -> Self {
+        self.shared.0.upload_time = limit;
+        self
     }
 
     /// Where it listens: tells the port when the configuration says 0.

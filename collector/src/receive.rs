@@ -1,5 +1,7 @@
 //! `POST /v1/batches`: bytes in, receipt out. Answers only after everything is durable.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -15,6 +17,9 @@ use crate::verify::{self, Refused};
 /// Bodies that are read at the same time; each may take [`MAX_ENVELOPE`] bytes of memory.
 pub(crate) const MAX_UPLOADS: usize = 8;
 
+/// How long a body may take to come.
+pub(crate) const UPLOAD_TIME: Duration = Duration::from_secs(30);
+
 /// Takes a batch.
 pub(crate) async fn receive(
     State(shared): State<Shared>,
@@ -23,8 +28,9 @@ pub(crate) async fn receive(
     request: axum::extract::Request,
 ) -> Response {
     let peer = peer.ip().to_string();
+    // Taken before the body is read, since it bounds the memory that bodies take.
     let Ok(_permit) = shared.uploads.try_acquire() else {
-        return unavailable(Unavailable::Busy);
+        return later(&format!("{MAX_UPLOADS} uploads are being read; send again"));
     };
     let declared = headers
         .get(header::CONTENT_LENGTH)
@@ -32,11 +38,12 @@ pub(crate) async fn receive(
     let body = if declared.is_some_and(|n| n > MAX_ENVELOPE) {
         None
     } else {
-        match read(request).await {
-            Ok(body) => Some(body),
-            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => None,
+        match tokio::time::timeout(shared.upload_time, read(request)).await {
+            Err(_) => return too_slow(shared.upload_time),
+            Ok(Ok(body)) => Some(body),
+            Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => None,
             // The sender went away before the body was complete: there is nobody to answer.
-            Err(rejection) => return rejection.into_response(),
+            Ok(Err(rejection)) => return rejection.into_response(),
         }
     };
     let (opened, envelope) = match body {
@@ -70,8 +77,23 @@ fn refusal(refused: Refused) -> Response {
     (code, Json(body)).into_response()
 }
 
+/// Whoever sends a body in drops gives its place to others.
+fn too_slow(limit: Duration) -> Response {
+    let error = format!("the body did not come within {} ms", limit.as_millis());
+    (
+        StatusCode::REQUEST_TIMEOUT,
+        [(header::CONNECTION, "close")],
+        Json(serde_json::json!({ "error": error })),
+    )
+        .into_response()
+}
+
 fn unavailable(e: Unavailable) -> Response {
-    let body = serde_json::json!({ "error": e.to_string() });
+    later(&e.to_string())
+}
+
+fn later(error: &str) -> Response {
+    let body = serde_json::json!({ "error": error });
     (
         StatusCode::SERVICE_UNAVAILABLE,
         [(header::RETRY_AFTER, "1")],

@@ -212,6 +212,10 @@ pub struct RefusalBody {
     /// The bytes that were refused, as far as they were read.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub batch: Option<Digest>,
+    /// Whether the bytes are in the register: `kept` (a trusted agent signed them), `digest_only`
+    /// (they are not, only their name is known) or `not_read`.
+    #[serde(default)]
+    pub bytes: String,
     /// Whether further refusals of this reason and peer in the same hour are only counted.
     pub first_of_hour: bool,
 }
@@ -346,6 +350,16 @@ pub struct MeasurementBody {
     /// Agents that were silent when panes of the window were sealed.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub silent_agents: Vec<AgentId>,
+    /// Records of further gaps that touch the window.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub gaps: Vec<Digest>,
+    /// Sampling keys, if counts of more than one were added: replicas that do not share their key
+    /// choose their samples apart.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub salts: Vec<Digest>,
+    /// Model versions, if counts of more than one were added.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub model_versions: Vec<ModelSeen>,
 }
 
 /// Body of `verdict`.
@@ -375,21 +389,28 @@ pub struct VerdictBody {
     pub previous: Option<clause9_shared::verdict::VerdictState>,
     /// Which surveillance cycle the ledger is in, from 1.
     pub epoch: u32,
+    /// The pane of the block `verdict.since`, with which the breach is estimated to have begun.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub since_pane: Option<PaneStart>,
 }
 
 /// Body of `gap`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GapBody {
-    /// Why: `agent_silent`.
+    /// Why: `agent_silent` (not closed when the pane was sealed), `agent_not_watching` (between two
+    /// runs of an agent), `batch_lost` (a hole in its sequence) or `items_refused`.
     pub reason: String,
-    /// First point of the pane.
+    /// First point of the stretch.
     pub start: Timestamp,
     /// First point after it.
     pub end: Timestamp,
-    /// Agents that had not closed the pane.
+    /// Whose knowledge is missing.
     pub agents: Vec<AgentId>,
-    /// The system's clock when the pane was sealed without them.
+    /// When it was seen: the system's clock, or of single batches the time of receipt.
     pub detected_at: Timestamp,
+    /// What exactly is missing, where the reason does not say it all.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub detail: Option<String>,
 }
 
 /// Body of `nonconformity`: what the machine proposes. People confirm, dismiss, grade and close.
@@ -401,6 +422,9 @@ pub struct NonconformityBody {
     pub source: String,
     /// What is proposed.
     pub candidate: Candidate,
+    /// The pane of the block `candidate.since`, with which the breach is estimated to have begun.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub since_pane: Option<PaneStart>,
     /// What the objective says, and the clauses and controls it gives evidence for.
     pub criterion: Criterion,
     /// The verdict that raised it.

@@ -28,6 +28,7 @@ pub(crate) struct Telemetry {
     refusals: IntCounterVec,
     records: IntCounterVec,
     sealed_panes: IntCounterVec,
+    seal_failures: IntCounterVec,
     sealed_until: GaugeVec,
     watermark: GaugeVec,
     value: GaugeVec,
@@ -98,6 +99,7 @@ impl Telemetry {
             refusals: make.counter("clause9_collector_refusals_total", "Refused batches and items, by reason.", &["reason"])?,
             records: make.counter("clause9_collector_records_total", "Records appended to the register, by type.", &["type"])?,
             sealed_panes: make.counter("clause9_collector_sealed_panes_total", "Panes sealed.", &["system"])?,
+            seal_failures: make.counter("clause9_collector_seal_failures_total", "Times that a system's panes could not be sealed; the log says why.", &["system"])?,
             sealed_until: make.gauge("clause9_sealed_until_timestamp_seconds", "End of the last sealed pane, on the system's clock.", &["system"])?,
             watermark: make.gauge("clause9_agent_watermark_timestamp_seconds", "Point up to which an agent has closed its panes, on the system's clock.", &["system", "agent"])?,
             value: make.gauge("clause9_objective_value", "Value of the newest measured window, over all replicas.", &["system", "objective", "metric", "scope"])?,
@@ -157,6 +159,12 @@ impl Telemetry {
             .inc();
     }
 
+    pub(crate) fn count_seal_failure(&self, system: &SystemId) {
+        self.seal_failures
+            .with_label_values(&[system.as_str()])
+            .inc();
+    }
+
     /// Reads a system's gauges from the register.
     pub(crate) fn show(
         &self,
@@ -166,6 +174,7 @@ impl Telemetry {
     ) -> Result<(), StoreError> {
         let id = system.id();
         let name = id.as_str();
+        self.seal_failures.with_label_values(&[name]);
         let state = read.system_state(id)?;
         let replay = state.clock == Some(Clock::Replay);
         self.replay

@@ -173,16 +173,12 @@ fn check_item(
             "the pane length is not the plan's",
         );
     }
-    let (last, adds_up) = match &item.stream {
-        Stream::Traffic(coverage) => (item.pane, checked_sum(coverage)),
-        Stream::Outcomes { arrival, .. } => ((*arrival).max(item.pane), *arrival >= item.pane),
+    // A pane that the batch does not close yet is no fault: an agent that stops ships what it has of
+    // its open pane, and a large pane comes in parcels. Its seal waits for the watermark.
+    let adds_up = match &item.stream {
+        Stream::Traffic(coverage) => checked_sum(coverage),
+        Stream::Outcomes { arrival, .. } => *arrival >= item.pane,
     };
-    if last.end(key.pane) > batch.watermark {
-        return refuse(
-            RefusalReason::Malformed,
-            "the pane ends after the batch's watermark, so it cannot be closed",
-        );
-    }
     if !adds_up {
         return refuse(
             RefusalReason::BadCoverage,
@@ -250,12 +246,22 @@ impl Opened {
     }
 }
 
-/// Checks an opened batch against what is stored: its place in the agent's sequence, and the clock
-/// that the system is on. `now` is the time of receipt.
+/// The furthest time that a batch speaks of as begun or over.
+fn furthest(batch: &Batch) -> Timestamp {
+    let panes = batch.items.iter().map(|item| match &item.stream {
+        Stream::Traffic(_) => item.pane.0,
+        Stream::Outcomes { arrival, .. } => item.pane.0.max(arrival.0),
+    });
+    panes.fold(batch.watermark.max(batch.watching_since), Timestamp::max)
+}
+
+/// Checks an opened batch against what is stored and configured: its place in the agent's sequence,
+/// and the clock that the system is on. `now` is the time of receipt. On the live clock nothing may
+/// be closed that lies ahead: one such watermark would move the system's seals for good.
 pub fn admit(
     opened: Opened,
     before: Before,
-    system_clock: Option<Clock>,
+    system_clock: Clock,
     now: Timestamp,
     skew: Span,
 ) -> Result<Admitted, Refused> {
@@ -276,12 +282,22 @@ pub fn admit(
         }
         Before::Nothing => {}
     }
-    if system_clock.is_some_and(|clock| clock != opened.batch.clock) {
+    if system_clock != opened.batch.clock {
         let detail = format!(
-            "the batch is on the {} clock, the system is not; live and replayed time are not mixed",
-            opened.batch.clock.as_str()
+            "the batch is on the {} clock, the system on the {} clock; set `clock` of the system in the \
+             collector's configuration, or of the agent in its own",
+            opened.batch.clock.as_str(),
+            system_clock.as_str()
         );
         return Err(opened.refused(RefusalReason::ClockMixed, detail));
+    }
+    let furthest = furthest(&opened.batch);
+    if system_clock == Clock::Live && furthest > now + skew {
+        let detail = format!(
+            "the batch speaks of {furthest} as begun or over, and it was received at {now}; set the \
+             agent's wall clock"
+        );
+        return Err(opened.refused(RefusalReason::ClockAhead, detail));
     }
     let created = opened.batch.created_at;
     let mut marks = Vec::new();

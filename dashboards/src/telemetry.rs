@@ -145,7 +145,7 @@ pub const TELEMETRY: &[Telemetry] = &[
         "clause9_outcomes_total",
         &[(
             "fate",
-            "joined, repeated, unknown_id, unknown_row, unlisted_value, dropped, malformed, unauthorized",
+            "joined, repeated, unknown_id, unknown_row, unlisted_value, dropped, sampled_out, malformed, unauthorized",
         )],
         "What became of every outcome that was reported.",
     ),

@@ -61,7 +61,7 @@ pub(crate) fn collector(listen: SocketAddr, sites: &[Site]) -> String {
         let case = site.case.name;
         let _ = writeln!(
             text,
-            "  - {{ objectives: {case}/{case}.yaml, baseline: {case}/{case}.baseline.json }}"
+            "  - {{ objectives: {case}/{case}.yaml, baseline: {case}/{case}.baseline.json, clock: replay }}"
         );
     }
     text

@@ -12,7 +12,7 @@ use crate::canonical;
 use crate::confidence::running_ratio;
 use crate::digest::Digest;
 use crate::ledger::Ledger;
-use crate::metric::{Estimate, Grade, Sample, Unmeasurable};
+use crate::metric::{Grade, Measurement, Sample, Unmeasurable};
 use crate::objective::document::Objective;
 use crate::verdict::{Running, Verdict};
 
@@ -149,7 +149,7 @@ impl Compiled {
     }
 
     /// Takes one sealed block. A block in which nothing could be measured still counts as a step.
-    pub fn step(&self, state: &mut LedgerState, block: &Result<Estimate, Unmeasurable>) -> Step {
+    pub fn step(&self, state: &mut LedgerState, block: &Measurement) -> Step {
         state.blocks = state.blocks.saturating_add(1);
         let seen = sample_of(block);
         let earlier = state.sums.earlier();
@@ -194,7 +194,7 @@ impl Compiled {
     }
 
     /// The verdict after the blocks so far, given the value shown for the window.
-    pub fn verdict(&self, state: &LedgerState, window: &Result<Estimate, Unmeasurable>) -> Verdict {
+    pub fn verdict(&self, state: &LedgerState, window: &Measurement) -> Verdict {
         table::verdict(self, state, window)
     }
 
@@ -216,7 +216,7 @@ impl Compiled {
 }
 
 /// What a block brings to the ledger, with its cases.
-fn sample_of(block: &Result<Estimate, Unmeasurable>) -> Option<(Sample, u64)> {
+fn sample_of(block: &Measurement) -> Option<(Sample, u64)> {
     let sample = match block {
         Ok(estimate) => estimate.sample.clone(),
         Err(Unmeasurable::NoReferenceHits {

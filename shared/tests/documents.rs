@@ -1,5 +1,6 @@
 //! The checked-in schemas and the reference of the format say what the code does.
-//! `UPDATE_EXPECT=1 cargo test -p clause9-shared --test documents` writes the schemas anew.
+//! `UPDATE_EXPECT=1 cargo test -p clause9-shared --test documents` writes the schemas and
+//! the reference's table of metrics anew.
 
 #![expect(
     clippy::disallowed_methods,
@@ -9,6 +10,8 @@
 
 use std::path::{Path, PathBuf};
 
+use clause9_shared::metric::{MetricId, Needs};
+use clause9_shared::objective::document::Comparator;
 use clause9_shared::objective::{Document, load, schema};
 
 fn root() -> PathBuf {
@@ -79,13 +82,59 @@ fn keys(value: &serde_json::Value, into: &mut std::collections::BTreeSet<String>
     }
 }
 
+/// A metric's row in the reference.
+fn row(metric: MetricId) -> String {
+    let spec = metric.spec();
+    let good = match spec.good {
+        Comparator::AtLeast => "at_least",
+        Comparator::AtMost => "at_most",
+    };
+    let (of, subject) = match spec.needs {
+        Needs::Nothing => ("nothing", None),
+        Needs::Feature => ("a feature", Some("the feature")),
+        Needs::AttributeGroup => (
+            "an attribute and one of its groups, not the reference",
+            Some("the attribute (from the request or later)"),
+        ),
+    };
+    let reads: Vec<&str> = [
+        (spec.needs_score, "score"),
+        (spec.needs_decision, "decision"),
+        (spec.needs_label, "label"),
+    ]
+    .into_iter()
+    .filter_map(|(needed, what)| needed.then_some(what))
+    .chain(subject)
+    .collect();
+    let (low, high) = spec.range;
+    let (name, reads) = (spec.name, reads.join(", "));
+    format!("| [`{name}`](metrics/{name}.md) | `{good}` | {of} | {low} to {high} | {reads} |\n")
+}
+
 #[test]
-fn the_reference_names_every_metric_and_every_key() {
-    let markdown = read("docs/objectives.md");
-    for metric in clause9_shared::metric::MetricId::ALL {
-        let name = metric.spec().name;
-        assert!(markdown.contains(&format!("`{name}`")), "metric {name}");
+fn the_references_table_of_metrics_is_printed_from_the_metric_table() {
+    const PATH: &str = "docs/objectives.md";
+    const BEGIN: &str = "<!-- Printed from the metric table: UPDATE_EXPECT=1 cargo test -p clause9-shared --test documents -->\n";
+    const END: &str = "<!-- End of what is printed. -->\n";
+    let mut table =
+        "| metric | good side | `of` | levels | reads |\n|---|---|---|---|---|\n".to_owned();
+    table.extend(MetricId::ALL.iter().map(|metric| row(*metric)));
+    let found = read(PATH);
+    let (before, rest) = found.split_once(BEGIN).expect("where the table begins");
+    let (_, after) = rest.split_once(END).expect("where the table ends");
+    let printed = format!("{before}{BEGIN}\n{table}\n{END}{after}");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(root().join(PATH), &printed).unwrap();
     }
+    assert!(
+        read(PATH) == printed,
+        "{PATH} is stale; run UPDATE_EXPECT=1 cargo test -p clause9-shared --test documents"
+    );
+}
+
+#[test]
+fn the_reference_names_every_key() {
+    let markdown = read("docs/objectives.md");
     let schema: serde_json::Value = serde_json::from_str(&schema::objectives()).unwrap();
     for key in schema["$defs"]["Objective"]["properties"]
         .as_object()

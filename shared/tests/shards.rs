@@ -58,9 +58,9 @@ impl World {
         let mut remembered: BTreeMap<(usize, usize), Prediction> = BTreeMap::new();
         for exchange in order {
             let inference = &self.exchanges[*exchange];
-            plan.check(inference).unwrap();
-            for row in 0..inference.rows {
-                let prediction = plan.observe(inference, row, &mut counted.traffic);
+            let observations = plan.observations(inference).unwrap();
+            for (row, observation) in observations.enumerate() {
+                let prediction = plan.observe(observation, &mut counted.traffic);
                 remembered.insert((*exchange, row), prediction);
                 counted.rows += 1;
             }

@@ -7,8 +7,11 @@
 
 mod loan;
 
+use std::collections::BTreeSet;
+
 use clause9_shared::ids::Name;
 use clause9_shared::inference::{Inference, Owned, Values};
+use clause9_shared::metric::{MetricId, Needs};
 use clause9_shared::objective::document::Scalar;
 use clause9_shared::plan::{CapturePlan, Joined, Outcome, PlanError, Prediction};
 use clause9_shared::sketch::{
@@ -138,27 +141,27 @@ fn refused(edit: impl Fn(&mut Value), expected: &Expect) {
 fn a_plan_that_cannot_be_is_refused() {
     refused(
         |d| d["system"]["id"] = json!("other"),
-        &expect![
+        &expect![[
             "the baseline is of system `loan`, the objectives of `other`; build a baseline for this system"
-        ],
+        ]],
     );
     refused(
         |d| d["features"][0]["name"] = json!("new"),
-        &expect![
+        &expect![[
             "feature `new` is not in the baseline, or has another type there; build the baseline again"
-        ],
+        ]],
     );
     refused(
         |d| d["features"][2]["type"] = json!("numeric"),
-        &expect![
+        &expect![[
             "feature `purpose` is not in the baseline, or has another type there; build the baseline again"
-        ],
+        ]],
     );
     refused(
         |d| d["features"][1]["name"] = json!("wild"),
-        &expect![
+        &expect![[
             "`feature/wild` is there twice; give each feature and each attribute a name of its own"
-        ],
+        ]],
     );
     refused(
         |d| d["attributes"][0]["groups"] = json!(vec!["g"; 65]),
@@ -168,9 +171,9 @@ fn a_plan_that_cannot_be_is_refused() {
     let attribute = |i: usize| json!({ "name": format!("a{i}"), "from": "outcome", "groups": groups, "reference": "0" });
     refused(
         |d| d["attributes"] = (0..12).map(attribute).collect(),
-        &expect![
+        &expect![[
             "the plan's summaries could take 12585079 bytes, the limit is 8388608; watch fewer features or attributes"
-        ],
+        ]],
     );
     let mut baseline = loan::baseline(&loan::document());
     baseline.rows += 1;
@@ -209,9 +212,9 @@ fn amounts(values: Vec<Owned>) -> Inference {
 
 fn observed(plan: &CapturePlan, inference: &Inference) -> (PaneSummary, Vec<Prediction>) {
     let mut pane = plan.empty_traffic();
-    plan.check(inference).unwrap();
-    let predictions = (0..inference.rows)
-        .map(|row| plan.observe(inference, row, &mut pane))
+    let observations = plan.observations(inference).unwrap();
+    let predictions = observations
+        .map(|observation| plan.observe(observation, &mut pane))
         .collect();
     (pane, predictions)
 }
@@ -408,9 +411,9 @@ fn an_exchange_that_lacks_what_is_read_is_refused_in_plain_words() {
     let table = [
         (
             exchange(2, vec![], vec![score()]),
-            expect![
+            expect![[
                 "the request has none of the inputs that the objectives file names; compare the names under `from` with the model's input names"
-            ],
+            ]],
         ),
         (
             exchange(3, vec![wild()], vec![score()]),
@@ -446,10 +449,11 @@ fn an_exchange_that_lacks_what_is_read_is_refused_in_plain_words() {
         ),
     ];
     for (inference, expected) in table {
-        expected.assert_eq(&plan.check(&inference).unwrap_err().to_string());
+        let mismatch = plan.observations(&inference).err().unwrap();
+        expected.assert_eq(&mismatch.to_string());
     }
     assert!(
-        plan.check(&exchange(2, vec![wild()], vec![score()]))
+        plan.observations(&exchange(2, vec![wild()], vec![score()]))
             .is_ok()
     );
 }
@@ -610,29 +614,29 @@ fn a_prediction_survives_being_written_down() {
     );
 }
 
-/// An objective of each metric on the loan system.
+/// An objective of each metric on each subject of the loan system that it can be of.
 fn objectives() -> Value {
-    let of = |metric: &str, of: Value| {
-        json!({ "id": metric, "version": 1, "statement": "It stays.", "policy": "4.2", "metric": metric,
-            "of": of, "comparator": "at_least", "levels": { "action": 0.2 }, "window": "1d",
-            "min_support": 10, "evaluate_every": "7d", "owner": "credit", "approver": "risk",
-            "effective_from": "2020-01-01T00:00:00Z", "references": [] })
-    };
-    json!([
-        of("missing_rate", json!({ "feature": "wild" })),
-        of("psi", json!({ "feature": "amount" })),
-        of("psi", json!({ "feature": "purpose" })),
-        of("accuracy", json!({})),
-        of("roc_auc", json!({})),
-        of(
-            "demographic_parity_ratio",
-            json!({ "attribute": "region", "group": "south" })
-        ),
-        of(
-            "demographic_parity_ratio",
-            json!({ "attribute": "sex", "group": "female" })
-        ),
-    ])
+    let mut objectives = Vec::new();
+    for metric in MetricId::ALL {
+        let spec = metric.spec();
+        let subjects = match spec.needs {
+            Needs::Nothing => vec![json!({})],
+            Needs::Feature => ["wild", "amount", "purpose"]
+                .map(|feature| json!({ "feature": feature }))
+                .to_vec(),
+            Needs::AttributeGroup => vec![
+                json!({ "attribute": "region", "group": "south" }),
+                json!({ "attribute": "sex", "group": "female" }),
+            ],
+        };
+        objectives.extend(subjects.into_iter().map(|of| {
+            json!({ "id": spec.name, "version": 1, "statement": "It stays.", "policy": "4.2",
+                "metric": metric, "of": of, "comparator": spec.good, "levels": { "action": 0.2 },
+                "window": "1d", "min_support": 10, "evaluate_every": "7d", "owner": "credit",
+                "approver": "risk", "effective_from": "2020-01-01T00:00:00Z", "references": [] })
+        }));
+    }
+    objectives.into()
 }
 
 #[test]
@@ -642,16 +646,26 @@ fn whatever_a_metric_reads_the_plan_keeps_or_says_that_it_does_not() {
     json["objectives"] = objectives();
     let plan = CapturePlan::new(&loan::document_of(json.clone()), &baseline).unwrap();
     assert_eq!(plan.unmet(), []);
+    assert!(plan.met().is_ok());
 
     json["outputs"].as_object_mut().unwrap().remove("label");
+    let plan = CapturePlan::new(&loan::document_of(json.clone()), &baseline).unwrap();
+    let unmet: BTreeSet<_> = plan.unmet().into_iter().map(|(id, ..)| id).collect();
+    let labelled = MetricId::ALL.iter().filter(|m| m.spec().needs_label);
+    let labelled: BTreeSet<_> = labelled.map(|m| m.spec().name.parse().unwrap()).collect();
+    assert_eq!(unmet, labelled);
+}
+
+#[test]
+fn a_plan_that_lacks_what_an_objective_reads_is_not_served() {
+    let baseline = loan::baseline(&loan::document());
+    let mut json = loan::document_json();
+    json["objectives"][0]["metric"] = "accuracy".into();
+    json["outputs"].as_object_mut().unwrap().remove("label");
     let plan = CapturePlan::new(&loan::document_of(json), &baseline).unwrap();
-    let unmet = plan.unmet();
-    let unmet: Vec<_> = unmet
-        .iter()
-        .map(|(id, _, key)| format!("{id}: {}", key.of))
-        .collect();
-    assert_eq!(
-        unmet,
-        ["accuracy: decision_by_label", "roc_auc: score_by_label"]
-    );
+    let refused = plan.met().unwrap_err().to_string();
+    expect![[
+        "objective `drift` version 1 reads the summary `decision_by_label` (Confusion), which no agent keeps; remove these objectives, or keep what they read"
+    ]]
+    .assert_eq(&refused);
 }

@@ -6,6 +6,7 @@
     reason = "all model servers have one signature"
 )]
 
+use std::io::Write as _;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -31,6 +32,11 @@ fn answers(request: &Raw, stream: &mut TcpStream) -> Option<Vec<u8>> {
 /// The usual protocols, but reading some exchanges goes wrong.
 struct Faulty;
 
+fn usual() -> &'static dyn Decoder {
+    let mut decoders = DECODERS.iter().copied();
+    decoders.find(|d| d.name() == "open_inference_v2").unwrap()
+}
+
 static STALLED: AtomicBool = AtomicBool::new(false);
 
 impl Decoder for Faulty {
@@ -39,7 +45,7 @@ impl Decoder for Faulty {
     }
 
     fn matches(&self, method: &Method, path: &str) -> bool {
-        DECODERS[0].matches(method, path)
+        usual().matches(method, path)
     }
 
     fn decode(&self, exchange: &Exchange) -> Result<Inference, UndecodableReason> {
@@ -51,7 +57,7 @@ impl Decoder for Faulty {
         while id == b"stall" && STALLED.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(5));
         }
-        DECODERS[0].decode(exchange)
+        usual().decode(exchange)
     }
 }
 
@@ -214,4 +220,40 @@ fn a_full_disk_is_counted_and_batches_arrive_from_memory() {
     agent.stop();
     drop(filler);
     let _ = std::process::Command::new("umount").arg(&mount).status();
+}
+
+#[test]
+fn four_deliveries_of_outcomes_are_read_at_once_and_a_fifth_waits_its_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = Model::start(answers);
+    let agent = Running::start(config(folder.path(), model.port, None));
+    let body = r#"{"request_id":"a","label":1,"available_at":"2026-01-01T00:00:00Z"}"#;
+    let (begun, rest) = body.split_at(10);
+    let head = format!(
+        "POST /outcomes HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        agent.token(),
+        body.len()
+    );
+    let slow = || {
+        let mut stream = connect(agent.outcomes);
+        stream.write_all((head.clone() + begun).as_bytes()).unwrap();
+        stream
+    };
+    let mut slow: Vec<_> = (0..4).map(|_| slow()).collect();
+    // Long enough for the four to be at it.
+    std::thread::sleep(Duration::from_millis(300));
+    let mut fifth = connect(agent.outcomes);
+    fifth.write_all((head.clone() + body).as_bytes()).unwrap();
+    fifth
+        .set_read_timeout(Some(Duration::from_millis(500)))
+        .unwrap();
+    assert!(fifth.peek(&mut [0]).is_err(), "it had to wait");
+    slow[0].write_all(rest.as_bytes()).unwrap();
+    fifth
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    for stream in [&mut slow[0], &mut fifth] {
+        assert_eq!(read_message(stream, false).unwrap().status(), 200);
+    }
+    agent.stop();
 }

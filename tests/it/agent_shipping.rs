@@ -72,7 +72,7 @@ fn a_panes_traffic_and_late_outcomes_arrive_signed_and_add_up() {
     let report = agent.post_outcomes(&token, "application/x-ndjson", &format!("{labels}oops\n"));
     assert_eq!(
         report.text(),
-        r#"{"joined":10,"repeated":0,"waiting":0,"unknown_row":0,"unlisted_value":0,"dropped":0,"malformed":[{"line":11,"error":"not JSON at column 1"}]}"#
+        r#"{"joined":10,"repeated":0,"waiting":0,"unknown_row":0,"unlisted_value":0,"dropped":0,"sampled_out":0,"malformed":[{"line":11,"error":"not JSON at column 1"}]}"#
     );
     assert_eq!(
         agent

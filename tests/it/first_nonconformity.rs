@@ -159,7 +159,7 @@ impl Bank {
             folder.join("collector.yaml"),
             format!(
                 "listen: 127.0.0.1:{collector}\nstore: ./store\nagents: agents.yaml\nsystems:\n  \
-                 - {{ objectives: objectives.yaml, baseline: baseline.json }}\n"
+                 - {{ objectives: objectives.yaml, baseline: baseline.json, clock: replay }}\n"
             ),
         )?;
         let mut judging = Running::start(

@@ -35,6 +35,8 @@ struct Inner {
     /// Every pane that ends at or before is closed.
     watermark: Option<Timestamp>,
     open: BTreeMap<PaneStart, SocketCounts>,
+    /// From when on anybody looks: set once.
+    watching_since: Option<Timestamp>,
     /// Requests from before anybody told the replayed time; added to the first pane.
     timeless: SocketCounts,
 }
@@ -78,12 +80,25 @@ impl PaneTable {
         }
     }
 
+    /// Notes that from now on every request is seen; what was noted first stays. Without it, looking
+    /// begins with the first pane that is opened.
+    pub fn watch_from(&self, now: Timestamp) {
+        self.lock().watching_since.get_or_insert(now);
+    }
+
+    /// From when on every request was seen; none before the first pane was opened.
+    pub fn watching_since(&self) -> Option<Timestamp> {
+        self.lock().watching_since
+    }
+
     /// Makes sure that time up to `now` has panes, so that idle ones are closed, too.
     pub fn reach(&self, now: Timestamp) {
         let mut inner = self.lock();
         if inner.watermark.is_none() && inner.open.is_empty() {
             let counts = std::mem::take(&mut inner.timeless);
-            inner.open.insert(PaneStart::of(now, self.length), counts);
+            let first = PaneStart::of(now, self.length);
+            inner.watching_since.get_or_insert(first.0);
+            inner.open.insert(first, counts);
         }
     }
 
@@ -148,6 +163,7 @@ impl Inner {
         };
         if self.watermark.is_none() && self.open.is_empty() {
             let timeless = std::mem::take(&mut self.timeless);
+            self.watching_since.get_or_insert(counted_in.0);
             self.open.insert(counted_in, timeless);
         }
         (self.open.entry(counted_in).or_default(), admission)
@@ -207,6 +223,24 @@ mod tests {
             table.next_due(at(500), Span::from_secs(10)),
             Some(PaneStart(at(60)))
         );
+    }
+
+    #[test]
+    fn watching_begins_once_with_the_first_pane_or_when_told() {
+        let replayed = PaneTable::new(MINUTE);
+        assert_eq!(replayed.watching_since(), None);
+        replayed.arrive(Some(at(125)), true);
+        replayed.arrive(Some(at(65)), true);
+        replayed.reach(at(500));
+        assert_eq!(replayed.watching_since(), Some(at(120)));
+        let live = PaneTable::new(MINUTE);
+        live.watch_from(at(130));
+        live.reach(at(131));
+        live.watch_from(at(132));
+        assert_eq!(live.watching_since(), Some(at(130)));
+        let idle = PaneTable::new(MINUTE);
+        idle.reach(at(70));
+        assert_eq!(idle.watching_since(), Some(at(60)));
     }
 
     #[test]

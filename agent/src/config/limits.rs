@@ -19,7 +19,14 @@ pub struct LimitsConfig {
     pub outbox_bytes: usize,
     /// Most predictions (rows) remembered for their outcomes. Default: 1000000.
     pub remembered_predictions: usize,
-    /// Most outcomes waiting for a request that is not known yet. Default: 65536.
+    /// Most bytes for remembering them; whichever bound is reached first, the oldest ones are
+    /// forgotten. A request of one row takes 56 bytes (with more than 6 attributes, or more rows,
+    /// 96 bytes and 9 and one per attribute for each row): about 18000 single-row requests per MiB.
+    /// Outcomes that come later than that many requests are not joined. A restart forgets all.
+    /// Default: 16777216.
+    pub remembered_bytes: usize,
+    /// Most outcomes waiting for a request that is not known yet, and never more than take 4 MiB.
+    /// Default: 65536.
     pub waiting_outcomes: usize,
 }
 
@@ -31,6 +38,7 @@ impl Default for LimitsConfig {
             queue_bytes: 32 << 20,
             outbox_bytes: 64 << 20,
             remembered_predictions: 1_000_000,
+            remembered_bytes: 16 << 20,
             waiting_outcomes: 65_536,
         }
     }

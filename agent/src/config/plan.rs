@@ -103,7 +103,7 @@ impl AgentPlan {
         };
         let document = objectives(&config.objectives)?;
         let baseline = baseline(&config.baseline)?;
-        let capture = Arc::new(CapturePlan::new(&document, &baseline)?);
+        let capture = Arc::new(CapturePlan::new(&document, &baseline)?.met()?);
         Ok(Self {
             config,
             upstream,

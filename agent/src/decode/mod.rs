@@ -7,7 +7,18 @@ use http::Method;
 
 use crate::exchange::Exchange;
 
+mod json_body;
 mod open_inference_v2;
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod recorded;
+
+/// Most rows in one request.
+const MAX_ROWS: usize = 100_000;
+/// Most columns over all tensors of one direction.
+const MAX_COLUMNS: usize = 2048;
 
 /// A protocol of model servers.
 pub trait Decoder: Sync {
@@ -20,6 +31,10 @@ pub trait Decoder: Sync {
 
     /// Understands a whole exchange, or says why it cannot be understood.
     fn decode(&self, exchange: &Exchange) -> Result<Inference, UndecodableReason>;
+
+    /// At least one recorded exchange of this protocol that decodes; `laws` hold for each.
+    #[cfg(test)]
+    fn recorded(&self) -> &'static [recorded::Recorded];
 }
 
 /// A list of protocols, asked in order.

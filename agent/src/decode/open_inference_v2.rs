@@ -2,22 +2,18 @@
 //! The binary tensor extension and compressed bodies are not decoded here.
 
 use clause9_shared::inference::{Inference, Tensor};
-use clause9_shared::window::{MAX_MODEL_NAME, UndecodableReason};
-use http::{HeaderValue, Method};
+use clause9_shared::window::UndecodableReason;
+use http::Method;
 use serde::Deserialize;
 
 use self::data::{Data, Datatype};
-use crate::decode::Decoder;
-use crate::exchange::{Exchange, Message};
+use crate::decode::json_body::{bodies, bounded, parse, request_id};
+#[cfg(test)]
+use crate::decode::recorded::{Recorded, recorded};
+use crate::decode::{Decoder, MAX_COLUMNS, MAX_ROWS};
+use crate::exchange::Exchange;
 
 mod data;
-
-/// Most rows in one request.
-const MAX_ROWS: usize = 100_000;
-/// Most columns over all tensors of one direction.
-const MAX_COLUMNS: usize = 2048;
-/// Longest tensor name, request id or model name in bytes.
-const MAX_TEXT: usize = MAX_MODEL_NAME;
 
 /// The protocol.
 #[derive(Debug)]
@@ -33,33 +29,35 @@ impl Decoder for OpenInferenceV2 {
     }
 
     fn decode(&self, exchange: &Exchange) -> Result<Inference, UndecodableReason> {
-        if !exchange.status.is_success() {
-            return Err(UndecodableReason::UpstreamError);
-        }
+        let (request_body, response_body) = bodies(exchange)?;
         let (model, version) =
             target(exchange.target.path()).ok_or(UndecodableReason::Malformed)?;
-        let request_body = readable(&exchange.request)?;
-        let response_body = readable(&exchange.response)?;
         let request: Request<'_> = parse(&request_body)?;
         let response: Response<'_> = parse(&response_body)?;
 
         let rows = rows_of(&request.inputs)?;
-        let header_id = exchange.request_id.as_ref().and_then(|v| v.to_str().ok());
-        let id = [response.id.as_deref(), request.id.as_deref(), header_id];
+        let ids = [response.id.as_deref(), request.id.as_deref()];
         let model = response.model_name.as_deref().unwrap_or(model);
         let model_version = response.model_version.as_deref().or(version).unwrap_or("");
         Ok(Inference {
             model: bounded(model)?,
             model_version: bounded(model_version)?,
-            request_id: match id.into_iter().flatten().find(|id| !id.is_empty()) {
-                Some(id) => Some(bounded(id)?),
-                None => None,
-            },
+            request_id: request_id(&ids, exchange)?,
             arrived_at: exchange.arrived_at,
             rows,
             inputs: tensors(request.inputs, rows)?,
             outputs: tensors(response.outputs, rows)?,
         })
+    }
+
+    #[cfg(test)]
+    fn recorded(&self) -> &'static [Recorded] {
+        &[
+            recorded!("mlserver-v2-infer"),
+            recorded!("mlserver-v2-infer-noid"),
+            recorded!("triton-v2-infer"),
+            recorded!("kserve-v2-infer"),
+        ]
     }
 }
 
@@ -72,47 +70,6 @@ fn target(path: &str) -> Option<(&str, Option<&str>)> {
     };
     let part = |text: &str| !text.is_empty() && !text.contains('/');
     (part(model) && version.is_none_or(part)).then_some((model, version))
-}
-
-/// A body as JSON text, if it can be one.
-fn readable(message: &Message) -> Result<bytes::Bytes, UndecodableReason> {
-    let encoded = message.content_encoding.as_ref();
-    if message.binary_tail
-        || encoded.is_some_and(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity"))
-    {
-        return Err(UndecodableReason::Unsupported);
-    }
-    if message.content_type.as_ref().is_some_and(is_binary) {
-        return Err(UndecodableReason::Unsupported);
-    }
-    if message.body.truncated {
-        return Err(UndecodableReason::Truncated);
-    }
-    Ok(message.body.joined())
-}
-
-/// Servers take JSON under many content types; only those that cannot be JSON are refused unread.
-fn is_binary(content_type: &HeaderValue) -> bool {
-    let text = content_type.as_bytes();
-    [
-        &b"application/octet-stream"[..],
-        b"application/grpc",
-        b"application/x-protobuf",
-        b"multipart/",
-    ]
-    .iter()
-    .any(|kind| text.len() >= kind.len() && text[..kind.len()].eq_ignore_ascii_case(kind))
-}
-
-fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, UndecodableReason> {
-    serde_json::from_slice(body).map_err(|_| UndecodableReason::Malformed)
-}
-
-fn bounded(text: &str) -> Result<Box<str>, UndecodableReason> {
-    if text.len() > MAX_TEXT {
-        return Err(UndecodableReason::Unsupported);
-    }
-    Ok(text.into())
 }
 
 #[derive(Deserialize)]

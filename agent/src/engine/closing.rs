@@ -112,7 +112,8 @@ impl Engine {
             let nobody = (Box::default(), Box::default());
             items.push(self.item(&nobody, arrival, stream, &self.empty_outcomes));
         }
-        for ((pane, model), block) in &arrivals.blocks {
+        for (origin, block) in &arrivals.blocks {
+            let (pane, model) = &**origin;
             let stream = Stream::Outcomes {
                 arrival,
                 coverage: block.coverage.clone(),

@@ -2,6 +2,7 @@
 //! by the prediction's pane and the pane of their arrival.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use clause9_shared::plan::Outcome;
 use clause9_shared::sketch::PaneSummary;
@@ -9,7 +10,8 @@ use clause9_shared::time::{Clock, Timestamp};
 use clause9_shared::window::{OutcomeCoverage, PaneStart};
 use serde::Serialize;
 
-use crate::engine::{Engine, ModelKey};
+use crate::engine::{Engine, Origin};
+use crate::sample::Tag;
 
 /// Most outcome blocks in one pane of arrival.
 const MAX_BLOCKS: usize = 2048;
@@ -18,7 +20,7 @@ const MAX_BLOCKS: usize = 2048;
 #[derive(Debug, Default)]
 pub(super) struct Arrivals {
     /// Per pane of the predictions, model and version.
-    pub(super) blocks: BTreeMap<(PaneStart, ModelKey), Block>,
+    pub(super) blocks: BTreeMap<Arc<Origin>, Block>,
     /// What could not be joined to anything.
     pub(super) unjoined: OutcomeCoverage,
 }
@@ -45,6 +47,8 @@ pub struct OutcomeReport {
     pub unlisted_value: u64,
     /// They were let go because a bound was reached.
     pub dropped: u64,
+    /// Their requests were left out by the sampling rule.
+    pub sampled_out: u64,
 }
 
 /// What became of one outcome.
@@ -55,6 +59,7 @@ enum Fate {
     UnlistedValue,
     Dropped,
     UnknownRequest,
+    SampledOut,
 }
 
 impl Engine {
@@ -62,13 +67,15 @@ impl Engine {
         let mut report = OutcomeReport::default();
         for outcome in outcomes {
             let arrival = self.arrival(&outcome, now);
-            match self.join(arrival, &outcome) {
+            let tag = self.settings.sampler.tag(outcome.request_id.as_bytes());
+            match self.join(arrival, tag, &outcome) {
+                Fate::SampledOut => report.sampled_out += 1,
                 Fate::Joined => report.joined += 1,
                 Fate::Repeated => report.repeated += 1,
                 Fate::UnknownRow => report.unknown_row += 1,
                 Fate::UnlistedValue => report.unlisted_value += 1,
                 Fate::Dropped => report.dropped += 1,
-                Fate::UnknownRequest if self.waiting.insert(arrival, outcome) => {
+                Fate::UnknownRequest if self.waiting.insert(tag, arrival, outcome) => {
                     report.waiting += 1;
                 }
                 Fate::UnknownRequest => {
@@ -94,40 +101,50 @@ impl Engine {
     }
 
     /// Outcomes that came before their request.
-    pub(super) fn join_waiting(&mut self, id: &str) {
-        for (arrival, outcome) in self.waiting.take(id) {
+    pub(super) fn join_waiting(&mut self, tag: Tag) {
+        for (arrival, outcome) in self.waiting.take(tag) {
             let arrival = self
                 .watermark
                 .map_or(arrival, |w| arrival.max(PaneStart(w)));
-            let _ = self.join(arrival, &outcome);
+            let _ = self.join(arrival, tag, &outcome);
         }
     }
 
-    fn join(&mut self, arrival: PaneStart, outcome: &Outcome) -> Fate {
-        let Some(request) = self.memory.get_mut(&outcome.request_id) else {
+    fn join(&mut self, arrival: PaneStart, tag: Tag, outcome: &Outcome) -> Fate {
+        let arrivals = self.arrivals.entry(arrival).or_default();
+        // Left out on purpose: nothing to wait for, and nothing lost.
+        if !self.settings.sampler.keeps(tag) {
+            arrivals.unjoined.sampled_out += 1;
+            self.tally.outcomes_sampled_out += 1;
+            return Fate::SampledOut;
+        }
+        let Some(place) = self.memory.find(tag) else {
             return Fate::UnknownRequest;
         };
-        let arrivals = self.arrivals.entry(arrival).or_default();
         let row = usize::try_from(outcome.row).unwrap_or(usize::MAX);
-        let Some(prediction) = request.rows.get_mut(row) else {
+        let Some(mut prediction) = self.memory.prediction(place, row) else {
             arrivals.unjoined.unknown_row += 1;
             self.tally.unknown_row += 1;
             return Fate::UnknownRow;
         };
-        let key = (request.pane, request.model.clone());
-        if arrivals.blocks.len() >= MAX_BLOCKS && !arrivals.blocks.contains_key(&key) {
+        let key = self.memory.origin(place);
+        if arrivals.blocks.len() >= MAX_BLOCKS && !arrivals.blocks.contains_key(key) {
             arrivals.unjoined.dropped += 1;
             self.tally.outcomes_dropped += 1;
             return Fate::Dropped;
         }
-        let block = arrivals.blocks.entry(key).or_insert_with(|| Block {
-            coverage: OutcomeCoverage::default(),
-            summary: self.empty_outcomes.clone(),
-        });
+        let block = arrivals
+            .blocks
+            .entry(Arc::clone(key))
+            .or_insert_with(|| Block {
+                coverage: OutcomeCoverage::default(),
+                summary: self.empty_outcomes.clone(),
+            });
         let joined = self
             .settings
             .plan
-            .join(prediction, outcome, &mut block.summary);
+            .join(&mut prediction, outcome, &mut block.summary);
+        self.memory.store(place, row, &prediction);
         block.coverage.labels += joined.labels;
         block.coverage.attributes += joined.attributes;
         block.coverage.repeated += joined.repeated;

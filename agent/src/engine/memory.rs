@@ -1,41 +1,82 @@
-//! What is remembered for the join: predictions until their outcome horizon, and outcomes until their
-//! pane of arrival closes. Both bounded. The maps are for look-up only; nothing iterates them into bytes.
+//! What is remembered of predictions until their outcome horizon: by the tag of their request's id,
+//! a few bytes for each, bounded in number and in bytes. The oldest ones make room.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::sync::Arc;
 
-use clause9_shared::plan::{Outcome, Prediction};
+use clause9_shared::plan::Prediction;
 use clause9_shared::window::PaneStart;
+use hashbrown::HashTable;
 
-use crate::engine::{ModelKey, Tally};
+use crate::engine::{Origin, Tally};
+use crate::sample::Tag;
+
+/// Most attributes of a prediction that is kept without an allocation of its own.
+const INLINE: usize = 6;
+/// Bytes of a packed prediction without its groups: flags and score.
+const FIXED: usize = 9;
+/// What the index takes for one request: five bytes a slot, of which at least two in seven are used.
+const INDEX: usize = 16;
+/// What several rows take besides themselves: the vector, and what the allocator rounds up to.
+const SEVERAL: usize = 40;
+/// In place of a group that is not known.
+const NO_GROUP: u8 = u8::MAX;
+/// Fewest requests that room is made for at once.
+const STEP: usize = 64;
 
 /// The predictions of one request.
 #[derive(Debug)]
-pub(super) struct Remembered {
-    /// The pane of the prediction.
-    pub(super) pane: PaneStart,
-    /// The model and version that answered.
-    pub(super) model: ModelKey,
-    /// One prediction per row.
-    pub(super) rows: Vec<Prediction>,
+struct Remembered {
+    tag: Tag,
+    origin: Arc<Origin>,
+    rows: Rows,
 }
 
-/// Requests by id.
+/// Packed predictions.
+#[derive(Debug)]
+enum Rows {
+    /// One, with few attributes.
+    One {
+        flags: u8,
+        groups: [u8; INLINE],
+        score: f64,
+    },
+    /// Any number, one after the other: flags, score, groups. Boxed to keep the other kind small.
+    #[expect(clippy::box_collection, reason = "a thin pointer halves the entry")]
+    Several(Box<Vec<u8>>),
+}
+
+/// Where a remembered request stands; good until the next insertion or expiry.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place(usize);
+
+/// Requests by the tag of their id.
 #[derive(Debug)]
 pub(super) struct Memory {
-    requests: HashMap<Box<str>, Remembered>,
-    /// Ids in the order they came, which is about the order of their panes.
-    order: VecDeque<Box<str>>,
+    /// In the order they came, which is about the order of their panes.
+    requests: VecDeque<Remembered>,
+    /// Numbers of requests by tag; a number less `first` is a place in `requests`.
+    index: HashTable<u32>,
+    first: u32,
+    /// Attributes of a prediction.
+    attributes: usize,
     rows: usize,
-    limit: usize,
+    most_rows: usize,
+    bytes: usize,
+    most_bytes: usize,
 }
 
 impl Memory {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(super) fn new(attributes: usize, most_rows: usize, most_bytes: usize) -> Self {
         Self {
-            requests: HashMap::new(),
-            order: VecDeque::new(),
+            requests: VecDeque::new(),
+            index: HashTable::new(),
+            first: 0,
+            attributes,
             rows: 0,
-            limit,
+            most_rows,
+            bytes: 0,
+            most_bytes,
         }
     }
 
@@ -43,102 +84,203 @@ impl Memory {
         self.rows
     }
 
-    pub(super) fn get_mut(&mut self, id: &str) -> Option<&mut Remembered> {
-        self.requests.get_mut(id)
+    pub(super) fn find(&self, tag: Tag) -> Option<Place> {
+        let found = self.index.find(tag.bits(), |number| {
+            self.at(*number).is_some_and(|r| r.tag == tag)
+        });
+        found.map(|number| Place(place(*number, self.first)))
     }
 
-    /// Remembers a request; false if the id is taken (the first one counts) or it has more rows than
+    /// Pane and model of a request that was found.
+    pub(super) fn origin(&self, place: Place) -> &Arc<Origin> {
+        &self.requests[place.0].origin
+    }
+
+    /// One of its predictions.
+    pub(super) fn prediction(&self, place: Place, row: usize) -> Option<Prediction> {
+        match &self.requests.get(place.0)?.rows {
+            Rows::One {
+                flags,
+                groups,
+                score,
+            } => (row == 0).then(|| unpack(*flags, *score, &groups[..self.attributes])),
+            Rows::Several(bytes) => {
+                let stride = FIXED + self.attributes;
+                let packed = bytes.chunks_exact(stride).nth(row)?;
+                let (score, groups) = packed[1..].split_first_chunk()?;
+                Some(unpack(packed[0], f64::from_le_bytes(*score), groups))
+            }
+        }
+    }
+
+    /// Keeps what became of a prediction that was found.
+    pub(super) fn store(&mut self, place: Place, row: usize, prediction: &Prediction) {
+        let attributes = self.attributes;
+        match self.requests.get_mut(place.0).map(|r| &mut r.rows) {
+            Some(Rows::One { .. }) | None if row > 0 => {}
+            Some(one @ Rows::One { .. }) => *one = single(prediction),
+            Some(Rows::Several(bytes)) => {
+                let stride = FIXED + attributes;
+                if let Some(packed) = bytes.chunks_exact_mut(stride).nth(row) {
+                    pack(prediction, packed);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Remembers a request; false if the tag is taken (the first one counts) or it is larger than
     /// all memory. Forgets the oldest ones to make room.
-    pub(super) fn insert(&mut self, id: &str, request: Remembered, tally: &mut Tally) -> bool {
-        // An empty request costs something, too.
-        let cost = request.rows.len().max(1);
-        if cost > self.limit || self.requests.contains_key(id) {
+    pub(super) fn insert(
+        &mut self,
+        tag: Tag,
+        origin: Arc<Origin>,
+        rows: &[Prediction],
+        tally: &mut Tally,
+    ) -> bool {
+        let (number, bytes) = (rows.len().max(1), self.size(rows.len()));
+        if number > self.most_rows || bytes > self.most_bytes || self.find(tag).is_some() {
             return false;
         }
-        while self.rows + cost > self.limit {
+        while self.rows + number > self.most_rows || self.bytes + bytes > self.most_bytes {
             let Some(forgotten) = self.forget_oldest() else {
                 break;
             };
             tally.evicted += forgotten as u64;
         }
-        self.rows += cost;
-        self.order.push_back(id.into());
-        self.requests.insert(id.into(), request);
+        self.rows += number;
+        self.bytes += bytes;
+        self.make_room();
+        let remembered = Remembered {
+            tag,
+            origin,
+            rows: self.packed(rows),
+        };
+        self.requests.push_back(remembered);
+        let newest = u32::try_from(self.requests.len() - 1).unwrap_or(u32::MAX);
+        let (requests, first) = (&self.requests, self.first);
+        self.index
+            .insert_unique(tag.bits(), first.wrapping_add(newest), |number| {
+                requests
+                    .get(place(*number, first))
+                    .map_or(0, |r| r.tag.bits())
+            });
         true
     }
 
     /// Forgets the oldest requests while their panes began before `horizon`.
     pub(super) fn expire(&mut self, horizon: PaneStart) {
-        while let Some(id) = self.order.front() {
-            if self.requests.get(id).is_some_and(|r| r.pane >= horizon) {
-                return;
-            }
+        while self.requests.front().is_some_and(|r| r.origin.0 < horizon) {
             self.forget_oldest();
         }
     }
 
     fn forget_oldest(&mut self) -> Option<usize> {
-        let id = self.order.pop_front()?;
-        let cost = self.requests.remove(&id).map_or(0, |r| r.rows.len().max(1));
-        self.rows -= cost;
-        Some(cost)
+        let number = self.first;
+        let oldest = self.requests.pop_front()?;
+        if let Ok(entry) = self
+            .index
+            .find_entry(oldest.tag.bits(), |other| *other == number)
+        {
+            entry.remove();
+        }
+        self.first = self.first.wrapping_add(1);
+        let rows = match &oldest.rows {
+            Rows::One { .. } => 1,
+            Rows::Several(bytes) => bytes.len() / (FIXED + self.attributes),
+        };
+        self.bytes -= self.size(rows);
+        self.rows -= rows.max(1);
+        Some(rows.max(1))
     }
-}
 
-/// Outcomes whose request is not known yet, by id, with their pane of arrival.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    by_id: HashMap<Box<str>, Vec<(PaneStart, Outcome)>>,
-    len: usize,
-    limit: usize,
-}
+    fn at(&self, number: u32) -> Option<&Remembered> {
+        self.requests.get(place(number, self.first))
+    }
 
-impl Waiting {
-    pub(super) fn new(limit: usize) -> Self {
-        Self {
-            by_id: HashMap::new(),
-            len: 0,
-            limit,
+    const fn is_single(&self, rows: usize) -> bool {
+        rows == 1 && self.attributes <= INLINE
+    }
+
+    /// What a request of that many rows takes.
+    const fn size(&self, rows: usize) -> usize {
+        let entry = size_of::<Remembered>() + INDEX;
+        if self.is_single(rows) {
+            entry
+        } else {
+            entry + SEVERAL + rows * (FIXED + self.attributes)
         }
     }
 
-    pub(super) const fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Lets an outcome wait; false if there is no room.
-    pub(super) fn insert(&mut self, arrival: PaneStart, outcome: Outcome) -> bool {
-        if self.len >= self.limit {
-            return false;
+    /// A quarter more at a time, where doubling would leave half of a large memory unused.
+    fn make_room(&mut self) {
+        let length = self.requests.len();
+        if length == self.requests.capacity() {
+            let most = self.most_bytes / (size_of::<Remembered>() + INDEX);
+            let more = (length / 4).max(STEP).min(most.saturating_sub(length));
+            self.requests.reserve_exact(more.max(1));
         }
-        self.len += 1;
-        let id = outcome.request_id.as_str().into();
-        self.by_id.entry(id).or_default().push((arrival, outcome));
-        true
     }
 
-    /// Outcomes that waited for this id, in the order they came.
-    pub(super) fn take(&mut self, id: &str) -> Vec<(PaneStart, Outcome)> {
-        let found = self.by_id.remove(id).unwrap_or_default();
-        self.len -= found.len();
-        found
-    }
-
-    /// How many waited in vain until the end of a pane; they are let go.
-    pub(super) fn give_up(&mut self, up_to: PaneStart) -> u64 {
-        let before = self.len;
-        self.by_id.retain(|_, waiting| {
-            let had = waiting.len();
-            waiting.retain(|(arrival, _)| *arrival > up_to);
-            self.len -= had - waiting.len();
-            !waiting.is_empty()
-        });
-        (before - self.len) as u64
-    }
-
-    /// How many waited; they are let go.
-    pub(super) fn give_up_all(&mut self) -> u64 {
-        self.by_id.clear();
-        std::mem::take(&mut self.len) as u64
+    fn packed(&self, rows: &[Prediction]) -> Rows {
+        if let ([only], true) = (rows, self.is_single(rows.len())) {
+            return single(only);
+        }
+        let stride = FIXED + self.attributes;
+        let mut bytes = vec![0; rows.len() * stride];
+        for (row, packed) in rows.iter().zip(bytes.chunks_exact_mut(stride)) {
+            pack(row, packed);
+        }
+        Rows::Several(Box::new(bytes))
     }
 }
+
+/// Numbers wrap around; there are never as many requests at once.
+const fn place(number: u32, first: u32) -> usize {
+    number.wrapping_sub(first) as usize
+}
+
+fn single(prediction: &Prediction) -> Rows {
+    let mut groups = [NO_GROUP; INLINE];
+    put_groups(prediction, &mut groups);
+    Rows::One {
+        flags: flags(prediction),
+        groups,
+        score: prediction.score.unwrap_or(0.0),
+    }
+}
+
+fn pack(prediction: &Prediction, into: &mut [u8]) {
+    into[0] = flags(prediction);
+    into[1..FIXED].copy_from_slice(&prediction.score.unwrap_or(0.0).to_le_bytes());
+    put_groups(prediction, &mut into[FIXED..]);
+}
+
+fn put_groups(prediction: &Prediction, into: &mut [u8]) {
+    into.fill(NO_GROUP);
+    for (place, group) in into.iter_mut().zip(&prediction.groups) {
+        *place = group.unwrap_or(NO_GROUP);
+    }
+}
+
+/// Two bits for the decision, two for the label, one for whether there is a score.
+fn flags(prediction: &Prediction) -> u8 {
+    let truth = |value: Option<bool>| value.map_or(0, |v| 2 | u8::from(v));
+    truth(prediction.decision)
+        | truth(prediction.label) << 2
+        | u8::from(prediction.score.is_some()) << 4
+}
+
+fn unpack(flags: u8, score: f64, groups: &[u8]) -> Prediction {
+    let truth = |bits: u8| (bits & 2 != 0).then_some(bits & 1 != 0);
+    let group = |group: &u8| (*group != NO_GROUP).then_some(*group);
+    Prediction {
+        score: (flags & 16 != 0).then_some(score),
+        decision: truth(flags),
+        groups: groups.iter().map(group).collect(),
+        label: truth(flags >> 2),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,24 +6,26 @@ use std::sync::Arc;
 
 use clause9_shared::digest::Digest;
 use clause9_shared::inference::Inference;
-use clause9_shared::plan::{CapturePlan, Outcome};
+use clause9_shared::plan::{CapturePlan, Observation, Outcome};
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::{Clock, Timestamp};
 use clause9_shared::window::{Coverage, DropReason, PaneKey, PaneStart, UndecodableReason};
 use clause9_shared::wire::batch::{Item, Stream};
 use clause9_shared::wire::codec::Encode;
 
-use crate::sample::Sampler;
+use crate::sample::{Sampler, Tag};
 
 mod closing;
 mod joining;
 mod memory;
 mod tally;
+mod waiting;
 
 use joining::Arrivals;
 pub use joining::OutcomeReport;
-use memory::{Memory, Remembered, Waiting};
+use memory::Memory;
 pub use tally::{SocketCounts, Tally};
+use waiting::Waiting;
 
 /// Most models and versions told apart in one pane.
 const MAX_MODELS: usize = 64;
@@ -102,12 +104,16 @@ pub struct Settings {
     pub clock: Clock,
     /// Most predictions (rows) remembered.
     pub remembered: usize,
+    /// Most bytes that remembering them takes.
+    pub remembered_bytes: usize,
     /// Most outcomes waiting for their request.
     pub waiting: usize,
 }
 
 /// A model and its version.
 type ModelKey = (Box<str>, Box<str>);
+/// Where predictions come from: their pane, and the model that made them.
+type Origin = (PaneStart, ModelKey);
 
 /// An open pane.
 #[derive(Debug, Default)]
@@ -122,6 +128,8 @@ struct Pane {
 
 #[derive(Debug)]
 struct ModelPane {
+    /// One for all predictions that are remembered.
+    origin: Arc<Origin>,
     coverage: Coverage,
     summary: PaneSummary,
 }
@@ -148,7 +156,11 @@ impl Engine {
         Self {
             empty_traffic: settings.plan.empty_traffic(),
             empty_outcomes: settings.plan.empty_outcomes(),
-            memory: Memory::new(settings.remembered),
+            memory: Memory::new(
+                settings.plan.document().attributes.len(),
+                settings.remembered,
+                settings.remembered_bytes,
+            ),
             waiting: Waiting::new(settings.waiting),
             panes: BTreeMap::new(),
             arrivals: BTreeMap::new(),
@@ -161,6 +173,8 @@ impl Engine {
 
     /// A new engine in place of one that panicked half-way: what the old one had counted in open
     /// panes cannot be trusted any more and is counted as dropped, so that coverage still adds up.
+    /// So are outcomes, joined in panes that are open or waiting; what was remembered is forgotten
+    /// before its time.
     #[must_use]
     pub fn after_panic(&mut self) -> Self {
         let mut fresh = Self::new(self.settings.clone());
@@ -174,6 +188,16 @@ impl Engine {
             pane.unattributed.dropped[DropReason::MonitorDown as usize] = old.received;
             fresh.panes.insert(*start, pane);
         }
+        for (arrival, old) in &self.arrivals {
+            let blocks = old.blocks.values().map(|b| b.coverage.received());
+            let lost = old.unjoined.received() + blocks.sum::<u64>();
+            fresh.arrivals.entry(*arrival).or_default().unjoined.dropped = lost;
+        }
+        for (arrival, waited) in self.waiting.arrivals() {
+            fresh.arrivals.entry(arrival).or_default().unjoined.dropped += waited;
+            fresh.tally.outcomes_dropped += waited;
+        }
+        fresh.tally.evicted += self.memory.rows() as u64;
         fresh
     }
 
@@ -240,14 +264,18 @@ impl Engine {
                 return;
             }
         };
-        if !self.keeps(&inference) {
+        let tag = inference
+            .request_id
+            .as_ref()
+            .map(|id| self.settings.sampler.tag(id.as_bytes()));
+        if !self.keeps(tag) {
             self.pane(looked.pane).unattributed.sampled_out += 1;
             self.tally.sampled_out += 1;
             return;
         }
-        match self.refusal(looked.pane, &inference) {
-            Some(reason) => self.undecodable(looked.pane, reason),
-            None => self.observe(looked.pane, &inference),
+        match self.observations(looked.pane, &inference) {
+            Err(reason) => self.undecodable(looked.pane, reason),
+            Ok(observations) => self.observe(looked.pane, &inference, observations, tag),
         }
     }
 
@@ -261,44 +289,52 @@ impl Engine {
     }
 
     /// Exchanges without an id cannot be chosen by it; they are numbered.
-    fn keeps(&mut self, inference: &Inference) -> bool {
-        if let Some(id) = &inference.request_id {
-            return self.settings.sampler.keeps(id.as_bytes());
-        }
-        self.nameless += 1;
-        self.settings.sampler.keeps(&self.nameless.to_be_bytes())
+    fn keeps(&mut self, tag: Option<Tag>) -> bool {
+        let sampler = &self.settings.sampler;
+        let tag = tag.unwrap_or_else(|| {
+            self.nameless += 1;
+            sampler.tag(&self.nameless.to_be_bytes())
+        });
+        sampler.keeps(tag)
     }
 
-    /// Why an inference is not one of this system, if so.
-    fn refusal(&mut self, start: PaneStart, inference: &Inference) -> Option<UndecodableReason> {
+    /// The rows of an inference, or why it is not one of this system.
+    fn observations<'a>(
+        &mut self,
+        start: PaneStart,
+        inference: &'a Inference,
+    ) -> Result<impl Iterator<Item = Observation<'a>> + use<'a>, UndecodableReason> {
         let models = &self.settings.plan.document().system.models;
         if !models.iter().any(|m| *m.name == *inference.model) {
-            return Some(UndecodableReason::UnknownModel);
+            return Err(UndecodableReason::UnknownModel);
         }
         let known = &self.pane(start).models;
         let key = (inference.model.clone(), inference.model_version.clone());
         if known.len() >= MAX_MODELS && !known.contains_key(&key) {
-            return Some(UndecodableReason::UnknownModel);
+            return Err(UndecodableReason::UnknownModel);
         }
-        let fits = self.settings.plan.check(inference);
-        fits.is_err().then_some(UndecodableReason::SchemaMismatch)
+        let fitting = self.settings.plan.observations(inference);
+        fitting.map_err(|_| UndecodableReason::SchemaMismatch)
     }
 
-    fn observe(&mut self, start: PaneStart, inference: &Inference) {
+    fn observe<'a>(
+        &mut self,
+        start: PaneStart,
+        inference: &Inference,
+        observations: impl Iterator<Item = Observation<'a>>,
+        tag: Option<Tag>,
+    ) {
         let key = (inference.model.clone(), inference.model_version.clone());
-        let model = self
-            .panes
-            .entry(start)
-            .or_default()
-            .models
-            .entry(key.clone());
+        let model = self.panes.entry(start).or_default().models.entry(key);
+        let key = model.key().clone();
         let model = model.or_insert_with(|| ModelPane {
+            origin: Arc::new((start, key)),
             coverage: Coverage::default(),
             summary: self.empty_traffic.clone(),
         });
         let plan = &self.settings.plan;
-        let rows: Vec<_> = (0..inference.rows)
-            .map(|row| plan.observe(inference, row, &mut model.summary))
+        let rows: Vec<_> = observations
+            .map(|observation| plan.observe(observation, &mut model.summary))
             .collect();
         let count = rows.len() as u64;
         model.coverage.seen += 1;
@@ -306,19 +342,14 @@ impl Engine {
         model.coverage.rows += count;
         self.tally.sampled += 1;
         self.tally.rows += count;
-        let remembered = Remembered {
-            pane: start,
-            model: key,
-            rows,
-        };
-        let joinable = match &inference.request_id {
-            Some(id) => self.memory.insert(id, remembered, &mut self.tally),
-            None => false,
-        };
-        match (&inference.request_id, joinable) {
-            (Some(id), true) => self.join_waiting(id),
+        let joinable = tag.filter(|tag| {
+            let origin = Arc::clone(&model.origin);
+            self.memory.insert(*tag, origin, &rows, &mut self.tally)
+        });
+        match joinable {
+            Some(tag) => self.join_waiting(tag),
             // Nobody can name it, or its name is taken: outcomes cannot find it.
-            (Some(_) | None, _) => model.coverage.unidentified += 1,
+            None => model.coverage.unidentified += 1,
         }
     }
 

@@ -33,6 +33,8 @@ pub struct Tally {
     pub unlisted_value: u64,
     /// Outcomes let go because a bound was reached.
     pub outcomes_dropped: u64,
+    /// Outcomes of requests that the sampling rule left out.
+    pub outcomes_sampled_out: u64,
 }
 
 /// What the data path counted in one pane.

@@ -57,7 +57,8 @@ mod tests {
     use clause9_shared::ids::Name;
     use clause9_shared::time::{Clock, Span};
     use clause9_shared::window::{Coverage, PaneKey, PaneStart};
-    use clause9_shared::wire::batch::Stream;
+    use clause9_shared::wire::batch::{MAX_ENVELOPE, Stream};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -81,6 +82,44 @@ mod tests {
             pane: PaneStart(at(minute)),
             stream: Stream::Traffic(Coverage::default()),
             summary: vec![0; bytes],
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn no_item_is_lost_and_every_parcel_is_below_the_limits(
+            panes in proptest::collection::vec(
+                proptest::collection::vec(prop_oneof![20 => 0..200_usize, 1 => 0..(6_usize << 20)], 0..40),
+                0..12,
+            ),
+            many in prop_oneof![4 => Just(0), 1 => 0..(3 * MAX_ITEMS)],
+            before in proptest::option::of(Just(at(0))),
+        ) {
+            // Minutes from 1 on; one pane may have very many small items.
+            let shipped: Vec<_> = std::iter::once(vec![0; many])
+                .chain(panes)
+                .zip(1..)
+                .map(|(sizes, m)| (sizes.into_iter().map(|s| item(m, s)).collect::<Vec<_>>(), at(m + 1)))
+                .collect();
+            let all: Vec<Item> = shipped.iter().flat_map(|(items, _)| items.clone()).collect();
+            let parcels = pack(shipped, before);
+            let mut reached = before;
+            let mut later = all.as_slice();
+            for parcel in &parcels {
+                let bytes: usize = parcel.items.iter().map(|i| i.summary.len() + ITEM_OVERHEAD).sum();
+                prop_assert!((1..=MAX_ITEMS).contains(&parcel.items.len()));
+                prop_assert!(bytes <= MAX_BYTES || parcel.items.len() == 1);
+                prop_assert!(bytes < MAX_ENVELOPE);
+                prop_assert!(reached.is_none_or(|r| r <= parcel.watermark));
+                reached = Some(parcel.watermark);
+                let (mine, rest) = later.split_at(parcel.items.len());
+                prop_assert!(mine == parcel.items, "items are lost or out of order");
+                // What is claimed to be over has been said.
+                prop_assert!(rest.iter().all(|i| i.pane.0 >= parcel.watermark));
+                later = rest;
+            }
+            prop_assert!(later.is_empty());
         }
     }
 

@@ -45,10 +45,13 @@ impl Sealer {
         self.boot
     }
 
-    /// Packs, numbers and signs what panes ship. `now` is the wall clock.
+    /// Packs, numbers and signs what panes ship. `since` is from when on this run has been watching:
+    /// none if it opened no pane, so that nothing before a batch's own watermark is claimed. `now` is
+    /// the wall clock.
     pub fn seal(
         &mut self,
         shipped: Vec<(Vec<Item>, Timestamp)>,
+        since: Option<Timestamp>,
         now: Timestamp,
     ) -> Vec<(Sequence, Bytes)> {
         let newest = shipped.last().map(|(_, watermark)| *watermark);
@@ -65,11 +68,60 @@ impl Sealer {
                     clock: self.clock,
                     system: self.system.clone(),
                     watermark: parcel.watermark,
-                    watching_since: parcel.watermark,
+                    watching_since: since.unwrap_or(parcel.watermark),
                     items: parcel.items,
                 };
                 (batch.sequence, Bytes::from(batch::seal(&batch, &self.key)))
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clause9_shared::digest::Digest;
+    use clause9_shared::ids::Name;
+    use clause9_shared::time::Span;
+    use clause9_shared::window::{Coverage, PaneKey, PaneStart};
+    use clause9_shared::wire::batch::{Envelope, Stream};
+
+    use super::*;
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_micros(minute * 60_000_000).unwrap()
+    }
+
+    fn shipped(minute: i64) -> Vec<(Vec<Item>, Timestamp)> {
+        let none = Digest::of(b"");
+        let item = Item {
+            key: PaneKey {
+                system: Name::new("s").unwrap(),
+                model: "".into(),
+                model_version: "".into(),
+                baseline: none,
+                plan: none,
+                salt: none,
+                clock: Clock::Live,
+                pane: Span::from_secs(60),
+            },
+            pane: PaneStart(at(minute)),
+            stream: Stream::Traffic(Coverage::default()),
+            summary: vec![],
+        };
+        vec![(vec![item], at(minute + 1))]
+    }
+
+    #[test]
+    fn every_batch_of_a_run_says_the_same_beginning_whatever_its_watermark() {
+        let key = SigningKey::from_bytes(&[3; 32]);
+        let mut sealer = Sealer::new(key, BootId(1), Name::new("s").unwrap(), Clock::Live);
+        let mut said = Vec::new();
+        for minute in [7, 8, 20] {
+            for (_, envelope) in sealer.seal(shipped(minute), Some(at(6)), at(30)) {
+                let batch = Envelope::parse(&envelope).unwrap().open().unwrap();
+                said.push((batch.watching_since, batch.watermark));
+            }
+        }
+        assert_eq!(said, [(at(6), at(8)), (at(6), at(9)), (at(6), at(21))]);
     }
 }

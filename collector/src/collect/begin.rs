@@ -33,6 +33,7 @@ pub(crate) fn begin(
         add(to, &started, &mut counts)?;
         let mut older = Vec::new();
         for system in known.systems() {
+            same_clock(to, system)?;
             older.push((system.id().clone(), older_plans(to, system)?));
             documents(to, system, pen, &mut counts)?;
         }
@@ -82,6 +83,21 @@ fn older_plans(to: &Appended<'_>, system: &KnownSystem) -> Result<Vec<CapturePla
     Ok(plans)
 }
 
+/// Panes of live and of replayed time cannot stand in one register as one system's.
+fn same_clock(to: &Appended<'_>, system: &KnownSystem) -> Result<(), StoreError> {
+    match to.read().system_state(system.id())?.clock {
+        Some(clock) if clock != system.clock => Err(StoreError::Conflict(format!(
+            "system `{}` is on the {} clock in the register and on the {} clock in the configuration; \
+             set `clock: {}` in its entry of `systems`, or use another `store`",
+            system.id(),
+            clock.as_str(),
+            system.clock.as_str(),
+            clock.as_str()
+        ))),
+        Some(_) | None => Ok(()),
+    }
+}
+
 fn documents(
     to: &Appended<'_>,
     system: &KnownSystem,
@@ -121,6 +137,7 @@ fn documents(
     }
     let about = |role, digest| About {
         system: Some(system.id().clone()),
+        // Documents come into use on the wall clock, whatever the system's is.
         clock: Clock::Live,
         supersedes: None,
         refs: vec![reference(role, digest)],

@@ -1,18 +1,28 @@
 //! Batches into the register: checked against what is stored, kept, and answered after the commit.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use clause9_shared::evidence::RecordKind;
 use clause9_shared::ids::SystemId;
-use clause9_shared::time::{Clock, Timestamp};
+use clause9_shared::time::{Clock, Span};
 use clause9_shared::wire::batch::{ItemReceipt, Receipt, Stream};
 use tokio::sync::oneshot;
 
+use super::gaps::Gaps;
 use super::{Answer, Delivery, Unavailable, Writer};
 use crate::execute::Counts;
+use crate::known::Known;
 use crate::register::{About, BatchBody, Pen, RefusalBody, reference};
 use crate::store::{Appended, NewBatch, StoreError};
 use crate::verify::{self, Admitted, Before, Opened, Refused, VerifiedBatch};
+
+/// What every delivery of a group is checked against and written with.
+struct Desk {
+    known: Arc<Known>,
+    pen: Pen,
+    skew: Span,
+}
 
 /// What became of one delivery.
 struct Taken {
@@ -27,9 +37,15 @@ impl Writer {
         &mut self,
         group: Vec<Delivery>,
     ) -> Result<BTreeSet<SystemId>, StoreError> {
+        if group.is_empty() {
+            return Ok(BTreeSet::new());
+        }
         let now = self.clock.now();
-        let pen = self.pen(now);
-        let skew = self.clock_skew;
+        let desk = Desk {
+            known: Arc::clone(&self.known),
+            pen: self.pen(now),
+            skew: self.clock_skew,
+        };
         let (work, replies): (Vec<_>, Vec<oneshot::Sender<Answer>>) = group
             .into_iter()
             .map(|d| ((d.opened, d.envelope, d.peer), d.reply))
@@ -43,7 +59,7 @@ impl Writer {
             let taken = work
                 .into_iter()
                 .map(|(opened, envelope, peer)| {
-                    take(to, &pen, skew, opened, &envelope, &peer, &mut counts)
+                    take(to, &desk, opened, &envelope, &peer, &mut counts)
                 })
                 .collect::<Result<Vec<_>, _>>()?;
             Ok((taken, counts))
@@ -96,15 +112,15 @@ impl Writer {
 
 fn take(
     to: &Appended<'_>,
-    pen: &Pen,
-    skew: clause9_shared::time::Span,
+    desk: &Desk,
     opened: Result<Opened, Refused>,
     envelope: &[u8],
     peer: &str,
     counts: &mut Counts,
 ) -> Result<Taken, StoreError> {
+    let pen = &desk.pen;
     let admitted = match opened {
-        Ok(opened) => admit(to, opened, pen.now, skew)?,
+        Ok(opened) => admit(to, desk, opened)?,
         Err(refused) => Err(refused),
     };
     match admitted {
@@ -113,6 +129,9 @@ fn take(
             streams,
         }),
         Ok((Admitted::New(batch), streams)) => {
+            if let Some(system) = desk.known.system(&batch.batch().system) {
+                Gaps { to, system, pen }.of_batch(&batch, counts)?;
+            }
             to.store_batch(&NewBatch {
                 batch: &batch,
                 envelope,
@@ -128,6 +147,7 @@ fn take(
             })
         }
         Err(refused) => {
+            keep_proof(to, &refused, envelope)?;
             record_refusal(to, pen, &refused, peer, counts)?;
             Ok(Taken {
                 answer: Err(refused),
@@ -141,9 +161,8 @@ type WithStreams = (Admitted, Vec<&'static str>);
 
 fn admit(
     to: &Appended<'_>,
+    desk: &Desk,
     opened: Opened,
-    now: Timestamp,
-    skew: clause9_shared::time::Span,
 ) -> Result<Result<WithStreams, Refused>, StoreError> {
     let batch = opened.batch();
     let streams = batch
@@ -157,8 +176,9 @@ fn admit(
     let before = to
         .batch_at(opened.agent(), batch.boot.0, batch.sequence.0)?
         .map_or(Before::Nothing, Before::Stored);
-    let clock = to.read().system_state(&batch.system)?.clock;
-    Ok(verify::admit(opened, before, clock, now, skew).map(|a| (a, streams)))
+    let system = desk.known.system(&batch.system);
+    let clock = system.map_or(batch.clock, |s| s.clock);
+    Ok(verify::admit(opened, before, clock, desk.pen.now, desk.skew).map(|a| (a, streams)))
 }
 
 fn record_batch(
@@ -194,6 +214,15 @@ fn record_batch(
     append(to, &written, counts)
 }
 
+/// Keeps what a trusted agent signed although it was refused: two batches under one sequence number
+/// prove that it says different things to different people, or that its key has another holder.
+fn keep_proof(to: &Appended<'_>, refused: &Refused, envelope: &[u8]) -> Result<(), StoreError> {
+    match (refused.agent, refused.batch) {
+        (Some(_), Some(batch)) => to.keep(batch, "batch", envelope),
+        (None, _) | (Some(_), None) => Ok(()),
+    }
+}
+
 /// Writes a refusal down. Of a trusted agent: each, once per bytes. Of nobody known: the first of
 /// its reason and peer in an hour; the rest is counted, so that nobody can flood the register.
 fn record_refusal(
@@ -217,6 +246,12 @@ fn record_refusal(
         agent: refused.agent,
         peer: (!known).then(|| peer.to_owned()),
         batch: refused.batch,
+        bytes: match (refused.batch, known) {
+            (Some(_), true) => "kept",
+            (Some(_), false) => "digest_only",
+            (None, _) => "not_read",
+        }
+        .to_owned(),
         first_of_hour: !known,
     };
     let about = About {

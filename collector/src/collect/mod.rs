@@ -4,6 +4,7 @@
 mod begin;
 pub(crate) use begin::begin;
 pub(crate) use sealing::progress;
+mod gaps;
 mod ingest;
 mod sealing;
 
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::SystemId;
@@ -31,7 +32,7 @@ use crate::verify::{Opened, Refused};
 const QUEUE: usize = 64;
 /// Batches committed at once, at most.
 const GROUP: usize = 32;
-/// How often the clock is looked at when nothing arrives.
+/// How often the clock is looked at, whatever arrives: time alone can force a seal.
 const TICK: Duration = Duration::from_secs(1);
 
 /// A batch on its way to the register.
@@ -111,7 +112,7 @@ impl Inbox {
         answer.await.unwrap_or(Err(Unavailable::Failed))
     }
 
-    /// Whether the last write succeeded.
+    /// Whether the last write succeeded, and not every system's sealing failed.
     pub(crate) fn healthy(&self) -> bool {
         self.healthy.load(Ordering::Relaxed)
     }
@@ -133,8 +134,9 @@ impl Writer {
     }
 
     fn run(mut self, deliveries: &Receiver<Delivery>, healthy: &AtomicBool) {
+        let mut looked = Instant::now();
         loop {
-            let first = match deliveries.recv_timeout(TICK) {
+            let first = match deliveries.recv_timeout(TICK.saturating_sub(looked.elapsed())) {
                 Ok(delivery) => Some(delivery),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -144,15 +146,18 @@ impl Writer {
                 .chain(deliveries.try_iter())
                 .take(GROUP)
                 .collect();
-            let written = if group.is_empty() {
-                self.look_around()
-            } else {
-                self.ingest(group).and_then(|systems| self.seal(&systems))
-            };
+            let written = self.ingest(group);
             if let Err(error) = &written {
                 tracing::error!(error = %chain(error), "the register was not written");
             }
-            healthy.store(written.is_ok(), Ordering::Relaxed);
+            let mut sealed = Ok(());
+            if looked.elapsed() >= TICK {
+                sealed = self.look_around();
+                looked = Instant::now();
+            } else if let Ok(systems) = &written {
+                sealed = self.seal(systems);
+            }
+            healthy.store(written.is_ok() && sealed.is_ok(), Ordering::Relaxed);
         }
     }
 

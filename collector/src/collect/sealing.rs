@@ -7,7 +7,8 @@ use std::sync::Arc;
 use clause9_shared::ids::SystemId;
 use clause9_shared::time::{Clock, Timestamp};
 
-use super::Writer;
+use super::gaps::Gaps;
+use super::{Writer, chain};
 use crate::execute::{Counts, execute};
 use crate::known::KnownSystem;
 use crate::plan::{self, Seal};
@@ -18,28 +19,46 @@ use crate::store::{Appended, StoreError, SystemState};
 /// Most panes of one system that are sealed before batches are taken again.
 const MAX_SEALS_AT_ONCE: usize = 32;
 
+/// No system's panes could be sealed; the log says why.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SealingFailed;
+
 impl Writer {
-    /// What is done when nothing arrives: time alone can force a seal.
-    pub(crate) fn look_around(&mut self) -> Result<(), StoreError> {
+    /// Looks at every system, whether something came for it or not.
+    pub(crate) fn look_around(&mut self) -> Result<(), SealingFailed> {
         let all: BTreeSet<_> = self.known.systems().map(|s| s.id().clone()).collect();
         self.seal(&all)
     }
 
-    /// Seals every pane that can be sealed, of these systems.
-    pub(super) fn seal(&mut self, systems: &BTreeSet<SystemId>) -> Result<(), StoreError> {
+    /// Seals every pane that can be sealed, of these systems. What goes wrong with one system is
+    /// counted and logged, and keeps no other waiting. An error only if it went wrong with each.
+    pub(super) fn seal(&mut self, systems: &BTreeSet<SystemId>) -> Result<(), SealingFailed> {
         let known = Arc::clone(&self.known);
+        let (mut tried, mut failed) = (0, 0);
         for system in systems.iter().filter_map(|id| known.system(id)) {
-            for _ in 0..MAX_SEALS_AT_ONCE {
-                if !self.seal_next(system)? {
-                    break;
-                }
+            tried += 1;
+            if let Err(error) = self.seal_system(system) {
+                failed += 1;
+                self.telemetry.count_seal_failure(system.id());
+                tracing::error!(system = %system.id(), error = %chain(&error), "the system's panes were not sealed");
             }
-            let now = self.clock.now();
-            let telemetry = Arc::clone(&self.telemetry);
-            self.store
-                .commit(|to| telemetry.show(&to.read(), system, now))?;
+        }
+        if tried > 0 && failed == tried {
+            return Err(SealingFailed);
         }
         Ok(())
+    }
+
+    fn seal_system(&mut self, system: &KnownSystem) -> Result<(), StoreError> {
+        for _ in 0..MAX_SEALS_AT_ONCE {
+            if !self.seal_next(system)? {
+                break;
+            }
+        }
+        let now = self.clock.now();
+        let telemetry = Arc::clone(&self.telemetry);
+        self.store
+            .commit(|to| telemetry.show(&to.read(), system, now))
     }
 
     fn seal_next(&mut self, system: &KnownSystem) -> Result<bool, StoreError> {
@@ -124,9 +143,14 @@ fn seal_one(
         due: &due,
         now: progress.now,
     };
+    let mut lost = Counts::new();
+    Gaps { to, system, pen }.lost_until(due.pane.end(system.pane()), &mut lost)?;
     let past = to.read().past(id, &plan::needs(&seal, &sealed))?;
     let actions = plan::plan(&seal, sealed, past, pen)?;
-    let counts = execute(to, id, &actions)?;
+    let mut counts = execute(to, id, &actions)?;
+    for (kind, n) in lost {
+        *counts.entry(kind).or_default() += n;
+    }
     to.settle(id, due.pane.0)?;
     tracing::info!(system = %id, pane = %due.pane.0, silent = due.silent.len(), "pane sealed");
     Ok(Some(counts))

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clause9_shared::baseline::Baseline;
 use clause9_shared::objective;
+use clause9_shared::time::Clock;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,10 @@ pub struct SystemEntry {
     pub objectives: PathBuf,
     /// Its baseline, built by `clause9 baseline`.
     pub baseline: PathBuf,
+    /// Which clock its agents are on: `live`, or `replay` for recorded traffic played again. Batches
+    /// on the other clock are refused, and it cannot be changed later. Default: `live`.
+    #[serde(default)]
+    pub clock: Clock,
 }
 
 impl SystemEntry {
@@ -32,6 +37,8 @@ impl SystemEntry {
             message,
         };
         let baseline = Baseline::from_json(&read_text(&path)?).map_err(|e| unfit(e.to_string()))?;
-        KnownSystem::new(document, baseline).map_err(unfit)
+        let mut system = KnownSystem::new(document, baseline).map_err(unfit)?;
+        system.clock = self.clock;
+        Ok(system)
     }
 }

@@ -4,10 +4,14 @@
 use clause9_shared::canonical;
 use clause9_shared::digest::Digest;
 use clause9_shared::evidence::RecordKind;
-use clause9_shared::judge::{Compiled, LedgerState};
+use clause9_shared::judge::{Compiled, LedgerState, Step, Taken};
 use clause9_shared::metric::{StreamKind, Unmeasurable};
 use clause9_shared::nonconformity::Candidate;
-use clause9_shared::verdict::Verdict;
+use clause9_shared::objective::Objective;
+use clause9_shared::objective::document::Comparator;
+use clause9_shared::time::{Span, Timestamp};
+use clause9_shared::verdict::{Verdict, VerdictState};
+use clause9_shared::window::PaneStart;
 
 use super::measuring::{self, Measured, counts_for, ledger_block};
 use super::window::{self, judges};
@@ -55,20 +59,33 @@ pub(super) fn judge(
         });
         actions.push(Action::Window(Box::new(measured.row)));
     }
-    let (verdict, written) = step(seal, compiled, &mine, &mut standing, pen, actions)?;
+    let before = standing.ledger.clone();
+    let Stepped {
+        verdict,
+        step,
+        breaches,
+        written,
+    } = step(seal, compiled, &mine, &mut standing, pen, actions)?;
     actions.push(Action::Append {
         written: Box::new(written.clone()),
         of: Some(of.clone()),
     });
-    raise(
-        seal,
-        compiled,
-        &verdict,
-        &written,
-        &mut standing,
-        pen,
-        actions,
-    )?;
+    if standing.candidate.is_none() {
+        raise(
+            seal,
+            compiled,
+            &verdict,
+            &written,
+            &mut standing,
+            pen,
+            actions,
+        )?;
+    } else if verdict.state == VerdictState::Nonconforming
+        && step.taken == Taken::Judged
+        && (breaches || step.evidence > before.action.evidence())
+    {
+        standing.see_again(became_so(seal));
+    }
     standing.last = Some(verdict);
     standing.verdict = Some(written.digest);
     actions.push(Action::Stand {
@@ -90,6 +107,7 @@ impl Standing {
             seen_again: 0,
             seen_last: None,
             epoch: 1,
+            runs: Vec::new(),
         }
     }
 
@@ -98,8 +116,30 @@ impl Standing {
     fn renew(&mut self, compiled: &Compiled) {
         if self.candidate.is_none() && compiled.cycle_is_over(&self.ledger) {
             self.ledger = compiled.start();
+            self.runs.clear();
             self.epoch = self.epoch.saturating_add(1);
         }
+    }
+
+    /// Counts a later step that showed the breach again, so that a lasting one floods nothing. A step
+    /// without cases, or one that speaks against the breach, is none.
+    const fn see_again(&mut self, at: Timestamp) {
+        self.seen_again = self.seen_again.saturating_add(1);
+        self.seen_last = Some(at);
+    }
+
+    /// Remembers with which pane the next block of the epoch comes.
+    fn place(&mut self, block: u32, pane: PaneStart, length: Span) {
+        if self.pane_of(block, length) != Some(pane) {
+            self.runs.push((block, pane));
+        }
+    }
+
+    /// The pane whose seal brought a block of this epoch; none if the block came before this was
+    /// remembered.
+    pub fn pane_of(&self, block: u32, length: Span) -> Option<PaneStart> {
+        let (first, pane) = self.runs.iter().rev().find(|(first, _)| *first <= block)?;
+        Some(PaneStart(pane.0 + length.times(block - first)))
     }
 
     /// Chooses what is shown beside the verdict. Traffic: the newest complete window, whatever it
@@ -144,6 +184,23 @@ fn keep_ledger(state: &LedgerState, actions: &mut Vec<Action>) -> Result<Digest,
     Ok(digest)
 }
 
+/// What a step gave.
+struct Stepped {
+    verdict: Verdict,
+    step: Step,
+    /// Whether the step's own estimate, on enough cases, is past the action level.
+    breaches: bool,
+    written: Written,
+}
+
+/// Whether a value is on the wrong side of the action level.
+fn past_level(objective: &Objective, value: f64) -> bool {
+    match objective.comparator {
+        Comparator::AtLeast => value < objective.levels.action,
+        Comparator::AtMost => value > objective.levels.action,
+    }
+}
+
 fn step(
     seal: &Seal<'_>,
     compiled: &Compiled,
@@ -151,11 +208,15 @@ fn step(
     standing: &mut Standing,
     pen: &Pen,
     actions: &mut Vec<Action>,
-) -> Result<(Verdict, Written), Unwritable> {
+) -> Result<Stepped, Unwritable> {
     let objective = &compiled.objective;
     let ledger_before = keep_ledger(&standing.ledger, actions)?;
     let block = ledger_block(seal.system, objective, mine.iter().map(|b| &b.summary));
+    let breaches = block
+        .as_ref()
+        .is_ok_and(|e| e.support >= objective.min_support && past_level(objective, e.value));
     let step = compiled.step(&mut standing.ledger, &block);
+    standing.place(step.block, seal.due.pane, seal.system.pane());
     let ledger = keep_ledger(&standing.ledger, actions)?;
     let window = standing
         .shown
@@ -167,8 +228,11 @@ fn step(
         version: objective.version,
         compiled: compiled.digest(),
         sealed_with: seal.due.pane,
+        since_pane: verdict
+            .since
+            .and_then(|block| standing.pane_of(block, seal.system.pane())),
         verdict: verdict.clone(),
-        step,
+        step: step.clone(),
         blocks: mine.iter().map(|b| b.names.clone()).collect(),
         ledger_before,
         ledger,
@@ -186,10 +250,15 @@ fn step(
         .refs
         .extend(body.measurement.map(|d| reference("measurement", d)));
     let written = pen.write(RecordKind::Verdict, became_so(seal), about, &body)?;
-    Ok((verdict, written))
+    Ok(Stepped {
+        verdict,
+        step,
+        breaches,
+        written,
+    })
 }
 
-/// Raises one candidate per epoch. Seen again: counted, so that a lasting breach floods nothing.
+/// Raises the candidate of the epoch, if the verdict is a nonconformity.
 fn raise(
     seal: &Seal<'_>,
     compiled: &Compiled,
@@ -203,14 +272,13 @@ fn raise(
     let Some(candidate) = candidate else {
         return Ok(());
     };
-    if standing.candidate.is_some() {
-        standing.seen_again = standing.seen_again.saturating_add(1);
-        standing.seen_last = Some(became_so(seal));
-        return Ok(());
-    }
     let objective = &compiled.objective;
     let measurement = standing.shown.as_ref().map(|s| s.measurement);
+    let since_pane = candidate
+        .since
+        .and_then(|block| standing.pane_of(block, seal.system.pane()));
     let body = NonconformityBody {
+        since_pane,
         state: "candidate".to_owned(),
         source: "monitor".to_owned(),
         candidate,

@@ -125,7 +125,18 @@ fn body(
     let system = seal.system;
     let stream = system.stream(objective);
     let (coverage, outcomes) = coverages(all.iter().copied());
+    let gaps: Vec<_> = past
+        .gaps
+        .iter()
+        .filter(|g| g.touches(window.start, window.end))
+        .collect();
     let (status, reason) = status(objective, result, coverage.rows);
+    let reason = reason.map(|said| match gaps.first() {
+        Some(gap) => format!("{said}; and not all was seen: {}", gap.reason),
+        None => said,
+    });
+    let salts: BTreeSet<_> = mine.iter().map(|b| b.key.salt).collect();
+    let mine_models = models(mine);
     let estimate = result.as_ref().ok();
     let silent: BTreeSet<_> = window
         .panes(system.pane())
@@ -163,7 +174,15 @@ fn body(
         plan: system.plan.digest(),
         models: models(all),
         silent_agents: silent.into_iter().collect(),
+        gaps: gaps.iter().map(|g| g.record).collect(),
+        salts: several(salts.into_iter().collect()),
+        model_versions: several(mine_models),
     }
+}
+
+/// A list worth showing: one that has more than one entry.
+fn several<T>(list: Vec<T>) -> Vec<T> {
+    if list.len() > 1 { list } else { Vec::new() }
 }
 
 fn others(system: &KnownSystem, stream: StreamKind, all: &[&KeptBlock]) -> Vec<BlockRef> {

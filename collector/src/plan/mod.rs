@@ -110,6 +110,9 @@ pub struct Standing {
     pub seen_last: Option<Timestamp>,
     /// Which surveillance cycle the ledger is in, from 1.
     pub epoch: u32,
+    /// Where blocks of the epoch lie: from this block on, panes in order from this one.
+    #[serde(default)]
+    pub runs: Vec<(u32, PaneStart)>,
 }
 
 /// The measurement shown beside a verdict.
@@ -165,8 +168,35 @@ pub struct SealRow {
     pub heard: Vec<AgentId>,
     /// Agents that had not closed the pane.
     pub missing: Vec<AgentId>,
+    /// Why else not everything of the pane may be known, as far as it was known at the seal.
+    #[serde(default)]
+    pub gaps: Vec<GapRow>,
     /// The records of its blocks.
     pub blocks: Vec<Digest>,
+}
+
+/// A stretch of time of which not everything is known, besides agents silent at a seal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GapRow {
+    /// Why: `agent_not_watching`, `batch_lost` or `items_refused`.
+    pub reason: String,
+    /// First point.
+    pub start: Timestamp,
+    /// First point after it.
+    pub end: Timestamp,
+    /// Whose knowledge is missing.
+    pub agent: AgentId,
+    /// What exactly.
+    pub detail: String,
+    /// The record that says so.
+    pub record: Digest,
+}
+
+impl GapRow {
+    /// Whether it touches a stretch.
+    pub fn touches(&self, start: Timestamp, end: Timestamp) -> bool {
+        self.start < end && start < self.end
+    }
 }
 
 /// What the past must tell the planner, as the seal asks for it.
@@ -176,6 +206,8 @@ pub struct Needs {
     pub panes: BTreeSet<PaneStart>,
     /// Windows that may be measured again.
     pub windows: BTreeSet<(ObjectiveId, u32, Timestamp)>,
+    /// The stretch whose gaps matter: of the pane and the windows together.
+    pub stretch: Option<(Timestamp, Timestamp)>,
 }
 
 /// What the past tells.
@@ -185,6 +217,8 @@ pub struct Past {
     pub blocks: BTreeMap<PaneStart, Vec<KeptBlock>>,
     /// Agents that were silent when a pane was sealed.
     pub silent: BTreeMap<PaneStart, Vec<AgentId>>,
+    /// Gaps that touch the pane that is sealed, or a window that is measured.
+    pub gaps: Vec<GapRow>,
     /// The newest measurement of windows.
     pub windows: BTreeMap<(ObjectiveId, u32, Timestamp), Digest>,
     /// How the ledgers stand.
@@ -222,6 +256,13 @@ pub fn needs(seal: &Seal<'_>, sealed: &Sealed) -> Needs {
                 .insert((objective.id.clone(), objective.version, window.start));
         }
     }
+    let length = seal.system.pane();
+    let first = needs.panes.first().copied().unwrap_or(seal.due.pane);
+    let last = needs.panes.last().copied().unwrap_or(seal.due.pane);
+    needs.stretch = Some((
+        first.min(seal.due.pane).0,
+        last.max(seal.due.pane).end(length),
+    ));
     needs
 }
 
@@ -246,7 +287,7 @@ pub fn plan(
     }
     let heard: BTreeSet<_> = sealed.blocks.iter().flat_map(Block::agents).collect();
     let fresh = write_blocks(seal, sealed, pen, &mut actions)?;
-    actions.push(Action::Seal(Box::new(seal_row(seal, &fresh, heard))));
+    actions.push(Action::Seal(Box::new(seal_row(seal, &fresh, heard, &past))));
     for block in &fresh {
         past.blocks
             .entry(block.pane)
@@ -279,6 +320,7 @@ fn gap(seal: &Seal<'_>, pen: &Pen) -> Result<Action, Unwritable> {
         end: seal.due.pane.end(seal.system.pane()),
         agents: seal.due.silent.clone(),
         detected_at: seal.now,
+        detail: None,
     };
     let written = pen.write(RecordKind::Gap, became_so(seal), about(seal), &body)?;
     Ok(Action::Append {
@@ -354,7 +396,12 @@ fn as_json<T: Serialize>(value: &T) -> serde_json::Value {
     serde_json::to_value(value).unwrap_or(serde_json::Value::Null)
 }
 
-fn seal_row(seal: &Seal<'_>, fresh: &[KeptBlock], heard: BTreeSet<AgentId>) -> SealRow {
+fn seal_row(
+    seal: &Seal<'_>,
+    fresh: &[KeptBlock],
+    heard: BTreeSet<AgentId>,
+    past: &Past,
+) -> SealRow {
     let (coverage, outcomes) = coverages(fresh.iter());
     SealRow {
         pane: seal.due.pane,
@@ -367,6 +414,12 @@ fn seal_row(seal: &Seal<'_>, fresh: &[KeptBlock], heard: BTreeSet<AgentId>) -> S
         outcomes: as_json(&outcomes),
         heard: heard.into_iter().collect(),
         missing: seal.due.silent.clone(),
+        gaps: past
+            .gaps
+            .iter()
+            .filter(|g| g.touches(seal.due.pane.0, seal.due.pane.end(seal.system.pane())))
+            .cloned()
+            .collect(),
         blocks: fresh.iter().map(|b| b.names.block).collect(),
     }
 }

@@ -33,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) clock: WallClock,
     pub(crate) uploads: Arc<Semaphore>,
+    pub(crate) upload_time: std::time::Duration,
 }
 
 /// Why a request gets no answer.

@@ -114,6 +114,7 @@ pub(crate) fn missing(
         .filter(|seal| !seal.missing.is_empty())
         .map(|seal| (seal.pane, seal.missing))
         .collect();
+    let gaps = read.gaps(system.id(), reach.first.0, reach.sealed_until)?;
     let mut all = Vec::new();
     for compiled in &system.objectives {
         let objective = &compiled.objective;
@@ -125,6 +126,7 @@ pub(crate) fn missing(
                 .map(|row| (row.window.start, row))
                 .collect(),
             silent: silent.clone(),
+            gaps: gaps.clone(),
             behind: behind.clone(),
         };
         let room = limit.saturating_sub(all.len());

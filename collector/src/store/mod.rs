@@ -1,6 +1,7 @@
 //! The register on disk: one SQLite file, one writer, any number of readers. Durable means: after a
 //! commit the data survives power loss (WAL, `synchronous = FULL`). Not here: what to write.
 
+mod gaps;
 mod read;
 mod schema;
 mod write;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+pub(crate) use gaps::Hole;
 pub use read::{
     ContentRow, Page, PendingRefusal, ReadStore, RecordFilter, RecordRow, SystemState, Verdicts,
 };
@@ -71,9 +73,12 @@ pub(crate) fn open(folder: &Path) -> Result<WriteStore, StoreError> {
     if found > schema::VERSION {
         return Err(StoreError::Newer { found });
     }
-    if found == 0 {
+    if found < schema::VERSION {
         let tx = connection.transaction()?;
-        tx.execute_batch(schema::TABLES)?;
+        if found < 1 {
+            tx.execute_batch(schema::TABLES)?;
+        }
+        tx.execute_batch(schema::ADDED_BY_2)?;
         tx.pragma_update(None, "user_version", schema::VERSION)?;
         tx.commit()?;
     }

@@ -20,7 +20,7 @@ use crate::seal::{BlockCoverage, Contribution, Origin};
 /// One consistent state of the register.
 #[derive(Debug)]
 pub struct ReadStore<'c> {
-    connection: &'c Connection,
+    pub(super) connection: &'c Connection,
 }
 
 /// A record in the register.
@@ -104,11 +104,11 @@ pub struct PendingRefusal {
 /// Verdict records of one objective, oldest first.
 pub type Verdicts = Vec<RecordRow>;
 
-fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Digest> {
+pub(super) fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Digest> {
     row.get::<_, [u8; 32]>(column).map(Digest::from_bytes)
 }
 
-fn point(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+pub(super) fn point(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
     let micros = row.get(column)?;
     Timestamp::from_micros(micros).ok_or(rusqlite::Error::IntegralValueOutOfRange(column, micros))
 }
@@ -117,7 +117,7 @@ fn pane(row: &Row<'_>, column: usize) -> rusqlite::Result<PaneStart> {
     point(row, column).map(PaneStart)
 }
 
-fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+pub(super) fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(i64::cast_unsigned)
 }
 
@@ -279,6 +279,9 @@ impl<'c> ReadStore<'c> {
             {
                 past.silent.insert(*pane, seal.missing);
             }
+        }
+        if let Some((from, to)) = needs.stretch {
+            past.gaps = self.gaps(system, from, to)?;
         }
         for (objective, version, start) in &needs.windows {
             let found = self

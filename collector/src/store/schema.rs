@@ -3,7 +3,7 @@
 //! between seals: whatever is in them can be derived from the register again.
 
 /// Version of the tables, kept in `PRAGMA user_version`.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 pub(super) const TABLES: &str = "
 CREATE TABLE contents(
@@ -134,5 +134,27 @@ CREATE TABLE refused(
   detail TEXT NOT NULL,
   count INTEGER NOT NULL,
   PRIMARY KEY(batch, detail)
+) STRICT, WITHOUT ROWID;
+";
+
+/// What version 2 added: gaps besides silence, and holes in agents' sequences that may yet be filled.
+pub(super) const ADDED_BY_2: &str = "
+CREATE TABLE gaps(
+  record BLOB PRIMARY KEY,
+  system TEXT NOT NULL,
+  start INTEGER NOT NULL,
+  end INTEGER NOT NULL,
+  body TEXT NOT NULL
+) STRICT;
+CREATE INDEX gaps_by_start ON gaps(system, start);
+CREATE TABLE holes(
+  system TEXT NOT NULL,
+  agent BLOB NOT NULL,
+  boot INTEGER NOT NULL,
+  after INTEGER NOT NULL,
+  before INTEGER NOT NULL,
+  start INTEGER NOT NULL,
+  end INTEGER NOT NULL,
+  PRIMARY KEY(agent, boot, before)
 ) STRICT, WITHOUT ROWID;
 ";

@@ -27,7 +27,7 @@ pub(crate) struct WriteStore {
 /// An open transaction.
 #[derive(Debug)]
 pub(crate) struct Appended<'c> {
-    tx: Transaction<'c>,
+    pub(super) tx: Transaction<'c>,
 }
 
 /// A verified batch with its bytes.
@@ -58,7 +58,7 @@ impl WriteStore {
     }
 }
 
-fn word(n: u64) -> i64 {
+pub(super) fn word(n: u64) -> i64 {
     n.cast_signed()
 }
 

@@ -11,6 +11,8 @@ mod sealing;
 #[cfg(test)]
 mod serving;
 #[cfg(test)]
+mod starving;
+#[cfg(test)]
 mod verifying;
 #[cfg(test)]
 mod world;

@@ -82,6 +82,7 @@ impl Memory {
         let past = Past {
             blocks: self.blocks.clone(),
             silent: self.silent.clone(),
+            gaps: Vec::new(),
             windows: BTreeMap::new(),
             standings: self.standings.clone(),
         };

@@ -1,10 +1,11 @@
 //! The interface: refusals are answered and recorded, lists are bounded, pages need nothing else.
 
-use clause9_shared::time::Span;
+use clause9_shared::time::{Clock, Span};
+use clause9_shared::window::PaneStart;
 use clause9_shared::wire::batch;
 
 use crate::http::{all, get, request};
-use crate::world::{Agents, Running, hour, key, now};
+use crate::world::{Agents, Files, HOUR, Running, hour, key, now};
 
 #[test]
 fn each_refusal_is_answered_with_its_reason_and_recorded() {
@@ -76,6 +77,56 @@ fn each_refusal_is_answered_with_its_reason_and_recorded() {
     let metrics = get(running.address, "/metrics").text();
     assert!(metrics.contains("clause9_collector_refusals_total{reason=\"bad_signature\"} 6"));
     assert!(metrics.contains("clause9_collector_batches_total{result=\"refused\"} 9"));
+}
+
+#[test]
+fn a_watermark_ahead_of_the_wall_clock_moves_nothing() {
+    let files = Files::on_clock("127.0.0.1:0", &[1], Clock::Live);
+    let running = Running::on(files);
+    let live = Agents {
+        clock: Clock::Live,
+        ..Agents::new()
+    };
+    let open = PaneStart::of(now(), HOUR);
+    let pane = PaneStart::of(open.0 - HOUR, HOUR);
+    let batch_at = |sequence, pane, watermark| {
+        let mut item = live.heartbeat(0);
+        item.pane = pane;
+        let mut batch = live.batch(sequence, 0, vec![item]);
+        batch.watermark = watermark;
+        batch
+    };
+    // A day-old watermark first, so that there is something that could move.
+    let day = Span::from_days(1);
+    let mut good = batch_at(1, pane, open.0 - day);
+    good.created_at = now() + day;
+    let answer = running.post(&batch::seal(&good, &key(1)));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.json()["marks"][0], "clock_ahead");
+    let before = get(running.address, "/metrics").text();
+    for ahead in [
+        batch_at(2, pane, open.0 + day),
+        batch_at(2, PaneStart::of(open.0 + day, HOUR), open.0),
+    ] {
+        let answer = running.post(&batch::seal(&ahead, &key(1)));
+        assert_eq!(answer.status, 400);
+        assert_eq!(answer.json()["refused"], "clock_ahead");
+    }
+    let replayed = Agents::new().batch(2, 0, Vec::new());
+    let answer = running.post(&batch::seal(&replayed, &key(1)));
+    assert_eq!(answer.json()["refused"], "clock_mixed");
+    let watermark = |text: &str| {
+        text.lines()
+            .find(|l| l.starts_with("clause9_agent_watermark_timestamp_seconds"))
+            .unwrap()
+            .to_owned()
+    };
+    let after = get(running.address, "/metrics").text();
+    assert_eq!(watermark(&before), watermark(&after));
+    let batches = all(running.address, "/v1/evidence?type=batch&limit=10");
+    assert_eq!(batches.len(), 1, "nothing of the refused ones is stored");
+    let refusals = all(running.address, "/v1/evidence?type=refusal&limit=10");
+    assert_eq!(refusals.len(), 3, "each is recorded");
 }
 
 #[test]

@@ -13,7 +13,7 @@ const SKEW: Span = Span::from_secs(300);
 fn admitted(batch: &Batch, known: &Known) -> Result<Admitted, Refused> {
     let bytes = batch::seal(batch, &key(1));
     let opened = verify::open(&bytes, known)?;
-    verify::admit(opened, Before::Nothing, None, now(), SKEW)
+    verify::admit(opened, Before::Nothing, batch.clock, now(), SKEW)
 }
 
 fn item_refusal(change: impl FnOnce(&mut Batch)) -> Option<RefusalReason> {
@@ -83,9 +83,7 @@ fn a_good_item_is_taken() {
 
 #[test]
 fn each_fault_of_an_item_has_its_reason() {
-    use RefusalReason::{
-        BadCoverage, BadSummary, ClockMixed, Malformed, UnknownPlan, UnknownSystem,
-    };
+    use RefusalReason::{BadCoverage, BadSummary, ClockMixed, UnknownPlan, UnknownSystem};
     let other = clause9_shared::digest::Digest::of(b"other");
     assert_eq!(
         item_refusal(|b| b.items[0].key.plan = other),
@@ -143,10 +141,61 @@ fn each_fault_of_an_item_has_its_reason() {
         item_refusal(|b| b.items[0].key.system = "car".parse().unwrap()),
         Some(UnknownSystem)
     );
-    assert_eq!(
-        item_refusal(|b| b.watermark = hour(5).0),
-        Some(Malformed),
-        "a pane that has not ended cannot be closed"
+}
+
+#[test]
+fn what_an_agent_has_of_a_pane_that_it_has_not_closed_is_taken() {
+    assert_eq!(item_refusal(|b| b.watermark = hour(5).0), None);
+    assert_eq!(item_refusal(|b| b.watermark = hour(2).0), None);
+}
+
+#[test]
+fn on_the_live_clock_nothing_is_taken_that_lies_ahead() {
+    let live = Agents {
+        clock: Clock::Live,
+        ..Agents::new()
+    };
+    let known = known(&[1]);
+    let closed = PaneStart::of(now(), HOUR);
+    let day = Span::from_days(1);
+    let said = |change: &dyn Fn(&mut Batch)| {
+        let mut batch = live.batch(1, 5, vec![live.traffic(1, 5)]);
+        batch.items[0].pane = PaneStart::of(now() - HOUR, HOUR);
+        batch.watermark = closed.0;
+        change(&mut batch);
+        admitted(&batch, &known).map_err(|r| r.reason)
+    };
+    assert!(said(&|_| {}).is_ok());
+    assert!(
+        said(&|b| b.items[0].pane = closed).is_ok(),
+        "the pane that is open now"
+    );
+    assert!(
+        said(&|b| b.watermark = now() + SKEW - Span::from_secs(60)).is_ok(),
+        "within the skew"
+    );
+    for ahead in [
+        &(|b: &mut Batch| b.watermark = now() + Span::from_days(1)) as &dyn Fn(&mut Batch),
+        &|b| b.items[0].pane = PaneStart::of(now() + Span::from_days(1), HOUR),
+        &|b| b.watching_since = now() + Span::from_days(1),
+        &|b| {
+            b.items[0] = Agents {
+                clock: Clock::Live,
+                ..Agents::new()
+            }
+            .outcomes(1, 5, 6);
+            if let Stream::Outcomes { arrival, .. } = &mut b.items[0].stream {
+                *arrival = PaneStart::of(now() + Span::from_days(1), HOUR);
+            }
+        },
+    ] {
+        assert_eq!(said(ahead).err(), Some(RefusalReason::ClockAhead));
+    }
+    let mut replayed = Agents::new().batch(1, 5, Vec::new());
+    replayed.watermark = now() + day;
+    assert!(
+        admitted(&replayed, &known).is_ok(),
+        "replayed time may be anywhere"
     );
 }
 
@@ -173,12 +222,12 @@ fn a_sequence_number_names_one_batch_for_ever() {
     let other = batch::seal(&agents.batch(7, 6, vec![agents.heartbeat(6)]), &key(1));
     let before = Before::Stored(batch::digest(&first));
     let again = verify::open(&first, &known).unwrap();
-    match verify::admit(again, before, Some(Clock::Replay), now(), SKEW).unwrap() {
+    match verify::admit(again, before, Clock::Replay, now(), SKEW).unwrap() {
         Admitted::Duplicate(receipt) => assert_eq!(receipt.items, [ItemReceipt::Duplicate]),
         Admitted::New(_) => panic!("it is stored already"),
     }
     let replayed = verify::open(&other, &known).unwrap();
-    let refused = verify::admit(replayed, before, Some(Clock::Replay), now(), SKEW).unwrap_err();
+    let refused = verify::admit(replayed, before, Clock::Replay, now(), SKEW).unwrap_err();
     assert_eq!(refused.reason, RefusalReason::ReplayedSequence);
 }
 
@@ -201,7 +250,6 @@ fn a_clock_that_is_off_is_marked_and_mixed_clocks_are_refused() {
     }
     let batch = agents.batch(1, 5, vec![agents.heartbeat(5)]);
     let opened = verify::open(&batch::seal(&batch, &key(1)), &known).unwrap();
-    let refused =
-        verify::admit(opened, Before::Nothing, Some(Clock::Live), now(), SKEW).unwrap_err();
+    let refused = verify::admit(opened, Before::Nothing, Clock::Live, now(), SKEW).unwrap_err();
     assert_eq!(refused.reason, RefusalReason::ClockMixed);
 }

@@ -65,9 +65,9 @@ pub(crate) fn known(agents: &[u8]) -> Known {
     let baseline = baseline(&document);
     let id = document.system.id.clone();
     let mut known = Known::default();
-    known
-        .add(KnownSystem::new(document, baseline).unwrap())
-        .unwrap();
+    let mut system = KnownSystem::new(document, baseline).unwrap();
+    system.clock = Clock::Replay;
+    known.add(system).unwrap();
     for n in agents {
         assert!(known.trust(agent(*n), &id));
     }
@@ -84,10 +84,13 @@ pub(crate) struct Agents {
 
 impl Agents {
     pub(crate) fn new() -> Self {
-        let document = document();
-        let baseline = baseline(&document);
+        Self::of(&document())
+    }
+
+    pub(crate) fn of(document: &Document) -> Self {
+        let baseline = baseline(&self::document());
         Self {
-            plan: CapturePlan::new(&document, &baseline).unwrap(),
+            plan: CapturePlan::new(document, &baseline).unwrap(),
             clock: Clock::Replay,
             rows: 50,
         }
@@ -149,10 +152,9 @@ impl Agents {
 
     pub(crate) fn traffic(&self, n: u8, h: u32) -> Item {
         let inference = self.inference(n, h);
-        self.plan.check(&inference).unwrap();
         let mut summary = self.plan.empty_traffic();
-        for row in 0..inference.rows {
-            self.plan.observe(&inference, row, &mut summary);
+        for observation in self.plan.observations(&inference).unwrap() {
+            self.plan.observe(observation, &mut summary);
         }
         Item {
             key: self.key("loan"),
@@ -190,8 +192,8 @@ impl Agents {
         let mut traffic = self.plan.empty_traffic();
         let mut summary = self.plan.empty_outcomes();
         let mut labels = 0;
-        for row in 0..inference.rows {
-            let mut prediction = self.plan.observe(&inference, row, &mut traffic);
+        for (row, observation) in self.plan.observations(&inference).unwrap().enumerate() {
+            let mut prediction = self.plan.observe(observation, &mut traffic);
             let decided = prediction.decision.unwrap();
             let label = if row % 10 == 0 { !decided } else { decided };
             let outcome = Outcome {
@@ -258,6 +260,10 @@ pub(crate) struct Files {
 
 impl Files {
     pub(crate) fn new(listen: &str, agents: &[u8]) -> Self {
+        Self::on_clock(listen, agents, Clock::Replay)
+    }
+
+    pub(crate) fn on_clock(listen: &str, agents: &[u8], clock: Clock) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let write =
             |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
@@ -276,7 +282,8 @@ impl Files {
         write(
             "collector.yaml",
             &format!(
-                "listen: {listen}\nstore: ./register\nsystems:\n  - {{ objectives: objectives.yaml, baseline: baseline.json }}\nagents: agents.yaml\n"
+                "listen: {listen}\nstore: ./register\nsystems:\n  - {{ objectives: objectives.yaml, baseline: baseline.json, clock: {clock} }}\nagents: agents.yaml\n",
+                clock = clock.as_str()
             ),
         );
         Self { folder }
@@ -305,8 +312,12 @@ impl Running {
     }
 
     pub(crate) fn on(files: Files) -> Self {
+        Self::with_upload_time(files, std::time::Duration::from_secs(30))
+    }
+
+    pub(crate) fn with_upload_time(files: Files, limit: std::time::Duration) -> Self {
         let config = CollectorConfig::read(&files.config()).unwrap();
-        let collector = Collector::build(&config).unwrap();
+        let collector = Collector::build(&config).unwrap().with_upload_time(limit);
         let address = collector.address();
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let thread = std::thread::spawn(move || {
@@ -322,6 +333,15 @@ impl Running {
             stop: Some(stop),
             thread: Some(thread),
         }
+    }
+
+    /// Starts it again on the same files, after [`Self::stop`].
+    pub(crate) fn again(mut self) -> Self {
+        self.stop();
+        let empty = Files {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        Self::on(std::mem::replace(&mut self.files, empty))
     }
 
     /// Ends it and waits until it has ended.

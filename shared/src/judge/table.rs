@@ -2,7 +2,7 @@
 
 use super::{Compiled, LedgerState, words};
 use crate::ledger::Ledger;
-use crate::metric::{Estimate, Unmeasurable};
+use crate::metric::{Estimate, Measurement};
 use crate::objective::document::Comparator;
 use crate::verdict::{Running, Verdict, VerdictState};
 
@@ -15,17 +15,13 @@ pub(super) struct Facts<'a> {
     pub(super) state: &'a LedgerState,
     /// The window's estimate, if it rests on enough cases to be a measurement.
     pub(super) measured: Option<&'a Estimate>,
-    pub(super) window: &'a Result<Estimate, Unmeasurable>,
+    pub(super) window: &'a Measurement,
     pub(super) running: Option<Running>,
     pub(super) evidence: i64,
     pub(super) alert_evidence: Option<i64>,
 }
 
-pub(super) fn verdict(
-    compiled: &Compiled,
-    state: &LedgerState,
-    window: &Result<Estimate, Unmeasurable>,
-) -> Verdict {
+pub(super) fn verdict(compiled: &Compiled, state: &LedgerState, window: &Measurement) -> Verdict {
     let facts = Facts {
         compiled,
         state,

@@ -1,7 +1,6 @@
 //! Accuracy: how often the decision agrees with what later turned out to be true.
 use crate::metric::{
-    Estimate, Grade, Metric, MetricSpec, Needs, SampleKind, Seen, StreamKind, Unmeasurable,
-    other_kind, share,
+    Grade, Measurement, Metric, MetricSpec, Needs, SampleKind, Seen, StreamKind, other_kind, share,
 };
 use crate::objective::document::{Comparator, Document, Subject};
 use crate::sketch::{Confusion, SummaryKey, SummaryKind, SummaryOf};
@@ -44,7 +43,7 @@ impl Metric for Accuracy {
         )]
     }
 
-    fn measure(seen: Seen<'_>) -> Result<Estimate, Unmeasurable> {
+    fn measure(seen: Seen<'_>) -> Measurement {
         let key = SummaryKey::new(SummaryOf::DecisionByLabel(None), SummaryKind::Confusion);
         let confusion =
             Confusion::of(seen.summary(&key)?).ok_or_else(|| other_kind("confusion"))?;

@@ -1,8 +1,8 @@
 //! Demographic parity ratio: whether a group gets the positive decision as often as the reference.
 use crate::interval;
 use crate::metric::{
-    Estimate, Grade, Metric, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind, Unmeasurable,
-    other_kind,
+    Estimate, Grade, Measurement, Metric, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind,
+    Unmeasurable, other_kind,
 };
 use crate::objective::document::{Comparator, Document, Subject};
 use crate::sketch::{Confusion, SummaryKey, SummaryKind, SummaryOf};
@@ -51,7 +51,7 @@ impl Metric for DemographicParityRatio {
         )]
     }
 
-    fn measure(seen: Seen<'_>) -> Result<Estimate, Unmeasurable> {
+    fn measure(seen: Seen<'_>) -> Measurement {
         let (reference, compared) = groups(&seen)?;
         let key = SummaryKey::new(
             SummaryOf::Decision(seen.of.attribute.clone()),
@@ -90,7 +90,7 @@ fn groups(seen: &Seen<'_>) -> Result<(u8, u8), Unmeasurable> {
 }
 
 /// The ratio of two groups' shares, compared over reference.
-fn ratio(reference: (u64, u64), compared: (u64, u64)) -> Result<Estimate, Unmeasurable> {
+fn ratio(reference: (u64, u64), compared: (u64, u64)) -> Measurement {
     match (reference, compared) {
         ((_, 0), (_, 0)) => Err(Unmeasurable::NoData),
         ((_, 0), _) => Err(Unmeasurable::Undefined("no case of the reference group")),

@@ -1,7 +1,7 @@
 //! Missing rate: how often a feature's value is not there.
 use crate::metric::{
-    Estimate, Grade, Metric, MetricSpec, Needs, SampleKind, Seen, StreamKind, Unmeasurable,
-    feature_key, other_kind, share,
+    Grade, Measurement, Metric, MetricSpec, Needs, SampleKind, Seen, StreamKind, feature_key,
+    other_kind, share,
 };
 use crate::objective::document::{Comparator, Document, Subject};
 use crate::sketch::{Hygiene, SummaryKey, SummaryKind};
@@ -42,7 +42,7 @@ impl Metric for MissingRate {
         feature_key(of, SummaryKind::Hygiene).into_iter().collect()
     }
 
-    fn measure(seen: Seen<'_>) -> Result<Estimate, Unmeasurable> {
+    fn measure(seen: Seen<'_>) -> Measurement {
         let summary = seen.of_feature(SummaryKind::Hygiene)?;
         let hygiene = Hygiene::of(summary).ok_or_else(|| other_kind("hygiene"))?;
         share(hygiene.missing_total(), hygiene.rows())

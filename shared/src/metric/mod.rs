@@ -1,7 +1,9 @@
 //! Metrics: quality indicators of an AI system, computed from summaries alone.
 //!
-//! A metric keeps no data of its own. To add one: a file here, a `mod` line, a row in the table.
-//! Everything else (documents, dashboards, capture plan, bets) follows from the row.
+//! A metric keeps no data of its own: it reads summaries that agents keep anyway. To add one: a file
+//! here, a `mod` line, a row in the table. Checks, bets, schemas, cards and panels follow from the
+//! row. What agents keep does not: that is decided in `plan/layout.rs`, and a metric that reads what
+//! is not kept there needs a change there, too.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -170,6 +172,9 @@ pub enum Unmeasurable {
     LacksSummary(String),
 }
 
+/// What measuring gives: a value with its uncertainty and support, or the reason why there is none.
+pub type Measurement = Result<Estimate, Unmeasurable>;
+
 /// What a metric sees when it measures.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
@@ -187,10 +192,11 @@ pub struct Seen<'a> {
 pub trait Metric {
     /// What it is.
     const SPEC: MetricSpec;
-    /// The summaries it reads, so that agents keep them.
+    /// The summaries it needs. Naming one here does not make agents keep it: what is kept is decided
+    /// in `plan/layout.rs`, and what a plan lacks is said by [`crate::plan::CapturePlan::unmet`].
     fn reads(document: &Document, of: &Subject) -> Vec<SummaryKey>;
     /// The value from merged counts.
-    fn measure(seen: Seen<'_>) -> Result<Estimate, Unmeasurable>;
+    fn measure(seen: Seen<'_>) -> Measurement;
 }
 
 impl<'a> Seen<'a> {
@@ -215,7 +221,7 @@ fn other_kind(what: &str) -> Unmeasurable {
 }
 
 /// A share of cases with Wilson's interval.
-fn share(hits: u64, of: u64) -> Result<Estimate, Unmeasurable> {
+fn share(hits: u64, of: u64) -> Measurement {
     if of == 0 {
         return Err(Unmeasurable::NoData);
     }
@@ -250,13 +256,13 @@ macro_rules! metrics {
                 match self { $(Self::$variant => &<$type as Metric>::SPEC,)* }
             }
 
-            /// The summaries it reads.
+            /// The summaries it needs.
             pub fn reads(self, document: &Document, of: &Subject) -> Vec<SummaryKey> {
                 match self { $(Self::$variant => <$type>::reads(document, of),)* }
             }
 
             /// The value from merged counts.
-            pub fn measure(self, seen: Seen<'_>) -> Result<Estimate, Unmeasurable> {
+            pub fn measure(self, seen: Seen<'_>) -> Measurement {
                 match self { $(Self::$variant => <$type>::measure(seen),)* }
             }
         }

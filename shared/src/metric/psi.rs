@@ -2,8 +2,8 @@
 use crate::baseline::Law;
 use crate::interval;
 use crate::metric::{
-    Estimate, Grade, Metric, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind, Unmeasurable,
-    feature_key, other_kind,
+    Estimate, Grade, Measurement, Metric, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind,
+    Unmeasurable, feature_key, other_kind,
 };
 use crate::objective::document::{Comparator, Document, FeatureType, Subject};
 use crate::sketch::{Categories, CutCounts, Hygiene, SummaryKey, SummaryKind};
@@ -68,7 +68,7 @@ impl Metric for Psi {
             .collect()
     }
 
-    fn measure(seen: Seen<'_>) -> Result<Estimate, Unmeasurable> {
+    fn measure(seen: Seen<'_>) -> Measurement {
         let (window, baseline) = cells(&seen)?;
         estimate(&window, &baseline)
     }
@@ -125,7 +125,7 @@ fn cells(seen: &Seen<'_>) -> Result<(Vec<u64>, Vec<u64>), Unmeasurable> {
 }
 
 /// The index with its bias removed, from counts of equal length.
-fn estimate(window: &[u64], baseline: &[u64]) -> Result<Estimate, Unmeasurable> {
+fn estimate(window: &[u64], baseline: &[u64]) -> Measurement {
     let (total, reference) = (window.iter().sum::<u64>(), baseline.iter().sum::<u64>());
     if total == 0 {
         return Err(Unmeasurable::NoData);

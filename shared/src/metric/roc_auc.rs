@@ -1,8 +1,8 @@
 //! ROC AUC: how well the score puts positive cases above negative ones.
 use crate::interval;
 use crate::metric::{
-    Estimate, Grade, Metric, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind, Unmeasurable,
-    other_kind,
+    Estimate, Grade, Measurement, Metric, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind,
+    Unmeasurable, other_kind,
 };
 use crate::objective::document::{Comparator, Document, Subject};
 use crate::sketch::{ScoreCells, SummaryKey, SummaryKind, SummaryOf};
@@ -48,7 +48,7 @@ impl Metric for RocAuc {
         )]
     }
 
-    fn measure(seen: Seen<'_>) -> Result<Estimate, Unmeasurable> {
+    fn measure(seen: Seen<'_>) -> Measurement {
         let key = SummaryKey::new(SummaryOf::ScoreByLabel(None), SummaryKind::ScoreCells);
         let scores =
             ScoreCells::of(seen.summary(&key)?).ok_or_else(|| other_kind("score cells"))?;
@@ -61,7 +61,7 @@ impl Metric for RocAuc {
 }
 
 /// The area from (positive, negative) counts of cells in ascending order of score.
-fn estimate(cells: &[(u64, u64)]) -> Result<Estimate, Unmeasurable> {
+fn estimate(cells: &[(u64, u64)]) -> Measurement {
     let positives: u64 = cells.iter().map(|cell| cell.0).sum();
     let negatives: u64 = cells.iter().map(|cell| cell.1).sum();
     match (positives, negatives) {

@@ -80,6 +80,9 @@ pub enum PlanError {
     /// The baseline contradicts itself.
     #[error("the baseline cannot be used: {0}")]
     Baseline(#[from] crate::baseline::BaselineError),
+    /// Objectives need summaries that are not kept.
+    #[error("{}; remove these objectives, or keep what they read", lacking(.0))]
+    Unmet(Vec<(ObjectiveId, u32, SummaryKey)>),
     /// The objectives file holds a number that has no canonical form.
     #[error(
         "the plan has no digest: {0}; replace what is not a finite number in the objectives file"
@@ -87,10 +90,25 @@ pub enum PlanError {
     NoDigest(String),
 }
 
+fn lacking(unmet: &[(ObjectiveId, u32, SummaryKey)]) -> String {
+    let each = unmet.iter().map(|(objective, version, key)| {
+        format!("objective `{objective}` version {version} reads the summary `{}` ({:?}), which no agent keeps", key.of, key.kind)
+    });
+    each.collect::<Vec<_>>().join("; ")
+}
+
 /// What an exchange lacks for this plan; it is counted as undecodable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SchemaMismatch(pub String);
+
+/// One row of an exchange that was sampled and has what the plan reads: ready to be counted. Only
+/// [`CapturePlan::observations`] makes one.
+#[derive(Clone, Copy, Debug)]
+pub struct Observation<'a> {
+    inference: &'a Inference,
+    row: usize,
+}
 
 /// What is remembered of a prediction until its outcome comes. A few bytes, no raw input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -187,14 +205,19 @@ impl CapturePlan {
         self.outcomes.clone()
     }
 
-    /// Whether an exchange has what the plan reads; checked before any row is counted.
-    pub fn check(&self, inference: &Inference) -> Result<(), SchemaMismatch> {
-        self.slots.check(inference)
+    /// The rows of an exchange, if it has what the plan reads; checked before any row is counted.
+    pub fn observations<'a>(
+        &self,
+        inference: &'a Inference,
+    ) -> Result<impl Iterator<Item = Observation<'a>> + use<'a>, SchemaMismatch> {
+        self.slots.check(inference)?;
+        Ok((0..inference.rows).map(move |row| Observation { inference, row }))
     }
 
-    /// Counts one row of a checked exchange into a traffic summary of this plan.
-    pub fn observe(&self, inference: &Inference, row: usize, into: &mut PaneSummary) -> Prediction {
-        self.slots.observe(inference, row, into)
+    /// Counts one row into a traffic summary of this plan.
+    pub fn observe(&self, observation: Observation<'_>, into: &mut PaneSummary) -> Prediction {
+        self.slots
+            .observe(observation.inference, observation.row, into)
     }
 
     /// Counts what an outcome adds to what is known of a prediction into an outcome summary.
@@ -233,5 +256,16 @@ impl CapturePlan {
             unmet.extend(lacking.map(|key| (objective.id.clone(), objective.version, key)));
         }
         unmet
+    }
+
+    /// The plan, if every objective can be measured by it. For those who begin to serve a document;
+    /// plans of earlier documents are taken as they are.
+    pub fn met(self) -> Result<Self, PlanError> {
+        let unmet = self.unmet();
+        if unmet.is_empty() {
+            Ok(self)
+        } else {
+            Err(PlanError::Unmet(unmet))
+        }
     }
 }

@@ -90,15 +90,15 @@ fn plain_scalars_follow_the_core_schema_and_quoted_ones_are_texts() {
 fn what_readers_disagree_about_is_refused_at_its_place() {
     refused(
         "a: 010",
-        expect![
+        expect![[
             "t:1:4: `010` is read differently by different programs; write the number in plain decimal, or put a text in quotes"
-        ],
+        ]],
     );
     refused(
         "a: 0x1F",
-        expect![
+        expect![[
             "t:1:4: `0x1F` is read differently by different programs; write the number in plain decimal, or put a text in quotes"
-        ],
+        ]],
     );
     refused(
         "a: .nan",
@@ -110,15 +110,15 @@ fn what_readers_disagree_about_is_refused_at_its_place() {
     );
     refused(
         "a: 1e999",
-        expect![
+        expect![[
             "t:1:4: the number 1e999 is beyond the range of 64-bit floats; write a smaller one"
-        ],
+        ]],
     );
     refused(
         "a: 18446744073709551616",
-        expect![
+        expect![[
             "t:1:4: the whole number 18446744073709551616 does not fit 64 bits; write a smaller one, or put a text in quotes"
-        ],
+        ]],
     );
 }
 
@@ -130,21 +130,21 @@ fn what_has_no_place_in_evidence_is_refused() {
     );
     refused(
         "a: &x 1\nb: *x",
-        expect![
+        expect![[
             "t:1:7: anchors are not read; remove it and write the value out where it is needed"
-        ],
+        ]],
     );
     refused(
         "b: *x",
-        expect![
+        expect![[
             "t:1:4: not YAML: while parsing node, found unknown anchor; check the indentation (spaces, no tabs) and quote texts that hold `: ` or ` #`"
-        ],
+        ]],
     );
     refused(
         "a: !!str 1",
-        expect![
+        expect![[
             "t:1:10: tags are not read; remove it, and put texts in quotes that look like numbers"
-        ],
+        ]],
     );
     refused(
         "1: a",
@@ -176,21 +176,21 @@ fn what_is_no_single_document_is_refused() {
     );
     refused(
         "a: b: c",
-        expect![
+        expect![[
             "t:1:5: not YAML: mapping values are not allowed in this context; check the indentation (spaces, no tabs) and quote texts that hold `: ` or ` #`"
-        ],
+        ]],
     );
     refused(
         "a:\n\t- b",
-        expect![
+        expect![[
             "t:2:2: not YAML: tabs disallowed within this context (block indentation); check the indentation (spaces, no tabs) and quote texts that hold `: ` or ` #`"
-        ],
+        ]],
     );
     refused(
         "a: [1, 2",
-        expect![
+        expect![[
             "t:2:1: not YAML: while parsing a flow sequence, expected ',' or ']'; check the indentation (spaces, no tabs) and quote texts that hold `: ` or ` #`"
-        ],
+        ]],
     );
     refused(
         "ä: {ö: 1, ö: 2}",
@@ -203,9 +203,9 @@ fn size_and_depth_are_bounded() {
     let long = format!("a: {}", "x".repeat(MAX_BYTES));
     refused(
         &long,
-        expect![
+        expect![[
             "t:1:1: the file has 1048579 bytes, the limit is 1048576; split it or remove what is not needed"
-        ],
+        ]],
     );
     let deep = |n: usize| format!("{}1{}", "[".repeat(n), "]".repeat(n));
     assert!(from_str::<Value>("t", &deep(MAX_DEPTH - 1)).is_ok());
@@ -225,9 +225,9 @@ fn size_and_depth_are_bounded() {
 fn mistakes_of_structure_say_what_to_do() {
     wrong(
         "owner: x\ncout: 1",
-        expect![
+        expect![[
             "t:2:1: unknown key `cout`; did you mean `count`? known keys: owner, count, share, list, kind"
-        ],
+        ]],
     );
     wrong(
         "owner: x\ncount: 1\nzebra: 1",
@@ -259,9 +259,9 @@ fn wrong_kinds_of_values_say_what_is_expected() {
     );
     wrong(
         "owner: x\ncount: '1'",
-        expect![
+        expect![[
             "t:2:8: expected a whole number from 0 to 4294967295, found the text `1`; remove the quotes"
-        ],
+        ]],
     );
     wrong(
         "owner: x\ncount:",
@@ -277,15 +277,15 @@ fn wrong_kinds_of_values_say_what_is_expected() {
     );
     wrong(
         "owner: x\ncount: 1\nlist: 3",
-        expect![
+        expect![[
             "t:3:7: expected a list, found the number `3`; write `[a, b]`, or lines that begin with `- `"
-        ],
+        ]],
     );
     wrong(
         "owner: x\ncount: 1\nlist: [3]",
-        expect![
+        expect![[
             "t:3:8: expected a mapping, found the number `3`; write `key: value` lines under it"
-        ],
+        ]],
     );
 }
 
@@ -297,9 +297,9 @@ fn mistakes_in_choices_name_the_choices() {
     );
     wrong(
         "owner: x\ncount: 1\nkind: Large",
-        expect![
+        expect![[
             "t:3:7: unknown value `Large`; did you mean `large`? possible values: small, large"
-        ],
+        ]],
     );
     wrong(
         "owner: x\ncount: 1\nlist:\n  - name: a\n    rule: {at_least: x}",
@@ -339,9 +339,9 @@ fn structures_are_read_from_mappings_only() {
     );
     wrong(
         "just words",
-        expect![
+        expect![[
             "t:1:1: expected a mapping, found the text `just words`; write `key: value` lines under it"
-        ],
+        ]],
     );
 }
 

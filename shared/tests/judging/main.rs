@@ -1,6 +1,10 @@
 //! Judging from the outside: objectives compiled, blocks taken, verdicts given.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![expect(
+    clippy::needless_raw_string_hashes,
+    clippy::unwrap_used,
+    reason = "expect-test writes such strings; a test that cannot go on should stop"
+)]
 
 mod fixture;
 mod laws;

@@ -6,7 +6,7 @@ use std::io::Read;
 
 use clause9_shared::baseline::{Baseline, Law};
 use clause9_shared::judge::Compiled;
-use clause9_shared::metric::{Estimate, MetricId, Seen, Unmeasurable};
+use clause9_shared::metric::{Estimate, MetricId, Needs, Seen, Unmeasurable};
 use clause9_shared::objective::document::{Document, Subject};
 use clause9_shared::sketch::{
     Confusion, CutCounts, Hygiene, PaneSummary, ScoreCells, Summary, SummaryKey, SummaryKind,
@@ -69,8 +69,7 @@ fn frozen() -> Baseline {
 }
 
 fn subject(metric: MetricId) -> Subject {
-    let feature = matches!(metric, MetricId::Psi | MetricId::MissingRate)
-        .then(|| "car_value".parse().unwrap());
+    let feature = (metric.spec().needs == Needs::Feature).then(|| "car_value".parse().unwrap());
     Subject {
         feature,
         ..Subject::default()

@@ -30,9 +30,9 @@ fn a_unit_with_a_space() {
     case(
         "unit: \"[EUR]/mo\"",
         "unit: «here»\"EUR per month\"",
-        expect![
+        expect![[
             "`EUR per month` is not a unit in UCUM: it has a space or a character outside ASCII; write one, as `mo`, `kg/m2` or `[EUR]`"
-        ],
+        ]],
     );
 }
 
@@ -41,9 +41,9 @@ fn a_unit_with_an_open_bracket() {
     case(
         "unit: \"[EUR]/mo\"",
         "unit: «here»\"[EUR/mo\"",
-        expect![
+        expect![[
             "`[EUR/mo` is not a unit in UCUM: its brackets do not pair up; write one, as `mo`, `kg/m2` or `[EUR]`"
-        ],
+        ]],
     );
 }
 
@@ -129,9 +129,9 @@ fn labels_that_are_the_same() {
     case(
         "negative: 0",
         "negative: «here»1",
-        expect![
+        expect![[
             "the positive and the negative label are the same; name the two values that labels have"
-        ],
+        ]],
     );
 }
 
@@ -189,8 +189,8 @@ fn a_reference_that_is_no_group() {
     case(
         "reference: male",
         "reference: «here»man",
-        expect![
+        expect![[
             "the reference group `man` is not among the groups of `sex`; its groups are: `female`, `male`"
-        ],
+        ]],
     );
 }

@@ -18,9 +18,9 @@ fn an_impossible_target() {
     case(
         "target: 0.95",
         "target: «here»1.01",
-        expect![
+        expect![[
             "the level 1.01 is impossible: `accuracy` lies between 0 and 1; write a level within"
-        ],
+        ]],
     );
 }
 
@@ -38,9 +38,9 @@ fn a_level_that_cannot_be_missed() {
     case(
         "action: 0.05",
         "action: «here»1",
-        expect![
+        expect![[
             "`missing_rate` can never be above 1, so this objective can never be breached; write a level that can be missed"
-        ],
+        ]],
     );
 }
 
@@ -49,9 +49,9 @@ fn a_floor_that_cannot_be_missed() {
     case(
         "action: 0.75",
         "action: «here»0",
-        expect![
+        expect![[
             "`roc_auc` can never be below 0, so this objective can never be breached; write a level that can be missed"
-        ],
+        ]],
     );
 }
 
@@ -60,9 +60,9 @@ fn an_alert_on_the_bad_side_of_a_floor() {
     case(
         "alert: 0.92",
         "alert: «here»0.88",
-        expect![
+        expect![[
             "the alert level 0.88 must be on the good side of the action level 0.9, so above it; it warns before a breach"
-        ],
+        ]],
     );
 }
 
@@ -71,9 +71,9 @@ fn an_alert_on_the_bad_side_of_a_ceiling() {
     case(
         "alert: 0.1,",
         "alert: «here»0.3,",
-        expect![
+        expect![[
             "the alert level 0.3 must be on the good side of the action level 0.2, so below it; it warns before a breach"
-        ],
+        ]],
     );
 }
 
@@ -82,9 +82,9 @@ fn an_alert_at_the_action_level() {
     case(
         "alert: 0.85",
         "alert: «here»0.8",
-        expect![
+        expect![[
             "the alert level 0.8 must be on the good side of the action level 0.8, so above it; it warns before a breach"
-        ],
+        ]],
     );
 }
 
@@ -138,8 +138,8 @@ fn a_margin_that_swallows_the_level() {
     case(
         "margin: 0.005",
         "margin: «here»0.95",
-        expect![
+        expect![[
             "the margin 0.95 around the action level 0.91 reaches the end of what `accuracy` can be, so nothing is a breach; write a smaller one"
-        ],
+        ]],
     );
 }

@@ -56,13 +56,17 @@ fn edited(from: &str, to: &str) -> String {
 #[track_caller]
 #[expect(clippy::needless_pass_by_value, reason = "as expect! makes it")]
 fn check(marked: &str, expected: Expect) {
+    expected.assert_eq(&messages(marked));
+}
+
+/// The messages, one a line, the first of them about the marked place.
+#[track_caller]
+fn messages(marked: &str) -> String {
     assert_eq!(marked.matches(MARK).count(), 1, "one mark");
     let before = &marked[..marked.find(MARK).unwrap()];
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap().chars().count() + 1;
     let problems = load("base.yaml", &marked.replace(MARK, "")).expect_err("this is a mistake");
-    let messages: Vec<_> = problems.iter().map(|p| p.message.as_str()).collect();
-    expected.assert_eq(&messages.join("\n"));
     assert_eq!(
         (problems[0].line, problems[0].column),
         (line, column),
@@ -70,6 +74,8 @@ fn check(marked: &str, expected: Expect) {
         problems[0]
     );
     assert!(problems.is_sorted_by_key(|p| (p.line, p.column)));
+    let messages: Vec<_> = problems.iter().map(|p| p.message.as_str()).collect();
+    messages.join("\n")
 }
 
 #[test]

@@ -9,9 +9,9 @@ fn an_unknown_feature() {
     case(
         "of: { feature: income }",
         "of: { feature: «here»salary }",
-        expect![
+        expect![[
             "there is no feature `salary`; add it under `features`, or name one that is there: `income`, `region`"
-        ],
+        ]],
     );
 }
 
@@ -48,9 +48,9 @@ fn an_unknown_attribute() {
     case(
         "attribute: sex, group",
         "attribute: «here»gender, group",
-        expect![
+        expect![[
             "there is no attribute `gender`; add it under `attributes`, or name one that is there: `sex`, `age_band`"
-        ],
+        ]],
     );
 }
 
@@ -59,9 +59,9 @@ fn an_unknown_group() {
     case(
         "group: under_30",
         "group: «here»under_20",
-        expect![
+        expect![[
             "attribute `age_band` has no group `under_20`; those beside its reference are: `under_30`, `over_60`"
-        ],
+        ]],
     );
 }
 
@@ -70,9 +70,9 @@ fn a_group_compared_with_itself() {
     case(
         "group: female",
         "group: «here»male",
-        expect![
+        expect![[
             "`male` is the reference group of `sex` and would be compared with itself; the other groups are: `female`"
-        ],
+        ]],
     );
 }
 
@@ -81,9 +81,9 @@ fn a_group_without_attribute() {
     case(
         "of: { attribute: sex, group: female }",
         "of: «here»{ group: female }",
-        expect![
+        expect![[
             "metric `demographic_parity_ratio` is of a group of an attribute: `of: { attribute: .., group: .. }`; add `attribute`"
-        ],
+        ]],
     );
 }
 
@@ -133,9 +133,9 @@ fn labels_of_unknown_delay() {
         "    label_delay: 91d\n",
         "",
         "  - «here»id: ranking",
-        expect![
+        expect![[
             "metric `roc_auc` waits for outcomes here; add `label_delay`, how long they may take"
-        ],
+        ]],
     );
 }
 
@@ -153,9 +153,9 @@ fn a_delay_though_the_group_stands_in_the_request() {
     case(
         "min_support: 300\n",
         "min_support: 300\n    «here»label_delay: 1d\n",
-        expect![
+        expect![[
             "metric `demographic_parity_ratio` does not wait for outcomes here; remove `label_delay`"
-        ],
+        ]],
     );
 }
 
@@ -165,9 +165,9 @@ fn a_group_from_outcomes_of_unknown_delay() {
         "    label_delay: 45d\n",
         "",
         "  - «here»id: parity-age",
-        expect![
+        expect![[
             "metric `demographic_parity_ratio` waits for outcomes here; add `label_delay`, how long they may take"
-        ],
+        ]],
     );
 }
 
@@ -176,9 +176,9 @@ fn a_delay_longer_than_memory() {
     case(
         "label_delay: 91d",
         "label_delay: «here»121d",
-        expect![
+        expect![[
             "the label delay 121d is longer than `panes.outcome_horizon` 120d, after which predictions are forgotten; shorten it or lengthen the horizon"
-        ],
+        ]],
     );
 }
 
@@ -187,9 +187,9 @@ fn an_evaluation_of_half_a_window() {
     case(
         "evaluate_every: 60d",
         "evaluate_every: «here»15d",
-        expect![
+        expect![[
             "evaluating every 15d is more often than there is a window of 30d; write 30d or more"
-        ],
+        ]],
     );
 }
 
@@ -207,9 +207,9 @@ fn a_certain_false_alarm() {
     case(
         "alpha: 0.01",
         "alpha: «here»1",
-        expect![
+        expect![[
             "a chance of a false nonconformity of 1 is outside what can be promised; write more than 0 and at most 0.5"
-        ],
+        ]],
     );
 }
 
@@ -218,9 +218,9 @@ fn no_false_alarm_ever() {
     case(
         "alpha: 0.01",
         "alpha: «here»0",
-        expect![
+        expect![[
             "a chance of a false nonconformity of 0 is outside what can be promised; write more than 0 and at most 0.5"
-        ],
+        ]],
     );
 }
 

@@ -9,9 +9,9 @@ fn no_references() {
     case(
         "references:\n      - { scheme: nist_ai_rmf, id: MEASURE 2.3, claim: contributes }",
         "references: «here»[]",
-        expect![
+        expect![[
             "no references; name at least one clause, control or law that this gives evidence for"
-        ],
+        ]],
     );
 }
 
@@ -38,9 +38,9 @@ fn an_aim_in_place_of_a_control() {
     case(
         "id: A.5.4",
         "id: «here»A.5.1",
-        expect![
+        expect![[
             "Annex A of ISO/IEC 42001 has no control `A.5.1`; write one of its 38; under A.5 there are A.5.2, A.5.3, A.5.4, A.5.5"
-        ],
+        ]],
     );
 }
 
@@ -49,9 +49,9 @@ fn a_control_that_was_never_there() {
     case(
         "id: A.6.2.6",
         "id: «here»A.6.1.4",
-        expect![
+        expect![[
             "Annex A of ISO/IEC 42001 has no control `A.6.1.4`; write one of its 38; under A.6.1 there are A.6.1.2, A.6.1.3"
-        ],
+        ]],
     );
 }
 
@@ -78,9 +78,9 @@ fn an_article_that_does_not_exist() {
     case(
         "id: \"72\"",
         "id: «here»\"173\"",
-        expect![
+        expect![[
             "Regulation (EU) 2024/1689 has no article `173`; write one from 1 to 113, as 72 or 26(5)"
-        ],
+        ]],
     );
 }
 

@@ -92,8 +92,8 @@ fn a_horizon_shorter_than_a_label_delay() {
         "outcome_horizon: 120d",
         "outcome_horizon: 90d",
         "label_delay: «here»91d",
-        expect![
+        expect![[
             "the label delay 91d is longer than `panes.outcome_horizon` 90d, after which predictions are forgotten; shorten it or lengthen the horizon"
-        ],
+        ]],
     );
 }

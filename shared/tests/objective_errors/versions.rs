@@ -9,9 +9,9 @@ fn a_version_twice() {
     case(
         "version: 2",
         "version: «here»1",
-        expect![
+        expect![[
             "version 1 of objective `accuracy` is there already, on line 52; give this one the next number, or another id"
-        ],
+        ]],
     );
 }
 
@@ -29,9 +29,9 @@ fn a_version_that_ends_before_it_starts() {
     case(
         "effective_to: 2026-07-01T00:00:00Z",
         "effective_to: «here»2025-07-01T00:00:00Z",
-        expect![
+        expect![[
             "the version ends 2025-07-01T00:00:00Z, not after its start 2026-01-01T00:00:00Z; write a later end, or remove the version"
-        ],
+        ]],
     );
 }
 
@@ -40,9 +40,9 @@ fn versions_that_overlap() {
     case(
         "effective_from: 2026-07-01T00:00:00Z",
         "effective_from: «here»2026-06-30T00:00:00Z",
-        expect![
+        expect![[
             "version 1 of `accuracy` is still in force when version 2 starts; give version 1 `effective_to: 2026-06-30T00:00:00Z`"
-        ],
+        ]],
     );
 }
 
@@ -52,9 +52,9 @@ fn a_version_without_end_before_another() {
         "    effective_to: 2026-07-01T00:00:00Z\n",
         "",
         "effective_from: «here»2026-07-01T00:00:00Z",
-        expect![
+        expect![[
             "version 1 of `accuracy` is still in force when version 2 starts; give version 1 `effective_to: 2026-07-01T00:00:00Z`"
-        ],
+        ]],
     );
 }
 
@@ -63,8 +63,8 @@ fn versions_against_time() {
     case(
         "effective_from: 2026-07-01T00:00:00Z",
         "effective_from: «here»2025-01-01T00:00:00Z",
-        expect![
+        expect![[
             "version 2 of `accuracy` starts 2025-01-01T00:00:00Z, not after version 1; versions must follow each other in time"
-        ],
+        ]],
     );
 }

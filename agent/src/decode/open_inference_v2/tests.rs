@@ -1,86 +1,8 @@
-use bytes::Bytes;
 use clause9_shared::inference::{Cell, Owned, Values};
-use clause9_shared::time::Timestamp;
-use clause9_shared::window::PaneStart;
-use http::StatusCode;
 use proptest::prelude::*;
 
 use super::*;
-use crate::exchange::Body;
-
-macro_rules! wire {
-    ($name:literal) => {
-        (
-            include_bytes!(concat!(
-                "../../../../tests/fixtures/wire/",
-                $name,
-                ".request.http"
-            )),
-            include_bytes!(concat!(
-                "../../../../tests/fixtures/wire/",
-                $name,
-                ".response.http"
-            )),
-        )
-    };
-}
-
-/// Splits recorded bytes into first line, headers and body.
-fn recorded(bytes: &[u8]) -> (String, http::HeaderMap, Bytes) {
-    let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
-    let head = std::str::from_utf8(&bytes[..end]).unwrap();
-    let (first, lines) = head.split_once("\r\n").unwrap();
-    let headers = lines
-        .split("\r\n")
-        .map(|line| {
-            let (name, value) = line.split_once(": ").unwrap();
-            let name: http::HeaderName = name.parse().unwrap();
-            (name, value.parse::<HeaderValue>().unwrap())
-        })
-        .collect();
-    (
-        first.to_owned(),
-        headers,
-        Bytes::copy_from_slice(&bytes[end + 4..]),
-    )
-}
-
-fn exchange((request, response): (&[u8], &[u8])) -> Exchange {
-    let (line, headers, request_body) = recorded(request);
-    let mut words = line.split(' ');
-    let (method, target) = (words.next().unwrap(), words.next().unwrap());
-    let (status, response_headers, response_body) = recorded(response);
-    let mut exchange = json(target, request_body, response_body);
-    exchange.method = method.parse().unwrap();
-    exchange.status = status.split(' ').nth(1).unwrap().parse().unwrap();
-    let bodies = (exchange.request.body, exchange.response.body);
-    exchange.request = Message {
-        body: bodies.0,
-        ..Message::of(&headers)
-    };
-    exchange.response = Message {
-        body: bodies.1,
-        ..Message::of(&response_headers)
-    };
-    exchange
-}
-
-fn json(target: &str, request: impl Into<Bytes>, response: impl Into<Bytes>) -> Exchange {
-    let message = |body: Bytes| Message {
-        body: [body].into_iter().collect(),
-        ..Message::default()
-    };
-    Exchange {
-        pane: PaneStart(Timestamp::EPOCH),
-        arrived_at: Timestamp::EPOCH,
-        method: Method::POST,
-        target: target.parse().unwrap(),
-        status: StatusCode::OK,
-        request_id: None,
-        request: message(request.into()),
-        response: message(response.into()),
-    }
-}
+use crate::decode::recorded::exchange;
 
 fn decode(exchange: &Exchange) -> Result<Inference, UndecodableReason> {
     OpenInferenceV2.decode(exchange)
@@ -88,7 +10,7 @@ fn decode(exchange: &Exchange) -> Result<Inference, UndecodableReason> {
 
 #[test]
 fn mlserver_two_rows_of_four_columns() {
-    let inference = decode(&exchange(wire!("mlserver-v2-infer").map_bytes())).unwrap();
+    let inference = decode(&recorded!("mlserver-v2-infer").exchange()).unwrap();
     assert_eq!(
         (&*inference.model, &*inference.model_version),
         ("credit", "v1")
@@ -109,19 +31,9 @@ fn mlserver_two_rows_of_four_columns() {
     assert_eq!(proba.cell(1, 1), Cell::Float(5.698_068_702_614_638e-6));
 }
 
-trait Bytewise {
-    fn map_bytes(self) -> (&'static [u8], &'static [u8]);
-}
-
-impl<const A: usize, const B: usize> Bytewise for (&'static [u8; A], &'static [u8; B]) {
-    fn map_bytes(self) -> (&'static [u8], &'static [u8]) {
-        (self.0, self.1)
-    }
-}
-
 #[test]
 fn the_id_is_the_servers_if_the_client_gave_none() {
-    let inference = decode(&exchange(wire!("mlserver-v2-infer-noid").map_bytes())).unwrap();
+    let inference = decode(&recorded!("mlserver-v2-infer-noid").exchange()).unwrap();
     assert_eq!(
         inference.request_id.as_deref(),
         Some("4e69951f-a6cb-47d5-8aea-93a92dd6dc32")
@@ -130,7 +42,7 @@ fn the_id_is_the_servers_if_the_client_gave_none() {
 
 #[test]
 fn triton_and_kserve_decode_too() {
-    let triton = decode(&exchange(wire!("triton-v2-infer").map_bytes())).unwrap();
+    let triton = decode(&recorded!("triton-v2-infer").exchange()).unwrap();
     assert_eq!(
         (triton.rows, triton.request_id.as_deref()),
         (2, Some("t-1"))
@@ -139,7 +51,7 @@ fn triton_and_kserve_decode_too() {
         triton.output("proba").unwrap().cell(0, 1),
         Cell::Float(0.737_211_229_229_967_6)
     );
-    let kserve = decode(&exchange(wire!("kserve-v2-infer").map_bytes())).unwrap();
+    let kserve = decode(&recorded!("kserve-v2-infer").exchange()).unwrap();
     assert_eq!((kserve.rows, &*kserve.model_version), (1, ""));
     assert_eq!(
         kserve.output("output-0").unwrap().values,
@@ -151,16 +63,13 @@ fn triton_and_kserve_decode_too() {
 fn errors_of_the_server_and_binary_tensors_have_their_reasons() {
     use UndecodableReason::{Unsupported, UpstreamError};
     for (recorded, reason) in [
-        (wire!("mlserver-v2-bad-shape").map_bytes(), UpstreamError),
-        (wire!("mlserver-v2-bad-json").map_bytes(), UpstreamError),
-        (
-            wire!("mlserver-v2-unknown-model").map_bytes(),
-            UpstreamError,
-        ),
-        (wire!("triton-v2-bad-shape").map_bytes(), UpstreamError),
-        (wire!("triton-v2-infer-binary").map_bytes(), Unsupported),
+        (recorded!("mlserver-v2-bad-shape"), UpstreamError),
+        (recorded!("mlserver-v2-bad-json"), UpstreamError),
+        (recorded!("mlserver-v2-unknown-model"), UpstreamError),
+        (recorded!("triton-v2-bad-shape"), UpstreamError),
+        (recorded!("triton-v2-infer-binary"), Unsupported),
     ] {
-        assert_eq!(decode(&exchange(recorded)), Err(reason));
+        assert_eq!(decode(&recorded.exchange()), Err(reason));
     }
 }
 
@@ -189,7 +98,7 @@ fn one(datatype: &str, shape: &str, data: &str) -> Result<Values, UndecodableRea
         r#"{{"inputs":[{{"name":"x","datatype":"{datatype}","data":{data},"shape":{shape}}}]}}"#
     );
     let response = r#"{"outputs":[]}"#;
-    let inference = decode(&json("/v2/models/m/infer", request, response))?;
+    let inference = decode(&exchange("/v2/models/m/infer", request, response))?;
     Ok(inference.inputs.into_iter().next().unwrap().values)
 }
 
@@ -257,18 +166,8 @@ fn wrong_values_counts_and_depths_are_refused() {
 }
 
 #[test]
-fn cut_off_and_compressed_bodies_have_their_reasons() {
-    let mut cut = exchange(wire!("mlserver-v2-infer").map_bytes());
-    cut.response.body.truncated = true;
-    assert_eq!(decode(&cut), Err(UndecodableReason::Truncated));
-    let mut packed = exchange(wire!("mlserver-v2-infer").map_bytes());
-    packed.request.content_encoding = Some(HeaderValue::from_static("gzip"));
-    assert_eq!(decode(&packed), Err(UndecodableReason::Unsupported));
-}
-
-#[test]
 fn outputs_that_are_not_per_case_are_left_out() {
-    let inference = decode(&json(
+    let inference = decode(&exchange(
         "/v2/models/m/infer",
         r#"{"inputs":[{"name":"x","datatype":"FP32","shape":[2],"data":[1,2]}]}"#,
         r#"{"outputs":[{"name":"batch","datatype":"FP32","shape":[1],"data":[1]},
@@ -283,27 +182,6 @@ fn outputs_that_are_not_per_case_are_left_out() {
 }
 
 proptest! {
-    #[test]
-    fn pieces_of_a_body_do_not_matter(cuts in proptest::collection::vec(0_usize..400, 0..12)) {
-        let whole = exchange(wire!("mlserver-v2-infer").map_bytes());
-        let mut split = whole.clone();
-        let pieces = |body: &Body| -> Body {
-            let bytes = body.joined();
-            let mut at: Vec<usize> = cuts.iter().map(|c| (*c).min(bytes.len())).collect();
-            at.extend([0, bytes.len()]);
-            at.sort_unstable();
-            at.windows(2).map(|w| bytes.slice(w[0]..w[1])).collect()
-        };
-        split.request.body = pieces(&whole.request.body);
-        split.response.body = pieces(&whole.response.body);
-        prop_assert_eq!(decode(&split), decode(&whole));
-    }
-
-    #[test]
-    fn no_bytes_make_it_panic(request: Vec<u8>, response: Vec<u8>) {
-        let _ = decode(&json("/v2/models/m/infer", request, response));
-    }
-
     #[test]
     fn whole_numbers_survive_both_integer_types(values in proptest::collection::vec(any::<i64>(), 1..20)) {
         let text = serde_json::to_string(&values).unwrap();

@@ -1,6 +1,7 @@
 //! One objective version: state, value, levels, plot, and the machine's reason in plain words.
 
 use clause9_shared::verdict::VerdictState;
+use clause9_shared::window::PaneStart;
 use maud::{Markup, html};
 
 use super::super::ApiError;
@@ -26,6 +27,7 @@ pub(super) fn card(
     let objective = view.objective;
     let anchor = system::anchor(objective);
     let plot = plot(read, system, view)?;
+    let mixed = sampling_keys(read, view)?;
     let verdict = view.standing.as_ref().and_then(|s| s.last.as_ref());
     let shown = verdict.map_or(VerdictState::NoData, |v| v.state);
     Ok(html! {
@@ -43,16 +45,43 @@ pub(super) fn card(
                 (state::badge(shown))
             }
             @match verdict {
-                Some(verdict) => { p class="because" { (words::sentence(&verdict.because)) } },
+                Some(verdict) => {
+                    p class="because" { (words::sentence(&verdict.because)) }
+                    @if let Some(pane) = began(system, view) {
+                        p class="sub" { "Estimated beginning: the pane from " (words::time(pane.0, system.pane())) "." }
+                    }
+                },
                 None => { p class="because" { "Nothing was judged by this version yet." } },
             }
             @if let Some(standing) = &view.standing { (value(system, view, standing)) }
+            @if mixed > 1 {
+                p class="notice" {
+                    "Counts of " (mixed) " sampling keys were added: replicas should share "
+                    code { "system_key_file" } "."
+                }
+            }
             @if let Some(plot) = plot {
                 div class="scroll plot" role="region" aria-label={ "Plot of " (objective.id) } tabindex="0" { (plot.draw()) }
             }
             @if let Some(standing) = &view.standing { (links(view, standing)) }
         }
     })
+}
+
+/// How many sampling keys the value shown was counted with, if more than one; else 0.
+fn sampling_keys(read: &ReadStore<'_>, view: &ObjectiveView<'_>) -> Result<usize, ApiError> {
+    let shown = view.standing.as_ref().and_then(|s| s.shown.as_ref());
+    let Some(row) = shown.map_or(Ok(None), |s| read.content(s.measurement))? else {
+        return Ok(0);
+    };
+    let record: serde_json::Value = serde_json::from_slice(&row.bytes).unwrap_or_default();
+    Ok(record["body"]["salts"].as_array().map_or(0, Vec::len))
+}
+
+/// The pane with which the breach is estimated to have begun.
+fn began(system: &KnownSystem, view: &ObjectiveView<'_>) -> Option<PaneStart> {
+    let standing = view.standing.as_ref()?;
+    standing.pane_of(standing.last.as_ref()?.since?, system.pane())
 }
 
 fn value(system: &KnownSystem, view: &ObjectiveView<'_>, standing: &Standing) -> Markup {

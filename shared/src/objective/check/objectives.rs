@@ -1,7 +1,7 @@
 //! Checks of each objective by itself: its texts, its subject, and what its metric reads.
 
 use super::{Findings, MAX_OBJECTIVES, levels, listed, references, timing};
-use crate::metric::{MetricId, Needs};
+use crate::metric::Needs;
 use crate::objective::document::{Objective, Outputs};
 
 pub(super) fn check(findings: &mut Findings<'_>) {
@@ -140,34 +140,24 @@ fn check_group_known(findings: &mut Findings<'_>, at: &str, objective: &Objectiv
     }
 }
 
-/// Which outputs a metric cannot do without: score, decision, label.
-const fn reads(metric: MetricId) -> (bool, bool, bool) {
-    match metric {
-        MetricId::MissingRate | MetricId::Psi => (false, false, false),
-        MetricId::Accuracy => (false, true, true),
-        MetricId::RocAuc => (true, false, true),
-        MetricId::DemographicParityRatio => (false, true, false),
-    }
-}
-
 fn check_outputs(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
     let Outputs {
         score,
         decision,
         label,
     } = &findings.document().outputs;
-    let (needs_score, needs_decision, needs_label) = reads(objective.metric);
+    let metric = objective.metric.spec();
     for (key, needed, there) in [
-        ("score", needs_score, score.is_some()),
-        ("decision", needs_decision, decision.is_some()),
-        ("label", needs_label, label.is_some()),
+        ("score", metric.needs_score, score.is_some()),
+        ("decision", metric.needs_decision, decision.is_some()),
+        ("label", metric.needs_label, label.is_some()),
     ] {
         if needed && !there {
             findings.at(
                 &format!("{at}/metric"),
                 format!(
                     "metric `{}` reads a {key}, but `outputs` has none; add `{key}` there",
-                    objective.metric.spec().name
+                    metric.name
                 ),
             );
         }

@@ -1,0 +1,129 @@
+use clause9_shared::time::Timestamp;
+use proptest::prelude::*;
+
+use super::*;
+use crate::sample::Sampler;
+
+fn origin(minute: i64) -> Arc<Origin> {
+    let start = Timestamp::from_micros(minute * 60_000_000).unwrap();
+    Arc::new((PaneStart(start), ("toy".into(), "1".into())))
+}
+
+fn tag(id: usize) -> Tag {
+    Sampler::new([1; 32], 1.0).tag(format!("id-{id}").as_bytes())
+}
+
+fn prediction(attributes: usize) -> Prediction {
+    Prediction {
+        score: Some(0.25),
+        decision: Some(false),
+        groups: vec![Some(3); attributes],
+        label: None,
+    }
+}
+
+/// What the containers and the allocator hold, from their capacities.
+fn held(memory: &Memory) -> usize {
+    // An allocation is a multiple of 16 bytes with a header of 8.
+    let block = |bytes: usize| (bytes + 8).next_multiple_of(16).max(32);
+    let heap = memory.requests.iter().map(|r| match &r.rows {
+        Rows::One { .. } => 0,
+        Rows::Several(bytes) => block(size_of::<Vec<u8>>()) + block(bytes.capacity()),
+    });
+    memory.requests.capacity() * size_of::<Remembered>()
+        + memory.index.allocation_size()
+        + heap.sum::<usize>()
+}
+
+#[test]
+fn the_accounting_is_near_what_is_held_however_long_it_runs() {
+    for (attributes, rows) in [(0, 1), (2, 1), (9, 1), (2, 10)] {
+        let mut memory = Memory::new(attributes, usize::MAX, 4 << 20);
+        let mut tally = Tally::default();
+        let predictions = vec![prediction(attributes); rows];
+        let (shared, mut filled) = (origin(0), 0);
+        for id in 0..300_000 {
+            assert!(memory.insert(tag(id), Arc::clone(&shared), &predictions, &mut tally));
+            if tally.evicted == 0 {
+                filled = id + 1;
+            }
+        }
+        let held = held(&memory);
+        println!(
+            "{attributes} attributes, {rows} rows: {filled} requests in 4 MiB, {} bytes counted and {} held for each",
+            memory.size(rows),
+            held / memory.requests.len()
+        );
+        assert!(filled > 10_000 && tally.evicted > 0, "{filled}");
+        assert!(memory.bytes <= 4 << 20);
+        assert!(
+            held < memory.bytes * 3 / 2 && held > memory.bytes * 2 / 3,
+            "{held} {}",
+            memory.bytes
+        );
+    }
+}
+
+#[test]
+fn a_request_of_one_row_takes_56_bytes_as_the_reference_says() {
+    let memory = Memory::new(2, 10, 1000);
+    assert_eq!((memory.size(1), memory.size(3)), (56, 56 + 40 + 3 * 11));
+}
+
+#[test]
+fn bytes_are_a_bound_of_their_own_and_a_larger_request_is_not_remembered() {
+    let mut memory = Memory::new(0, usize::MAX, 3 * 56);
+    let mut tally = Tally::default();
+    let one = [prediction(0)];
+    for id in 0..5 {
+        assert!(memory.insert(tag(id), origin(0), &one, &mut tally));
+    }
+    assert_eq!((memory.rows(), tally.evicted), (3, 2));
+    assert!(memory.find(tag(1)).is_none() && memory.find(tag(2)).is_some());
+    assert!(!memory.insert(tag(9), origin(0), &vec![prediction(0); 100], &mut tally));
+    assert!(!memory.insert(tag(4), origin(0), &one, &mut tally));
+    assert_eq!(memory.rows(), 3);
+}
+
+fn any_prediction(attributes: usize) -> impl Strategy<Value = Prediction> {
+    let score = proptest::option::of(0.0..=1.0_f64);
+    let truth = || proptest::option::of(any::<bool>());
+    let groups = proptest::collection::vec(proptest::option::of(0..64_u8), attributes);
+    (score, truth(), groups, truth()).prop_map(|(score, decision, groups, label)| Prediction {
+        score,
+        decision,
+        groups,
+        label,
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_was_packed_comes_back(
+        (attributes, rows) in (0..10_usize).prop_flat_map(|a| (Just(a), proptest::collection::vec(any_prediction(a), 0..4))),
+        swap in any::<bool>(),
+    ) {
+        let mut memory = Memory::new(attributes, 100, 1 << 20);
+        let mut tally = Tally::default();
+        // One more before it, which expires: places move.
+        memory.insert(tag(0), origin(0), &[], &mut tally);
+        let mut rows = rows;
+        prop_assert!(memory.insert(tag(1), origin(5), &rows, &mut tally));
+        memory.expire(origin(3).0);
+        prop_assert!(memory.find(tag(0)).is_none());
+        let place = memory.find(tag(1)).unwrap();
+        if swap {
+            rows.reverse();
+            for (row, prediction) in rows.iter().enumerate() {
+                memory.store(place, row, prediction);
+            }
+        }
+        prop_assert_eq!(&memory.origin(place).0, &origin(5).0);
+        for (row, prediction) in rows.iter().enumerate() {
+            prop_assert_eq!(memory.prediction(place, row), Some(prediction.clone()));
+        }
+        prop_assert_eq!(memory.prediction(place, rows.len()), None);
+        memory.expire(origin(6).0);
+        prop_assert_eq!((memory.rows, memory.bytes, memory.index.len()), (0, 0, 0));
+    }
+}
