@@ -12,7 +12,7 @@ use clause9_tests::repository::text;
 fn flags(line: &str) -> Vec<&str> {
     let commands = line.split("cargo demo").skip(1);
     // In a table or in running text the command ends with its backtick.
-    let arguments = commands.flat_map(|rest| rest.split('`').next());
+    let arguments = commands.filter_map(|rest| rest.split('`').next());
     let words = arguments.flat_map(str::split_whitespace);
     words
         .filter(|word| word.starts_with("--") && word.len() > 2)
