@@ -281,6 +281,12 @@ pub const TELEMETRY: &[Telemetry] = &[
         &[SYSTEM],
         "Panes sealed.",
     ),
+    counter(
+        Collector,
+        "clause9_collector_seal_failures_total",
+        &[SYSTEM],
+        "Times that a system's panes could not be sealed; the log says why.",
+    ),
     gauge(
         Collector,
         "clause9_sealed_until_timestamp_seconds",

@@ -34,7 +34,9 @@ struct Faulty;
 
 fn usual() -> &'static dyn Decoder {
     let mut decoders = DECODERS.iter().copied();
-    decoders.find(|d| d.name() == "open_inference_v2").unwrap()
+    decoders
+        .find(|d| d.name() == "open_inference_v2")
+        .expect("the table has that decoder")
 }
 
 static STALLED: AtomicBool = AtomicBool::new(false);
