@@ -140,7 +140,7 @@ fn objective(standing: &Standing) -> String {
         .map_or("none".into(), |nats| format!("{nats:.1}"));
     format!(
         "  {:<14} {}: {}\n{}      {} {asks} {}; newest: {}\n      evidence of a breach {evidence} of {:.1} nats\n      {}",
-        standing.state_at_end,
+        standing.state,
         standing.objective,
         standing.statement,
         silence(standing),
@@ -169,8 +169,8 @@ fn silence(standing: &Standing) -> String {
     };
     let until = standing.judged_until.as_ref().map_or_else(String::new, day);
     format!(
-        "      {} while {what} lasted (until {until}); {} since: no {what}\n",
-        standing.state, standing.state_at_end
+        "      as long as there was {what} (until {until}); with none since, the register now says {}\n",
+        standing.state_at_end
     )
 }
 
