@@ -8,7 +8,7 @@ use std::time::Duration;
 use clause9_shared::plan::Outcome;
 use clause9_shared::time::{Clock, Span, Timestamp};
 use clause9_shared::window::{Coverage, DropReason, PaneStart, UndecodableReason};
-use clause9_shared::wire::batch::Item;
+use clause9_shared::wire::batch::ClosedWindow;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
@@ -97,7 +97,7 @@ pub struct Monitor {
     commands: mpsc::Receiver<Command>,
     /// Where batches go; without a collector, nowhere.
     shipping: Option<(Sealer, Arc<Outbox>)>,
-    shipped: Vec<(Vec<Item>, Timestamp)>,
+    shipped: Vec<(Vec<ClosedWindow>, Timestamp)>,
     phase: Phase,
     /// A command that is not obeyed yet.
     pending: Option<Command>,

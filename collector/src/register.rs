@@ -3,7 +3,7 @@
 //! compute it again. Not here: deciding what to write (`plan`), writing it (`execute`).
 
 use clause9_shared::digest::Digest;
-use clause9_shared::evidence::{self, Header, Record, RecordKind, Ref, SCHEMA_VERSION};
+use clause9_shared::evidence::{self, Evidence, Header, RecordKind, Ref, SCHEMA_VERSION};
 use clause9_shared::ids::{AgentId, BootId, ObjectiveId, Sequence, SystemId};
 use clause9_shared::judge::Step;
 use clause9_shared::metric::{Estimate, Grade, MetricId, Sample, StreamKind};
@@ -45,7 +45,7 @@ pub struct About {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written {
     /// Header and body.
-    pub record: Record,
+    pub record: Evidence,
     /// The canonical bytes.
     pub canonical: String,
     /// The name: the digest of the bytes.
@@ -79,7 +79,7 @@ impl Pen {
             kind: kind.as_str(),
             cause,
         };
-        let record = Record {
+        let record = Evidence {
             header: Header {
                 kind,
                 schema_version: SCHEMA_VERSION,

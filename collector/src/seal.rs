@@ -8,7 +8,7 @@ use clause9_shared::ids::{AgentId, BootId, Sequence};
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::{Clock, Span, Timestamp};
 use clause9_shared::window::{Coverage, OutcomeCoverage, PaneKey, PaneStart};
-use clause9_shared::wire::batch::{Item, Stream};
+use clause9_shared::wire::batch::{ClosedWindow, Stream};
 use clause9_shared::wire::codec::Decode;
 use serde::{Deserialize, Serialize};
 
@@ -102,7 +102,7 @@ pub struct Contribution {
     /// Where it came from.
     pub origin: Origin,
     /// What it says.
-    pub item: Item,
+    pub item: ClosedWindow,
 }
 
 /// Provenance of a contribution. Stands outside the merged bytes.
@@ -156,7 +156,7 @@ pub struct Sealed {
 }
 
 /// The pane whose seal a contribution waits for.
-pub fn waits_for(item: &Item) -> PaneStart {
+pub fn waits_for(item: &ClosedWindow) -> PaneStart {
     match &item.stream {
         Stream::Traffic(_) => item.pane,
         Stream::Outcomes { arrival, .. } => *arrival,
@@ -189,7 +189,7 @@ pub fn blocks(pane: PaneStart, mut contributions: Vec<Contribution>) -> Sealed {
     }
 }
 
-fn first(item: &Item, late: bool) -> Option<Block> {
+fn first(item: &ClosedWindow, late: bool) -> Option<Block> {
     Some(Block {
         key: item.key.clone(),
         pane: item.pane,
@@ -204,7 +204,7 @@ fn first(item: &Item, late: bool) -> Option<Block> {
 }
 
 /// All of the item or nothing of it.
-fn add(block: &mut Block, item: &Item) -> Option<()> {
+fn add(block: &mut Block, item: &ClosedWindow) -> Option<()> {
     let mut coverage = block.coverage.clone();
     match (&mut coverage, &item.stream) {
         (BlockCoverage::Traffic(mine), Stream::Traffic(theirs)) => mine.merge(theirs).ok()?,

@@ -8,7 +8,7 @@ use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::{Clock, Span, Timestamp};
 use clause9_shared::window::Coverage;
 use clause9_shared::wire::batch::{
-    self, Batch, Envelope, Item, ItemReceipt, OpenError, Receipt, RefusalReason, Stream,
+    self, Batch, ClosedWindow, Envelope, ItemReceipt, OpenError, Receipt, RefusalReason, Stream,
 };
 use clause9_shared::wire::codec::Decode;
 
@@ -140,7 +140,7 @@ pub fn open(bytes: &[u8], known: &Known) -> Result<Opened, Refused> {
 }
 
 fn check_item(
-    item: &Item,
+    item: &ClosedWindow,
     batch: &Batch,
     system: &KnownSystem,
 ) -> Result<(), (RefusalReason, String)> {
@@ -188,7 +188,7 @@ fn check_item(
     check_summary(item, plan)
 }
 
-fn check_summary(item: &Item, plan: &CapturePlan) -> Result<(), (RefusalReason, String)> {
+fn check_summary(item: &ClosedWindow, plan: &CapturePlan) -> Result<(), (RefusalReason, String)> {
     let summary = PaneSummary::from_bytes(&item.summary).map_err(|e| {
         (
             RefusalReason::BadSummary,
@@ -332,7 +332,7 @@ impl VerifiedBatch {
     }
 
     /// Items with the refusal of each, if it was refused.
-    pub fn items(&self) -> impl Iterator<Item = (&Item, Option<&(RefusalReason, String)>)> {
+    pub fn items(&self) -> impl Iterator<Item = (&ClosedWindow, Option<&(RefusalReason, String)>)> {
         let refusals = self.opened.refusals.iter().map(Option::as_ref);
         self.opened.batch.items.iter().zip(refusals)
     }

@@ -4,8 +4,8 @@
 //! # The chain
 //! `Exchange` (agent) → [`Inference`](inference::Inference) → observation
 //! ([`CapturePlan::observe`](plan::CapturePlan::observe)) → [`Sketch`](sketch::Sketch) →
-//! [`ClosedWindow`](wire::batch::Item) → measurement ([`Estimate`](metric::Estimate)) →
-//! [`Verdict`](verdict::Verdict) → [`Evidence`](evidence::Record) → nonconformity.
+//! [`ClosedWindow`](wire::batch::ClosedWindow) → measurement ([`Estimate`](metric::Estimate)) →
+//! [`Verdict`](verdict::Verdict) → [`Evidence`](evidence::Evidence) → nonconformity.
 //!
 //! # Glossary
 //! - **AI system**: what is monitored; one objectives file each.

@@ -21,7 +21,9 @@ use clause9_shared::digest::Digest;
 use clause9_shared::inference::Cell;
 use clause9_shared::objective;
 use clause9_shared::window::Coverage;
-use clause9_shared::wire::batch::{self, Batch, Envelope, Item, ItemReceipt, Receipt, Stream};
+use clause9_shared::wire::batch::{
+    self, Batch, ClosedWindow, Envelope, ItemReceipt, Receipt, Stream,
+};
 
 pub(crate) const OBJECTIVES: &str = include_str!("../fixtures/agent/objectives.yaml");
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -257,7 +259,7 @@ impl Door {
     }
 
     /// Every item received, in order.
-    pub(crate) fn items(&self) -> Vec<Item> {
+    pub(crate) fn items(&self) -> Vec<ClosedWindow> {
         self.batches
             .lock()
             .unwrap()

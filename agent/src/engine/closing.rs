@@ -7,7 +7,7 @@ use clause9_shared::objective::{AttributeSource, Objective};
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::Timestamp;
 use clause9_shared::window::{Coverage, DropReason, PaneStart};
-use clause9_shared::wire::batch::{Item, Stream};
+use clause9_shared::wire::batch::{ClosedWindow, Stream};
 
 use crate::engine::joining::Arrivals;
 use crate::engine::{Engine, Measured, ModelKey, Output, Pane, SocketCounts};
@@ -80,7 +80,7 @@ impl Engine {
         pane: &Pane,
         socket: &SocketCounts,
         unfinished: u64,
-    ) -> Vec<Item> {
+    ) -> Vec<ClosedWindow> {
         let mut rest = pane.unattributed.clone();
         rest.not_inference += socket.not_inference;
         for (mine, theirs) in rest.dropped.iter_mut().zip(socket.dropped) {
@@ -102,7 +102,7 @@ impl Engine {
         items
     }
 
-    fn outcome_items(&self, arrival: PaneStart, arrivals: &Arrivals) -> Vec<Item> {
+    fn outcome_items(&self, arrival: PaneStart, arrivals: &Arrivals) -> Vec<ClosedWindow> {
         let mut items = Vec::new();
         if arrivals.unjoined.received() > 0 {
             let stream = Stream::Outcomes {

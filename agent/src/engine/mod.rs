@@ -10,7 +10,7 @@ use clause9_shared::plan::{CapturePlan, Observation, Outcome};
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::{Clock, Timestamp};
 use clause9_shared::window::{Coverage, DropReason, PaneKey, PaneStart, UndecodableReason};
-use clause9_shared::wire::batch::{Item, Stream};
+use clause9_shared::wire::batch::{ClosedWindow, Stream};
 use clause9_shared::wire::codec::Encode;
 
 use crate::sample::{Sampler, Tag};
@@ -69,7 +69,7 @@ pub enum Undecoded {
 #[derive(Debug)]
 pub enum Output {
     /// Items for the collector. With the watermark after them.
-    Ship(Vec<Item>, Timestamp),
+    Ship(Vec<ClosedWindow>, Timestamp),
     /// What an objective's metric says of the pane that was closed.
     Measured(Measured),
     /// What became of the outcomes of one input.
@@ -373,8 +373,8 @@ impl Engine {
         pane: PaneStart,
         stream: Stream,
         summary: &PaneSummary,
-    ) -> Item {
-        Item {
+    ) -> ClosedWindow {
+        ClosedWindow {
             key: self.key(model),
             pane,
             stream,

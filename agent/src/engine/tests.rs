@@ -126,7 +126,7 @@ impl World {
         }
     }
 
-    fn close(&mut self, n: i64, seen: u64) -> Vec<Item> {
+    fn close(&mut self, n: i64, seen: u64) -> Vec<ClosedWindow> {
         let socket = SocketCounts {
             seen,
             ..SocketCounts::default()
@@ -135,7 +135,7 @@ impl World {
         self.shipped()
     }
 
-    fn shipped(&mut self) -> Vec<Item> {
+    fn shipped(&mut self) -> Vec<ClosedWindow> {
         let out = std::mem::take(&mut self.out);
         let ships = out.into_iter().filter_map(|o| match o {
             Output::Ship(items, _) => Some(items),
@@ -145,7 +145,7 @@ impl World {
     }
 }
 
-fn traffic(items: &[Item]) -> Coverage {
+fn traffic(items: &[ClosedWindow]) -> Coverage {
     let mut sum = Coverage::default();
     for item in items {
         if let Stream::Traffic(coverage) = &item.stream {
@@ -156,8 +156,8 @@ fn traffic(items: &[Item]) -> Coverage {
     sum
 }
 
-fn outcomes(items: &[Item]) -> Vec<(PaneStart, PaneStart, OutcomeCoverage)> {
-    let stream = |item: &Item| match &item.stream {
+fn outcomes(items: &[ClosedWindow]) -> Vec<(PaneStart, PaneStart, OutcomeCoverage)> {
+    let stream = |item: &ClosedWindow| match &item.stream {
         Stream::Outcomes { arrival, coverage } => Some((item.pane, *arrival, coverage.clone())),
         Stream::Traffic(_) => None,
     };
@@ -581,7 +581,7 @@ fn summaries_of_two_replicas_add_up_to_those_of_one() {
     let all = whole.close(0, 40);
     let parts = halves.each_mut().map(|w| w.close(0, 20));
     for item in &all {
-        let same = |i: &&Item| {
+        let same = |i: &&ClosedWindow| {
             i.key == item.key
                 && std::mem::discriminant(&i.stream) == std::mem::discriminant(&item.stream)
         };

@@ -2,7 +2,7 @@
 //! it speaks of. Pure.
 
 use clause9_shared::time::Timestamp;
-use clause9_shared::wire::batch::{Item, MAX_ITEMS};
+use clause9_shared::wire::batch::{ClosedWindow, MAX_ITEMS};
 
 /// Most bytes of summaries in one batch; well below the largest envelope.
 const MAX_BYTES: usize = 4 << 20;
@@ -13,14 +13,17 @@ const ITEM_OVERHEAD: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parcel {
     /// Pane contributions.
-    pub items: Vec<Item>,
+    pub items: Vec<ClosedWindow>,
     /// The watermark once this batch is known.
     pub watermark: Timestamp,
 }
 
 /// Packs what several panes ship, in order. `before` is the watermark of what was shipped earlier;
 /// a pane's own watermark is claimed only by the batch with its last item.
-pub fn pack(shipped: Vec<(Vec<Item>, Timestamp)>, before: Option<Timestamp>) -> Vec<Parcel> {
+pub fn pack(
+    shipped: Vec<(Vec<ClosedWindow>, Timestamp)>,
+    before: Option<Timestamp>,
+) -> Vec<Parcel> {
     let mut parcels: Vec<Parcel> = Vec::new();
     let mut reached = before;
     let mut bytes = 0;
@@ -66,9 +69,9 @@ mod tests {
         Timestamp::from_micros(minute * 60_000_000).unwrap()
     }
 
-    fn item(minute: i64, bytes: usize) -> Item {
+    fn item(minute: i64, bytes: usize) -> ClosedWindow {
         let none = Digest::of(b"");
-        Item {
+        ClosedWindow {
             key: PaneKey {
                 system: Name::new("s").unwrap(),
                 model: "m".into(),
@@ -102,7 +105,7 @@ mod tests {
                 .zip(1..)
                 .map(|(sizes, m)| (sizes.into_iter().map(|s| item(m, s)).collect::<Vec<_>>(), at(m + 1)))
                 .collect();
-            let all: Vec<Item> = shipped.iter().flat_map(|(items, _)| items.clone()).collect();
+            let all: Vec<ClosedWindow> = shipped.iter().flat_map(|(items, _)| items.clone()).collect();
             let parcels = pack(shipped, before);
             let mut reached = before;
             let mut later = all.as_slice();

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use clause9_shared::ids::{BootId, Sequence, SystemId};
 use clause9_shared::time::{Clock, Timestamp};
-use clause9_shared::wire::batch::{self, Batch, Item};
+use clause9_shared::wire::batch::{self, Batch, ClosedWindow};
 use ed25519_dalek::SigningKey;
 
 use crate::ship::packing;
@@ -50,7 +50,7 @@ impl Sealer {
     /// the wall clock.
     pub fn seal(
         &mut self,
-        shipped: Vec<(Vec<Item>, Timestamp)>,
+        shipped: Vec<(Vec<ClosedWindow>, Timestamp)>,
         since: Option<Timestamp>,
         now: Timestamp,
     ) -> Vec<(Sequence, Bytes)> {
@@ -91,9 +91,9 @@ mod tests {
         Timestamp::from_micros(minute * 60_000_000).unwrap()
     }
 
-    fn shipped(minute: i64) -> Vec<(Vec<Item>, Timestamp)> {
+    fn shipped(minute: i64) -> Vec<(Vec<ClosedWindow>, Timestamp)> {
         let none = Digest::of(b"");
-        let item = Item {
+        let item = ClosedWindow {
             key: PaneKey {
                 system: Name::new("s").unwrap(),
                 model: "".into(),

@@ -7,7 +7,7 @@ use clause9_shared::ids::{AgentId, BootId, Name, ObjectiveId, Sequence, SystemId
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::{Clock, Timestamp};
 use clause9_shared::window::{Coverage, OutcomeCoverage, PaneKey, PaneStart};
-use clause9_shared::wire::batch::Item;
+use clause9_shared::wire::batch::ClosedWindow;
 use clause9_shared::wire::codec::{Decode, Malformed};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
@@ -257,7 +257,7 @@ impl<'c> ReadStore<'c> {
                     index: r.get(3)?,
                     batch: digest(r, 4)?,
                 },
-                item: Item::from_bytes(&bytes).map_err(unreadable("pending"))?,
+                item: ClosedWindow::from_bytes(&bytes).map_err(unreadable("pending"))?,
             });
         }
         Ok(all)

@@ -11,7 +11,7 @@ use clause9_collector::seal::{
 use clause9_shared::ids::{BootId, ObjectiveId, Sequence};
 use clause9_shared::time::{Clock, Span, Timestamp};
 use clause9_shared::window::PaneStart;
-use clause9_shared::wire::batch::{self, Item};
+use clause9_shared::wire::batch::{self, ClosedWindow};
 use proptest::prelude::*;
 
 use crate::world::{Agents, HOUR, agent, hour, key, known};
@@ -46,7 +46,7 @@ fn contribution(
     h: u32,
     index: usize,
     batch: clause9_shared::digest::Digest,
-    item: Item,
+    item: ClosedWindow,
 ) -> Contribution {
     Contribution {
         origin: Origin {

@@ -16,7 +16,7 @@ use clause9_shared::objective::{self, Document};
 use clause9_shared::plan::{CapturePlan, Outcome};
 use clause9_shared::time::{Clock, Span, Timestamp};
 use clause9_shared::window::{Coverage, DropReason, OutcomeCoverage, PaneKey, PaneStart};
-use clause9_shared::wire::batch::{self, Batch, Item, Stream};
+use clause9_shared::wire::batch::{self, Batch, ClosedWindow, Stream};
 use clause9_shared::wire::codec::Encode;
 use ed25519_dalek::SigningKey;
 
@@ -150,13 +150,13 @@ impl Agents {
         }
     }
 
-    pub(crate) fn traffic(&self, n: u8, h: u32) -> Item {
+    pub(crate) fn traffic(&self, n: u8, h: u32) -> ClosedWindow {
         let inference = self.inference(n, h);
         let mut summary = self.plan.empty_traffic();
         for observation in self.plan.observations(&inference).unwrap() {
             self.plan.observe(observation, &mut summary);
         }
-        Item {
+        ClosedWindow {
             key: self.key("loan"),
             pane: hour(h),
             stream: Stream::Traffic(Coverage {
@@ -170,7 +170,7 @@ impl Agents {
     }
 
     /// The unattributed item of every pane: here two exchanges lost, one of no inference.
-    pub(crate) fn heartbeat(&self, h: u32) -> Item {
+    pub(crate) fn heartbeat(&self, h: u32) -> ClosedWindow {
         let mut coverage = Coverage {
             seen: 3,
             not_inference: 1,
@@ -178,7 +178,7 @@ impl Agents {
         };
         coverage.count_dropped(DropReason::QueueFull);
         coverage.count_dropped(DropReason::QueueFull);
-        Item {
+        ClosedWindow {
             key: self.key(""),
             pane: hour(h),
             stream: Stream::Traffic(coverage),
@@ -187,7 +187,7 @@ impl Agents {
     }
 
     /// Labels for the predictions of hour `h`, right nine times in ten, arriving in another hour.
-    pub(crate) fn outcomes(&self, n: u8, h: u32, arrival: u32) -> Item {
+    pub(crate) fn outcomes(&self, n: u8, h: u32, arrival: u32) -> ClosedWindow {
         let inference = self.inference(n, h);
         let mut traffic = self.plan.empty_traffic();
         let mut summary = self.plan.empty_outcomes();
@@ -209,7 +209,7 @@ impl Agents {
                 .labels;
         }
         assert_eq!(labels, inference.rows as u64, "every label joins");
-        Item {
+        ClosedWindow {
             key: self.key("loan"),
             pane: hour(h),
             stream: Stream::Outcomes {
@@ -223,7 +223,7 @@ impl Agents {
         }
     }
 
-    pub(crate) fn batch(&self, sequence: u64, h: u32, items: Vec<Item>) -> Batch {
+    pub(crate) fn batch(&self, sequence: u64, h: u32, items: Vec<ClosedWindow>) -> Batch {
         Batch {
             boot: BootId(1),
             sequence: Sequence(sequence),

@@ -95,14 +95,14 @@ impl RecordKind {
 /// A record: header and body. Its name is the digest of its canonical JSON, which does not contain
 /// that digest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Record {
+pub struct Evidence {
     /// The common header.
     pub header: Header,
     /// What the type adds, as canonical JSON will have it.
     pub body: serde_json::Value,
 }
 
-impl Record {
+impl Evidence {
     /// The bytes that are stored and hashed.
     pub fn to_canonical(&self) -> Result<String, NotCanonical> {
         canonical::to_json(self)

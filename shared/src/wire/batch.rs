@@ -46,12 +46,12 @@ pub struct Batch {
     /// pane before it, nobody of this run saw.
     pub watching_since: Timestamp,
     /// Pane contributions.
-    pub items: Vec<Item>,
+    pub items: Vec<ClosedWindow>,
 }
 
 /// One contribution of one agent to one pane. A later batch may add to the same pane again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Item {
+pub struct ClosedWindow {
     /// What the summary may be added to.
     pub key: PaneKey,
     /// The pane of the *predictions*, in both streams.
@@ -76,7 +76,7 @@ pub enum Stream {
     },
 }
 
-impl Encode for Item {
+impl Encode for ClosedWindow {
     fn encode(&self, w: &mut Writer) {
         self.key.encode(w);
         w.signed(self.pane.0.micros());
@@ -95,7 +95,7 @@ impl Encode for Item {
     }
 }
 
-impl Decode for Item {
+impl Decode for ClosedWindow {
     fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
         let key = PaneKey::decode(r)?;
         let pane = pane_start(r, &key)?;
@@ -165,7 +165,7 @@ impl Decode for Batch {
         let watching_since = timestamp(r)?;
         let count = r.count(MAX_ITEMS)?;
         let items = (0..count)
-            .map(|_| Item::decode(r))
+            .map(|_| ClosedWindow::decode(r))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             boot,
