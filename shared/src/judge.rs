@@ -211,6 +211,7 @@ impl Compiled {
                 running_ratio(reference, compared, alpha, largest)
             }
             Sums::Normal { taken, .. } => taken.running(alpha, self.objective.min_support),
+            Sums::Unjudged => None,
         }
     }
 }

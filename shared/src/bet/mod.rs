@@ -60,6 +60,9 @@ impl Bets {
             SampleKind::Rate => RateBets::new(level, comparator).map(Self::Rate),
             SampleKind::TwoRates => RatioBets::new(level, comparator).map(Self::TwoRates),
             SampleKind::Normal => NormalBets::new(level, comparator).map(Self::Normal),
+            SampleKind::Unjudged => Err(NoBet(
+                "the metric is shown, never judged; name one that is".to_owned(),
+            )),
         }
     }
 

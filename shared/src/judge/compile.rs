@@ -1,8 +1,9 @@
 //! From an objective as written to bets and thresholds; what cannot be judged is refused here.
 
 use super::{CompileError, Compiled};
-use crate::baseline::{Baseline, Law};
-use crate::bet::{Bets, fixed};
+use crate::baseline::Baseline;
+use crate::bet::fixed;
+use crate::metric::Against;
 use crate::objective::document::{Document, Objective};
 use crate::time::Span;
 
@@ -26,9 +27,21 @@ impl Compiled {
             )));
         }
         let spec = objective.metric.spec();
-        check_against_baseline(objective, baseline).map_err(refuse)?;
         let bets = |level: f64| {
-            Bets::new(spec.sample, level, objective.comparator).map_err(|e| refuse(e.to_string()))
+            let against = Against {
+                document,
+                baseline,
+                of: &objective.of,
+                level,
+                comparator: objective.comparator,
+            };
+            match objective.metric.refuses(against) {
+                Some(why) => Err(refuse(why)),
+                None => objective
+                    .metric
+                    .bets(against)
+                    .map_err(|e| refuse(e.to_string())),
+            }
         };
         let steps = whole(objective.cycle, document.panes.length).max(1);
         Ok(Self {
@@ -56,53 +69,4 @@ fn stale_after(document: &Document, objective: &Objective) -> u32 {
     let pane = document.panes.length;
     let wait = objective.label_delay.map_or(0, |delay| whole(delay, pane));
     whole(objective.window, pane).saturating_add(wait).max(1)
-}
-
-/// A drift level must be larger than what the baseline's own size leaves open.
-fn check_against_baseline(objective: &Objective, baseline: &Baseline) -> Result<(), String> {
-    if objective.metric != crate::metric::MetricId::Psi {
-        return Ok(());
-    }
-    let law = objective
-        .of
-        .feature
-        .as_ref()
-        .and_then(|feature| baseline.features.get(feature))
-        .ok_or("its feature is not in the baseline; build the baseline again")?;
-    let (cells, rows) = match law {
-        Law::Numeric {
-            counts,
-            missing,
-            invalid,
-            ..
-        } => (
-            counts.len() + 1,
-            counts.iter().sum::<u64>() + missing + invalid,
-        ),
-        Law::Categorical {
-            counts,
-            other,
-            missing,
-            ..
-        } => (
-            counts.len() + 2,
-            counts.iter().sum::<u64>() + other + missing,
-        ),
-    };
-    if rows == 0 {
-        return Err("the baseline has no rows of its feature; build it from data".into());
-    }
-    let least = 4.0 * (cells as f64 - 1.0) / rows as f64;
-    let levels = objective.levels;
-    match [Some(levels.action), levels.alert]
-        .into_iter()
-        .flatten()
-        .find(|level| *level < least)
-    {
-        Some(level) => Err(format!(
-            "level {level} is finer than a baseline of {rows} rows in {cells} cells can tell; set \
-             it to at least {least:.4}, or build the baseline from more rows"
-        )),
-        None => Ok(()),
-    }
 }

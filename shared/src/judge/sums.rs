@@ -30,6 +30,8 @@ pub enum Sums {
         /// Blocks too small by themselves, which wait for the next ones.
         waiting: Pool,
     },
+    /// Of nothing: no objective can name a metric that is never judged.
+    Unjudged,
 }
 
 impl Sums {
@@ -47,6 +49,7 @@ impl Sums {
                 taken: NormalSequence::default(),
                 waiting: Pool::default(),
             },
+            SampleKind::Unjudged => Self::Unjudged,
         }
     }
 
@@ -60,7 +63,7 @@ impl Sums {
                 reference: (reference.hits, reference.of),
                 compared: (compared.hits, compared.of),
             },
-            Self::Rate { .. } | Self::Normal { .. } => RateSums::default(),
+            Self::Rate { .. } | Self::Normal { .. } | Self::Unjudged => RateSums::default(),
         }
     }
 
@@ -106,9 +109,10 @@ impl Sums {
                 };
                 (Taken::Judged, Some(ready))
             }
-            (Self::Rate { .. } | Self::TwoRates { .. } | Self::Normal { .. }, _) => {
-                (Taken::Empty, None)
-            }
+            (
+                Self::Rate { .. } | Self::TwoRates { .. } | Self::Normal { .. } | Self::Unjudged,
+                _,
+            ) => (Taken::Empty, None),
         }
     }
 }

@@ -102,6 +102,7 @@ fn ratio(reference: (u64, u64), compared: (u64, u64)) -> Measurement {
         ((y, n), (x, m)) => Ok(Estimate {
             value: (x as f64 / m as f64) / (y as f64 / n as f64),
             interval: interval::koopman(reference, compared),
+            bound: None,
             support: n.saturating_add(m),
             sample: Sample::TwoRates {
                 reference,

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::Baseline;
+use crate::bet::{Bets, NoBet};
 use crate::interval;
 use crate::objective::document::{Comparator, Document, Subject};
 use crate::sketch::{PaneSummary, Summary, SummaryKey, SummaryKind, SummaryOf};
@@ -99,6 +100,10 @@ pub struct Estimate {
     pub value: f64,
     /// A 95 % interval for this window alone (display; verdicts rest on ledgers).
     pub interval: Option<(f64, f64)>,
+    /// Between which values the same figure taken of the raw rows lies for certain, where summaries
+    /// know it only within their cells. None: it is exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<(f64, f64)>,
     /// Cases it rests on: rows, or labelled rows.
     pub support: u64,
     /// The integers (or, for grade B, the estimate) that a ledger reads.
@@ -135,6 +140,11 @@ pub enum Sample {
         /// Cases in the smallest class that the approximation needs (AUC: the rarer label).
         least: u64,
     },
+    /// Nothing that a ledger could read: the metric is shown, never judged.
+    Unjudged {
+        /// Cases it rests on.
+        of: u64,
+    },
 }
 
 /// Which kind of [`Sample`] a metric gives, and so which bets judge it.
@@ -147,6 +157,8 @@ pub enum SampleKind {
     TwoRates,
     /// [`Sample::Normal`].
     Normal,
+    /// [`Sample::Unjudged`]: no objective can name the metric.
+    Unjudged,
 }
 
 /// Why there is no value. Missing data is said, never filled.
@@ -197,6 +209,29 @@ pub trait Metric {
     fn reads(document: &Document, of: &Subject) -> Vec<SummaryKey>;
     /// The value from merged counts.
     fn measure(seen: Seen<'_>) -> Measurement;
+    /// The bets against one level; by default the family of its kind of sample.
+    fn bets(against: Against<'_>) -> Result<Bets, NoBet> {
+        Bets::new(Self::SPEC.sample, against.level, against.comparator)
+    }
+    /// Why a level cannot be told with this baseline, and what to do. Drift metrics say it.
+    fn refuses(_against: Against<'_>) -> Option<String> {
+        None
+    }
+}
+
+/// What a metric sees when bets are compiled.
+#[derive(Clone, Copy, Debug)]
+pub struct Against<'a> {
+    /// The system.
+    pub document: &'a Document,
+    /// What it is compared with.
+    pub baseline: &'a Baseline,
+    /// Of what the metric is taken.
+    pub of: &'a Subject,
+    /// The level.
+    pub level: f64,
+    /// Which side of it is good.
+    pub comparator: Comparator,
 }
 
 impl<'a> Seen<'a> {
@@ -228,6 +263,7 @@ fn share(hits: u64, of: u64) -> Measurement {
     Ok(Estimate {
         value: hits as f64 / of as f64,
         interval: interval::wilson(hits, of),
+        bound: None,
         support: of,
         sample: Sample::Rate { hits, of },
     })
@@ -265,6 +301,16 @@ macro_rules! metrics {
             pub fn measure(self, seen: Seen<'_>) -> Measurement {
                 match self { $(Self::$variant => <$type>::measure(seen),)* }
             }
+
+            /// The bets against one level.
+            pub fn bets(self, against: Against<'_>) -> Result<Bets, NoBet> {
+                match self { $(Self::$variant => <$type>::bets(against),)* }
+            }
+
+            /// Why a level cannot be told with this baseline, and what to do.
+            pub fn refuses(self, against: Against<'_>) -> Option<String> {
+                match self { $(Self::$variant => <$type>::refuses(against),)* }
+            }
         }
     };
 }
@@ -275,6 +321,14 @@ metrics! {
     3 => Accuracy(accuracy::Accuracy),
     4 => RocAuc(roc_auc::RocAuc),
     5 => DemographicParityRatio(demographic_parity_ratio::DemographicParityRatio),
+
+    // Drift: 100 to 199.
+
+    // Performance: 200 to 299.
+
+    // Fairness: 300 to 399.
+
+    // Service: 400 to 499.
 }
 
 impl MetricId {
@@ -318,7 +372,7 @@ impl Sample {
     /// Cases it rests on; of both groups together.
     pub const fn cases(&self) -> u64 {
         match self {
-            Self::Rate { of, .. } | Self::Normal { of, .. } => *of,
+            Self::Rate { of, .. } | Self::Normal { of, .. } | Self::Unjudged { of } => *of,
             Self::TwoRates {
                 reference,
                 compared,

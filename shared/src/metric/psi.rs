@@ -2,8 +2,8 @@
 use crate::baseline::Law;
 use crate::interval;
 use crate::metric::{
-    Estimate, Grade, Measurement, Metric, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind,
-    Unmeasurable, feature_key, other_kind,
+    Against, Estimate, Grade, Measurement, Metric, MetricSpec, Needs, Sample, SampleKind, Seen,
+    StreamKind, Unmeasurable, feature_key, other_kind,
 };
 use crate::objective::document::{Comparator, Document, FeatureType, Subject};
 use crate::sketch::{Categories, CutCounts, Hygiene, SummaryKey, SummaryKind};
@@ -71,6 +71,54 @@ impl Metric for Psi {
     fn measure(seen: Seen<'_>) -> Measurement {
         let (window, baseline) = cells(&seen)?;
         estimate(&window, &baseline)
+    }
+
+    /// A drift level must be larger than what the baseline's own size leaves open.
+    fn refuses(against: Against<'_>) -> Option<String> {
+        let law = against
+            .of
+            .feature
+            .as_ref()
+            .and_then(|feature| against.baseline.features.get(feature));
+        let Some(law) = law else {
+            return Some("its feature is not in the baseline; build the baseline again".to_owned());
+        };
+        let (cells, rows) = size(law);
+        if rows == 0 {
+            return Some("the baseline has no rows of its feature; build it from data".to_owned());
+        }
+        let least = 4.0 * (cells as f64 - 1.0) / rows as f64;
+        let level = against.level;
+        (level < least).then(|| {
+            format!(
+                "level {level} is finer than a baseline of {rows} rows in {cells} cells can tell; \
+                 set it to at least {least:.4}, or build the baseline from more rows"
+            )
+        })
+    }
+}
+
+/// Cells of a law and rows behind it.
+fn size(law: &Law) -> (usize, u64) {
+    match law {
+        Law::Numeric {
+            counts,
+            missing,
+            invalid,
+            ..
+        } => (
+            counts.len() + 1,
+            counts.iter().sum::<u64>() + missing + invalid,
+        ),
+        Law::Categorical {
+            counts,
+            other,
+            missing,
+            ..
+        } => (
+            counts.len() + 2,
+            counts.iter().sum::<u64>() + other + missing,
+        ),
     }
 }
 
@@ -160,6 +208,7 @@ fn estimate(window: &[u64], baseline: &[u64]) -> Measurement {
     Ok(Estimate {
         value,
         interval: Some((low / effective, high / effective)),
+        bound: None,
         support: total,
         sample: Sample::Normal {
             estimate: value,

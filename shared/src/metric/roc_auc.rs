@@ -95,6 +95,7 @@ fn estimate(cells: &[(u64, u64)]) -> Measurement {
     Ok(Estimate {
         value: area,
         interval: Some(interval::logit(area, drawn, std_error)),
+        bound: None,
         support: positives.saturating_add(negatives),
         sample: Sample::Normal {
             estimate: area,

@@ -75,6 +75,7 @@ pub(crate) fn rate(hits: u64, of: u64) -> Result<Estimate, Unmeasurable> {
     Ok(Estimate {
         value: hits as f64 / of as f64,
         interval: None,
+        bound: None,
         support: of,
         sample: Sample::Rate { hits, of },
     })
@@ -94,6 +95,7 @@ pub(crate) fn two_rates(
     Ok(Estimate {
         value: share(compared) / share(reference),
         interval: None,
+        bound: None,
         support: reference.1 + compared.1,
         sample: Sample::TwoRates {
             reference,
@@ -110,6 +112,7 @@ pub(crate) fn normal(estimate: f64, std_error: f64, of: u64) -> Result<Estimate,
     Ok(Estimate {
         value: estimate,
         interval: None,
+        bound: None,
         support: of,
         sample: Sample::Normal {
             estimate,
