@@ -16,6 +16,7 @@ pub mod divergence;
 mod grid;
 mod integral;
 mod rank;
+mod refine;
 pub mod shift;
 pub mod tail;
 
@@ -23,3 +24,4 @@ pub use distance::{Bracketed, Kuiper};
 pub use grid::{Grid, GridCell, Place};
 pub use integral::Integrals;
 pub use rank::{AndersonDarling, CramerVonMises};
+pub use refine::Known;
