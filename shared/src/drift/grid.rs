@@ -6,6 +6,8 @@
 //! two counts. A cell whose only value is one number (an atom) has no inside, so that tied data is
 //! known exactly.
 
+use super::distance::Bracketed;
+
 /// A place with how many values lie below it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Place {
@@ -127,6 +129,34 @@ impl Grid {
         })?;
         let middle = 0.5 * cell.low + 0.5 * cell.high;
         middle.is_finite().then_some(middle)
+    }
+
+    /// The window's quantile of level `u`, between the values of rank ⌊u(n-1)⌋ + 1 and the next one,
+    /// interpolated linearly. None if `u` is no level or a rank lies beyond the first or last place.
+    pub fn window_quantile(&self, u: f64) -> Option<Bracketed> {
+        if !(0.0..=1.0).contains(&u) {
+            return None;
+        }
+        let position = u * (self.window - 1) as f64;
+        let (lower, part) = (position.floor(), position - position.floor());
+        let (from, to) = (self.window_cell(lower)?, self.window_cell(position.ceil())?);
+        let between = |a: f64, b: f64| a + part * (b - a);
+        let middle = |cell: GridCell| 0.5 * cell.low + 0.5 * cell.high;
+        let found = Bracketed {
+            value: between(middle(from), middle(to)),
+            low: between(from.low, to.low),
+            high: between(from.high, to.high),
+        };
+        found.value.is_finite().then_some(found)
+    }
+
+    /// The cell that holds the window's value of a rank, from 0.
+    fn window_cell(&self, rank: f64) -> Option<GridCell> {
+        let mut below = 0;
+        self.cells().find(|cell| {
+            below += cell.window;
+            below as f64 > rank
+        })
     }
 
     pub(super) fn spans(&self) -> impl Iterator<Item = Span> {
