@@ -27,6 +27,7 @@ pub mod bet;
 pub mod canonical;
 pub mod confidence;
 pub mod digest;
+pub mod drift;
 pub mod evidence;
 pub mod ids;
 pub mod inference;

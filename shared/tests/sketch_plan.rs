@@ -628,6 +628,10 @@ fn objectives() -> Value {
             Needs::Feature => ["wild", "amount", "purpose"]
                 .map(|feature| json!({ "feature": feature }))
                 .to_vec(),
+            Needs::NumericFeature => ["wild", "amount"]
+                .map(|feature| json!({ "feature": feature }))
+                .to_vec(),
+            Needs::CategoricalFeature => vec![json!({ "feature": "purpose" })],
             Needs::AttributeGroup => vec![
                 json!({ "attribute": "region", "group": "south" }),
                 json!({ "attribute": "sex", "group": "female" }),
