@@ -28,6 +28,7 @@ pub mod canonical;
 pub mod confidence;
 pub mod digest;
 pub mod evidence;
+pub mod fairness;
 pub mod ids;
 pub mod inference;
 pub mod interval;

@@ -129,7 +129,11 @@ fn of(metric: MetricId) -> Subject {
     match metric.spec().needs {
         Needs::Nothing => Subject::default(),
         Needs::Feature => age(),
-        Needs::AttributeGroup => female(),
+        Needs::AttributeGroup | Needs::Group => female(),
+        Needs::Attribute => Subject {
+            group: None,
+            ..female()
+        },
     }
 }
 
