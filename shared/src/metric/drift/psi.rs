@@ -147,7 +147,7 @@ fn cells(seen: &Seen<'_>) -> Result<(Vec<u64>, Vec<u64>), Unmeasurable> {
                 .ok_or_else(|| other_kind("hygiene"))?;
             let unusable = hygiene.missing_total() + hygiene.invalid_total();
             (
-                [cuts.counts(), &[unusable]].concat(),
+                [cuts.counts(), vec![unusable]].concat(),
                 [counts.as_slice(), &[missing + invalid]].concat(),
             )
         }
