@@ -632,10 +632,13 @@ fn objectives() -> Value {
                 .map(|feature| json!({ "feature": feature }))
                 .to_vec(),
             Needs::CategoricalFeature => vec![json!({ "feature": "purpose" })],
-            Needs::AttributeGroup => vec![
+            Needs::AttributeGroup | Needs::Group => vec![
                 json!({ "attribute": "region", "group": "south" }),
                 json!({ "attribute": "sex", "group": "female" }),
             ],
+            Needs::Attribute => ["region", "sex"]
+                .map(|attribute| json!({ "attribute": attribute }))
+                .to_vec(),
         };
         objectives.extend(subjects.into_iter().map(|of| {
             json!({ "id": spec.name, "version": 1, "statement": "It stays.", "policy": "4.2",
