@@ -74,6 +74,7 @@ fn card(metric: MetricId) -> String {
         ("How it is computed", spec.formula),
         ("Edge cases", spec.edge_cases),
         ("What it cannot tell", spec.cannot_tell),
+        ("Checked against", spec.reference),
     ] {
         write!(text, "\n## {heading}\n\n{body}\n").unwrap();
     }
@@ -146,6 +147,7 @@ fn every_card_says_something_under_each_heading() {
         ] {
             assert!(text.len() > 60, "{}", spec.name);
         }
+        assert!(spec.reference.len() > 20, "{}", spec.name);
         assert!(spec.range.0 < spec.range.1);
     }
 }

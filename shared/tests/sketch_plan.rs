@@ -57,14 +57,17 @@ fn a_plan_keeps_what_its_document_asks_for() {
         feature/amount Histogram
         feature/amount CutCounts
         feature/amount Hygiene
+        feature/amount Moments
         feature/purpose Categories
         feature/purpose Hygiene
         feature/wild Histogram
         feature/wild CutCounts
         feature/wild Hygiene
+        feature/wild Moments
         score Histogram
         score CutCounts
         score Hygiene
+        score Moments
         decision Confusion
         decision/region Confusion"#]]
     .assert_eq(&keys(&plan.empty_traffic()));
@@ -193,7 +196,7 @@ fn too_many_summaries_are_refused() {
         .finish(clause9_shared::digest::Digest::of(b""))
         .unwrap();
     let error = CapturePlan::new(&document, &baseline).unwrap_err();
-    assert_eq!(error, PlanError::TooManySummaries(2204));
+    assert_eq!(error, PlanError::TooManySummaries(2205));
 }
 
 /// One exchange of as many rows as amounts, each value of its own type.

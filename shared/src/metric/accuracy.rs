@@ -27,6 +27,7 @@ impl Metric for Accuracy {
                       one class, always answering that class is 95 % accurate. Rows of one request count as \
                       independent cases for now: where they go together, the evidence is \
                       weaker than it says.",
+        reference: "scikit-learn's accuracy_score: counts are exact, so the value agrees to rounding.",
         grade: Grade::A,
         stream: StreamKind::Outcomes,
         sample: SampleKind::Rate,

@@ -35,6 +35,8 @@ impl Metric for DemographicParityRatio {
                       each and worse over all. How cases with an unknown attribute fare. Rows of one request count as \
                       independent cases for now: where they go together, the evidence is \
                       weaker than it says.",
+        reference: "fairlearn's selection_rate by group: counts are exact, so the ratio agrees to \
+                    rounding.",
         grade: Grade::A,
         stream: StreamKind::ByAttribute,
         sample: SampleKind::TwoRates,

@@ -16,8 +16,7 @@ use crate::sketch::{PaneSummary, Summary, SummaryKey, SummaryKind, SummaryOf};
 
 mod accuracy;
 mod demographic_parity_ratio;
-mod missing_rate;
-mod psi;
+mod drift;
 mod roc_auc;
 
 /// What a metric is, apart from its computation. The text of its method card, too.
@@ -41,6 +40,8 @@ pub struct MetricSpec {
     pub edge_cases: &'static str,
     /// What it cannot tell.
     pub cannot_tell: &'static str,
+    /// Which independent implementation it is checked against, and how closely they agree.
+    pub reference: &'static str,
     /// How its ledger is justified.
     pub grade: Grade,
     /// Which stream it reads.
@@ -316,8 +317,8 @@ macro_rules! metrics {
 }
 
 metrics! {
-    1 => MissingRate(missing_rate::MissingRate),
-    2 => Psi(psi::Psi),
+    1 => MissingRate(drift::MissingRate),
+    2 => Psi(drift::Psi),
     3 => Accuracy(accuracy::Accuracy),
     4 => RocAuc(roc_auc::RocAuc),
     5 => DemographicParityRatio(demographic_parity_ratio::DemographicParityRatio),

@@ -32,6 +32,8 @@ impl Metric for RocAuc {
         cannot_tell: "Whether scores are right as probabilities, or how decisions at one \
                       threshold fare. It weighs regions of the score that are never used. How \
                       unlabelled cases rank.",
+        reference: "scikit-learn's roc_auc_score lies within half the sum over cells of the product of \
+                    both labels' shares, here at most 0.005.",
         grade: Grade::B,
         stream: StreamKind::Outcomes,
         sample: SampleKind::Normal,

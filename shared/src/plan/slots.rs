@@ -96,6 +96,7 @@ pub(super) enum LawSlot {
     Numeric {
         histogram: usize,
         cuts: usize,
+        moments: usize,
     },
     Categorical {
         categories: usize,
@@ -109,6 +110,7 @@ pub(super) struct ScoreSlot {
     pub(super) column: Column,
     pub(super) hygiene: usize,
     pub(super) histogram: usize,
+    pub(super) moments: usize,
     pub(super) cuts: Option<usize>,
     /// In the outcome pane.
     pub(super) by_label: Option<usize>,
@@ -188,6 +190,7 @@ impl Slots {
                 column: Column::of_output(&score.from),
                 hygiene: place(traffic, SummaryOf::Score, SummaryKind::Hygiene)?,
                 histogram: place(traffic, SummaryOf::Score, SummaryKind::Histogram)?,
+                moments: place(traffic, SummaryOf::Score, SummaryKind::Moments)?,
                 cuts: place(traffic, SummaryOf::Score, SummaryKind::CutCounts),
                 by_label: place(
                     outcomes,
@@ -251,6 +254,7 @@ fn feature(feature: &Feature, baseline: &Baseline, traffic: &PaneSummary) -> Opt
         Law::Numeric { .. } => LawSlot::Numeric {
             histogram: at(SummaryKind::Histogram)?,
             cuts: at(SummaryKind::CutCounts)?,
+            moments: at(SummaryKind::Moments)?,
         },
         Law::Categorical { categories, .. } => LawSlot::Categorical {
             categories: at(SummaryKind::Categories)?,

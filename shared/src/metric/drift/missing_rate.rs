@@ -8,7 +8,7 @@ use crate::sketch::{Hygiene, SummaryKey, SummaryKind};
 
 /// The share of rows in which a feature has no usable value.
 #[derive(Debug)]
-pub(super) struct MissingRate;
+pub(crate) struct MissingRate;
 
 impl Metric for MissingRate {
     const SPEC: MetricSpec = MetricSpec {
@@ -29,6 +29,8 @@ impl Metric for MissingRate {
                       placeholder that was forgotten in the objectives file counts as present. Rows of one request count as \
                       independent cases for now: where they go together, the evidence is \
                       weaker than it says.",
+        reference: "Counts are exact: pandas' isna().mean() agrees to the last bit. The interval agrees \
+                    with statsmodels' proportion_confint (wilson) to 1e-9.",
         grade: Grade::A,
         stream: StreamKind::Traffic,
         sample: SampleKind::Rate,
