@@ -29,6 +29,7 @@ pub mod confidence;
 pub mod digest;
 pub mod drift;
 pub mod evidence;
+pub mod fairness;
 pub mod ids;
 pub mod inference;
 pub mod interval;

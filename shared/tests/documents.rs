@@ -98,6 +98,14 @@ fn row(metric: MetricId) -> String {
             "an attribute and one of its groups, not the reference",
             Some("the attribute (from the request or later)"),
         ),
+        Needs::Group => (
+            "an attribute and one of its groups",
+            Some("the attribute (from the request or later)"),
+        ),
+        Needs::Attribute => (
+            "an attribute",
+            Some("the attribute (from the request or later)"),
+        ),
     };
     let reads: Vec<&str> = [
         (spec.needs_score, "score"),

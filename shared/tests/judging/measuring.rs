@@ -156,7 +156,11 @@ fn of(metric: MetricId) -> Subject {
             feature: Some(name("branch")),
             ..Subject::default()
         },
-        Needs::AttributeGroup => female(),
+        Needs::AttributeGroup | Needs::Group => female(),
+        Needs::Attribute => Subject {
+            group: None,
+            ..female()
+        },
     }
 }
 

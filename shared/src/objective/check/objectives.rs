@@ -56,21 +56,33 @@ fn check_words(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
 fn check_subject(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
     let of = &objective.of;
     let metric = objective.metric.spec().name;
-    let (feature, attribute, wanted) = match objective.metric.spec().needs {
-        Needs::Nothing => (false, false, "all cases, so `of` names nothing"),
-        Needs::Feature => (true, false, "a feature: `of: { feature: .. }`"),
-        Needs::NumericFeature => (true, false, "a numeric feature: `of: { feature: .. }`"),
-        Needs::CategoricalFeature => (true, false, "a categorical feature: `of: { feature: .. }`"),
-        Needs::AttributeGroup => (
+    let (feature, attribute, group, wanted) = match objective.metric.spec().needs {
+        Needs::Nothing => (false, false, false, "all cases, so `of` names nothing"),
+        Needs::Feature => (true, false, false, "a feature: `of: { feature: .. }`"),
+        Needs::NumericFeature => (true, false, false, "a numeric feature: `of: { feature: .. }`"),
+        Needs::CategoricalFeature => (
+            true,
+            false,
+            false,
+            "a categorical feature: `of: { feature: .. }`",
+        ),
+        Needs::AttributeGroup | Needs::Group => (
             false,
             true,
+            true,
             "a group of an attribute: `of: { attribute: .., group: .. }`",
+        ),
+        Needs::Attribute => (
+            false,
+            true,
+            false,
+            "a whole attribute: `of: { attribute: .. }`",
         ),
     };
     for (key, needed, named) in [
         ("feature", feature, of.feature.is_some()),
         ("attribute", attribute, of.attribute.is_some()),
-        ("group", attribute, of.group.is_some()),
+        ("group", group, of.group.is_some()),
     ] {
         let pointer = format!("{at}/of/{key}");
         if needed && !named {
@@ -145,7 +157,11 @@ fn check_group_known(findings: &mut Findings<'_>, at: &str, objective: &Objectiv
         .iter()
         .filter(|g| **g != attribute.reference);
     let pointer = format!("{at}/of/group");
-    if *group == attribute.reference {
+    let compared = match objective.metric.spec().needs {
+        Needs::AttributeGroup => true,
+        Needs::Nothing | Needs::Feature | Needs::Group | Needs::Attribute => false,
+    };
+    if compared && *group == attribute.reference {
         let message = format!(
             "`{group}` is the reference group of `{name}` and would be compared with itself; the other groups are: {}",
             listed(others)
