@@ -7,7 +7,7 @@ use clause9_shared::metric::{MetricId, Needs, Sample, Seen, Unmeasurable};
 use clause9_shared::objective::document::{Document, Subject};
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::sketch::{
-    CutCounts, Histogram, Hygiene, Moments, PaneSummary, ScoreCells, Summary, SummaryKey,
+    CutCounts, Histogram, Hygiene, Moments, PaneSummary, Points, ScoreCells, Summary, SummaryKey,
     SummaryKind, SummaryOf,
 };
 use clause9_shared::time::Timestamp;
@@ -69,7 +69,13 @@ fn ages(cuts: &[f64]) -> Shape {
     let ages = [25.0, 35.0, 45.0, 60.0];
     let mut shape = Shape {
         histogram: Histogram::new(40.0, 4).unwrap(),
-        points: CutCounts::with_atoms(cuts, &ages).unwrap(),
+        points: CutCounts::with_points(&Points {
+            cuts: cuts.to_vec(),
+            atoms: ages.to_vec(),
+            bins: vec![25.0, 42.5, 60.0],
+            splits: Vec::new(),
+        })
+        .unwrap(),
         moments: Moments::new(40.0, 4).unwrap(),
     };
     for age in ages.into_iter().cycle().take(10_000) {
@@ -246,6 +252,124 @@ fn each_metric_counts_what_its_card_says() {
         vanished 0.000000
         range_conformity 1.000000
         type_conformity 1.000000
+        psi.uniform20 0.000000
+        js_distance.uniform20 0.000000
+        hellinger.uniform20 0.000000
+        kl.uniform20 0.000000
+        total_variation.uniform20 0.000000
+        l_infinity.uniform20 0.000000
+        selection_rate.group 0.250000
+        base_rate.group 0.250000
+        accuracy.group 0.750000
+        true_positive_rate.group 0.500000
+        false_positive_rate.group 0.166667
+        true_negative_rate.group 0.833333
+        false_negative_rate.group 0.500000
+        positive_predictive_value.group 0.500000
+        negative_predictive_value.group 0.833333
+        false_discovery_rate.group 0.500000
+        false_omission_rate.group 0.166667
+        demographic_parity_difference -0.250000
+        base_rate_difference -0.250000
+        accuracy_difference 0.083333
+        equal_opportunity_difference -0.166667
+        false_positive_rate_difference -0.166667
+        true_negative_rate_difference 0.166667
+        false_negative_rate_difference 0.166667
+        predictive_parity_difference -0.166667
+        negative_predictive_value_difference 0.166667
+        false_discovery_rate_difference 0.166667
+        false_omission_rate_difference -0.166667
+        base_rate_ratio 0.500000
+        accuracy_ratio 1.125000
+        equal_opportunity_ratio 0.750000
+        false_positive_rate_ratio 0.500000
+        true_negative_rate_ratio 1.250000
+        false_negative_rate_ratio 1.500000
+        predictive_parity_ratio 0.750000
+        negative_predictive_value_ratio 1.250000
+        false_discovery_rate_ratio 1.500000
+        false_omission_rate_ratio 0.500000
+        equalised_odds_difference 0.166667
+        equalised_odds_ratio 0.500000
+        average_odds_difference -0.166667
+        average_absolute_odds_difference 0.166667
+        treatment_equality 0.000000
+        treatment_equality.difference 0.000000
+        balanced_error_difference 0.000000
+        conditional_acceptance_difference 0.000000
+        conditional_rejection_difference 0.000000
+        demographic_disparity 0.266667
+        mean_residual.group -0.123779
+        mean_residual_difference -0.074951
+        positive_class_balance -0.083659
+        negative_class_balance -0.082682
+        roc_auc_difference 0.027778
+        unknown_group_rate 0.000000
+        demographic_parity_difference.lowest -0.250000
+        demographic_parity_difference.highest -0.250000
+        demographic_parity_ratio.lowest 0.500000
+        demographic_parity_ratio.highest 0.500000
+        equal_opportunity_difference.lowest -0.166667
+        equal_opportunity_difference.highest -0.166667
+        false_positive_rate_difference.lowest -0.166667
+        false_positive_rate_difference.highest -0.166667
+        generalised_entropy 0.142857
+        theil_index 0.198042
+        generalised_entropy.between_groups 0.000000
+        demographic_parity_difference.spread 0.250000
+        base_rate_difference.spread 0.250000
+        accuracy_difference.spread 0.083333
+        equal_opportunity_difference.spread 0.166667
+        false_positive_rate_difference.spread 0.166667
+        true_negative_rate_difference.spread 0.166667
+        false_negative_rate_difference.spread 0.166667
+        predictive_parity_difference.spread 0.166667
+        negative_predictive_value_difference.spread 0.166667
+        false_discovery_rate_difference.spread 0.166667
+        false_omission_rate_difference.spread 0.166667
+        demographic_parity_ratio.spread 0.500000
+        base_rate_ratio.spread 0.500000
+        accuracy_ratio.spread 0.888889
+        equal_opportunity_ratio.spread 0.750000
+        false_positive_rate_ratio.spread 0.500000
+        true_negative_rate_ratio.spread 0.800000
+        false_negative_rate_ratio.spread 0.666667
+        predictive_parity_ratio.spread 0.750000
+        negative_predictive_value_ratio.spread 0.800000
+        false_discovery_rate_ratio.spread 0.666667
+        false_omission_rate_ratio.spread 0.500000
+        demographic_parity_difference.pooled -0.250000
+        base_rate_difference.pooled -0.250000
+        accuracy_difference.pooled 0.083333
+        equal_opportunity_difference.pooled -0.166667
+        false_positive_rate_difference.pooled -0.166667
+        true_negative_rate_difference.pooled 0.166667
+        false_negative_rate_difference.pooled 0.166667
+        predictive_parity_difference.pooled -0.166667
+        negative_predictive_value_difference.pooled 0.166667
+        false_discovery_rate_difference.pooled 0.166667
+        false_omission_rate_difference.pooled -0.166667
+        demographic_parity_ratio.pooled 0.500000
+        base_rate_ratio.pooled 0.500000
+        accuracy_ratio.pooled 1.125000
+        equal_opportunity_ratio.pooled 0.750000
+        false_positive_rate_ratio.pooled 0.500000
+        true_negative_rate_ratio.pooled 1.250000
+        false_negative_rate_ratio.pooled 1.500000
+        predictive_parity_ratio.pooled 0.750000
+        negative_predictive_value_ratio.pooled 1.250000
+        false_discovery_rate_ratio.pooled 1.500000
+        false_omission_rate_ratio.pooled 0.500000
+        equalised_odds_difference.spread 0.166667
+        equalised_odds_ratio.spread 0.500000
+        equalised_odds_difference.spread_mean 0.166667
+        equalised_odds_ratio.spread_mean 0.625000
+        demographic_parity_difference.to_overall 0.142857
+        demographic_parity_ratio.to_overall 0.700000
+        equalised_odds_difference.to_overall 0.111111
+        average_odds_difference.pooled -0.166667
+        average_absolute_odds_difference.pooled 0.166667
     "#]]
     .assert_eq(&found);
 }
