@@ -28,6 +28,7 @@ pub mod canonical;
 pub mod confidence;
 pub mod detector;
 pub mod digest;
+pub mod drift;
 pub mod evidence;
 pub mod fairness;
 pub mod ids;

@@ -23,6 +23,8 @@ fn card(metric: MetricId) -> String {
     let of = match spec.needs {
         Needs::Nothing => "nothing: all cases",
         Needs::Feature => "a `feature`",
+        Needs::NumericFeature => "a `feature` of numbers",
+        Needs::CategoricalFeature => "a `feature` of categories",
         Needs::AttributeGroup => {
             "an `attribute` and the `group` that is compared with its reference group"
         }
