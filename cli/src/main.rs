@@ -1,11 +1,13 @@
-//! clause9 at a terminal: checks objectives files and builds baselines. It never touches the network;
+//! clause9 at a terminal: checks objectives files and builds baselines. Only `replay` touches the network, and only where it is told to;
 //! agents and the collector are programs of their own.
 
 mod args;
 mod baseline;
 mod check;
+mod plan;
 mod read;
 mod reference;
+mod replay;
 mod terminal;
 
 use std::process::ExitCode;
@@ -30,6 +32,8 @@ fn main() -> ExitCode {
     let ended = match &args.command {
         Command::Check(check) => check::run(check, &mut terminal),
         Command::Baseline(baseline) => baseline::run(baseline, &mut terminal),
+        Command::Plan(args) => plan::run(args, &mut terminal),
+        Command::Replay(args) => replay::run(args, &mut terminal),
     };
     match ended {
         Ok(Ended::Well) => ExitCode::SUCCESS,

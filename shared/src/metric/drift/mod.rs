@@ -1,5 +1,6 @@
 //! Drift: how a feature's traffic differs from the frozen baseline.
 
+mod ball;
 mod missing_rate;
 mod psi;
 
