@@ -1,10 +1,17 @@
-//! clause9 at a terminal: checks objectives files and builds baselines. Only `replay` touches the network, and only where it is told to;
+//! clause9 at a terminal: checks objectives files, builds baselines, profiles files, plans and replays
+//! objectives. Only `replay` touches the network, and only where it is told to;
 //! agents and the collector are programs of their own.
 
 mod args;
 mod baseline;
 mod check;
+mod columns;
+mod data;
+mod infer;
+mod labels;
 mod plan;
+mod profile;
+mod progress;
 mod read;
 mod reference;
 mod replay;
@@ -24,6 +31,8 @@ enum Ended {
     Well,
     /// Problems were found in what was read, and shown.
     WithProblems,
+    /// What was read cannot be used at all; why was shown.
+    Unusable,
 }
 
 fn main() -> ExitCode {
@@ -34,10 +43,12 @@ fn main() -> ExitCode {
         Command::Baseline(baseline) => baseline::run(baseline, &mut terminal),
         Command::Plan(args) => plan::run(args, &mut terminal),
         Command::Replay(args) => replay::run(args, &mut terminal),
+        Command::Profile(profile) => profile::run(profile, &mut terminal),
     };
     match ended {
         Ok(Ended::Well) => ExitCode::SUCCESS,
         Ok(Ended::WithProblems) => ExitCode::from(1),
+        Ok(Ended::Unusable) => ExitCode::from(2),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             terminal.fault(&error);

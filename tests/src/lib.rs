@@ -7,4 +7,5 @@ pub mod process;
 pub mod repository;
 pub mod sidecar;
 pub mod sim;
+pub mod site;
 pub mod tools;

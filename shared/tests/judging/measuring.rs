@@ -128,8 +128,16 @@ fn inference(age: f64, branch: &str, region: &str, score: f64) -> Inference {
 fn of(metric: MetricId) -> Subject {
     match metric.spec().needs {
         Needs::Nothing => Subject::default(),
-        Needs::Feature => age(),
-        Needs::AttributeGroup => female(),
+        Needs::Feature | Needs::NumericFeature => age(),
+        Needs::CategoricalFeature => Subject {
+            feature: Some(name("branch")),
+            ..Subject::default()
+        },
+        Needs::AttributeGroup | Needs::Group => female(),
+        Needs::Attribute => Subject {
+            group: None,
+            ..female()
+        },
     }
 }
 
