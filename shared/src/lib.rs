@@ -40,6 +40,7 @@ pub mod metric;
 pub mod nonconformity;
 pub mod objective;
 pub mod plan;
+pub mod planning;
 pub mod sketch;
 pub mod time;
 pub mod verdict;

@@ -191,7 +191,10 @@ fn difference_of_areas(reference: &Estimate, compared: &Estimate) -> Measurement
         Sample::Normal {
             std_error, least, ..
         } => Some((std_error, least)),
-        Sample::Rate { .. } | Sample::TwoRates { .. } | Sample::Unjudged { .. } => None,
+        Sample::Rate { .. }
+        | Sample::TwoRates { .. }
+        | Sample::Cells { .. }
+        | Sample::Unjudged { .. } => None,
     };
     let missing = Unmeasurable::Undefined("an area has no standard error");
     let ((a, least_a), (b, least_b)) = spread(reference).zip(spread(compared)).ok_or(missing)?;
