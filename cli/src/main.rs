@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Args, Command};
+use args::{Args, Command, SchemaOf};
 use terminal::Terminal;
 
 /// How a command ended, apart from faults.
@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         Command::Check(check) => check::run(check, &mut terminal),
         Command::Baseline(baseline) => baseline::run(baseline, &mut terminal),
         Command::Profile(profile) => profile::run(profile, &mut terminal),
+        Command::Schema(schema) => schema_of(schema.of, &mut terminal),
     };
     match ended {
         Ok(Ended::Well) => ExitCode::SUCCESS,
@@ -50,6 +51,16 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn schema_of(of: SchemaOf, terminal: &mut Terminal) -> anyhow::Result<Ended> {
+    let text = match of {
+        SchemaOf::Objectives => clause9_shared::objective::schema::objectives(),
+        SchemaOf::Baseline => clause9_shared::objective::schema::baseline(),
+        SchemaOf::Profile => profile::schema(),
+    };
+    terminal.raw(&text)?;
+    Ok(Ended::Well)
 }
 
 /// Whether the reader of our output went away, as `head` does.

@@ -177,7 +177,9 @@ fn a_plan_that_cannot_be_is_refused() {
     let attribute = |i: usize| json!({ "name": format!("a{i}"), "from": "outcome", "groups": groups, "reference": "0" });
     refused(
         |d| d["attributes"] = (0..12).map(attribute).collect(),
-        &expect!["the plan's summaries could take 13755430 bytes, the limit is 8388608; watch fewer features or attributes"],
+        &expect![
+            "the plan's summaries could take 13755430 bytes, the limit is 8388608; watch fewer features or attributes"
+        ],
     );
     let mut baseline = loan::baseline(&loan::document());
     baseline.rows += 1;
