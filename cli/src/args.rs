@@ -29,6 +29,8 @@ Colours are used on a terminal only, and not if NO_COLOR is set.";
 pub(crate) enum Command {
     Check(Check),
     Baseline(Baseline),
+    Plan(crate::plan::Plan),
+    Replay(crate::replay::Replay),
     Profile(Box<crate::profile::Args>),
     Schema(Schema),
 }

@@ -1,4 +1,5 @@
-//! clause9 at a terminal: checks objectives files, builds baselines and profiles files. It never touches the network;
+//! clause9 at a terminal: checks objectives files, builds baselines, profiles files, plans and replays
+//! objectives. Only `replay` touches the network, and only where it is told to;
 //! agents and the collector are programs of their own.
 
 mod args;
@@ -8,10 +9,12 @@ mod columns;
 mod data;
 mod infer;
 mod labels;
+mod plan;
 mod profile;
 mod progress;
 mod read;
 mod reference;
+mod replay;
 mod terminal;
 
 use std::process::ExitCode;
@@ -38,6 +41,8 @@ fn main() -> ExitCode {
     let ended = match &args.command {
         Command::Check(check) => check::run(check, &mut terminal),
         Command::Baseline(baseline) => baseline::run(baseline, &mut terminal),
+        Command::Plan(args) => plan::run(args, &mut terminal),
+        Command::Replay(args) => replay::run(args, &mut terminal),
         Command::Profile(profile) => profile::run(profile, &mut terminal),
         Command::Schema(schema) => schema_of(schema.of, &mut terminal),
     };
