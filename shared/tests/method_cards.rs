@@ -54,6 +54,9 @@ fn card(metric: MetricId) -> String {
         SampleKind::TwoRates => {
             "the four counts of the two groups; payoffs are set from earlier blocks and recorded with each step"
         }
+        SampleKind::Cells => {
+            "the counts of the cells; payoffs are fixed with the objective, each with a certificate"
+        }
         SampleKind::Unjudged => "nothing: it is shown, never judged",
         SampleKind::Normal => {
             "the estimate and its standard error; blocks of fewer than 50 cases (or the least support) are pooled with those after them, weighted by cases"
