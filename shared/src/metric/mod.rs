@@ -405,6 +405,19 @@ metrics! {
     154 => KlUniform20(drift::KlUniform20),
     155 => TotalVariationUniform20(drift::TotalVariationUniform20),
     156 => LInfinityUniform20(drift::LInfinityUniform20),
+    157 => Frechet(drift::Frechet),
+    158 => PcaError(drift::PcaError),
+    159 => PcaErrorRatio(drift::PcaErrorRatio),
+    160 => CentroidCosine(drift::CentroidCosine),
+    161 => Mahalanobis(drift::Mahalanobis),
+    162 => LinearAuc(drift::LinearAuc),
+    163 => Hotelling(drift::Hotelling),
+    164 => HotellingP(drift::HotellingP),
+    165 => CorrelationShift(drift::CorrelationShift),
+    166 => CorrelationShiftP(drift::CorrelationShiftP),
+    167 => Mmd(drift::Mmd),
+    168 => DirectionPsi(drift::DirectionPsi),
+    169 => DirectionKs(drift::DirectionKs),
 
     // Performance: 200 to 299.
 

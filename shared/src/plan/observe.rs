@@ -37,6 +37,13 @@ impl Slots {
         for feature in &self.features {
             feature.observe(inputs.cell(&feature.column, row), into);
         }
+        if let Some(joint) = &self.joint {
+            let mut inputs = Inputs::new(inference);
+            joint.observe(into, |feature| {
+                let slot = self.features.get(feature)?;
+                slot.number(inputs.cell(&slot.column, row))
+            });
+        }
         let score = self
             .score
             .as_ref()
@@ -64,6 +71,14 @@ impl Slots {
 }
 
 impl FeatureSlot {
+    /// The number in a cell, if it is one.
+    fn number(&self, cell: Cell<'_>) -> Option<f64> {
+        match self.reader.read(cell, &mut Digits::default()) {
+            Reading::Number(x) => Some(x),
+            Reading::Missing | Reading::Invalid(_) | Reading::Category(_) => None,
+        }
+    }
+
     fn observe(&self, cell: Cell<'_>, into: &mut PaneSummary) {
         let mut digits = Digits::default();
         let reading = self.reader.read(cell, &mut digits);

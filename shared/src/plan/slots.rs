@@ -7,6 +7,7 @@ use crate::objective::document::{
     Attribute, AttributeSource, Decision, DecisionRule, Document, Feature, InputPath, Label,
     OutputPath, Range, Scalar,
 };
+use crate::plan::joint::JointSlot;
 use crate::plan::layout::place;
 use crate::plan::value::ValueReader;
 use crate::sketch::{PaneSummary, SummaryKind, SummaryOf};
@@ -179,6 +180,7 @@ impl AttributeSlot {
 /// All of it.
 #[derive(Clone, Debug)]
 pub(super) struct Slots {
+    pub(super) joint: Option<JointSlot>,
     pub(super) features: Vec<FeatureSlot>,
     pub(super) score: Option<ScoreSlot>,
     pub(super) decision: Option<DecisionSlot>,
@@ -217,7 +219,12 @@ impl Slots {
             }),
             None => None,
         };
+        let joint = match &baseline.joint {
+            Some(_) => Some(JointSlot::new(document, baseline, traffic)?),
+            None => None,
+        };
         Some(Self {
+            joint,
             features: features.collect::<Option<_>>()?,
             score,
             decision,
