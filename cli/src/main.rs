@@ -1,18 +1,27 @@
-//! clause9 at a terminal: checks objectives files and builds baselines. It never touches the network;
+//! clause9 at a terminal: checks objectives files, builds baselines, profiles files, plans and replays
+//! objectives. Only `replay` touches the network, and only where it is told to;
 //! agents and the collector are programs of their own.
 
 mod args;
 mod baseline;
 mod check;
+mod columns;
+mod data;
+mod infer;
+mod labels;
+mod plan;
+mod profile;
+mod progress;
 mod read;
 mod reference;
+mod replay;
 mod terminal;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Args, Command};
+use args::{Args, Command, SchemaOf};
 use terminal::Terminal;
 
 /// How a command ended, apart from faults.
@@ -22,6 +31,8 @@ enum Ended {
     Well,
     /// Problems were found in what was read, and shown.
     WithProblems,
+    /// What was read cannot be used at all; why was shown.
+    Unusable,
 }
 
 fn main() -> ExitCode {
@@ -30,16 +41,31 @@ fn main() -> ExitCode {
     let ended = match &args.command {
         Command::Check(check) => check::run(check, &mut terminal),
         Command::Baseline(baseline) => baseline::run(baseline, &mut terminal),
+        Command::Plan(args) => plan::run(args, &mut terminal),
+        Command::Replay(args) => replay::run(args, &mut terminal),
+        Command::Profile(profile) => profile::run(profile, &mut terminal),
+        Command::Schema(schema) => schema_of(schema.of, &mut terminal),
     };
     match ended {
         Ok(Ended::Well) => ExitCode::SUCCESS,
         Ok(Ended::WithProblems) => ExitCode::from(1),
+        Ok(Ended::Unusable) => ExitCode::from(2),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             terminal.fault(&error);
             ExitCode::from(2)
         }
     }
+}
+
+fn schema_of(of: SchemaOf, terminal: &mut Terminal) -> anyhow::Result<Ended> {
+    let text = match of {
+        SchemaOf::Objectives => clause9_shared::objective::schema::objectives(),
+        SchemaOf::Baseline => clause9_shared::objective::schema::baseline(),
+        SchemaOf::Profile => profile::schema(),
+    };
+    terminal.raw(&text)?;
+    Ok(Ended::Well)
 }
 
 /// Whether the reader of our output went away, as `head` does.

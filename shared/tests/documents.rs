@@ -92,8 +92,18 @@ fn row(metric: MetricId) -> String {
     let (of, subject) = match spec.needs {
         Needs::Nothing => ("nothing", None),
         Needs::Feature => ("a feature", Some("the feature")),
+        Needs::NumericFeature => ("a numeric feature", Some("the feature")),
+        Needs::CategoricalFeature => ("a categorical feature", Some("the feature")),
         Needs::AttributeGroup => (
             "an attribute and one of its groups, not the reference",
+            Some("the attribute (from the request or later)"),
+        ),
+        Needs::Group => (
+            "an attribute and one of its groups",
+            Some("the attribute (from the request or later)"),
+        ),
+        Needs::Attribute => (
+            "an attribute",
             Some("the attribute (from the request or later)"),
         ),
     };

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use clause9_shared::metric::{Grade, MetricId, Needs, SampleKind, StreamKind};
+use clause9_shared::metric::{ALIASES, Grade, MetricId, Needs, SampleKind, StreamKind};
 use clause9_shared::objective::document::Comparator;
 
 fn card(metric: MetricId) -> String {
@@ -23,9 +23,13 @@ fn card(metric: MetricId) -> String {
     let of = match spec.needs {
         Needs::Nothing => "nothing: all cases",
         Needs::Feature => "a `feature`",
+        Needs::NumericFeature => "a `feature` of numbers",
+        Needs::CategoricalFeature => "a `feature` of categories",
         Needs::AttributeGroup => {
             "an `attribute` and the `group` that is compared with its reference group"
         }
+        Needs::Group => "an `attribute` and any `group` of it",
+        Needs::Attribute => "an `attribute` as a whole",
     };
     let outputs: Vec<&str> = [
         (spec.needs_score, "a score"),
@@ -49,6 +53,9 @@ fn card(metric: MetricId) -> String {
         SampleKind::Rate => "the two counts of the share; payoffs are fixed with the objective",
         SampleKind::TwoRates => {
             "the four counts of the two groups; payoffs are set from earlier blocks and recorded with each step"
+        }
+        SampleKind::Cells => {
+            "the counts of the cells; payoffs are fixed with the objective, each with a certificate"
         }
         SampleKind::Unjudged => "nothing: it is shown, never judged",
         SampleKind::Normal => {
@@ -78,6 +85,39 @@ fn card(metric: MetricId) -> String {
     ] {
         write!(text, "\n## {heading}\n\n{body}\n").unwrap();
     }
+    let elsewhere: Vec<String> = ALIASES
+        .iter()
+        .filter(|alias| alias.metric == metric)
+        .map(|alias| format!("- {}: `{}`, {}\n", alias.tool, alias.name, alias.here))
+        .collect();
+    if !elsewhere.is_empty() {
+        write!(text, "\n## Names elsewhere\n\n{}", elsewhere.concat()).unwrap();
+    }
+    text
+}
+
+/// The names of other tools, each with the metric that is meant.
+fn aliases() -> String {
+    let mut text = "# Names elsewhere\n\nWhat other tools call a metric, where name or sign differs. Printed from the metric table \
+        by `UPDATE_EXPECT=1 cargo test -p clause9-shared --test method_cards`.\n\nA disparity here is the compared group's figure \
+        minus (or over) the reference group's. What Clarify calls the disadvantaged facet is the compared group, the advantaged one \
+        the reference group; where there are several groups, the pooled metrics take all others together.\n\n\
+        | Tool | Name there | Metric here | Its value there |\n|---|---|---|---|\n"
+        .to_owned();
+    for alias in ALIASES {
+        let name = alias.metric.spec().name;
+        writeln!(
+            text,
+            "| {} | `{}` | [`{name}`]({name}.md) | {} |",
+            alias.tool, alias.name, alias.here
+        )
+        .unwrap();
+    }
+    text.push_str(
+        "\nClarify's flip test (FT) trains a nearest-neighbour model on raw rows of one group and asks it about those of the other: \
+        no summary holds rows, so there is no such metric here. Its conditional demographic disparity (CDDPL) needs the strata as \
+        groups of an intersection.\n",
+    );
     text
 }
 
@@ -114,6 +154,7 @@ fn the_method_cards_say_what_the_metric_table_says() {
         .map(|metric| (format!("{}.md", metric.spec().name), card(*metric)))
         .collect();
     cards.push(("README.md".to_owned(), index()));
+    cards.push(("aliases.md".to_owned(), aliases()));
     let update = std::env::var_os("UPDATE_EXPECT").is_some();
     for (name, text) in &cards {
         let path = folder.join(name);
@@ -139,14 +180,10 @@ fn the_method_cards_say_what_the_metric_table_says() {
 fn every_card_says_something_under_each_heading() {
     for metric in MetricId::ALL {
         let spec = metric.spec();
-        for text in [
-            spec.meaning,
-            spec.formula,
-            spec.edge_cases,
-            spec.cannot_tell,
-        ] {
-            assert!(text.len() > 60, "{}", spec.name);
+        for text in [spec.meaning, spec.edge_cases, spec.cannot_tell] {
+            assert!(text.len() > 60, "{}: {text}", spec.name);
         }
+        assert!(spec.formula.len() > 20, "{}", spec.name);
         assert!(spec.reference.len() > 20, "{}", spec.name);
         assert!(spec.range.0 < spec.range.1);
     }

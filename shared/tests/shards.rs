@@ -234,6 +234,7 @@ proptest! {
                 Summary::Histogram(_)
                 | Summary::CutCounts(_)
                 | Summary::ScoreCells(_)
+                | Summary::Losses(_)
                 | Summary::Moments(_) => {}
             }
         }

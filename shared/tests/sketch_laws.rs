@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test's own values are what they are")]
 
 use clause9_shared::sketch::{
-    Categories, Confusion, CutCounts, Histogram, Hygiene, Invalid, MergeError, Moments, ScoreCells,
-    Sketch, SummaryKind,
+    Categories, Confusion, CutCounts, Histogram, Hygiene, Invalid, Losses, MergeError, Moments,
+    ScoreCells, Sketch, SummaryKind,
 };
 use clause9_shared::wire::codec::{Decode, Encode};
 use proptest::prelude::*;
@@ -200,6 +200,12 @@ sketch_laws! {
         add: Moments::add,
         different: vec![Moments::new(3.6, 2).unwrap(), Moments::new(3.5, 3).unwrap()]
     }
+    Losses in losses {
+        empty: Losses::new(3).unwrap(),
+        values: (prop::option::of(prop_oneof![0.0..=1.0_f64, wide_number()]), any::<bool>(), prop::option::of(0..5_u8)),
+        add: |l: &mut Losses, (score, label, group): (Option<f64>, bool, Option<u8>)| l.add(score, label, group),
+        different: vec![Losses::new(2).unwrap()]
+    }
 }
 
 #[test]
@@ -233,7 +239,7 @@ macro_rules! total {
     };
 }
 
-total!(Histogram: total, CutCounts: total, Categories: total, Hygiene: rows, ScoreCells: total, Confusion: total, Moments: total);
+total!(Histogram: total, CutCounts: total, Categories: total, Hygiene: rows, ScoreCells: total, Confusion: total, Moments: total, Losses: total);
 
 /// Whether a value is one: histograms and cuts let go what is not finite.
 trait Counts {
@@ -255,3 +261,8 @@ impl Counts for Option<Option<usize>> {}
 impl Counts for (u8, bool, bool) {}
 impl Counts for (Option<f64>, Option<bool>, Option<u8>) {}
 impl Counts for (Option<bool>, Option<bool>, Option<u8>) {}
+impl Counts for (Option<f64>, bool, Option<u8>) {
+    fn counts(&self) -> bool {
+        self.0.is_some_and(|score| (0.0..=1.0).contains(&score))
+    }
+}

@@ -63,7 +63,7 @@ impl Metric for RocAuc {
 }
 
 /// The area from (positive, negative) counts of cells in ascending order of score.
-fn estimate(cells: &[(u64, u64)]) -> Measurement {
+pub(super) fn estimate(cells: &[(u64, u64)]) -> Measurement {
     let positives: u64 = cells.iter().map(|cell| cell.0).sum();
     let negatives: u64 = cells.iter().map(|cell| cell.1).sum();
     match (positives, negatives) {

@@ -10,8 +10,8 @@ use crate::objective::document::{
 };
 use crate::plan::PlanError;
 use crate::sketch::{
-    Categories, Confusion, CutCounts, Histogram, Hygiene, MAX_SUMMARIES, Moments, PaneSummary,
-    ScoreCells, Summary, SummaryKey, SummaryKind, SummaryOf,
+    Categories, Confusion, CutCounts, Histogram, Hygiene, Losses, MAX_SUMMARIES, Moments,
+    PaneSummary, ScoreCells, Summary, SummaryKey, SummaryKind, SummaryOf,
 };
 use crate::wire::batch::MAX_SUMMARY;
 
@@ -84,6 +84,10 @@ pub(super) fn outcomes(document: &Document) -> Result<PaneSummary, PlanError> {
             SummaryOf::ScoreByLabel(None),
             Summary::ScoreCells(ScoreCells::of_all()),
         );
+        pane.keep(
+            SummaryOf::ScoreByLabel(None),
+            Summary::Losses(Losses::of_all()),
+        );
     }
     for attribute in &document.attributes {
         let by = || Some(attribute.name.clone());
@@ -97,6 +101,8 @@ pub(super) fn outcomes(document: &Document) -> Result<PaneSummary, PlanError> {
         if scored && labelled {
             let cells = ScoreCells::new(groups(attribute)?).ok_or_else(|| bad_groups(attribute))?;
             pane.keep(SummaryOf::ScoreByLabel(by()), Summary::ScoreCells(cells));
+            let losses = Losses::new(groups(attribute)?).ok_or_else(|| bad_groups(attribute))?;
+            pane.keep(SummaryOf::ScoreByLabel(by()), Summary::Losses(losses));
         }
     }
     pane.finish()

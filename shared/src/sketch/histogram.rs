@@ -22,6 +22,8 @@ use crate::sketch::wide::power_of_two;
 use crate::sketch::{MAX_VARINT, MergeError, Sketch, add_totals, bump, read_number, write_number};
 use crate::wire::codec::{Decode, Encode, Malformed, Reader, Writer};
 
+mod places;
+
 /// Mantissa bits of a cell that was never joined.
 const FINEST: u32 = 5;
 /// Mantissa bits of the coarsest cells that can come up.

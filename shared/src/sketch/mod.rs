@@ -18,6 +18,7 @@ mod confusion;
 mod cuts;
 mod histogram;
 mod hygiene;
+mod losses;
 mod moments;
 mod score_cells;
 pub(crate) mod wide;
@@ -27,6 +28,7 @@ pub use confusion::Confusion;
 pub use cuts::{CutCounts, MAX_ATOMS, MAX_CUTS, PointCell};
 pub use histogram::{Histogram, HistogramCell, MAX_SCALE_EXPONENT};
 pub use hygiene::{Defect, Hygiene, Invalid};
+pub use losses::{GroupLosses, Losses, ScoreBin};
 pub use moments::Moments;
 pub use score_cells::{ByLabel, ScoreCell, ScoreCells};
 
@@ -233,6 +235,8 @@ sketches! {
     6 => Confusion,
     /// S5: count, sum and sum of squares of a number.
     7 => Moments,
+    /// Log loss and Brier loss, and equal-width score bins, by group.
+    8 => Losses,
 }
 
 /// Reads a summary from its canonical bytes in hex.

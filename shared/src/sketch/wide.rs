@@ -27,6 +27,8 @@ pub(crate) struct Wide {
 }
 
 impl Wide {
+    pub(super) const ZERO: Self = Self { high: 0, low: 0 };
+
     const fn of(x: i128) -> Self {
         Self {
             high: x >> 127,
@@ -54,7 +56,7 @@ impl Wide {
         }
     }
 
-    const fn is_negative(self) -> bool {
+    pub(super) const fn is_negative(self) -> bool {
         self.high < 0
     }
 
@@ -117,21 +119,21 @@ impl Wide {
     }
 
     /// Whether the absolute value is at most `n` times 2^`bits`.
-    fn is_at_most(self, n: u64, bits: u32) -> bool {
+    pub(super) fn is_at_most(self, n: u64, bits: u32) -> bool {
         let size = self.magnitude();
         let limit = Self::of(i128::from(n)).times(1 << (bits / 2));
         let limit = limit.times(1 << (bits - bits / 2));
         size.high >= 0 && (size.high, size.low) <= (limit.high, limit.low)
     }
 
-    fn encode(self, w: &mut Writer) {
+    pub(super) fn encode(self, w: &mut Writer) {
         let bytes = self.bytes();
         let len = self.shortest(&bytes);
         w.byte(len as u8);
         w.raw(&bytes[..len]);
     }
 
-    fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
+    pub(super) fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
         let len = usize::from(r.byte()?);
         if len > 32 {
             return Err(Malformed::TooLong);
@@ -203,6 +205,10 @@ impl Fixed {
             None
         }
     }
+
+    pub(super) const fn wide(self) -> Wide {
+        Wide::of(self.0)
+    }
 }
 
 /// The integer nearest to a number below 2^51 in size, ties to even: adding 1.5 * 2^52 leaves it in
@@ -222,8 +228,14 @@ pub(crate) struct Sums {
 impl Sums {
     /// Longest encoding in bytes.
     pub(super) const MAX_BYTES: usize = 2 * MAX_WIDE;
+    /// Sums of nothing.
+    pub(super) const ZERO: Self = Self {
+        sum: Wide::ZERO,
+        squares: Wide::ZERO,
+    };
 
     /// Adds a number.
+    #[inline]
     pub(crate) fn add(&mut self, x: Fixed) {
         let x = x.0;
         self.sum = self.sum.plus(Wide::of(x));
