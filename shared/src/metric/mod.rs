@@ -399,6 +399,12 @@ metrics! {
     148 => Vanished(drift::Vanished),
     149 => RangeConformity(drift::RangeConformity),
     150 => TypeConformity(drift::TypeConformity),
+    151 => PsiUniform20(drift::PsiUniform20),
+    152 => JsDistanceUniform20(drift::JsDistanceUniform20),
+    153 => HellingerUniform20(drift::HellingerUniform20),
+    154 => KlUniform20(drift::KlUniform20),
+    155 => TotalVariationUniform20(drift::TotalVariationUniform20),
+    156 => LInfinityUniform20(drift::LInfinityUniform20),
 
     // Performance: 200 to 299.
 
