@@ -96,6 +96,7 @@ fn row(metric: MetricId) -> String {
             "an attribute and one of its groups, not the reference",
             Some("the attribute (from the request or later)"),
         ),
+        Needs::Class => ("a class of the decision", Some("the classes")),
     };
     let reads: Vec<&str> = [
         (spec.needs_score, "score"),

@@ -8,6 +8,18 @@ use std::path::Path;
 use clause9_shared::metric::{Grade, MetricId, Needs, SampleKind, StreamKind};
 use clause9_shared::objective::document::Comparator;
 
+/// What an objective must name.
+const fn of_what(needs: Needs) -> &'static str {
+    match needs {
+        Needs::Nothing => "nothing: all cases",
+        Needs::Feature => "a `feature`",
+        Needs::AttributeGroup => {
+            "an `attribute` and the `group` that is compared with its reference group"
+        }
+        Needs::Class => "a `class` of a decision among several, held against the rest",
+    }
+}
+
 fn card(metric: MetricId) -> String {
     let spec = metric.spec();
     let mut text = format!("# {} (`{}`)\n\n{}\n\n", spec.title, spec.name, spec.meaning);
@@ -20,13 +32,7 @@ fn card(metric: MetricId) -> String {
         StreamKind::Outcomes => "outcomes: known as labels come",
         StreamKind::ByAttribute => "traffic or outcomes, wherever the attribute comes from",
     };
-    let of = match spec.needs {
-        Needs::Nothing => "nothing: all cases",
-        Needs::Feature => "a `feature`",
-        Needs::AttributeGroup => {
-            "an `attribute` and the `group` that is compared with its reference group"
-        }
-    };
+    let of = of_what(spec.needs);
     let outputs: Vec<&str> = [
         (spec.needs_score, "a score"),
         (spec.needs_decision, "a decision"),

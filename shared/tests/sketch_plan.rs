@@ -628,6 +628,7 @@ fn objectives() -> Value {
                 json!({ "attribute": "region", "group": "south" }),
                 json!({ "attribute": "sex", "group": "female" }),
             ],
+            Needs::Class => vec![json!({ "class": "positive" })],
         };
         objectives.extend(subjects.into_iter().map(|of| {
             json!({ "id": spec.name, "version": 1, "statement": "It stays.", "policy": "4.2",

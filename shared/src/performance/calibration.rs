@@ -172,6 +172,18 @@ pub fn observed_over_expected(groups: &[Group]) -> Option<Bracketed> {
     })
 }
 
+/// The standard error of observed over expected positives at its value: of a ratio of sums.
+pub fn ratio_error(cells: &[Cell], ratio: f64) -> f64 {
+    let (mut expected, mut square) = (0.0, 0.0);
+    for cell in cells {
+        let score = cell.middle();
+        let (right, wrong) = (1.0 - ratio * score, ratio * score);
+        expected += cell.cases() * score;
+        square += cell.positive as f64 * right * right + cell.negative as f64 * wrong * wrong;
+    }
+    over(square.sqrt(), expected).unwrap_or(0.0)
+}
+
 fn cases(groups: &[Group]) -> f64 {
     groups.iter().fold(0.0, |sum, group| sum + group.cases)
 }

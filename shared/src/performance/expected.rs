@@ -1,7 +1,9 @@
 //! Performance without labels: what a calibrated score lets expect (confidence-based estimation).
 //!
 //! Each cell of scores has a chance of a positive label, learnt from labelled reference cases by
-//! increasing regression. The expected counts of true and false decisions follow, and all figures
+//! increasing regression: neighbouring cells are pooled until shares of positives rise, and the
+//! chance of a pool is its share with half a case added to each side. (Adding it to each cell before
+//! pooling would draw the many thinly filled cells towards one half.) The expected counts of true and false decisions follow, and all figures
 //! from them. The interval holds both the chance of labels (given the chances) and that of the
 //! reference sample that the chances were learnt from; without the second one it is far too narrow
 //! wherever the window is larger than the reference. Model-based: wrong as soon as a score means
@@ -11,13 +13,23 @@ use super::cells::Cell;
 use super::isotonic;
 use super::{Figure, over};
 
+/// Chances of a positive label by score, learnt from labelled cases.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Calibration {
+    /// By filled reference cell: its middle, and which pool it belongs to.
+    cells: Vec<(f64, usize)>,
+    /// By pool: the chance, and how many cases it rests on.
+    pools: Vec<(f64, f64)>,
+}
+
 /// Unlabelled cases of one cell of scores, and what is expected of them. Cells ascend.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Expected {
     /// The chance that a case's label is positive.
     pub chance: f64,
-    /// How many labelled reference cases that chance rests on, by way of a sample that it has the
-    /// standard error of; infinite where the chance is taken as known.
+    /// Which pool of reference cells it comes from: cells of one pool err together.
+    pub pool: usize,
+    /// How many reference cases that pool has; infinite where the chance is taken as known.
     pub rests_on: f64,
     /// Cases decided positive.
     pub positive: f64,
@@ -38,16 +50,54 @@ pub struct Counts {
     pub tn: f64,
 }
 
-/// The chance of a positive label in each reference cell: increasing regression of the share of
-/// positives with half a case added to each side, weighed by cases. With it, how many cases each
-/// chance rests on: those of its cell and one.
-pub fn chances(reference: &[Cell]) -> Vec<(f64, f64)> {
-    let share = |cell: &Cell| (cell.positive as f64 + 0.5) / (cell.cases() + 1.0);
-    let shares: Vec<f64> = reference.iter().map(share).collect();
-    let weights: Vec<f64> = reference.iter().map(Cell::cases).collect();
-    let fitted = isotonic::fit(&shares, &weights);
-    let rests = weights.iter().map(|cases| cases + 1.0);
-    fitted.into_iter().zip(rests).collect()
+impl Calibration {
+    /// Learns from labelled reference cells. None without cases.
+    pub fn fit(reference: &[Cell]) -> Option<Self> {
+        let filled: Vec<_> = reference.iter().filter(|c| c.cases() > 0.0).collect();
+        let shares: Vec<f64> = filled
+            .iter()
+            .map(|c| c.positive as f64 / c.cases())
+            .collect();
+        let weights: Vec<f64> = filled.iter().map(|c| c.cases()).collect();
+        let fitted = isotonic::fit(&shares, &weights);
+        let (mut cells, mut sums): (Vec<_>, Vec<(f64, f64)>) = (Vec::new(), Vec::new());
+        let mut last = f64::NAN;
+        for (cell, fitted) in filled.into_iter().zip(fitted) {
+            if fitted.total_cmp(&last).is_ne() {
+                sums.push((0.0, 0.0));
+                last = fitted;
+            }
+            if let Some(sum) = sums.last_mut() {
+                sum.0 += cell.positive as f64;
+                sum.1 += cell.cases();
+            }
+            cells.push((cell.middle(), sums.len() - 1));
+        }
+        let pools = sums.into_iter();
+        let pools = pools.map(|(positive, cases)| ((positive + 0.5) / (cases + 1.0), cases + 1.0));
+        (!cells.is_empty()).then(|| Self {
+            cells,
+            pools: pools.collect(),
+        })
+    }
+
+    /// What is expected of cases of a score: the chance of its cell, in between linear, beyond the
+    /// first and the last cell theirs.
+    pub fn expect(&self, score: f64, positive: f64, negative: f64) -> Expected {
+        let above = self.cells.partition_point(|cell| cell.0 < score);
+        let next = self.cells[above.min(self.cells.len() - 1)];
+        let before = self.cells[above.saturating_sub(1)];
+        let (from, to) = (self.pools[before.1], self.pools[next.1]);
+        let way = over(score - before.0, next.0 - before.0).map_or(1.0, |way| way.min(1.0));
+        let nearer = if way < 0.5 { before.1 } else { next.1 };
+        Expected {
+            chance: from.0 + (to.0 - from.0) * way,
+            pool: nearer,
+            rests_on: self.pools[nearer].1,
+            positive,
+            negative,
+        }
+    }
 }
 
 /// The expected counts.
@@ -123,14 +173,20 @@ fn figure(cells: &[Expected], (value, [tp, fp, fneg, tn]): Slope) -> Figure {
 
 /// From the sum of squared slopes over a cell's cases and the slope in its chance.
 fn std_error(cells: &[Expected], slopes: impl Iterator<Item = (f64, f64)>) -> f64 {
-    let variance = cells
-        .iter()
-        .zip(slopes)
-        .fold(0.0, |sum, (cell, (each, all))| {
-            let chance = cell.chance * (1.0 - cell.chance);
-            sum + chance * (each + all * all / cell.rests_on)
-        });
-    variance.sqrt()
+    let (mut labels, mut reference) = (0.0, 0.0);
+    // Of the pool under way: its number, the sum of slopes times deviations, its cases.
+    let mut pool = (usize::MAX, 0.0, 1.0);
+    for (cell, (each, all)) in cells.iter().zip(slopes) {
+        let variance = cell.chance * (1.0 - cell.chance);
+        labels += variance * each;
+        if cell.pool != pool.0 {
+            reference += pool.1 * pool.1 / pool.2;
+            pool = (cell.pool, 0.0, cell.rests_on);
+        }
+        pool.1 += all * variance.sqrt();
+    }
+    reference += pool.1 * pool.1 / pool.2;
+    (labels + reference).sqrt()
 }
 
 /// Expected area under the ROC curve, ties half. None unless both labels are expected.
@@ -227,10 +283,40 @@ mod tests {
     }
 
     #[test]
+    fn pools_smooth_once_and_scores_between_cells_are_interpolated() {
+        let reference = [
+            Cell::point(0.1, 1, 9),
+            Cell::point(0.2, 0, 10),
+            Cell::point(0.6, 6, 4),
+        ];
+        let found = Calibration::fit(&reference).unwrap();
+        let low = (1.0 + 0.5) / 21.0;
+        let high = 6.5 / 11.0;
+        for (score, chance) in [
+            (0.0, low),
+            (0.15, low),
+            (0.2, low),
+            (0.4, 0.5 * (low + high)),
+            (0.6, high),
+            (1.0, high),
+        ] {
+            let expected = found.expect(score, 1.0, 0.0);
+            assert!(
+                (expected.chance - chance).abs() < 1e-12,
+                "{score} {expected:?}"
+            );
+        }
+        assert_eq!(found.expect(0.15, 1.0, 0.0).pool, 0);
+        assert!((found.expect(0.9, 1.0, 0.0).rests_on - 11.0).abs() < 1e-12);
+        assert_eq!(Calibration::fit(&[]), None);
+    }
+
+    #[test]
     fn what_is_not_expected_at_all_leaves_its_share_undefined() {
         let none = |chance, positive, negative| {
             [Expected {
                 chance,
+                pool: 0,
                 rests_on: 9.0,
                 positive,
                 negative,

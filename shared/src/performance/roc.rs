@@ -106,3 +106,96 @@ fn mean(areas: impl Iterator<Item = Option<Bracketed>>) -> Option<Bracketed> {
         high: high / n,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// (positive, negative) of cells in ascending order of score.
+    const CELLS: [(u64, u64); 12] = [
+        (0, 1),
+        (0, 1),
+        (0, 1),
+        (0, 2),
+        (1, 0),
+        (1, 1),
+        (0, 1),
+        (1, 0),
+        (0, 1),
+        (1, 0),
+        (2, 1),
+        (1, 0),
+    ];
+
+    fn wide(counts: &[(u64, u64)]) -> Vec<Cell> {
+        let cell = |(at, (positive, negative)): (usize, &(u64, u64))| Cell {
+            low: at as f64 / 100.0,
+            high: (at as f64 + 1.0) / 100.0,
+            positive: *positive,
+            negative: *negative,
+        };
+        counts.iter().enumerate().map(cell).collect()
+    }
+
+    #[test]
+    fn area_and_delongs_variance_are_those_of_the_raw_scores() {
+        // numpy, by the definition: all pairs, ties half; variances of the placement values.
+        let found = area(&wide(&CELLS)).unwrap();
+        assert!((found.area.value - 0.817_460_317_460_317_4).abs() < 1e-15);
+        assert_eq!((found.positives, found.negatives), (7, 9));
+        assert!((found.delong - 0.011_610_817_166_372_7).abs() < 1e-12);
+        assert!(found.std_error >= found.delong.sqrt());
+        assert!((found.area.high - found.area.low - 3.0 / 63.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn in_large_samples_the_standard_error_is_delongs() {
+        let many: Vec<_> = CELLS.iter().map(|(p, n)| (p * 100, n * 100)).collect();
+        let found = area(&wide(&many)).unwrap();
+        assert!(found.std_error / found.delong.sqrt() < 1.25);
+        assert!((0.009..0.0125).contains(&found.std_error));
+    }
+
+    #[test]
+    fn a_perfect_ranking_of_few_cases_is_not_certain() {
+        let found = area(&wide(&[(0, 10), (10, 0)])).unwrap();
+        assert_eq!(found.area.value.to_bits(), 1.0_f64.to_bits());
+        assert!(found.std_error > 0.03 && found.drawn < 1.0);
+    }
+
+    #[test]
+    fn without_both_labels_there_is_no_area() {
+        for counts in [&[][..], &[(3, 0)], &[(0, 3)]] {
+            assert_eq!(area(&wide(counts)), None);
+        }
+    }
+
+    #[test]
+    fn several_classes_agree_with_scikit_learn() {
+        // scikit-learn 1.9.1, roc_auc_score(multi_class=ovr and ovo, average=macro) of these rows.
+        let rows: [(usize, [f64; 3]); 7] = [
+            (0, [0.7, 0.2, 0.1]),
+            (0, [0.3, 0.4, 0.3]),
+            (1, [0.2, 0.5, 0.3]),
+            (1, [0.5, 0.3, 0.2]),
+            (2, [0.1, 0.3, 0.6]),
+            (2, [0.4, 0.4, 0.2]),
+            (2, [0.1, 0.1, 0.8]),
+        ];
+        let cells = |by: usize, positive: usize, negative: &dyn Fn(usize) -> bool| {
+            let mine = rows.iter().filter(|(y, _)| *y == positive || negative(*y));
+            let rows: Vec<_> = mine.map(|(y, s)| (s[by], *y == positive)).collect();
+            super::super::cells::of_rows(&rows)
+        };
+        let rest: Vec<_> = (0..3).map(|c| cells(c, c, &|y| y != c)).collect();
+        assert!((one_against_rest(&rest).unwrap().value - OVR).abs() < 1e-12);
+        let pairs: Vec<_> = [(0, 1), (0, 2), (1, 2)]
+            .map(|(i, j)| [cells(i, i, &|y| y == j), cells(j, j, &|y| y == i)])
+            .to_vec();
+        assert!((hand_till(&pairs).unwrap().value - OVO).abs() < 1e-12);
+        assert_eq!(hand_till(&[]), None);
+    }
+
+    const OVR: f64 = 281.0 / 360.0;
+    const OVO: f64 = 7.0 / 9.0;
+}

@@ -56,20 +56,22 @@ fn check_words(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
 fn check_subject(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
     let of = &objective.of;
     let metric = objective.metric.spec().name;
-    let (feature, attribute, wanted) = match objective.metric.spec().needs {
-        Needs::Nothing => (false, false, "all cases, so `of` names nothing"),
-        Needs::Feature => (true, false, "a feature: `of: { feature: .. }`"),
+    let (keys, wanted): (&[&str], _) = match objective.metric.spec().needs {
+        Needs::Nothing => (&[], "all cases, so `of` names nothing"),
+        Needs::Feature => (&["feature"], "a feature: `of: { feature: .. }`"),
         Needs::AttributeGroup => (
-            false,
-            true,
+            &["attribute", "group"],
             "a group of an attribute: `of: { attribute: .., group: .. }`",
         ),
+        Needs::Class => (&["class"], "a class of the decision: `of: { class: .. }`"),
     };
-    for (key, needed, named) in [
-        ("feature", feature, of.feature.is_some()),
-        ("attribute", attribute, of.attribute.is_some()),
-        ("group", attribute, of.group.is_some()),
+    for (key, named) in [
+        ("feature", of.feature.is_some()),
+        ("attribute", of.attribute.is_some()),
+        ("group", of.group.is_some()),
+        ("class", of.class.is_some()),
     ] {
+        let needed = keys.contains(&key);
         let pointer = format!("{at}/of/{key}");
         if needed && !named {
             findings.at(
@@ -83,10 +85,10 @@ fn check_subject(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
             );
         }
     }
-    if feature {
+    if keys.contains(&"feature") {
         check_feature_known(findings, at, objective);
     }
-    if attribute {
+    if keys.contains(&"group") {
         check_group_known(findings, at, objective);
     }
 }
