@@ -51,13 +51,8 @@ impl SystemClock {
 
 /// The wall clock, whichever clock the system runs on.
 pub fn wall() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_micros())
-        .ok()
-        .and_then(Timestamp::from_micros)
-        .unwrap_or(Timestamp::EPOCH)
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    Timestamp::after_epoch(since.unwrap_or_default())
 }
 
 #[cfg(test)]

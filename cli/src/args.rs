@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-/// Check objectives files and build baselines.
+/// Check objectives files, build baselines, profile files.
 ///
 /// clause9 watches AI systems in use and keeps evidence of how well they meet their documented
 /// objectives. This program prepares what its agents and its collector rest on: the objectives file,
@@ -29,6 +29,7 @@ Colours are used on a terminal only, and not if NO_COLOR is set.";
 pub(crate) enum Command {
     Check(Check),
     Baseline(Baseline),
+    Profile(Box<crate::profile::Args>),
 }
 
 /// Check objectives files and show every mistake in them.
@@ -50,9 +51,10 @@ pub(crate) struct Check {
 
 /// Build the baseline of a system from a reference file.
 ///
-/// The reference is a CSV file with a header, gzipped if its name ends in .gz: one row per case, one
-/// column per feature of the objectives file, under the feature's name. Other columns are ignored.
-/// Empty cells are missing. Categories must be written as the model server is sent them.
+/// The reference is CSV with a header (.csv, .tsv), JSON Lines (.jsonl, .ndjson), each also as .gz or
+/// .zst, or Parquet (.parquet): one row per case, one column per feature of the objectives file, under
+/// the feature's name, else under the one that `from.input` names. Other columns are ignored. Empty
+/// cells are missing. Categories must be written as the model server is sent them.
 ///
 /// The baseline holds counts and cuts, no row. It is written as canonical JSON: the same objectives
 /// and the same reference make the same bytes. Its digest is shown; approve that, not the file's name.
@@ -63,7 +65,7 @@ pub(crate) struct Baseline {
     #[arg(long, value_name = "FILE")]
     pub(crate) objectives: PathBuf,
     /// The reference data.
-    #[arg(long, value_name = "DATA.csv[.gz]")]
+    #[arg(long, value_name = "DATA")]
     pub(crate) reference: PathBuf,
     /// Where to write the baseline. An existing file is replaced.
     #[arg(long, value_name = "FILE")]

@@ -1,16 +1,16 @@
 //! `clause9 baseline`: from an objectives file and a reference to a baseline.
 
 use std::fs;
-use std::io::IsTerminal as _;
 use std::path::Path;
 
 use anyhow::Context as _;
 use clause9_shared::objective::Document;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::args::Baseline as Args;
-use crate::reference::{self, BadReference};
+use crate::data::{BadData, Meter, Table};
+use crate::progress::Progress;
+use crate::reference::{self, Mistakes};
 use crate::terminal::Terminal;
 use crate::{Ended, check, read};
 
@@ -26,15 +26,18 @@ pub(crate) fn run(args: &Args, terminal: &mut Terminal) -> anyhow::Result<Ended>
         return Ok(Ended::WithProblems);
     };
     note_scores(document, args, terminal)?;
-    let bar = progress_bar(&args.reference);
-    let built = reference::build(document, &args.reference, args.score.as_deref(), &|bytes| {
-        bar.set_position(bytes);
+    let meter = Meter::default();
+    let built = Table::open(&args.reference).and_then(|table| {
+        let progress = Progress::over(&table);
+        let score = args.score.as_deref();
+        reference::build(document, &table, score, Mistakes::End, &meter, || {
+            progress.at(meter.at());
+        })
     });
-    bar.finish_and_clear();
     let baseline = match built {
-        Ok(baseline) => baseline,
+        Ok(built) => built.baseline,
         Err(error) => {
-            let Some(BadReference(message)) = error.downcast_ref() else {
+            let Some(BadData(message)) = error.downcast_ref() else {
                 return Err(error);
             };
             if args.json {
@@ -87,19 +90,8 @@ fn note_scores(document: &Document, args: &Args, terminal: &mut Terminal) -> any
     Ok(())
 }
 
-/// A bar over the bytes of the reference; none if nobody watches.
-fn progress_bar(path: &Path) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let length = fs::metadata(path).map_or(0, |m| m.len());
-    let style = ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {eta} left")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(length).with_style(style)
-}
-
-/// Writes the whole file or none: readers never see half a baseline.
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+/// Writes the whole file or none: readers never see half a file.
+pub(crate) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     let mut half = path.as_os_str().to_owned();
     half.push(format!(".{}.half", std::process::id()));
     let half = Path::new(&half);

@@ -1,9 +1,15 @@
-//! clause9 at a terminal: checks objectives files and builds baselines. It never touches the network;
+//! clause9 at a terminal: checks objectives files, builds baselines and profiles files. It never touches the network;
 //! agents and the collector are programs of their own.
 
 mod args;
 mod baseline;
 mod check;
+mod columns;
+mod data;
+mod infer;
+mod labels;
+mod profile;
+mod progress;
 mod read;
 mod reference;
 mod terminal;
@@ -22,6 +28,8 @@ enum Ended {
     Well,
     /// Problems were found in what was read, and shown.
     WithProblems,
+    /// What was read cannot be used at all; why was shown.
+    Unusable,
 }
 
 fn main() -> ExitCode {
@@ -30,10 +38,12 @@ fn main() -> ExitCode {
     let ended = match &args.command {
         Command::Check(check) => check::run(check, &mut terminal),
         Command::Baseline(baseline) => baseline::run(baseline, &mut terminal),
+        Command::Profile(profile) => profile::run(profile, &mut terminal),
     };
     match ended {
         Ok(Ended::Well) => ExitCode::SUCCESS,
         Ok(Ended::WithProblems) => ExitCode::from(1),
+        Ok(Ended::Unusable) => ExitCode::from(2),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             terminal.fault(&error);

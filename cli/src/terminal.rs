@@ -82,6 +82,11 @@ impl Terminal {
         writeln!(self.out, "{}", printable(text))
     }
 
+    /// Text for programs as it is.
+    pub(crate) fn raw(&mut self, text: &str) -> io::Result<()> {
+        self.out.write_all(text.as_bytes())
+    }
+
     /// An answer for programs, on a line of its own.
     pub(crate) fn json(&mut self, value: &serde_json::Value) -> io::Result<()> {
         writeln!(self.out, "{value}")

@@ -12,12 +12,7 @@ impl WallClock {
     /// Now, UTC. Before 1970: the epoch.
     #[expect(clippy::unused_self, reason = "a clock is asked, not called by name")]
     pub(crate) fn now(self) -> Timestamp {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        i64::try_from(since.as_micros())
-            .ok()
-            .and_then(Timestamp::from_micros)
-            .unwrap_or(Timestamp::EPOCH)
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        Timestamp::after_epoch(since.unwrap_or_default())
     }
 }

@@ -2,7 +2,7 @@
 //! objectives in force, and keeps the evidence.
 //!
 //! Core (pure): [`known`], [`verify`], [`seal`], [`plan`], [`register`], [`missing`].
-//! Shell: receiving, the writer's thread (`collect`, `execute`), [`store`], `serve`, [`config`].
+//! Shell: listening and receiving, the writer's thread (`collect`, `execute`), [`store`], `serve`, [`config`].
 //! A batch goes `receive → verify → collect → store`; a seal goes `seal → plan → execute`.
 //!
 //! Not here: people's evaluations, the life of a nonconformity after its candidate, proofs of the
@@ -13,6 +13,7 @@ mod collect;
 pub mod config;
 mod execute;
 pub mod known;
+mod listen;
 pub mod missing;
 pub mod plan;
 mod program;
@@ -24,4 +25,5 @@ pub mod store;
 mod telemetry;
 pub mod verify;
 
+pub use listen::Limits;
 pub use program::{Collector, VERSION, run};

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clause9_shared::digest::Digest;
-use tokio::sync::Semaphore;
 
 use crate::clock::WallClock;
 use crate::collect::{Program, Writer, begin};
 use crate::config::CollectorConfig;
-use crate::receive::{MAX_UPLOADS, UPLOAD_TIME};
+use crate::listen::{Door, Limits};
+use crate::receive::Uploads;
 use crate::register::Pen;
 use crate::serve::{Shared, routes};
 use crate::store::{self, Readers};
@@ -31,6 +31,7 @@ const FAREWELL: Duration = Duration::from_secs(10);
 pub struct Collector {
     listener: std::net::TcpListener,
     address: SocketAddr,
+    limits: Limits,
     shared: SharedParts,
     register: JoinHandle<()>,
 }
@@ -94,27 +95,29 @@ impl Collector {
             tracing::warn!("no system could be sealed at the start; it is tried again");
         }
         let (inbox, register) = writer.start()?;
+        let limits = Limits::default();
         let shared = Shared {
             known,
             readers: Arc::new(Readers::new(&plan.store)),
             inbox,
             telemetry,
             clock,
-            uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
-            upload_time: UPLOAD_TIME,
+            uploads: Uploads::within(limits.upload),
         };
         Ok(Self {
             listener,
             address,
+            limits,
             shared: SharedParts(shared),
             register,
         })
     }
 
-    /// Sets how long the body of an upload may take; 30 s if it is not set.
+    /// Sets what its listener bears.
     #[must_use]
-    pub const fn with_upload_time(mut self, limit: Duration) -> Self {
-        self.shared.0.upload_time = limit;
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self.shared.0.uploads = Uploads::within(limits.upload);
         self
     }
 
@@ -130,23 +133,15 @@ impl Collector {
             .enable_all()
             .build()?;
         tracing::info!(address = %self.address, "listening");
-        let service = routes(self.shared.0).into_make_service_with_connect_info::<SocketAddr>();
+        let door = Door {
+            telemetry: Arc::clone(&self.shared.0.telemetry),
+            routes: routes(self.shared.0),
+            limits: self.limits,
+        };
         runtime.block_on(async move {
             let listener = tokio::net::TcpListener::from_std(self.listener)?;
-            let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-            let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
-                shutdown.await;
-                drop(stop);
-            });
-            let late = async {
-                // Ends with an error when `stop` is dropped, which is the signal.
-                drop(stopped.await);
-                tokio::time::sleep(FAREWELL).await;
-            };
-            tokio::select! {
-                served = serving => served.context("serving failed"),
-                () = late => Ok(()),
-            }
+            door.serve(listener, shutdown, FAREWELL).await;
+            std::io::Result::Ok(())
         })?;
         runtime.shutdown_timeout(FAREWELL);
         self.register

@@ -1,71 +1,139 @@
 //! `POST /v1/batches`: bytes in, receipt out. Answers only after everything is durable.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use clause9_shared::wire::batch::{BatchRefused, MAX_ENVELOPE};
+use http_body_util::BodyExt as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::collect::{Unavailable, status};
+use crate::listen::Place;
 use crate::serve::Shared;
+use crate::telemetry::Cut;
 use crate::verify::{self, Refused};
 
-/// Bodies that are read at the same time; each may take [`MAX_ENVELOPE`] bytes of memory.
-pub(crate) const MAX_UPLOADS: usize = 8;
+/// Bytes of bodies that may be in memory at the same time, until their batches are answered.
+pub(crate) const UPLOAD_ROOM: usize = 8 * MAX_ENVELOPE;
 
-/// How long a body may take to come.
-pub(crate) const UPLOAD_TIME: Duration = Duration::from_secs(30);
+/// What reading bodies is bounded by.
+#[derive(Clone, Debug)]
+pub(crate) struct Uploads {
+    /// A permit for each byte that may still be taken in.
+    room: Arc<Semaphore>,
+    time: Duration,
+}
+
+impl Uploads {
+    /// Bodies that may take so long each.
+    pub(crate) fn within(time: Duration) -> Self {
+        Self {
+            room: Arc::new(Semaphore::new(UPLOAD_ROOM)),
+            time,
+        }
+    }
+}
+
+/// A body, with the room that it takes.
+struct Upload {
+    envelope: Bytes,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+/// Why there is no body.
+enum Unread {
+    TooLarge,
+    /// The memory for bodies is taken.
+    NoRoom,
+    /// The sender went away before it was complete: there is nobody to answer.
+    Gone,
+}
 
 /// Takes a batch.
 pub(crate) async fn receive(
     State(shared): State<Shared>,
     ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>,
+    Extension(place): Extension<Place>,
     headers: HeaderMap,
     request: axum::extract::Request,
 ) -> Response {
     let peer = peer.ip().to_string();
-    // Taken before the body is read, since it bounds the memory that bodies take.
-    let Ok(_permit) = shared.uploads.try_acquire() else {
-        return later(&format!("{MAX_UPLOADS} uploads are being read; send again"));
-    };
     let declared = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-    let body = if declared.is_some_and(|n| n > MAX_ENVELOPE) {
-        None
+    let uploads = &shared.uploads;
+    let read = if declared.is_some_and(|n| n > MAX_ENVELOPE) {
+        Ok(Err(Unread::TooLarge))
     } else {
-        match tokio::time::timeout(shared.upload_time, read(request)).await {
-            Err(_) => return too_slow(shared.upload_time),
-            Ok(Ok(body)) => Some(body),
-            Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => None,
-            // The sender went away before the body was complete: there is nobody to answer.
-            Ok(Err(rejection)) => return rejection.into_response(),
-        }
+        tokio::time::timeout(uploads.time, read(request.into_body(), &uploads.room)).await
     };
-    let (opened, envelope) = match body {
-        None => (Err(Refused::too_large(MAX_ENVELOPE)), Bytes::new()),
-        Some(envelope) => {
-            let (known, bytes) = (shared.known.clone(), envelope.clone());
+    let Ok(read) = read else {
+        shared.telemetry.count_cut(Cut::SlowBody);
+        return too_slow(uploads.time);
+    };
+    place.work();
+    let (opened, upload) = match read {
+        Err(Unread::Gone) => return StatusCode::BAD_REQUEST.into_response(),
+        Err(Unread::NoRoom) => return unavailable(&shared, Unavailable::Busy),
+        Err(Unread::TooLarge) => (Err(Refused::too_large(MAX_ENVELOPE)), Upload::nothing()),
+        Ok(upload) => {
+            let (known, bytes) = (shared.known.clone(), upload.envelope.clone());
             let opened = tokio::task::spawn_blocking(move || verify::open(&bytes, &known)).await;
             match opened {
-                Ok(opened) => (opened, envelope),
-                Err(_) => return unavailable(Unavailable::Failed),
+                Ok(opened) => (opened, upload),
+                Err(_) => return unavailable(&shared, Unavailable::Failed),
             }
         }
     };
+    let envelope = upload.envelope.clone();
     match shared.inbox.deliver(opened, envelope, peer).await {
         Ok(Ok(receipt)) => Json(receipt).into_response(),
         Ok(Err(refused)) => refusal(refused),
-        Err(e) => unavailable(e),
+        Err(e) => unavailable(&shared, e),
     }
 }
 
-async fn read(request: axum::extract::Request) -> Result<Bytes, BytesRejection> {
-    <Bytes as axum::extract::FromRequest<()>>::from_request(request, &()).await
+impl Upload {
+    const fn nothing() -> Self {
+        Self {
+            envelope: Bytes::new(),
+            _room: None,
+        }
+    }
+}
+
+/// Reads a body. Room is taken for what has come, not for what is announced: who announces much and
+/// sends little takes little.
+async fn read(mut body: Body, room: &Arc<Semaphore>) -> Result<Upload, Unread> {
+    let mut bytes = Vec::new();
+    let mut held: Option<OwnedSemaphorePermit> = None;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Unread::Gone)?;
+        // Trailers say nothing that is needed.
+        let Ok(chunk) = frame.into_data() else {
+            continue;
+        };
+        if bytes.len() + chunk.len() > MAX_ENVELOPE {
+            return Err(Unread::TooLarge);
+        }
+        let size = u32::try_from(chunk.len()).map_err(|_| Unread::TooLarge)?;
+        let more = Arc::clone(room).try_acquire_many_owned(size);
+        let more = more.map_err(|_| Unread::NoRoom)?;
+        match &mut held {
+            Some(held) => held.merge(more),
+            None => held = Some(more),
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Upload {
+        envelope: Bytes::from(bytes),
+        _room: held,
+    })
 }
 
 fn refusal(refused: Refused) -> Response {
@@ -88,12 +156,10 @@ fn too_slow(limit: Duration) -> Response {
         .into_response()
 }
 
-fn unavailable(e: Unavailable) -> Response {
-    later(&e.to_string())
-}
-
-fn later(error: &str) -> Response {
-    let body = serde_json::json!({ "error": error });
+/// Nothing of the batch is kept; it is to be sent again.
+fn unavailable(shared: &Shared, why: Unavailable) -> Response {
+    shared.telemetry.count_batch("unavailable");
+    let body = serde_json::json!({ "error": why.to_string() });
     (
         StatusCode::SERVICE_UNAVAILABLE,
         [(header::RETRY_AFTER, "1")],

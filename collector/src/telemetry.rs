@@ -7,7 +7,8 @@ use clause9_shared::time::{Clock, Timestamp};
 use clause9_shared::verdict::{Verdict, VerdictState};
 use clause9_shared::wire::batch::RefusalReason;
 use prometheus::{
-    Encoder, Gauge, GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 use crate::execute::Counts;
@@ -19,10 +20,36 @@ use crate::store::{ReadStore, StoreError};
 /// Evidence is kept in 2^-32 nats.
 const NAT: f64 = 4_294_967_296.0;
 
+/// Why a connection was cut although its client had not ended it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// It sent no complete request head in time.
+    Idle,
+    /// It sent no complete body in time.
+    SlowBody,
+    /// All places were taken, and it had kept the collector waiting longest.
+    Displaced,
+}
+
+impl Cut {
+    const ALL: [Self; 3] = [Self::Idle, Self::SlowBody, Self::Displaced];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::SlowBody => "slow_body",
+            Self::Displaced => "displaced",
+        }
+    }
+}
+
 /// Every series of the collector.
 #[derive(Debug)]
 pub(crate) struct Telemetry {
     registry: Registry,
+    pub(crate) connections: IntGauge,
+    cut: IntCounterVec,
+    pub(crate) write_failures: IntCounter,
     batches: IntCounterVec,
     items: IntCounterVec,
     refusals: IntCounterVec,
@@ -93,7 +120,20 @@ impl Telemetry {
             "Size of the register's file.",
         )?;
         make.0.register(Box::new(store_bytes.clone()))?;
+        let connections = IntGauge::new(
+            "clause9_collector_connections",
+            "Connections that are open.",
+        )?;
+        make.0.register(Box::new(connections.clone()))?;
+        let write_failures = IntCounter::new(
+            "clause9_collector_write_failures_total",
+            "Times that batches could not be written to the register; none of them was acknowledged.",
+        )?;
+        make.0.register(Box::new(write_failures.clone()))?;
         let telemetry = Self {
+            connections,
+            write_failures,
+            cut: make.counter("clause9_collector_connections_cut_total", "Connections cut because their clients kept the collector waiting, by how.", &["reason"])?,
             batches: make.counter("clause9_collector_batches_total", "Batches received, by what became of them.", &["result"])?,
             items: make.counter("clause9_collector_items_total", "Items in batches, by stream and what became of them.", &["stream", "result"])?,
             refusals: make.counter("clause9_collector_refusals_total", "Refused batches and items, by reason.", &["reason"])?,
@@ -122,6 +162,10 @@ impl Telemetry {
 
     /// Series that exist before anything happened, so that an alert on a rate sees the first event.
     fn start_at_zero(&self) {
+        for cut in Cut::ALL {
+            self.cut.with_label_values(&[cut.as_str()]);
+        }
+        self.batches.with_label_values(&["unavailable"]);
         for result in ["stored", "duplicate", "refused"] {
             self.batches.with_label_values(&[result]);
             for stream in ["traffic", "outcomes"] {
@@ -131,6 +175,10 @@ impl Telemetry {
         for reason in RefusalReason::ALL {
             self.refusals.with_label_values(&[reason.as_str()]);
         }
+    }
+
+    pub(crate) fn count_cut(&self, cut: Cut) {
+        self.cut.with_label_values(&[cut.as_str()]).inc();
     }
 
     pub(crate) fn count_batch(&self, result: &str) {

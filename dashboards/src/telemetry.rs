@@ -244,8 +244,26 @@ pub const TELEMETRY: &[Telemetry] = &[
     counter(
         Collector,
         "clause9_collector_batches_total",
-        &[("result", "stored, duplicate, refused")],
-        "Batches received by result.",
+        &[("result", "stored, duplicate, refused, unavailable")],
+        "Batches received by result; `unavailable` ones are not kept, and their agents send them again.",
+    ),
+    counter(
+        Collector,
+        "clause9_collector_write_failures_total",
+        &[],
+        "Times that batches could not be written to the register, a full disk mostly; none of them was acknowledged.",
+    ),
+    gauge(
+        Collector,
+        "clause9_collector_connections",
+        &[],
+        "Connections that are open.",
+    ),
+    counter(
+        Collector,
+        "clause9_collector_connections_cut_total",
+        &[("reason", "idle, slow_body, displaced")],
+        "Connections cut because their clients kept the collector waiting: no complete head or body in time, or all places taken and the longest wait.",
     ),
     counter(
         Collector,

@@ -58,15 +58,18 @@ impl FromStr for Digest {
 
 /// Reads exactly 32 bytes of lower-case hex.
 pub fn parse_hex(hex: &str) -> Option<[u8; 32]> {
-    let digits = hex.as_bytes();
-    if digits.len() != 64 {
+    parse_hex_bytes(hex)?.try_into().ok()
+}
+
+/// Reads bytes of lower-case hex.
+pub fn parse_hex_bytes(hex: &str) -> Option<Vec<u8>> {
+    let pairs = hex.as_bytes().chunks_exact(2);
+    if !pairs.remainder().is_empty() {
         return None;
     }
-    let mut bytes = [0_u8; 32];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
-    }
-    Some(bytes)
+    pairs
+        .map(|pair| Some(nibble(pair[0])? << 4 | nibble(pair[1])?))
+        .collect()
 }
 
 /// Writes bytes as lower-case hex.

@@ -31,6 +31,19 @@ pub fn wilson(hits: u64, of: u64) -> Option<(f64, f64)> {
     Some((low.max(0.0), high.min(1.0)))
 }
 
+/// Newcombe's hybrid score interval of a difference of shares, compared minus reference (Newcombe
+/// 1998, method 10): Wilson's limits of each share, put together. Nothing if a group has no cases.
+pub fn newcombe(reference: (u64, u64), compared: (u64, u64)) -> Option<(f64, f64)> {
+    let share = |(hits, of): (u64, u64)| hits.min(of) as f64 / of as f64;
+    let (l1, u1) = wilson(compared.0, compared.1)?;
+    let (l2, u2) = wilson(reference.0, reference.1)?;
+    let (p1, p2) = (share(compared), share(reference));
+    let root = |a: f64, b: f64| (a * a + b * b).sqrt();
+    let low = p1 - p2 - root(p1 - l1, u2 - p2);
+    let high = p1 - p2 + root(u1 - p1, p2 - l2);
+    Some((low.max(-1.0), high.min(1.0)))
+}
+
 /// Koopman's score interval of a ratio of shares, compared over reference (Koopman 1984), by
 /// bisection. Nothing if the reference group has no hit or a group has no cases.
 pub fn koopman(reference: (u64, u64), compared: (u64, u64)) -> Option<(f64, f64)> {
@@ -227,6 +240,24 @@ mod tests {
         }
         assert_eq!(wilson(0, 0), None);
         near(wilson(20, 20).unwrap().1, 1.0, 0.0);
+    }
+
+    #[test]
+    fn newcombe_gives_the_published_intervals() {
+        // Newcombe 1998 (differences), table II, method 10.
+        for ((compared, reference), (low, high)) in [
+            (((56, 70), (48, 80)), (0.0524, 0.3339)),
+            (((9, 10), (3, 10)), (0.1705, 0.8090)),
+            (((10, 10), (0, 20)), (0.6791, 1.0)),
+            (((10, 10), (0, 10)), (0.6075, 1.0)),
+            (((0, 10), (0, 10)), (-0.2775, 0.2775)),
+        ] {
+            let found = newcombe(reference, compared).unwrap();
+            near(found.0, low, 5e-5);
+            near(found.1, high, 5e-5);
+        }
+        assert_eq!(newcombe((0, 0), (1, 2)), None);
+        assert_eq!(newcombe((1, 2), (0, 0)), None);
     }
 
     #[test]

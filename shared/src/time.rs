@@ -26,6 +26,15 @@ impl Timestamp {
         (FIRST..=LAST).contains(&micros).then_some(Self(micros))
     }
 
+    /// The point so long after the epoch, which is how wall clocks tell the time. The epoch itself if
+    /// that is after the year 9999.
+    pub fn after_epoch(elapsed: std::time::Duration) -> Self {
+        i64::try_from(elapsed.as_micros())
+            .ok()
+            .and_then(Self::from_micros)
+            .unwrap_or(Self::EPOCH)
+    }
+
     /// Microseconds since the epoch.
     pub const fn micros(self) -> i64 {
         self.0

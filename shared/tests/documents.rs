@@ -92,11 +92,20 @@ fn row(metric: MetricId) -> String {
     let (of, subject) = match spec.needs {
         Needs::Nothing => ("nothing", None),
         Needs::Feature => ("a feature", Some("the feature")),
+        Needs::NumericFeature => ("a numeric feature", Some("the feature")),
+        Needs::CategoricalFeature => ("a categorical feature", Some("the feature")),
         Needs::AttributeGroup => (
             "an attribute and one of its groups, not the reference",
             Some("the attribute (from the request or later)"),
         ),
-        Needs::Class => ("a class of the decision", Some("the classes")),
+        Needs::Group => (
+            "an attribute and one of its groups",
+            Some("the attribute (from the request or later)"),
+        ),
+        Needs::Attribute => (
+            "an attribute",
+            Some("the attribute (from the request or later)"),
+        ),
     };
     let reads: Vec<&str> = [
         (spec.needs_score, "score"),

@@ -5,20 +5,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use clause9_shared::metric::{Grade, MetricId, Needs, SampleKind, StreamKind};
+use clause9_shared::metric::{ALIASES, Grade, MetricId, Needs, SampleKind, StreamKind};
 use clause9_shared::objective::document::Comparator;
-
-/// What an objective must name.
-const fn of_what(needs: Needs) -> &'static str {
-    match needs {
-        Needs::Nothing => "nothing: all cases",
-        Needs::Feature => "a `feature`",
-        Needs::AttributeGroup => {
-            "an `attribute` and the `group` that is compared with its reference group"
-        }
-        Needs::Class => "a `class` of a decision among several, held against the rest",
-    }
-}
 
 fn card(metric: MetricId) -> String {
     let spec = metric.spec();
@@ -32,7 +20,17 @@ fn card(metric: MetricId) -> String {
         StreamKind::Outcomes => "outcomes: known as labels come",
         StreamKind::ByAttribute => "traffic or outcomes, wherever the attribute comes from",
     };
-    let of = of_what(spec.needs);
+    let of = match spec.needs {
+        Needs::Nothing => "nothing: all cases",
+        Needs::Feature => "a `feature`",
+        Needs::NumericFeature => "a `feature` of numbers",
+        Needs::CategoricalFeature => "a `feature` of categories",
+        Needs::AttributeGroup => {
+            "an `attribute` and the `group` that is compared with its reference group"
+        }
+        Needs::Group => "an `attribute` and any `group` of it",
+        Needs::Attribute => "an `attribute` as a whole",
+    };
     let outputs: Vec<&str> = [
         (spec.needs_score, "a score"),
         (spec.needs_decision, "a decision"),
@@ -84,6 +82,39 @@ fn card(metric: MetricId) -> String {
     ] {
         write!(text, "\n## {heading}\n\n{body}\n").unwrap();
     }
+    let elsewhere: Vec<String> = ALIASES
+        .iter()
+        .filter(|alias| alias.metric == metric)
+        .map(|alias| format!("- {}: `{}`, {}\n", alias.tool, alias.name, alias.here))
+        .collect();
+    if !elsewhere.is_empty() {
+        write!(text, "\n## Names elsewhere\n\n{}", elsewhere.concat()).unwrap();
+    }
+    text
+}
+
+/// The names of other tools, each with the metric that is meant.
+fn aliases() -> String {
+    let mut text = "# Names elsewhere\n\nWhat other tools call a metric, where name or sign differs. Printed from the metric table \
+        by `UPDATE_EXPECT=1 cargo test -p clause9-shared --test method_cards`.\n\nA disparity here is the compared group's figure \
+        minus (or over) the reference group's. What Clarify calls the disadvantaged facet is the compared group, the advantaged one \
+        the reference group; where there are several groups, the pooled metrics take all others together.\n\n\
+        | Tool | Name there | Metric here | Its value there |\n|---|---|---|---|\n"
+        .to_owned();
+    for alias in ALIASES {
+        let name = alias.metric.spec().name;
+        writeln!(
+            text,
+            "| {} | `{}` | [`{name}`]({name}.md) | {} |",
+            alias.tool, alias.name, alias.here
+        )
+        .unwrap();
+    }
+    text.push_str(
+        "\nClarify's flip test (FT) trains a nearest-neighbour model on raw rows of one group and asks it about those of the other: \
+        no summary holds rows, so there is no such metric here. Its conditional demographic disparity (CDDPL) needs the strata as \
+        groups of an intersection.\n",
+    );
     text
 }
 
@@ -120,6 +151,7 @@ fn the_method_cards_say_what_the_metric_table_says() {
         .map(|metric| (format!("{}.md", metric.spec().name), card(*metric)))
         .collect();
     cards.push(("README.md".to_owned(), index()));
+    cards.push(("aliases.md".to_owned(), aliases()));
     let update = std::env::var_os("UPDATE_EXPECT").is_some();
     for (name, text) in &cards {
         let path = folder.join(name);

@@ -85,16 +85,22 @@ proptest! {
     }
 
     #[test]
-    fn a_value_on_a_cut_belongs_below_it(mut cuts in prop::collection::vec(-50..50_i32, 0..30), x in -60..60_i32) {
+    fn a_value_on_a_cut_belongs_above_it(mut cuts in prop::collection::vec(-50..50_i32, 0..30), x in -60..60_i32) {
         cuts.sort_unstable();
         cuts.dedup();
         let cuts: Vec<f64> = cuts.into_iter().map(f64::from).collect();
         let mut cells = CutCounts::new(&cuts).unwrap();
         cells.add(f64::from(x));
         let cell = cells.counts().iter().position(|count| *count == 1).unwrap();
-        let above = cell.checked_sub(1).is_none_or(|i| cuts[i] < f64::from(x));
-        let below = cuts.get(cell).is_none_or(|cut| f64::from(x) <= *cut);
+        let above = cell.checked_sub(1).is_none_or(|i| cuts[i] <= f64::from(x));
+        let below = cuts.get(cell).is_none_or(|cut| f64::from(x) < *cut);
         prop_assert!(above && below);
+        let finest: Vec<_> = cells.cells().collect();
+        prop_assert_eq!(finest.len(), 2 * cuts.len() + 1);
+        let found = finest.iter().find(|cell| cell.count == 1).unwrap();
+        let single = cuts.contains(&f64::from(x));
+        prop_assert_eq!(found.low == found.high, single);
+        prop_assert!(found.low <= f64::from(x) && f64::from(x) <= found.high);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test's own values are what they are")]
 
 use clause9_shared::sketch::{
-    Categories, Confusion, CutCounts, Histogram, Hygiene, Invalid, MergeError, ScoreCells, Sketch,
-    SummaryKind,
+    Categories, Confusion, CutCounts, Histogram, Hygiene, Invalid, Losses, MergeError, Moments,
+    ScoreCells, Sketch, SummaryKind,
 };
 use clause9_shared::wire::codec::{Decode, Encode};
 use proptest::prelude::*;
@@ -147,10 +147,14 @@ sketch_laws! {
         different: vec![Histogram::new(3.6, 2).unwrap(), Histogram::new(3.5, 3).unwrap()]
     }
     CutCounts in cut_counts {
-        empty: CutCounts::new(&[-1.0, 0.0, 2.5]).unwrap(),
+        empty: CutCounts::with_atoms(&[-1.0, 0.0, 2.5], &[-7.25, 0.0, 3.5]).unwrap(),
         values: wide_number(),
         add: CutCounts::add,
-        different: vec![CutCounts::new(&[-1.0, 0.0]).unwrap(), CutCounts::new(&[-1.0, 0.0, 2.6]).unwrap()]
+        different: vec![
+            CutCounts::new(&[-1.0, 0.0, 2.5]).unwrap(),
+            CutCounts::with_atoms(&[-1.0, 0.0, 2.6], &[-7.25, 0.0, 3.5]).unwrap(),
+            CutCounts::with_atoms(&[-1.0, 2.5], &[-7.25, 0.0, 3.5]).unwrap(),
+        ]
     }
     Categories in categories {
         empty: Categories::new(&["a", "b", "c"]).unwrap(),
@@ -190,6 +194,18 @@ sketch_laws! {
         add: |c: &mut Confusion, (label, decision, group): (Option<bool>, Option<bool>, Option<u8>)| c.add(label, decision, group),
         different: vec![Confusion::new(4).unwrap()]
     }
+    Moments in moments {
+        empty: Moments::new(3.5, 2).unwrap(),
+        values: wide_number(),
+        add: Moments::add,
+        different: vec![Moments::new(3.6, 2).unwrap(), Moments::new(3.5, 3).unwrap()]
+    }
+    Losses in losses {
+        empty: Losses::new(3).unwrap(),
+        values: (prop::option::of(prop_oneof![0.0..=1.0_f64, wide_number()]), any::<bool>(), prop::option::of(0..5_u8)),
+        add: |l: &mut Losses, (score, label, group): (Option<f64>, bool, Option<u8>)| l.add(score, label, group),
+        different: vec![Losses::new(2).unwrap()]
+    }
 }
 
 #[test]
@@ -223,7 +239,7 @@ macro_rules! total {
     };
 }
 
-total!(Histogram: total, CutCounts: total, Categories: total, Hygiene: rows, ScoreCells: total, Confusion: total);
+total!(Histogram: total, CutCounts: total, Categories: total, Hygiene: rows, ScoreCells: total, Confusion: total, Moments: total, Losses: total);
 
 /// Whether a value is one: histograms and cuts let go what is not finite.
 trait Counts {
@@ -245,3 +261,8 @@ impl Counts for Option<Option<usize>> {}
 impl Counts for (u8, bool, bool) {}
 impl Counts for (Option<f64>, Option<bool>, Option<u8>) {}
 impl Counts for (Option<bool>, Option<bool>, Option<u8>) {}
+impl Counts for (Option<f64>, bool, Option<u8>) {
+    fn counts(&self) -> bool {
+        self.0.is_some_and(|score| (0.0..=1.0).contains(&score))
+    }
+}

@@ -323,9 +323,14 @@ pub(crate) struct Running {
     thread: Option<JoinHandle<anyhow::Result<()>>>,
 }
 
-/// A configuration for tests: replayed clock, free ports, everything in the folder.
-pub(crate) fn config(folder: &Path, upstream: u16, collector: Option<u16>) -> AgentConfig {
-    let document = objective::load("objectives.yaml", OBJECTIVES).unwrap();
+/// Writes `objectives.yaml` and `baseline.json` of the system `toy`.
+pub(crate) fn documents(folder: &Path) {
+    documents_of(folder, OBJECTIVES);
+}
+
+/// The same with other objectives of the same features and outputs.
+pub(crate) fn documents_of(folder: &Path, objectives: &str) {
+    let document = objective::load("objectives.yaml", objectives).unwrap();
     let mut builder = BaselineBuilder::new(&document, "reference");
     for i in 0..100 {
         builder.observe(0, Cell::Float(f64::from(i)));
@@ -337,8 +342,13 @@ pub(crate) fn config(folder: &Path, upstream: u16, collector: Option<u16>) -> Ag
         .unwrap()
         .to_json()
         .unwrap();
-    std::fs::write(folder.join("objectives.yaml"), OBJECTIVES).unwrap();
+    std::fs::write(folder.join("objectives.yaml"), objectives).unwrap();
     std::fs::write(folder.join("baseline.json"), baseline).unwrap();
+}
+
+/// A configuration for tests: replayed clock, free ports, everything in the folder.
+pub(crate) fn config(folder: &Path, upstream: u16, collector: Option<u16>) -> AgentConfig {
+    documents(folder);
     let collector = collector.map_or(String::new(), |port| {
         format!("collector: http://127.0.0.1:{port}\n")
     });

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use clause9_shared::time::{Span, Timestamp};
 use clause9_tests::http;
-use clause9_tests::process::{Running, free_port, program};
+use clause9_tests::process::{Running, run_to_end};
+use clause9_tests::site::{Layout, Site, named};
 use serde_json::{Value, json};
 
 /// What the system is held to: nine of ten decisions are right. One objective, in force from the
@@ -93,14 +94,14 @@ fn the_first_nonconformity() -> anyhow::Result<()> {
 
     // The thread from the candidate back to what the agent signed: each record names what it rests on
     // by digest, and the register gives it out.
-    let verdict = bank.follow(candidate, "verdict")?;
+    let verdict = bank.site.follow(candidate, "verdict")?;
     assert_eq!(verdict["header"]["type"], "verdict");
-    let measurement = bank.follow(&verdict, "measurement")?;
+    let measurement = bank.site.follow(&verdict, "measurement")?;
     assert_eq!(measurement["header"]["type"], "measurement");
-    let block = bank.follow(&measurement, "block")?;
+    let block = bank.site.follow(&measurement, "block")?;
     assert_eq!(block["header"]["type"], "block");
     let batch = named(&block, "batch")?;
-    let envelope = http::get(bank.collector, &format!("/v1/blobs/{batch}"))?;
+    let envelope = http::get(bank.site.collector, &format!("/v1/blobs/{batch}"))?;
     assert!(
         envelope.body.starts_with(b"C9B1"),
         "the signed bytes as they were received"
@@ -117,18 +118,14 @@ fn the_first_nonconformity() -> anyhow::Result<()> {
 }
 
 /// A model server, an agent before it, and a collector that trusts the agent.
-struct Bank {
-    agent: u16,
-    admin: u16,
-    outcomes: u16,
-    collector: u16,
-    token: String,
+pub(crate) struct Bank {
+    pub(crate) site: Site,
     sent: u64,
     _running: [Running; 2],
 }
 
 impl Bank {
-    fn open(folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn open(folder: &Path) -> anyhow::Result<Self> {
         std::fs::write(folder.join("objectives.yaml"), OBJECTIVES)?;
         std::fs::write(folder.join("reference.csv"), reference())?;
         run_to_end(
@@ -136,64 +133,29 @@ impl Bank {
             folder,
             "baseline --objectives objectives.yaml --reference reference.csv --out baseline.json",
         )?;
-        let [agent, admin, outcomes, collector] =
-            [free_port()?, free_port()?, free_port()?, free_port()?];
-        let model = serve_a_model()?;
-        std::fs::write(
-            folder.join("agent.yaml"),
-            format!(
-                "listen: 127.0.0.1:{agent}\nupstream: http://127.0.0.1:{model}\nobjectives: objectives.yaml\n\
-                 baseline: baseline.json\ncollector: http://127.0.0.1:{collector}\nadmin: 127.0.0.1:{admin}\n\
-                 outcomes: {{ listen: 127.0.0.1:{outcomes} }}\nstate_dir: ./state\nclock: replay\n\
-                 event_time_header: x-event-time\n"
-            ),
-        )?;
-        // The collector trusts the keys it is told to trust, for the systems it is told.
-        let id = run_to_end("clause9-agent", folder, "identity --config agent.yaml")?;
-        let trusted = format!(
-            "agents: [{{ id: \"{}\", systems: [grading] }}]\n",
-            id.trim()
-        );
-        std::fs::write(folder.join("agents.yaml"), trusted)?;
-        std::fs::write(
-            folder.join("collector.yaml"),
-            format!(
-                "listen: 127.0.0.1:{collector}\nstore: ./store\nagents: agents.yaml\nsystems:\n  \
-                 - {{ objectives: objectives.yaml, baseline: baseline.json, clock: replay }}\n"
-            ),
-        )?;
-        let mut judging = Running::start(
-            &program("clause9-collector")?,
+        let site = Layout {
             folder,
-            &["run", "--config", "collector.yaml"],
-        )?;
-        judging.wait_for_port(collector, Duration::from_secs(20))?;
-        let mut watching = Running::start(
-            &program("clause9-agent")?,
-            folder,
-            &["run", "--config", "agent.yaml"],
-        )?;
-        watching.wait_for_port(agent, Duration::from_secs(20))?;
-        watching.wait_for_port(outcomes, Duration::from_secs(20))?;
-        let token = std::fs::read_to_string(folder.join("state/outcomes.token"))?
-            .trim()
-            .to_owned();
+            system: "grading",
+            model: serve_a_model()?,
+            clock: "replay",
+            agents: 1,
+            collector: "",
+        };
+        let site = site.lay()?;
+        let running = [site.start_collector()?, site.start_agent(0)?];
         Ok(Self {
-            agent,
-            admin,
-            outcomes,
-            collector,
-            token,
+            site,
             sent: 0,
-            _running: [judging, watching],
+            _running: running,
         })
     }
 
     /// One day: applicants come, the model decides, the evening brings what happened.
-    fn live_through(&mut self, day: u32, wrong: usize) -> anyhow::Result<()> {
+    pub(crate) fn live_through(&mut self, day: u32, wrong: usize) -> anyhow::Result<()> {
+        let agent = self.site.agent(0)?;
         let morning = FIRST_DAY.parse::<Timestamp>()? + Span::from_days(day);
         let at = morning + Span::from_secs(9 * 3600);
-        let (mut connection, mut labels) = (http::Connection::open(self.agent)?, String::new());
+        let (mut connection, mut labels) = (http::Connection::open(agent.port)?, String::new());
         for case in 0..A_DAY {
             let grade = if case % 2 == 0 { 0.9 } else { 0.1 };
             // An `Exchange`: the agent sees the bytes pass. Decoded, it is an `Inference`; counted, a
@@ -219,18 +181,7 @@ impl Bank {
             let outcome = json!({ "request_id": id, "label": label, "available_at": (at + Span::from_secs(3600)).to_string() });
             labels.extend([outcome.to_string().as_str(), "\n"]);
         }
-        let bearer = format!("Bearer {}", self.token);
-        let headers = [
-            ("authorization", bearer.as_str()),
-            ("content-type", "application/x-ndjson"),
-        ];
-        let answer = http::send(
-            self.outcomes,
-            "POST",
-            "/outcomes",
-            &headers,
-            labels.as_bytes(),
-        )?;
+        let answer = agent.post_outcomes(&labels)?;
         anyhow::ensure!(
             answer.json()?["joined"] == json!(A_DAY),
             "{}",
@@ -238,16 +189,7 @@ impl Bank {
         );
         // Night falls. The pane closes (a `ClosedWindow`: no more data can enter), is signed and shipped.
         let night = morning + Span::from_days(1) + Span::from_secs(3600);
-        let clock = json!({ "now": night.to_string() }).to_string();
-        let headers = [("content-type", "application/json")];
-        let answer = http::send(
-            self.admin,
-            "POST",
-            "/replay/clock",
-            &headers,
-            clock.as_bytes(),
-        )?;
-        anyhow::ensure!(answer.status() == 200, "day {day}: {answer:?}");
+        agent.set_clock(&night.to_string())?;
         self.wait_until_sealed(day)
     }
 
@@ -261,67 +203,30 @@ impl Bank {
         )
     }
 
-    fn list(&self, path: &str) -> anyhow::Result<Vec<Value>> {
-        let answer = http::get(self.collector, path)?.json()?;
-        Ok(answer["items"].as_array().cloned().unwrap_or_default())
-    }
-
     fn panes(&self) -> anyhow::Result<Vec<Value>> {
-        self.list("/v1/systems/grading/panes?limit=1000")
+        self.site.list("/v1/systems/grading/panes?limit=1000")
     }
 
     fn nonconformities(&self) -> anyhow::Result<Vec<Value>> {
-        self.list("/v1/nonconformities?system=grading")
+        self.site.list("/v1/nonconformities?system=grading")
     }
 
     /// The newest verdict's body.
     fn last_verdict(&self) -> anyhow::Result<Value> {
-        let verdicts = self.list("/v1/verdicts?system=grading&objective=accuracy&limit=1000")?;
+        let verdicts = self
+            .site
+            .list("/v1/verdicts?system=grading&objective=accuracy&limit=1000")?;
         let last = verdicts
             .last()
             .ok_or_else(|| anyhow::anyhow!("no verdict yet"))?;
         Ok(last["record"]["body"]["verdict"].clone())
     }
-
-    /// The record that a record names in that role.
-    fn follow(&self, record: &Value, role: &str) -> anyhow::Result<Value> {
-        let digest = named(record, role)?;
-        http::get(self.collector, &format!("/v1/evidence/{digest}"))?.json()
-    }
-}
-
-/// What a record names in that role.
-fn named(record: &Value, role: &str) -> anyhow::Result<String> {
-    let refs = record["header"]["refs"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    let found = refs
-        .iter()
-        .find(|r| r["role"] == role)
-        .and_then(|r| r["digest"].as_str());
-    found
-        .map(str::to_owned)
-        .ok_or_else(|| anyhow::anyhow!("no reference to a {role} in {record:#}"))
 }
 
 /// What applicants were like when the model was approved.
 fn reference() -> String {
     let rows = (0..1000).map(|i| if i % 2 == 0 { "0.9\n" } else { "0.1\n" });
     std::iter::once("grade\n").chain(rows).collect()
-}
-
-fn run_to_end(name: &str, folder: &Path, arguments: &str) -> anyhow::Result<String> {
-    let output = std::process::Command::new(program(name)?)
-        .args(arguments.split(' '))
-        .current_dir(folder)
-        .output()?;
-    anyhow::ensure!(
-        output.status.success(),
-        "{name} {arguments}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(String::from_utf8(output.stdout)?)
 }
 
 /// A model that finds the probability of repayment to be the grade itself. A thread for each

@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use clause9_agent::config::AgentConfig;
-use clause9_collector::config::CollectorConfig;
-use clause9_shared::yaml;
+use clause9_collector::config::{AgentsFile, CollectorConfig};
+use clause9_shared::{objective, yaml};
 use clause9_tests::process::program;
 use clause9_tests::repository::text;
 
@@ -66,26 +66,39 @@ fn every_flag_of_the_demonstration_that_the_readme_names_exists() -> anyhow::Res
 fn every_yaml_block_in_the_readme_is_the_configuration_that_it_claims_to_be() -> anyhow::Result<()>
 {
     let readme = text("README.md")?;
-    let (mut agents, mut collectors) = (0, 0);
+    let mut found = Vec::new();
     for block in blocks(&readme, "yaml") {
         let (name, problem) = match block.lines().next() {
+            Some("# objectives.yaml") => {
+                let read = objective::load("objectives.yaml", &block);
+                ("objectives.yaml", read.err().map(|p| format!("{p:#?}")))
+            }
             Some("# agent.yaml") => {
-                agents += 1;
                 let read = yaml::from_str::<AgentConfig>("agent.yaml", &block);
-                ("agent.yaml", read.err())
+                ("agent.yaml", read.err().map(|p| p.to_string()))
             }
             Some("# collector.yaml") => {
-                collectors += 1;
                 let read = yaml::from_str::<CollectorConfig>("collector.yaml", &block);
-                ("collector.yaml", read.err())
+                ("collector.yaml", read.err().map(|p| p.to_string()))
+            }
+            Some("# agents.yaml") => {
+                let read = yaml::from_str::<AgentsFile>("agents.yaml", &block);
+                ("agents.yaml", read.err().map(|p| p.to_string()))
             }
             first => anyhow::bail!(
                 "a YAML block in README.md begins with {first:?}; let its first line be the name of its file"
             ),
         };
         assert!(problem.is_none(), "{name} in README.md: {problem:?}");
+        found.push(name);
     }
-    assert_eq!((agents, collectors), (1, 1));
+    let expected = [
+        "objectives.yaml",
+        "agent.yaml",
+        "collector.yaml",
+        "agents.yaml",
+    ];
+    assert_eq!(found, expected);
     Ok(())
 }
 

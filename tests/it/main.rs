@@ -1,7 +1,7 @@
 //! Integration tests and house rules, one program. Names of tests are sentences.
 //!
 //! `tidy_*`: rules about the repository itself. `house_*`: what is generated and documented.
-//! `agent_*`: the agent over real sockets. `prometheus_*`, `mlserver_*`: beside other people's real programs (see `tests/tools/`).
+//! `web_*`: pages in a browser. `agent_*`: the agent over real sockets. `live_clock`, `first_nonconformity`: agent and collector. `prometheus_*`, `mlserver_*`: beside other people's real programs (see `tests/tools/`).
 
 mod agent_faults;
 mod agent_passthrough;
@@ -12,8 +12,10 @@ mod first_nonconformity;
 mod house_dashboards;
 mod house_documents;
 mod house_readme;
+mod live_clock;
 mod mlserver_passthrough;
 mod prometheus_dashboard;
 mod prometheus_rules;
 mod tidy_boundaries;
 mod tidy_files;
+mod web_pages;

@@ -6,4 +6,5 @@ pub mod http;
 pub mod process;
 pub mod repository;
 pub mod sidecar;
+pub mod site;
 pub mod tools;

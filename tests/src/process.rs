@@ -27,6 +27,20 @@ pub fn program(name: &str) -> anyhow::Result<PathBuf> {
     })
 }
 
+/// Runs a program of this workspace to its end, and answers what it printed.
+pub fn run_to_end(name: &str, folder: &Path, arguments: &str) -> anyhow::Result<String> {
+    let output = Command::new(program(name)?)
+        .args(arguments.split(' '))
+        .current_dir(folder)
+        .output()?;
+    anyhow::ensure!(
+        output.status.success(),
+        "{name} {arguments}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(String::from_utf8(output.stdout)?)
+}
+
 /// A port that nobody listens on right now.
 pub fn free_port() -> anyhow::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
@@ -100,6 +114,16 @@ impl Running {
     /// The process's id.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Tells it to end as a supervisor does (SIGTERM), and waits until it has.
+    pub fn terminate(&mut self, patience: Duration) -> anyhow::Result<()> {
+        let told = Command::new("sh")
+            .args(["-c", &format!("kill -TERM {}", self.id())])
+            .status()?;
+        anyhow::ensure!(told.success(), "cannot signal `{}`", self.name);
+        let what = format!("the end of `{}`", self.name);
+        wait_until(&what, patience, || !self.is_running())
     }
 
     /// Whether it still runs.

@@ -27,6 +27,13 @@ pub fn mlserver(program: &str) -> anyhow::Result<Option<PathBuf>> {
     or_skip("MLServer", found)
 }
 
+/// A script of `tests/web`, if a package that it needs is installed there.
+pub fn web_script(name: &str, package: &str) -> anyhow::Result<Option<PathBuf>> {
+    let folder = crate::repository::root().join("tests/web");
+    let installed = folder.join("node_modules").join(package).is_dir();
+    or_skip(package, installed.then(|| folder.join(name)))
+}
+
 fn or_skip(name: &str, found: Option<PathBuf>) -> anyhow::Result<Option<PathBuf>> {
     let asked = |variable: &str| std::env::var(variable).is_ok_and(|v| v == "1" || v == "true");
     if found.is_none() && (asked("CI") || !asked("CLAUSE9_SKIP_MISSING_TOOLS")) {

@@ -21,23 +21,27 @@ impl Engine {
         out: &mut Vec<Output>,
     ) {
         let panes = &self.settings.plan.document().panes;
-        let end = start.end(panes.length);
-        let horizon = PaneStart::of(now - panes.outcome_horizon, panes.length);
-        let pane = self.panes.remove(&start).unwrap_or_default();
-        let unfinished = missing(&pane, socket);
-        self.tally.dropped[DropReason::Unfinished as usize] += unfinished;
-        self.tally.panes += 1;
+        let length = panes.length;
+        let end = start.end(length);
+        let horizon = PaneStart::of(now - panes.outcome_horizon, length);
         let gave_up = self.waiting.give_up(start);
         self.tally.unknown_id += gave_up;
         self.arrivals.entry(start).or_default().unjoined.unknown_id += gave_up;
+        // Written while the engine still holds it all: if that goes wrong, the engine that takes over
+        // finds what is lost, and counts it.
+        let pane = self.panes.entry(start).or_default();
+        let unfinished = missing(pane, socket);
+        let pane = &self.panes[&start];
+        let mut items = self.traffic_items(start, pane, socket, unfinished);
         // On a replayed clock, outcomes may have come before the first pane.
-        let later = self.arrivals.split_off(&start.next(panes.length));
-        let arrivals = std::mem::replace(&mut self.arrivals, later);
-
-        let mut items = self.traffic_items(start, &pane, socket, unfinished);
-        for (arrival, arrived) in &arrivals {
+        for (arrival, arrived) in self.arrivals.range(..=start) {
             items.extend(self.outcome_items(*arrival, arrived));
         }
+        let later = self.arrivals.split_off(&start.next(length));
+        let arrivals = std::mem::replace(&mut self.arrivals, later);
+        let pane = self.panes.remove(&start).unwrap_or_default();
+        self.tally.dropped[DropReason::Unfinished as usize] += unfinished;
+        self.tally.panes += 1;
         self.watermark = self.watermark.max(Some(end));
         out.push(Output::Ship(items, self.watermark.unwrap_or(end)));
         self.measure(start, &pane, &arrivals, out);

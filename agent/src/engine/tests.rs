@@ -427,6 +427,40 @@ fn after_a_panic_outcomes_and_predictions_that_are_lost_are_counted() {
 }
 
 #[test]
+fn outcomes_of_a_pane_whose_closing_panics_are_counted() {
+    let mut world = World::new(settings(1.0));
+    world.seen(0, "a", 2);
+    world.close(0, 1);
+    world.seen(1, "b", 1);
+    world.join(label("a", 0, 1.0, 70), 100);
+    world.join(label("a", 9, 1.0, 70), 100);
+    world.join(label("b", 0, 1.0, 70), 100);
+    world.join(label("later", 0, 1.0, 70), 100);
+    // Counts that cannot be: the item that would say so is not written.
+    let pane = world.engine.panes.get_mut(&minute(1)).unwrap();
+    pane.models.values_mut().next().unwrap().coverage.rows += 1;
+    pane.models.values_mut().next().unwrap().coverage.seen += 1;
+    let closing = std::panic::AssertUnwindSafe(|| world.close(1, 1));
+    assert!(
+        std::panic::catch_unwind(closing).is_err(),
+        "it must go wrong"
+    );
+    assert!(world.out.is_empty(), "nothing of it was said");
+    world.engine = world.engine.after_panic();
+    let items = world.close(1, 1);
+    let sum = traffic(&items);
+    assert_eq!(
+        (sum.seen, sum.dropped[DropReason::MonitorDown as usize]),
+        (1, 1)
+    );
+    let lost = OutcomeCoverage {
+        dropped: 4,
+        ..OutcomeCoverage::default()
+    };
+    assert_eq!(outcomes(&items), [(minute(1), minute(1), lost)]);
+}
+
+#[test]
 fn stopping_ships_open_panes_without_claiming_them_closed() {
     let mut world = World::new(settings(1.0));
     world.close(0, 0);

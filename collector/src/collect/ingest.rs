@@ -75,6 +75,7 @@ impl Writer {
                 Ok(systems)
             }
             Err(error) => {
+                self.telemetry.write_failures.inc();
                 for reply in replies {
                     drop(reply.send(Err(Unavailable::Failed)));
                 }

@@ -112,7 +112,7 @@ impl Inbox {
         answer.await.unwrap_or(Err(Unavailable::Failed))
     }
 
-    /// Whether the last write succeeded, and not every system's sealing failed.
+    /// Whether writing works as far as it was tried last, and not every system's sealing failed.
     pub(crate) fn healthy(&self) -> bool {
         self.healthy.load(Ordering::Relaxed)
     }
@@ -135,6 +135,7 @@ impl Writer {
 
     fn run(mut self, deliveries: &Receiver<Delivery>, healthy: &AtomicBool) {
         let mut looked = Instant::now();
+        let mut failing = false;
         loop {
             let first = match deliveries.recv_timeout(TICK.saturating_sub(looked.elapsed())) {
                 Ok(delivery) => Some(delivery),
@@ -146,18 +147,23 @@ impl Writer {
                 .chain(deliveries.try_iter())
                 .take(GROUP)
                 .collect();
+            let tried = !group.is_empty();
             let written = self.ingest(group);
+            if tried {
+                failing = written.is_err();
+            }
             if let Err(error) = &written {
                 tracing::error!(error = %chain(error), "the register was not written");
             }
             let mut sealed = Ok(());
             if looked.elapsed() >= TICK {
                 sealed = self.look_around();
+                failing = failing && self.store.probe().is_err();
                 looked = Instant::now();
             } else if let Ok(systems) = &written {
                 sealed = self.seal(systems);
             }
-            healthy.store(written.is_ok() && sealed.is_ok(), Ordering::Relaxed);
+            healthy.store(!failing && sealed.is_ok(), Ordering::Relaxed);
         }
     }
 

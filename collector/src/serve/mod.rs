@@ -8,17 +8,15 @@ mod view;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use clause9_shared::wire::batch::MAX_ENVELOPE;
-use tokio::sync::Semaphore;
 
 use crate::clock::WallClock;
 use crate::collect::Inbox;
 use crate::known::{Known, KnownSystem};
-use crate::receive;
+use crate::receive::{self, Uploads};
 use crate::store::{ReadStore, Readers, StoreError};
 use crate::telemetry::Telemetry;
 
@@ -32,8 +30,7 @@ pub(crate) struct Shared {
     pub(crate) inbox: Inbox,
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) clock: WallClock,
-    pub(crate) uploads: Arc<Semaphore>,
-    pub(crate) upload_time: std::time::Duration,
+    pub(crate) uploads: Uploads,
 }
 
 /// Why a request gets no answer.
@@ -108,7 +105,6 @@ pub(crate) fn routes(shared: Shared) -> Router {
         .route("/v1/batches", axum::routing::post(receive::receive))
         .merge(v1::routes())
         .fallback(|| async { ApiError::NotFound("nothing is here".to_owned()) })
-        .layer(DefaultBodyLimit::max(MAX_ENVELOPE))
         .layer(axum::middleware::map_response(harden))
         .with_state(shared)
 }

@@ -2,8 +2,11 @@
 //! commit the data survives power loss (WAL, `synchronous = FULL`). Not here: what to write.
 
 mod gaps;
+mod progress;
 mod read;
+mod records;
 mod schema;
+mod sealed;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -13,9 +16,9 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 pub(crate) use gaps::Hole;
-pub use read::{
-    ContentRow, Page, PendingRefusal, ReadStore, RecordFilter, RecordRow, SystemState, Verdicts,
-};
+pub use progress::SystemState;
+pub use read::ReadStore;
+pub use records::{ContentRow, Page, PendingRefusal, RecordFilter, RecordRow};
 pub(crate) use write::{Appended, NewBatch, WriteStore};
 
 /// Name of the register's file in its folder.

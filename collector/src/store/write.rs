@@ -58,6 +58,17 @@ impl WriteStore {
     }
 }
 
+impl WriteStore {
+    /// Writes something that changes nothing: does writing work again?
+    pub(crate) fn probe(&mut self) -> Result<(), StoreError> {
+        self.commit(|to| {
+            Ok(to
+                .tx
+                .pragma_update(None, "user_version", super::schema::VERSION)?)
+        })
+    }
+}
+
 pub(super) fn word(n: u64) -> i64 {
     n.cast_signed()
 }

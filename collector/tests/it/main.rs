@@ -1,9 +1,17 @@
 //! The collector as a whole, and its core through its public types. One binary.
 
 #[cfg(test)]
+mod api;
+#[cfg(test)]
+mod full_disk;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod knowing;
+#[cfg(test)]
+mod listening;
 #[cfg(test)]
 mod recompute;
 #[cfg(test)]
@@ -12,6 +20,8 @@ mod sealing;
 mod serving;
 #[cfg(test)]
 mod starving;
+#[cfg(test)]
+mod upgrading;
 #[cfg(test)]
 mod verifying;
 #[cfg(test)]

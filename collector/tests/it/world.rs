@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
-use clause9_collector::Collector;
 use clause9_collector::config::CollectorConfig;
 use clause9_collector::known::{Known, KnownSystem};
+use clause9_collector::{Collector, Limits};
 use clause9_shared::baseline::{Baseline, BaselineBuilder};
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::{AgentId, BootId, Sequence};
@@ -312,12 +312,12 @@ impl Running {
     }
 
     pub(crate) fn on(files: Files) -> Self {
-        Self::with_upload_time(files, std::time::Duration::from_secs(30))
+        Self::with_limits(files, Limits::default())
     }
 
-    pub(crate) fn with_upload_time(files: Files, limit: std::time::Duration) -> Self {
+    pub(crate) fn with_limits(files: Files, limits: Limits) -> Self {
         let config = CollectorConfig::read(&files.config()).unwrap();
-        let collector = Collector::build(&config).unwrap().with_upload_time(limit);
+        let collector = Collector::build(&config).unwrap().with_limits(limits);
         let address = collector.address();
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let thread = std::thread::spawn(move || {
@@ -350,6 +350,16 @@ impl Running {
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
         }
+    }
+
+    /// The value of one series of /metrics.
+    pub(crate) fn metric(&self, series: &str) -> u64 {
+        let text = crate::http::get(self.address, "/metrics").text();
+        let value = text
+            .lines()
+            .find_map(|l| l.strip_prefix(series)?.strip_prefix(' '));
+        let value = value.unwrap_or_else(|| panic!("no series {series} in\n{text}"));
+        value.parse().unwrap()
     }
 
     pub(crate) fn post(&self, envelope: &[u8]) -> crate::http::Answer {

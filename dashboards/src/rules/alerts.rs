@@ -336,7 +336,7 @@ pub const ALERTS: &[Alert] = &[
     },
     Alert {
         name: "Clause9OutcomesUnjoined",
-        expr: "sum by (job, instance) (increase(clause9_outcomes_total{fate=~\"unknown_id|unknown_row|unlisted_value|dropped|malformed\"}[1h])) > 0.1 * sum by (job, instance) (increase(clause9_outcomes_total[1h]))",
+        expr: "sum by (job, instance) (increase(clause9_outcomes_total{fate=~\"unknown_id|unknown_row|unlisted_value|dropped|malformed\"}[1h])) > 0.1 * sum by (job, instance) (increase(clause9_outcomes_total{fate!~\"sampled_out|unauthorized\"}[1h]))",
         hold: "15m",
         severity: Ticket,
         summary: "{{ $labels.instance }} cannot use a tenth of its outcomes",
@@ -351,6 +351,11 @@ pub const ALERTS: &[Alert] = &[
                 (
                     "clause9_outcomes_total{job=\"clause9-agent\",instance=\"a:1\",fate=\"joined\"}",
                     "0+8x100",
+                ),
+                // Left out on purpose, or never taken: no reason to be quiet about the others.
+                (
+                    "clause9_outcomes_total{job=\"clause9-agent\",instance=\"a:1\",fate=\"sampled_out\"}",
+                    "0+990x100",
                 ),
             ],
         ),
@@ -523,6 +528,30 @@ pub const ALERTS: &[Alert] = &[
             &[(
                 "clause9_collector_refusals_total{job=\"clause9-collector\",instance=\"c:1\",reason=\"bad_signature\"}",
                 "2x30",
+            )],
+        ),
+    },
+    Alert {
+        name: "Clause9RegisterNotWritten",
+        expr: "sum by (job, instance) (increase(clause9_collector_write_failures_total[15m])) > 0",
+        hold: "0m",
+        severity: Page,
+        summary: "the collector {{ $labels.instance }} cannot write its register",
+        description: "Batches are answered 503 and stay with their agents, whose outboxes are bounded. Nothing is judged until the register can be written.",
+        fires: case(
+            20,
+            &[(
+                "clause9_collector_write_failures_total{job=\"clause9-collector\",instance=\"c:1\"}",
+                "0x10 1x20",
+            )],
+        ),
+        labels: &[("job", "clause9-collector"), ("instance", "c:1")],
+        shown: "",
+        silent: case(
+            20,
+            &[(
+                "clause9_collector_write_failures_total{job=\"clause9-collector\",instance=\"c:1\"}",
+                "1x30",
             )],
         ),
     },

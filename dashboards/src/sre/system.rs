@@ -2,7 +2,7 @@
 //! The order of the page is the order of questions: is something wrong, how sure are we, did we see
 //! everything, do the programs work. Metrics' panels are generated from the metric table.
 
-use clause9_shared::metric::{MetricId, MetricSpec};
+use clause9_shared::metric::{MetricId, MetricSpec, SampleKind};
 use clause9_shared::objective::document::Comparator;
 use clause9_shared::verdict::VerdictState;
 
@@ -188,9 +188,12 @@ fn evidence() -> Row {
 fn metrics() -> Row {
     Row {
         title: "What was measured?",
+        // What no objective can name has no series.
         panels: MetricId::ALL
             .iter()
-            .map(|metric| metric_panel(metric.spec()))
+            .map(|metric| metric.spec())
+            .filter(|spec| spec.sample != SampleKind::Unjudged)
+            .map(metric_panel)
             .collect(),
     }
 }

@@ -3,13 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::{Baseline, BaselineError, Format, Law, MAX_CATEGORY, Source};
+use super::labels::Labels;
+use super::{Baseline, BaselineError, Format, Law, MAX_CATEGORY, Source, numbers};
 use crate::digest::Digest;
 use crate::ids::{Name, SystemId};
 use crate::inference::Cell;
 use crate::objective::document::{Document, FeatureType};
 use crate::plan::value::{Digits, Reading, ValueReader};
-use crate::sketch::{CutCounts, MAX_CATEGORIES, MAX_SCALE_EXPONENT};
+use crate::sketch::MAX_CATEGORIES;
 
 /// Most rows of a reference.
 pub const MAX_ROWS: u64 = 50_000_000;
@@ -24,6 +25,7 @@ pub struct BaselineBuilder {
     rows: u64,
     features: Vec<(Name, ValueReader, Column)>,
     score: Column,
+    labels: Labels,
     /// The first thing that went wrong; told at the end.
     failed: Option<BaselineError>,
 }
@@ -87,6 +89,7 @@ impl BaselineBuilder {
             rows: 0,
             features: features.collect(),
             score: Column::new(Collected::Numbers(Vec::new())),
+            labels: Labels::new(document),
             failed: None,
         }
     }
@@ -115,7 +118,19 @@ impl BaselineBuilder {
             Some(invalid) => Reading::Invalid(invalid),
             None => Reading::Number(score),
         };
+        self.labels.take_score(score);
         self.failed = self.score.take(reading, "score").err();
+    }
+
+    /// The model's own decision in the row under way, where the objectives file takes it from an
+    /// output. Where it rests on a score, the score decides.
+    pub fn observe_decision(&mut self, cell: Cell<'_>) {
+        self.labels.take_decision(cell);
+    }
+
+    /// The label of the row under way. A value that the objectives file does not list is none.
+    pub fn observe_label(&mut self, cell: Cell<'_>) {
+        self.labels.take_label(cell);
     }
 
     /// The row is complete.
@@ -128,6 +143,7 @@ impl BaselineBuilder {
             column.end_row();
         }
         self.score.end_row();
+        self.labels.end_row();
         if self.rows > MAX_ROWS {
             self.failed = Some(BaselineError::TooManyRows(self.rows));
         }
@@ -153,6 +169,7 @@ impl BaselineBuilder {
                 .map(|(name, _, column)| (name, column.finish()))
                 .collect(),
             score: scored.then(|| self.score.finish()),
+            labelled: self.labels.finish(),
         };
         baseline.check()?;
         Ok(baseline)
@@ -190,7 +207,7 @@ impl Column {
 
     fn finish(self) -> Law {
         match self.values {
-            Collected::Numbers(values) => numeric(values, self.missing, self.invalid),
+            Collected::Numbers(values) => numbers::law(values, self.missing, self.invalid),
             Collected::Names { counts, other } => categorical(counts, other, self.missing),
         }
     }
@@ -212,85 +229,4 @@ fn categorical(counts: BTreeMap<Box<str>, u64>, other: u64, missing: u64) -> Law
         other: other + rest.iter().map(|(_, count)| count).sum::<u64>(),
         missing,
     }
-}
-
-fn numeric(mut values: Vec<f64>, missing: u64, invalid: u64) -> Law {
-    values.sort_unstable_by(f64::total_cmp);
-    let cuts = deciles(&values);
-    let mut counts = vec![0_u64; cuts.len() + 1];
-    let mut below = 0;
-    for (cell, count) in counts.iter_mut().enumerate() {
-        let up_to = cuts
-            .get(cell)
-            .map_or(values.len(), |cut| values.partition_point(|x| x <= cut));
-        *count = (up_to - below) as u64;
-        below = up_to;
-    }
-    Law::Numeric {
-        center: at_share(&values, 1, 2).unwrap_or(0.0),
-        scale_exponent: scale_exponent(&values),
-        cuts,
-        counts,
-        missing,
-        invalid,
-    }
-}
-
-/// The value of rank ⌈n · part / of⌉.
-fn at_share(sorted: &[f64], part: usize, of: usize) -> Option<f64> {
-    let rank = (sorted.len() * part).div_ceil(of);
-    sorted.get(rank.max(1) - 1).copied()
-}
-
-/// The distinct deciles without the largest value, so that no cell of the reference is empty.
-fn deciles(sorted: &[f64]) -> Vec<f64> {
-    let mut cuts: Vec<f64> = (1..10).filter_map(|i| at_share(sorted, i, 10)).collect();
-    cuts.dedup();
-    if cuts.last() == sorted.last() {
-        cuts.pop();
-    }
-    debug_assert!(
-        CutCounts::new(&cuts).is_some(),
-        "deciles of sorted finite values ascend"
-    );
-    cuts
-}
-
-/// The power of two nearest to the interquartile range; without one, to the standard deviation,
-/// then to the median's size, then 1.
-fn scale_exponent(sorted: &[f64]) -> i32 {
-    let Some(median) = at_share(sorted, 1, 2) else {
-        return 0;
-    };
-    let quartile = |part| at_share(sorted, part, 4).unwrap_or(median);
-    let spread = [
-        quartile(3) - quartile(1),
-        standard_deviation(sorted),
-        median.abs(),
-    ];
-    spread
-        .into_iter()
-        .find(|s| *s > 0.0)
-        .map_or(0, nearest_exponent)
-}
-
-fn standard_deviation(sorted: &[f64]) -> f64 {
-    if sorted.first() == sorted.last() {
-        return 0.0;
-    }
-    let n = sorted.len() as f64;
-    let mean = sorted.iter().sum::<f64>() / n;
-    let squares = sorted.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>();
-    libm::sqrt(squares / n)
-}
-
-/// The exponent of the power of two nearest by ratio to a positive number, within the limits of a
-/// scale.
-fn nearest_exponent(x: f64) -> i32 {
-    const MANTISSA: u64 = (1 << 52) - 1;
-    let bits = x.to_bits();
-    let exponent = i32::try_from(bits >> 52).unwrap_or(i32::MAX) - 1023;
-    let mantissa = f64::from_bits((bits & MANTISSA) | 1.0_f64.to_bits());
-    let up = i32::from(mantissa >= std::f64::consts::SQRT_2);
-    (exponent + up).clamp(-MAX_SCALE_EXPONENT, MAX_SCALE_EXPONENT)
 }

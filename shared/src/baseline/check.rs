@@ -1,6 +1,6 @@
 //! What a baseline must be before anything is compared with it.
 
-use super::{Baseline, Law, MAX_CATEGORY, MAX_LAW_CUTS};
+use super::{Baseline, Labelled, Law, MAX_CATEGORY, MAX_LAW_CUTS, Shape};
 use crate::sketch::{CutCounts, Histogram, MAX_CATEGORIES};
 
 /// Largest number of rows: beyond it JSON readers lose digits.
@@ -18,7 +18,7 @@ pub enum BaselineError {
     /// A law contradicts itself or the number of rows.
     #[error("the law of `{of}` cannot be: {what}; build the baseline again")]
     Law {
-        /// The feature's name, or `score`.
+        /// The feature's name, or `score` or `labelled`.
         of: String,
         /// What is wrong.
         what: &'static str,
@@ -60,6 +60,14 @@ impl Baseline {
                 what,
             })?;
         }
+        if let Some(labelled) = &self.labelled {
+            labelled
+                .check(self.rows)
+                .map_err(|what| BaselineError::Law {
+                    of: "labelled".to_owned(),
+                    what,
+                })?;
+        }
         match self.score {
             Some(Law::Categorical { .. }) => Err(BaselineError::Law {
                 of: "score".to_owned(),
@@ -80,6 +88,7 @@ impl Law {
                 counts,
                 missing,
                 invalid,
+                shape,
             } => {
                 Histogram::new(*center, *scale_exponent)
                     .ok_or("centre or scale is out of bounds")?;
@@ -88,6 +97,9 @@ impl Law {
                     .ok_or("cuts must be finite, strictly ascending and at most 16")?;
                 if counts.len() != cuts.len() + 1 {
                     return Err("there must be one count more than cuts");
+                }
+                if let Some(shape) = shape {
+                    shape.check(*center, *scale_exponent, cuts, counts)?;
                 }
                 sum(counts.iter().chain([missing, invalid]))
             }
@@ -116,6 +128,56 @@ impl Law {
             Ok(())
         } else {
             Err("counts do not add up to the rows")
+        }
+    }
+}
+
+impl Shape {
+    /// Whether it is the same law as the cells say.
+    fn check(
+        &self,
+        center: f64,
+        scale_exponent: i32,
+        cuts: &[f64],
+        counts: &[u64],
+    ) -> Result<(), &'static str> {
+        let same = |c: f64, s: i32| c.to_bits() == (center + 0.0).to_bits() && s == scale_exponent;
+        let (histogram, moments) = (&self.histogram, &self.moments);
+        if !same(histogram.center(), histogram.scale_exponent())
+            || !same(moments.center(), moments.scale_exponent())
+        {
+            return Err("its shape has another centre or scale");
+        }
+        if self.points.cuts() != cuts || self.points.counts() != counts {
+            return Err("its shape has other cuts or counts");
+        }
+        let total = self.points.total();
+        if histogram.total() == total && moments.total() == total {
+            Ok(())
+        } else {
+            Err("the parts of its shape count different numbers of values")
+        }
+    }
+}
+
+impl Labelled {
+    fn check(&self, rows: u64) -> Result<(), &'static str> {
+        let scores = self.scores.iter().all(|scores| {
+            let cells: u64 = scores.cells(Some(0)).map(|c| c.count.labelled()).sum();
+            scores.groups() == 1
+                && scores.total() == self.rows
+                && cells + scores.unscored(Some(0)).labelled() == self.rows
+        });
+        let decisions = self.decisions.iter().all(|decisions| {
+            let labelled = decisions.sum(|label, _, group| label.is_some() && group == Some(0));
+            decisions.groups() == 1 && decisions.total() == self.rows && labelled == self.rows
+        });
+        if self.rows > rows {
+            Err("more rows have a label than there are")
+        } else if scores && decisions {
+            Ok(())
+        } else {
+            Err("its counts are not those of its labelled rows")
         }
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 mod builder;
 mod check;
+mod labels;
+mod numbers;
 
 pub use builder::{BaselineBuilder, MAX_DISTINCT, MAX_ROWS};
 pub use check::BaselineError;
@@ -15,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::canonical;
 use crate::digest::Digest;
 use crate::ids::{Name, SystemId};
+use crate::sketch::{Confusion, CutCounts, Histogram, Moments, ScoreCells};
 
 /// The first line of every baseline file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -41,6 +44,23 @@ pub struct Baseline {
     /// The score's law, if the reference has scores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<Law>,
+    /// What the reference's labels say, if it has labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labelled: Option<Labelled>,
+}
+
+/// The labelled rows of the reference. What is estimated without labels rests on them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Labelled {
+    /// Rows with a label.
+    pub rows: u64,
+    /// Scores by label, if scores are watched: one group, no case without a label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scores: Option<ScoreCells>,
+    /// Decisions by label, if two-valued decisions are watched: one group, no case without a label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decisions: Option<Confusion>,
 }
 
 /// Longest text of a baseline in bytes.
@@ -86,6 +106,29 @@ pub struct Source {
     pub digest: Digest,
 }
 
+/// A law of numbers in full, as agents count live traffic: with the same cells, centre and scale.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Shape {
+    /// Its centred log-linear cells.
+    pub histogram: Histogram,
+    /// Counts at and between the cuts and the atoms: values of which there are at least two and that
+    /// are at least 0.5 % of the reference, the most frequent ones, at most 32.
+    pub points: CutCounts,
+    /// Count, sum and sum of squares.
+    pub moments: Moments,
+}
+
+impl Law {
+    /// The law of numbers in full, if it is one and has it.
+    pub fn shape(&self) -> Option<&Shape> {
+        match self {
+            Self::Numeric { shape, .. } => shape.as_deref(),
+            Self::Categorical { .. } => None,
+        }
+    }
+}
+
 /// How a feature was distributed in the reference.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
@@ -96,14 +139,19 @@ pub enum Law {
         center: f64,
         /// Scale of the histogram: 2 to this power, near the reference's interquartile range.
         scale_exponent: i32,
-        /// Strictly ascending cuts, at most 16: the distinct deciles.
+        /// Strictly ascending cuts, at most 16: the distinct deciles, interpolated linearly at
+        /// position q (n - 1) of the sorted values.
         cuts: Vec<f64>,
-        /// Counts between the cuts: one more than cuts. Cell i holds values above cut i-1 up to cut i.
+        /// Counts between the cuts: one more than cuts. Cell i holds values from cut i-1 on, up to
+        /// but not including cut i.
         counts: Vec<u64>,
         /// Values missing in the reference.
         missing: u64,
         /// Values that are no finite number.
         invalid: u64,
+        /// The law in full. A baseline without it can be judged by its cells alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shape: Option<Box<Shape>>,
     },
     /// Names of categories.
     Categorical {

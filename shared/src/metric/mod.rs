@@ -14,9 +14,11 @@ use crate::interval;
 use crate::objective::document::{Comparator, Document, Subject};
 use crate::sketch::{PaneSummary, Summary, SummaryKey, SummaryKind, SummaryOf};
 
-mod demographic_parity_ratio;
 mod drift;
+mod fairness;
 mod performance;
+
+pub use fairness::{ALIASES, Alias};
 
 /// What a metric is, apart from its computation. The text of its method card, too.
 #[derive(Clone, Copy, Debug)]
@@ -89,10 +91,16 @@ pub enum Needs {
     Nothing,
     /// A feature.
     Feature,
-    /// An attribute and one of its groups.
+    /// A feature whose values are numbers.
+    NumericFeature,
+    /// A feature whose values are categories.
+    CategoricalFeature,
+    /// An attribute and one of its groups, but not the reference group.
     AttributeGroup,
-    /// One of the classes of a decision among several.
-    Class,
+    /// An attribute and any of its groups.
+    Group,
+    /// An attribute as a whole.
+    Attribute,
 }
 
 /// A measured value with its uncertainty and what a ledger may bet on.
@@ -174,7 +182,7 @@ pub enum Unmeasurable {
     Undefined(&'static str),
     /// The reference group has no hits, so that a ratio has no value; its counts are known, and a
     /// ledger takes them: leaving them out because of what they are would bias it.
-    #[error("undefined: no positive decision in the reference group ({} rows)", reference.1)]
+    #[error("undefined: the reference group's share is 0 of {} rows", reference.1)]
     NoReferenceHits {
         /// Reference group: (hits, of).
         reference: (u64, u64),
@@ -322,9 +330,60 @@ metrics! {
     2 => Psi(drift::Psi),
     3 => Accuracy(performance::Accuracy),
     4 => RocAuc(performance::RocAuc),
-    5 => DemographicParityRatio(demographic_parity_ratio::DemographicParityRatio),
+    5 => DemographicParityRatio(fairness::DemographicParityRatio),
 
     // Drift: 100 to 199.
+    100 => PsiSmoothed(drift::PsiSmoothed),
+    101 => PsiFloor(drift::PsiFloor),
+    102 => JsDistance(drift::JsDistance),
+    103 => JsDistancePlain(drift::JsDistancePlain),
+    104 => JsDistanceNats(drift::JsDistanceNats),
+    105 => Hellinger(drift::Hellinger),
+    106 => HellingerPlain(drift::HellingerPlain),
+    107 => Kl(drift::Kl),
+    108 => KlFloor(drift::KlFloor),
+    109 => TotalVariation(drift::TotalVariation),
+    110 => TotalVariationCorrected(drift::TotalVariationCorrected),
+    111 => TotalVariationPlain(drift::TotalVariationPlain),
+    112 => LInfinity(drift::LInfinity),
+    113 => LInfinityPlain(drift::LInfinityPlain),
+    114 => Chi2(drift::Chi2),
+    115 => Chi2P(drift::Chi2P),
+    116 => Chi2Yates(drift::Chi2Yates),
+    117 => Chi2YatesP(drift::Chi2YatesP),
+    118 => Chi2Fit(drift::Chi2Fit),
+    119 => Chi2FitP(drift::Chi2FitP),
+    120 => G(drift::G),
+    121 => GP(drift::GP),
+    122 => GFit(drift::GFit),
+    123 => GFitP(drift::GFitP),
+    124 => CramersV(drift::CramersV),
+    125 => Ks(drift::Ks),
+    126 => KsP(drift::KsP),
+    127 => Kuiper(drift::Kuiper),
+    128 => KuiperP(drift::KuiperP),
+    129 => CramerVonMises(drift::CramerVonMises),
+    130 => CramerVonMisesP(drift::CramerVonMisesP),
+    131 => AndersonDarling(drift::AndersonDarling),
+    132 => AndersonDarlingP(drift::AndersonDarlingP),
+    133 => Wasserstein(drift::Wasserstein),
+    134 => WassersteinStd(drift::WassersteinStd),
+    135 => WassersteinIqr(drift::WassersteinIqr),
+    136 => WassersteinOverRefStd(drift::WassersteinOverRefStd),
+    137 => Energy(drift::Energy),
+    138 => MeanShift(drift::MeanShift),
+    139 => Welch(drift::Welch),
+    140 => WelchP(drift::WelchP),
+    141 => VarianceRatio(drift::VarianceRatio),
+    142 => Mean(drift::Mean),
+    143 => StandardDeviation(drift::StandardDeviation),
+    144 => Quantile25(drift::Quantile25),
+    145 => Median(drift::Median),
+    146 => Quantile75(drift::Quantile75),
+    147 => Unseen(drift::Unseen),
+    148 => Vanished(drift::Vanished),
+    149 => RangeConformity(drift::RangeConformity),
+    150 => TypeConformity(drift::TypeConformity),
 
     // Performance: 200 to 299.
     200 => ErrorRate(performance::ErrorRate),
@@ -365,10 +424,127 @@ metrics! {
     235 => ObservedOverExpected(performance::ObservedOverExpected),
     236 => CalibrationSlope(performance::CalibrationSlope),
     237 => CalibrationIntercept(performance::CalibrationIntercept),
+    238 => LogLoss(performance::LogLoss),
+    239 => Brier(performance::Brier),
+    240 => EceTen(performance::EceTen),
+    241 => MceTen(performance::MceTen),
 
-    // Fairness: 300 to 399.
+    // Fairness: 300 to 399, of a group; 500 to 599, of a whole attribute.
+    300 => GroupSelectionRate(fairness::of_group::Selection),
+    301 => GroupBaseRate(fairness::of_group::Base),
+    302 => GroupAccuracy(fairness::of_group::Accuracy),
+    303 => GroupTruePositiveRate(fairness::of_group::TruePositive),
+    304 => GroupFalsePositiveRate(fairness::of_group::FalsePositive),
+    305 => GroupTrueNegativeRate(fairness::of_group::TrueNegative),
+    306 => GroupFalseNegativeRate(fairness::of_group::FalseNegative),
+    307 => GroupPositivePredictiveValue(fairness::of_group::PositivePredictive),
+    308 => GroupNegativePredictiveValue(fairness::of_group::NegativePredictive),
+    309 => GroupFalseDiscoveryRate(fairness::of_group::FalseDiscovery),
+    310 => GroupFalseOmissionRate(fairness::of_group::FalseOmission),
+    311 => DemographicParityDifference(fairness::difference::Selection),
+    312 => BaseRateDifference(fairness::difference::Base),
+    313 => AccuracyDifference(fairness::difference::Accuracy),
+    314 => EqualOpportunityDifference(fairness::difference::TruePositive),
+    315 => FalsePositiveRateDifference(fairness::difference::FalsePositive),
+    316 => TrueNegativeRateDifference(fairness::difference::TrueNegative),
+    317 => FalseNegativeRateDifference(fairness::difference::FalseNegative),
+    318 => PredictiveParityDifference(fairness::difference::PositivePredictive),
+    319 => NegativePredictiveValueDifference(fairness::difference::NegativePredictive),
+    320 => FalseDiscoveryRateDifference(fairness::difference::FalseDiscovery),
+    321 => FalseOmissionRateDifference(fairness::difference::FalseOmission),
+    322 => BaseRateRatio(fairness::ratio::Base),
+    323 => AccuracyRatio(fairness::ratio::Accuracy),
+    324 => EqualOpportunityRatio(fairness::ratio::TruePositive),
+    325 => FalsePositiveRateRatio(fairness::ratio::FalsePositive),
+    326 => TrueNegativeRateRatio(fairness::ratio::TrueNegative),
+    327 => FalseNegativeRateRatio(fairness::ratio::FalseNegative),
+    328 => PredictiveParityRatio(fairness::ratio::PositivePredictive),
+    329 => NegativePredictiveValueRatio(fairness::ratio::NegativePredictive),
+    330 => FalseDiscoveryRateRatio(fairness::ratio::FalseDiscovery),
+    331 => FalseOmissionRateRatio(fairness::ratio::FalseOmission),
+    332 => EqualisedOddsDifference(fairness::odds::EqualisedOddsDifference),
+    333 => EqualisedOddsRatio(fairness::odds::EqualisedOddsRatio),
+    334 => AverageOddsDifference(fairness::odds::AverageOddsDifference),
+    335 => AverageAbsoluteOddsDifference(fairness::odds::AverageAbsoluteOddsDifference),
+    336 => TreatmentEquality(fairness::odds::TreatmentEquality),
+    337 => TreatmentEqualityDifference(fairness::odds::TreatmentEqualityDifference),
+    338 => BalancedErrorDifference(fairness::odds::BalancedErrorDifference),
+    339 => ConditionalAcceptanceDifference(fairness::odds::ConditionalAcceptanceDifference),
+    340 => ConditionalRejectionDifference(fairness::odds::ConditionalRejectionDifference),
+    341 => DemographicDisparity(fairness::odds::DemographicDisparity),
+    342 => MeanResidual(fairness::calibration::MeanResidual),
+    343 => MeanResidualDifference(fairness::calibration::MeanResidualDifference),
+    344 => PositiveClassBalance(fairness::calibration::PositiveClassBalance),
+    345 => NegativeClassBalance(fairness::calibration::NegativeClassBalance),
+    346 => RocAucDifference(fairness::calibration::RocAucDifference),
+    347 => UnknownGroupRate(fairness::unknown::UnknownGroupRate),
+    348 => LowestDemographicParityDifference(fairness::unknown::LowestDemographicParityDifference),
+    349 => HighestDemographicParityDifference(fairness::unknown::HighestDemographicParityDifference),
+    350 => LowestDemographicParityRatio(fairness::unknown::LowestDemographicParityRatio),
+    351 => HighestDemographicParityRatio(fairness::unknown::HighestDemographicParityRatio),
+    352 => LowestEqualOpportunityDifference(fairness::unknown::LowestEqualOpportunityDifference),
+    353 => HighestEqualOpportunityDifference(fairness::unknown::HighestEqualOpportunityDifference),
+    354 => LowestFalsePositiveRateDifference(fairness::unknown::LowestFalsePositiveRateDifference),
+    355 => HighestFalsePositiveRateDifference(fairness::unknown::HighestFalsePositiveRateDifference),
+    356 => GeneralisedEntropy(fairness::entropy::GeneralisedEntropy),
+    357 => TheilIndex(fairness::entropy::TheilIndex),
+    358 => EntropyBetweenGroups(fairness::entropy::EntropyBetweenGroups),
 
     // Service: 400 to 499.
+
+    500 => DemographicParitySpreadDifference(fairness::spread_difference::Selection),
+    501 => BaseRateSpreadDifference(fairness::spread_difference::Base),
+    502 => AccuracySpreadDifference(fairness::spread_difference::Accuracy),
+    503 => EqualOpportunitySpreadDifference(fairness::spread_difference::TruePositive),
+    504 => FalsePositiveRateSpreadDifference(fairness::spread_difference::FalsePositive),
+    505 => TrueNegativeRateSpreadDifference(fairness::spread_difference::TrueNegative),
+    506 => FalseNegativeRateSpreadDifference(fairness::spread_difference::FalseNegative),
+    507 => PredictiveParitySpreadDifference(fairness::spread_difference::PositivePredictive),
+    508 => NegativePredictiveValueSpreadDifference(fairness::spread_difference::NegativePredictive),
+    509 => FalseDiscoveryRateSpreadDifference(fairness::spread_difference::FalseDiscovery),
+    510 => FalseOmissionRateSpreadDifference(fairness::spread_difference::FalseOmission),
+    511 => DemographicParitySpreadRatio(fairness::spread_ratio::Selection),
+    512 => BaseRateSpreadRatio(fairness::spread_ratio::Base),
+    513 => AccuracySpreadRatio(fairness::spread_ratio::Accuracy),
+    514 => EqualOpportunitySpreadRatio(fairness::spread_ratio::TruePositive),
+    515 => FalsePositiveRateSpreadRatio(fairness::spread_ratio::FalsePositive),
+    516 => TrueNegativeRateSpreadRatio(fairness::spread_ratio::TrueNegative),
+    517 => FalseNegativeRateSpreadRatio(fairness::spread_ratio::FalseNegative),
+    518 => PredictiveParitySpreadRatio(fairness::spread_ratio::PositivePredictive),
+    519 => NegativePredictiveValueSpreadRatio(fairness::spread_ratio::NegativePredictive),
+    520 => FalseDiscoveryRateSpreadRatio(fairness::spread_ratio::FalseDiscovery),
+    521 => FalseOmissionRateSpreadRatio(fairness::spread_ratio::FalseOmission),
+    522 => DemographicParityPooledDifference(fairness::pooled_difference::Selection),
+    523 => BaseRatePooledDifference(fairness::pooled_difference::Base),
+    524 => AccuracyPooledDifference(fairness::pooled_difference::Accuracy),
+    525 => EqualOpportunityPooledDifference(fairness::pooled_difference::TruePositive),
+    526 => FalsePositiveRatePooledDifference(fairness::pooled_difference::FalsePositive),
+    527 => TrueNegativeRatePooledDifference(fairness::pooled_difference::TrueNegative),
+    528 => FalseNegativeRatePooledDifference(fairness::pooled_difference::FalseNegative),
+    529 => PredictiveParityPooledDifference(fairness::pooled_difference::PositivePredictive),
+    530 => NegativePredictiveValuePooledDifference(fairness::pooled_difference::NegativePredictive),
+    531 => FalseDiscoveryRatePooledDifference(fairness::pooled_difference::FalseDiscovery),
+    532 => FalseOmissionRatePooledDifference(fairness::pooled_difference::FalseOmission),
+    533 => DemographicParityPooledRatio(fairness::pooled_ratio::Selection),
+    534 => BaseRatePooledRatio(fairness::pooled_ratio::Base),
+    535 => AccuracyPooledRatio(fairness::pooled_ratio::Accuracy),
+    536 => EqualOpportunityPooledRatio(fairness::pooled_ratio::TruePositive),
+    537 => FalsePositiveRatePooledRatio(fairness::pooled_ratio::FalsePositive),
+    538 => TrueNegativeRatePooledRatio(fairness::pooled_ratio::TrueNegative),
+    539 => FalseNegativeRatePooledRatio(fairness::pooled_ratio::FalseNegative),
+    540 => PredictiveParityPooledRatio(fairness::pooled_ratio::PositivePredictive),
+    541 => NegativePredictiveValuePooledRatio(fairness::pooled_ratio::NegativePredictive),
+    542 => FalseDiscoveryRatePooledRatio(fairness::pooled_ratio::FalseDiscovery),
+    543 => FalseOmissionRatePooledRatio(fairness::pooled_ratio::FalseOmission),
+    544 => EqualisedOddsSpreadDifference(fairness::overall::EqualisedOddsSpreadDifference),
+    545 => EqualisedOddsSpreadRatio(fairness::overall::EqualisedOddsSpreadRatio),
+    546 => EqualisedOddsSpreadDifferenceMean(fairness::overall::EqualisedOddsSpreadDifferenceMean),
+    547 => EqualisedOddsSpreadRatioMean(fairness::overall::EqualisedOddsSpreadRatioMean),
+    548 => DemographicParityToOverallDifference(fairness::overall::DemographicParityToOverallDifference),
+    549 => DemographicParityToOverallRatio(fairness::overall::DemographicParityToOverallRatio),
+    550 => EqualisedOddsToOverallDifference(fairness::overall::EqualisedOddsToOverallDifference),
+    551 => PooledAverageOddsDifference(fairness::odds::PooledAverageOddsDifference),
+    552 => PooledAverageAbsoluteOddsDifference(fairness::odds::PooledAverageAbsoluteOddsDifference),
 }
 
 impl MetricId {

@@ -429,9 +429,6 @@ pub struct Subject {
     /// The group that is compared with the attribute's reference group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
-    /// One class of a decision among several, held against the rest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub class: Option<String>,
 }
 
 impl Subject {

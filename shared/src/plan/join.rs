@@ -2,10 +2,10 @@
 
 use crate::objective::document::Scalar;
 use crate::plan::observe::count;
-use crate::plan::slots::{AttributeSlot, Slots, SourceSlot};
+use crate::plan::slots::{AttributeSlot, LabelSlots, Slots, SourceSlot};
 use crate::plan::value::{as_cell, is_value};
 use crate::plan::{Joined, Outcome, Prediction};
-use crate::sketch::{Confusion, PaneSummary, ScoreCells};
+use crate::sketch::{Confusion, Losses, PaneSummary, ScoreCells};
 
 impl Slots {
     pub(super) fn join(
@@ -21,9 +21,7 @@ impl Slots {
             .as_ref()
             .is_some_and(|label| self.take_label(prediction, label, &mut joined));
         if label_is_new {
-            let decision = self.decision.as_ref().and_then(|slot| slot.by_label);
-            let score = self.score.as_ref().and_then(|slot| slot.by_label);
-            count_by_label(prediction, Some(0), decision, score, into);
+            self.by_label.count(prediction, Some(0), into);
         }
         for (index, slot) in self.attributes.iter().enumerate() {
             let group_is_new = slot.take_group(index, prediction, outcome, &mut joined);
@@ -33,8 +31,7 @@ impl Slots {
             }
             let complete = prediction.label.is_some() && group.is_some();
             if complete && (group_is_new || label_is_new) {
-                let (decision, score) = (slot.decision_by_label, slot.score_by_label);
-                count_by_label(prediction, group, decision, score, into);
+                slot.by_label.count(prediction, group, into);
             }
         }
         joined.unlisted += self.undocumented(outcome);
@@ -118,22 +115,23 @@ impl AttributeSlot {
     }
 }
 
-/// Counts a labelled prediction in the tables that there are.
-fn count_by_label(
-    prediction: &Prediction,
-    group: Option<u8>,
-    decision: Option<usize>,
-    score: Option<usize>,
-    into: &mut PaneSummary,
-) {
-    if let Some(place) = decision {
-        count(into, place, Confusion::of_mut, |c| {
-            c.add(prediction.label, prediction.decision, group);
-        });
-    }
-    if let Some(place) = score {
-        count(into, place, ScoreCells::of_mut, |c| {
-            c.add(prediction.score, prediction.label, group);
-        });
+impl LabelSlots {
+    /// Counts a labelled prediction in the tables that there are.
+    fn count(&self, prediction: &Prediction, group: Option<u8>, into: &mut PaneSummary) {
+        if let Some(place) = self.decision {
+            count(into, place, Confusion::of_mut, |c| {
+                c.add(prediction.label, prediction.decision, group);
+            });
+        }
+        if let Some(place) = self.score {
+            count(into, place, ScoreCells::of_mut, |c| {
+                c.add(prediction.score, prediction.label, group);
+            });
+        }
+        if let (Some(place), Some(positive)) = (self.losses, prediction.label) {
+            count(into, place, Losses::of_mut, |l| {
+                l.add(prediction.score, positive, group);
+            });
+        }
     }
 }

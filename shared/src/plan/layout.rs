@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::baseline::{Baseline, Law};
+use crate::baseline::{Baseline, Law, Shape};
 use crate::canonical;
 use crate::digest::Digest;
 use crate::objective::document::{
@@ -10,8 +10,8 @@ use crate::objective::document::{
 };
 use crate::plan::PlanError;
 use crate::sketch::{
-    Categories, Confusion, CutCounts, Histogram, Hygiene, MAX_SUMMARIES, PaneSummary, ScoreCells,
-    Summary, SummaryKey, SummaryKind, SummaryOf,
+    Categories, Confusion, CutCounts, Histogram, Hygiene, Losses, MAX_SUMMARIES, Moments,
+    PaneSummary, ScoreCells, Summary, SummaryKey, SummaryKind, SummaryOf,
 };
 use crate::wire::batch::MAX_SUMMARY;
 
@@ -84,6 +84,10 @@ pub(super) fn outcomes(document: &Document) -> Result<PaneSummary, PlanError> {
             SummaryOf::ScoreByLabel(None),
             Summary::ScoreCells(ScoreCells::of_all()),
         );
+        pane.keep(
+            SummaryOf::ScoreByLabel(None),
+            Summary::Losses(Losses::of_all()),
+        );
     }
     for attribute in &document.attributes {
         let by = || Some(attribute.name.clone());
@@ -97,6 +101,8 @@ pub(super) fn outcomes(document: &Document) -> Result<PaneSummary, PlanError> {
         if scored && labelled {
             let cells = ScoreCells::new(groups(attribute)?).ok_or_else(|| bad_groups(attribute))?;
             pane.keep(SummaryOf::ScoreByLabel(by()), Summary::ScoreCells(cells));
+            let losses = Losses::new(groups(attribute)?).ok_or_else(|| bad_groups(attribute))?;
+            pane.keep(SummaryOf::ScoreByLabel(by()), Summary::Losses(losses));
         }
     }
     pane.finish()
@@ -113,12 +119,15 @@ fn keep_feature(pane: &mut Pane, feature: &Feature, baseline: &Baseline) -> Resu
                 center,
                 scale_exponent,
                 cuts,
+                shape,
                 ..
             },
         ) => {
             let histogram = Histogram::new(*center, *scale_exponent).ok_or_else(misfit)?;
-            let cuts = CutCounts::new(cuts).ok_or_else(misfit)?;
+            let cuts = points(cuts, shape.as_deref()).ok_or_else(misfit)?;
+            let moments = Moments::new(*center, *scale_exponent).ok_or_else(misfit)?;
             pane.keep(of(), Summary::Histogram(histogram));
+            pane.keep(of(), Summary::Moments(moments));
             pane.keep(of(), Summary::CutCounts(cuts));
         }
         (FeatureType::Categorical, Law::Categorical { categories, .. }) => {
@@ -139,19 +148,30 @@ fn keep_score(pane: &mut Pane, baseline: &Baseline) -> Result<(), PlanError> {
             center: c,
             scale_exponent,
             cuts,
+            shape,
             ..
         }) => {
             (center, scale) = (*c, *scale_exponent);
-            let cuts = CutCounts::new(cuts).ok_or(PlanError::Score)?;
+            let cuts = points(cuts, shape.as_deref()).ok_or(PlanError::Score)?;
             pane.keep(SummaryOf::Score, Summary::CutCounts(cuts));
         }
         Some(Law::Categorical { .. }) => return Err(PlanError::Score),
         None => {}
     }
     let histogram = Histogram::new(center, scale).ok_or(PlanError::Score)?;
+    let moments = Moments::new(center, scale).ok_or(PlanError::Score)?;
     pane.keep(SummaryOf::Score, Summary::Histogram(histogram));
+    pane.keep(SummaryOf::Score, Summary::Moments(moments));
     pane.keep(SummaryOf::Score, Summary::Hygiene(Hygiene::new()));
     Ok(())
+}
+
+/// The points at which a law is counted: its cuts, and its atoms if they are known.
+fn points(cuts: &[f64], shape: Option<&Shape>) -> Option<CutCounts> {
+    match shape {
+        Some(shape) => Some(shape.points.emptied()),
+        None => CutCounts::new(cuts),
+    }
 }
 
 fn is_late(attribute: &Attribute) -> bool {

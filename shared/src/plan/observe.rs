@@ -8,7 +8,7 @@ use crate::plan::slots::{
 use crate::plan::value::{Digits, Reading, is_value, name_of};
 use crate::plan::{Prediction, SchemaMismatch};
 use crate::sketch::{
-    Categories, Confusion, CutCounts, Histogram, Hygiene, Invalid, PaneSummary, Summary,
+    Categories, Confusion, CutCounts, Histogram, Hygiene, Invalid, Moments, PaneSummary, Summary,
 };
 
 /// Counts into the summary at a position. A pane of another plan has none there: a mistake of the
@@ -84,8 +84,13 @@ impl FeatureSlot {
             },
         );
         match &self.law {
-            LawSlot::Numeric { histogram, cuts } => {
+            LawSlot::Numeric {
+                histogram,
+                cuts,
+                moments,
+            } => {
                 if let Reading::Number(x) = reading {
+                    count(into, *moments, Moments::of_mut, |m| m.add(x));
                     count(into, *histogram, Histogram::of_mut, |h| h.add(x));
                     count(into, *cuts, CutCounts::of_mut, |c| c.add(x));
                 }
@@ -129,6 +134,7 @@ impl ScoreSlot {
             h.add_usable(score.is_subnormal(), !probability);
         });
         count(into, self.histogram, Histogram::of_mut, |h| h.add(score));
+        count(into, self.moments, Moments::of_mut, |m| m.add(score));
         if let Some(cuts) = self.cuts {
             count(into, cuts, CutCounts::of_mut, |c| c.add(score));
         }

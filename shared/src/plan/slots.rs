@@ -1,6 +1,7 @@
 //! A plan with every position resolved, so that counting looks nothing up by name.
 
 use crate::baseline::{Baseline, Law};
+use crate::ids::Name;
 use crate::inference::{Cell, Inference, Tensor};
 use crate::objective::document::{
     Attribute, AttributeSource, Decision, DecisionRule, Document, Feature, InputPath, Label,
@@ -96,6 +97,7 @@ pub(super) enum LawSlot {
     Numeric {
         histogram: usize,
         cuts: usize,
+        moments: usize,
     },
     Categorical {
         categories: usize,
@@ -109,9 +111,8 @@ pub(super) struct ScoreSlot {
     pub(super) column: Column,
     pub(super) hygiene: usize,
     pub(super) histogram: usize,
+    pub(super) moments: usize,
     pub(super) cuts: Option<usize>,
-    /// In the outcome pane.
-    pub(super) by_label: Option<usize>,
 }
 
 /// The decision and where its counts are.
@@ -119,8 +120,27 @@ pub(super) struct ScoreSlot {
 pub(super) struct DecisionSlot {
     pub(super) rule: Rule,
     pub(super) all: usize,
-    /// In the outcome pane.
-    pub(super) by_label: Option<usize>,
+}
+
+/// Where the counts by label are, of all cases or by the groups of an attribute (positions in the
+/// outcome pane).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LabelSlots {
+    pub(super) decision: Option<usize>,
+    pub(super) score: Option<usize>,
+    pub(super) losses: Option<usize>,
+}
+
+impl LabelSlots {
+    fn new(outcomes: &PaneSummary, by: Option<&Name>) -> Self {
+        let decision = || SummaryOf::DecisionByLabel(by.cloned());
+        let score = || SummaryOf::ScoreByLabel(by.cloned());
+        Self {
+            decision: place(outcomes, decision(), SummaryKind::Confusion),
+            score: place(outcomes, score(), SummaryKind::ScoreCells),
+            losses: place(outcomes, score(), SummaryKind::Losses),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -134,8 +154,7 @@ pub(super) enum Rule {
 pub(super) struct AttributeSlot {
     pub(super) groups: Box<[Box<str>]>,
     pub(super) source: SourceSlot,
-    pub(super) decision_by_label: Option<usize>,
-    pub(super) score_by_label: Option<usize>,
+    pub(super) by_label: LabelSlots,
 }
 
 #[derive(Clone, Debug)]
@@ -146,10 +165,7 @@ pub(super) enum SourceSlot {
         decision: Option<usize>,
     },
     /// Under a name in outcomes; decisions by group are in the outcome pane.
-    Outcome {
-        name: crate::ids::Name,
-        decision: Option<usize>,
-    },
+    Outcome { name: Name, decision: Option<usize> },
 }
 
 impl AttributeSlot {
@@ -168,6 +184,7 @@ pub(super) struct Slots {
     pub(super) decision: Option<DecisionSlot>,
     pub(super) attributes: Vec<AttributeSlot>,
     pub(super) label: Option<Label>,
+    pub(super) by_label: LabelSlots,
 }
 
 impl Slots {
@@ -188,12 +205,8 @@ impl Slots {
                 column: Column::of_output(&score.from),
                 hygiene: place(traffic, SummaryOf::Score, SummaryKind::Hygiene)?,
                 histogram: place(traffic, SummaryOf::Score, SummaryKind::Histogram)?,
+                moments: place(traffic, SummaryOf::Score, SummaryKind::Moments)?,
                 cuts: place(traffic, SummaryOf::Score, SummaryKind::CutCounts),
-                by_label: place(
-                    outcomes,
-                    SummaryOf::ScoreByLabel(None),
-                    SummaryKind::ScoreCells,
-                ),
             }),
             None => None,
         };
@@ -201,11 +214,6 @@ impl Slots {
             Some(decision) => Some(DecisionSlot {
                 rule: rule(decision),
                 all: place(traffic, SummaryOf::Decision(None), SummaryKind::Confusion)?,
-                by_label: place(
-                    outcomes,
-                    SummaryOf::DecisionByLabel(None),
-                    SummaryKind::Confusion,
-                ),
             }),
             None => None,
         };
@@ -219,6 +227,7 @@ impl Slots {
                 .map(|a| attribute(a, traffic, outcomes))
                 .collect(),
             label: document.outputs.label.clone(),
+            by_label: LabelSlots::new(outcomes, None),
         })
     }
 
@@ -251,6 +260,7 @@ fn feature(feature: &Feature, baseline: &Baseline, traffic: &PaneSummary) -> Opt
         Law::Numeric { .. } => LawSlot::Numeric {
             histogram: at(SummaryKind::Histogram)?,
             cuts: at(SummaryKind::CutCounts)?,
+            moments: at(SummaryKind::Moments)?,
         },
         Law::Categorical { categories, .. } => LawSlot::Categorical {
             categories: at(SummaryKind::Categories)?,
@@ -300,13 +310,6 @@ fn attribute(
             .map(|group| group.as_str().into())
             .collect(),
         source,
-        decision_by_label: late(
-            SummaryOf::DecisionByLabel(Some(attribute.name.clone())),
-            SummaryKind::Confusion,
-        ),
-        score_by_label: late(
-            SummaryOf::ScoreByLabel(Some(attribute.name.clone())),
-            SummaryKind::ScoreCells,
-        ),
+        by_label: LabelSlots::new(outcomes, Some(&attribute.name)),
     }
 }

@@ -1,7 +1,9 @@
-//! S2: how many values lie between documented cuts: baseline deciles, thresholds.
+//! S2: how many values lie at and between documented points: the baseline's deciles (cuts) and the
+//! values that come up often in it (atoms).
 //!
 //! Evidence on a feature's drift rests on these counts. They are kept beside the histogram, since a
-//! histogram that had to join cells no longer knows where a decile was (statistics, 1.2).
+//! histogram that had to join cells no longer knows where a decile was (statistics, 1.2), and since
+//! two laws with the same values in them can be compared exactly where those values are known.
 
 use crate::sketch::{
     MAX_VARINT, MergeError, Sketch, add_totals, bump, read_number, sum_of, write_number,
@@ -10,44 +12,159 @@ use crate::wire::codec::{Decode, Encode, Malformed, Reader, Writer};
 
 /// Most cuts.
 pub const MAX_CUTS: usize = 32;
+/// Most atoms.
+pub const MAX_ATOMS: usize = 32;
+const MAX_POINTS: usize = MAX_CUTS + MAX_ATOMS;
 
-/// Counts between fixed cuts. Cell i holds the values above cut i-1, up to and including cut i.
+/// A point that is a cut.
+const CUT: u8 = 1;
+/// A point that is an atom.
+const ATOM: u8 = 2;
+
+/// Counts at and between fixed points. A value equal to a cut belongs to the cell above it, as
+/// numpy's bins have it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CutCounts {
-    cuts: Vec<f64>,
+    points: Vec<f64>,
+    /// What each point is: [`CUT`], [`ATOM`] or both.
+    roles: Vec<u8>,
+    /// Below the first point, at it, between it and the second one, and so on.
     counts: Vec<u64>,
+}
+
+/// One of the finest cells of [`CutCounts`]: a single value, or what lies strictly between two.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PointCell {
+    /// Lower end; minus infinity for the first cell.
+    pub low: f64,
+    /// Upper end, equal to the lower one for a single value; infinity for the last cell.
+    pub high: f64,
+    /// Values in it.
+    pub count: u64,
 }
 
 impl CutCounts {
     /// Cells with nothing in them. None unless the cuts are finite, strictly ascending and at most
     /// [`MAX_CUTS`].
     pub fn new(cuts: &[f64]) -> Option<Self> {
-        let ascending = cuts.windows(2).all(|pair| pair[0] < pair[1]);
-        let fits = cuts.len() <= MAX_CUTS && ascending && cuts.iter().all(|cut| cut.is_finite());
-        fits.then(|| Self {
-            // Turns negative zero into zero.
-            cuts: cuts.iter().map(|cut| cut + 0.0).collect(),
-            counts: vec![0; cuts.len() + 1],
+        Self::with_atoms(cuts, &[])
+    }
+
+    /// Cells with nothing in them, with single values of their own. None unless cuts and atoms are
+    /// each finite, strictly ascending, and at most [`MAX_CUTS`] and [`MAX_ATOMS`].
+    pub fn with_atoms(cuts: &[f64], atoms: &[f64]) -> Option<Self> {
+        let fit = |list: &[f64], most| {
+            let ascending = list.windows(2).all(|pair| pair[0] < pair[1]);
+            list.len() <= most && ascending && list.iter().all(|x| x.is_finite())
+        };
+        if !fit(cuts, MAX_CUTS) || !fit(atoms, MAX_ATOMS) {
+            return None;
+        }
+        // Adding zero turns negative zero into zero.
+        let mut points: Vec<f64> = cuts.iter().chain(atoms).map(|point| point + 0.0).collect();
+        points.sort_by(f64::total_cmp);
+        points.dedup();
+        let role = |point: &f64| {
+            let cut = if cuts.contains(point) { CUT } else { 0 };
+            let atom = if atoms.contains(point) { ATOM } else { 0 };
+            cut | atom
+        };
+        Some(Self {
+            roles: points.iter().map(role).collect(),
+            counts: vec![0; 2 * points.len() + 1],
+            points,
         })
+    }
+
+    /// Cells of the same points with nothing in them.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        Self {
+            counts: vec![0; self.counts.len()],
+            ..self.clone()
+        }
     }
 
     /// Counts a finite value. Anything else is not a value and leaves no trace here; the caller
     /// counts it as a [`Defect`](crate::sketch::Defect).
     pub fn add(&mut self, x: f64) {
         if x.is_finite() {
-            let cell = self.cuts.partition_point(|cut| *cut < x);
+            let cell = self.cell(x);
             bump(&mut self.counts[cell]);
         }
     }
 
-    /// The cuts, strictly ascending.
-    pub fn cuts(&self) -> &[f64] {
-        &self.cuts
+    #[expect(clippy::float_cmp, reason = "a value is at a point or it is not")]
+    fn cell(&self, x: f64) -> usize {
+        let below = self.points.partition_point(|point| *point < x);
+        let at = self.points.get(below).is_some_and(|point| *point == x);
+        2 * below + usize::from(at)
     }
 
-    /// The counts of the cells: one more than cuts.
-    pub fn counts(&self) -> &[u64] {
-        &self.counts
+    /// The cuts, strictly ascending.
+    pub fn cuts(&self) -> Vec<f64> {
+        self.points_that_are(CUT)
+    }
+
+    /// The atoms, strictly ascending.
+    pub fn atoms(&self) -> Vec<f64> {
+        self.points_that_are(ATOM)
+    }
+
+    fn points_that_are(&self, role: u8) -> Vec<f64> {
+        let with_roles = self.points.iter().zip(&self.roles);
+        with_roles
+            .filter(|(_, roles)| *roles & role != 0)
+            .map(|(point, _)| *point)
+            .collect()
+    }
+
+    /// The counts of the cells between cuts: one more than cuts. Cell i holds the values from cut
+    /// i-1 on, up to but not including cut i.
+    pub fn counts(&self) -> Vec<u64> {
+        let mut counts = vec![self.counts[0]];
+        for (role, pair) in self.roles.iter().zip(self.counts[1..].chunks_exact(2)) {
+            let here = pair[0] + pair[1];
+            match counts.last_mut() {
+                Some(cell) if role & CUT == 0 => *cell += here,
+                Some(_) | None => counts.push(here),
+            }
+        }
+        counts
+    }
+
+    /// Cuts and atoms together, strictly ascending.
+    pub fn points(&self) -> &[f64] {
+        &self.points
+    }
+
+    /// The finest cells, ascending, empty ones too: below the first point, at it, strictly between
+    /// it and the second one, and so on; one more than twice the points.
+    pub fn cells(&self) -> impl Iterator<Item = PointCell> {
+        let point = |i: usize| self.points[i];
+        let points = self.points.len();
+        self.counts.iter().enumerate().map(move |(i, count)| {
+            let (low, high) = if i % 2 == 1 {
+                (point(i / 2), point(i / 2))
+            } else {
+                let low = if i == 0 {
+                    f64::NEG_INFINITY
+                } else {
+                    point(i / 2 - 1)
+                };
+                let high = if i / 2 == points {
+                    f64::INFINITY
+                } else {
+                    point(i / 2)
+                };
+                (low, high)
+            };
+            PointCell {
+                low,
+                high,
+                count: *count,
+            }
+        })
     }
 
     /// Values counted.
@@ -57,10 +174,14 @@ impl CutCounts {
 }
 
 impl Sketch for CutCounts {
-    const MAX_BYTES: usize = MAX_VARINT + MAX_CUTS * 8 + (MAX_CUTS + 1) * MAX_VARINT;
+    const MAX_BYTES: usize = MAX_VARINT + MAX_POINTS * 9 + (2 * MAX_POINTS + 1) * MAX_VARINT;
+
+    fn max_bytes(&self) -> usize {
+        MAX_VARINT + self.points.len() * 9 + self.counts.len() * MAX_VARINT
+    }
 
     fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
-        if self.cuts != other.cuts {
+        if self.points != other.points || self.roles != other.roles {
             return Err(MergeError::Different);
         }
         add_totals(self.total(), other.total())?;
@@ -73,9 +194,10 @@ impl Sketch for CutCounts {
 
 impl Encode for CutCounts {
     fn encode(&self, w: &mut Writer) {
-        w.unsigned(self.cuts.len() as u64);
-        for cut in &self.cuts {
-            write_number(w, *cut);
+        w.unsigned(self.points.len() as u64);
+        for (point, role) in self.points.iter().zip(&self.roles) {
+            write_number(w, *point);
+            w.byte(*role);
         }
         for count in &self.counts {
             w.unsigned(*count);
@@ -85,11 +207,27 @@ impl Encode for CutCounts {
 
 impl Decode for CutCounts {
     fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let len = r.count(MAX_CUTS)?;
-        let cuts = (0..len)
-            .map(|_| read_number(r, "cut"))
-            .collect::<Result<Vec<_>, _>>()?;
-        let mut cells = Self::new(&cuts).ok_or(Malformed::Order)?;
+        let len = r.count(MAX_POINTS)?;
+        let (mut cuts, mut atoms) = (Vec::new(), Vec::new());
+        let mut last = f64::NEG_INFINITY;
+        for _ in 0..len {
+            let point = read_number(r, "cut")?;
+            let role = r.byte()?;
+            if role == 0 || role > CUT | ATOM {
+                return Err(Malformed::Value("role of a point"));
+            }
+            if point <= last {
+                return Err(Malformed::Order);
+            }
+            last = point;
+            if role & CUT != 0 {
+                cuts.push(point);
+            }
+            if role & ATOM != 0 {
+                atoms.push(point);
+            }
+        }
+        let mut cells = Self::with_atoms(&cuts, &atoms).ok_or(Malformed::TooLong)?;
         for count in &mut cells.counts {
             *count = r.unsigned()?;
         }

@@ -18,8 +18,11 @@
     reason = "keys, steps and exponents are within a few thousand by construction"
 )]
 
+use crate::sketch::wide::power_of_two;
 use crate::sketch::{MAX_VARINT, MergeError, Sketch, add_totals, bump, read_number, write_number};
 use crate::wire::codec::{Decode, Encode, Malformed, Reader, Writer};
+
+mod places;
 
 /// Mantissa bits of a cell that was never joined.
 const FINEST: u32 = 5;
@@ -284,11 +287,6 @@ enum Place {
     Below,
     Above,
     Inner(usize, usize),
-}
-
-/// 2 to a power within ±1022, exactly.
-const fn power_of_two(exponent: i32) -> f64 {
-    f64::from_bits(((1023 + exponent) as u64) << 52)
 }
 
 /// ⌈u·n⌉, from 1 to n.

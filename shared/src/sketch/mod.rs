@@ -5,7 +5,10 @@
 
 use std::fmt;
 
-use crate::digest::Digest;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::{Digest, parse_hex_bytes, to_hex};
 use crate::ids::Name;
 use crate::window::Overflow;
 use crate::wire::codec::{Decode, Encode, Malformed, Reader, Writer};
@@ -15,13 +18,18 @@ mod confusion;
 mod cuts;
 mod histogram;
 mod hygiene;
+mod losses;
+mod moments;
 mod score_cells;
+pub(crate) mod wide;
 
 pub use categories::{Categories, MAX_CATEGORIES};
 pub use confusion::Confusion;
-pub use cuts::{CutCounts, MAX_CUTS};
+pub use cuts::{CutCounts, MAX_ATOMS, MAX_CUTS, PointCell};
 pub use histogram::{Histogram, HistogramCell, MAX_SCALE_EXPONENT};
 pub use hygiene::{Defect, Hygiene, Invalid};
+pub use losses::{GroupLosses, Losses, ScoreBin};
+pub use moments::Moments;
 pub use score_cells::{ByLabel, ScoreCell, ScoreCells};
 
 /// Most groups of an attribute that are told apart.
@@ -175,6 +183,29 @@ macro_rules! sketches {
             }
         }
 
+        $(impl Serialize for $kind {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&to_hex(&self.to_bytes()))
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $kind {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                from_hex(deserializer)
+            }
+        }
+
+        impl JsonSchema for $kind {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($kind).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "pattern": "^([0-9a-f]{2})*$",
+                    "description": "The canonical bytes of the summary in lower-case hex." })
+            }
+        })*
+
         $(impl $kind {
             /// This summary if `summary` is of its kind.
             pub fn of(summary: &Summary) -> Option<&Self> {
@@ -202,6 +233,18 @@ sketches! {
     5 => ScoreCells,
     /// S7: label by decision by group.
     6 => Confusion,
+    /// S5: count, sum and sum of squares of a number.
+    7 => Moments,
+    /// Log loss and Brier loss, and equal-width score bins, by group.
+    8 => Losses,
+}
+
+/// Reads a summary from its canonical bytes in hex.
+fn from_hex<'de, T: Decode, D: serde::Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+    let bytes = parse_hex_bytes(&text)
+        .ok_or_else(|| serde::de::Error::custom("expected the bytes of a summary in hex"))?;
+    T::from_bytes(&bytes).map_err(|e| serde::de::Error::custom(format!("not a summary: {e}")))
 }
 
 /// What a summary is of.
@@ -288,6 +331,8 @@ impl Decode for SummaryKey {
     }
 }
 
+/// Version of the encoding of a pane's summaries.
+const FORMAT: u8 = 2;
 /// Most summaries in one pane.
 pub const MAX_SUMMARIES: usize = 2048;
 
@@ -366,7 +411,7 @@ impl PaneSummary {
 
 impl Encode for PaneSummary {
     fn encode(&self, w: &mut Writer) {
-        w.byte(1);
+        w.byte(FORMAT);
         w.unsigned(self.entries.len() as u64);
         for (key, summary) in &self.entries {
             key.encode(w);
@@ -377,7 +422,7 @@ impl Encode for PaneSummary {
 
 impl Decode for PaneSummary {
     fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
-        if r.byte()? != 1 {
+        if r.byte()? != FORMAT {
             return Err(Malformed::Value("summary format version"));
         }
         let count = r.count(MAX_SUMMARIES)?;

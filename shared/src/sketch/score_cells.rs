@@ -45,6 +45,11 @@ pub struct ByLabel {
 }
 
 impl ByLabel {
+    /// Cases whose label is known.
+    pub const fn labelled(&self) -> u64 {
+        self.positive.saturating_add(self.negative)
+    }
+
     const fn of(counts: [u64; 3]) -> Self {
         let [positive, negative, unlabelled] = counts;
         Self {

@@ -60,9 +60,10 @@ fn frozen() -> Baseline {
         center: values[values.len() / 2],
         scale_exponent: 14,
         cuts,
-        counts: cells.counts().to_vec(),
+        counts: cells.counts(),
         missing: 0,
         invalid: 0,
+        shape: None,
     };
     baseline.features = [("car_value".parse().unwrap(), law)].into();
     baseline

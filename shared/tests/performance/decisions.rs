@@ -35,7 +35,10 @@ fn agree(table: &Binary, expected: &Value, window: &str) {
         ("npv", share(table.negative_predictive_value())),
         ("f1", table.f_beta(1.0).map(|f| f.value)),
         ("mcc", Some(table.matthews().map_or(0.0, |f| f.value))),
-        ("balanced_accuracy", table.balanced_accuracy().map(|f| f.value)),
+        (
+            "balanced_accuracy",
+            table.balanced_accuracy().map(|f| f.value),
+        ),
         ("cohen_kappa", table.kappa().map(|f| f.value)),
     ] {
         same(found, &expected[name], &format!("{window}: {name}"));

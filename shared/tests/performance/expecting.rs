@@ -45,7 +45,10 @@ fn isotonic(case: &Case) -> Rising {
     let reference = case.rows("reference");
     let cells = raw(&reference.iter().collect::<Vec<_>>());
     let scores: Vec<f64> = cells.iter().map(|c| c.low).collect();
-    let shares: Vec<f64> = cells.iter().map(|c| c.positive as f64 / c.cases()).collect();
+    let shares: Vec<f64> = cells
+        .iter()
+        .map(|c| c.positive as f64 / c.cases())
+        .collect();
     let weights: Vec<f64> = cells.iter().map(Cell::cases).collect();
     Rising::fit(&scores, &shares, &weights).unwrap()
 }
@@ -104,15 +107,20 @@ fn middle(score: f64) -> f64 {
 
 #[test]
 fn expectations_from_cells_are_near_those_from_raw_scores() {
-    // Cells, and half a case on each side of a pool, move an expectation by no more than this. The
-    // German credit reference has 500 rows, so that half a case of a pool weighs.
-    for (case, most) in [(CAR_LOAN, 0.002), (GERMAN_CREDIT, 0.02), (ELEC2, 0.01)] {
+    // Cells, and half a case on each side of a pool, move an expected share by no more than the first
+    // number, the area by no more than the second. The German credit reference has 500 rows, so that
+    // half a case of a pool weighs; elec2 has windows whose scores stand in a few cells.
+    for (case, most) in [
+        (CAR_LOAN, [0.001, 0.001]),
+        (GERMAN_CREDIT, [0.02, 0.02]),
+        (ELEC2, [0.01, 0.05]),
+    ] {
         if !case.present() {
             continue;
         }
         let reference = case.rows("reference");
         let calibration = Calibration::fit(&kept(&reference.iter().collect::<Vec<_>>())).unwrap();
-        let mut furthest = (0.0, String::new());
+        let mut furthest = [(0.0, String::new()), (0.0, String::new())];
         let values = case.values("estimate.json");
         for part in ["reference", "analysis"] {
             let rows = case.rows(part);
@@ -125,15 +133,18 @@ fn expectations_from_cells_are_near_those_from_raw_scores() {
                 for (name, figure) in FIGURES {
                     let found = figure(&cells).unwrap();
                     let gap = (found.value - expected[name].as_f64().unwrap()).abs();
+                    let furthest = &mut furthest[usize::from(name.starts_with("roc"))];
                     if gap > furthest.0 {
-                        furthest = (gap, format!("{part} {window} {name}"));
+                        *furthest = (gap, format!("{part} {window} {name}"));
                     }
                     assert!(found.std_error > 0.0);
                 }
             }
         }
-        println!("{}: at most {:.5} in {}", case.name, furthest.0, furthest.1);
-        assert!(furthest.0 <= most, "{} {furthest:?}", case.name);
+        println!("{}: {furthest:?}", case.name);
+        for ((gap, place), most) in furthest.iter().zip(most) {
+            assert!(*gap <= most, "{} {place}: {gap}", case.name);
+        }
     }
 }
 
@@ -201,6 +212,7 @@ fn sample(dice: &mut Dice, cases: usize, shift: f64) -> (ScoreCells, Binary) {
 #[test]
 fn intervals_without_labels_hold_the_truth_as_often_as_they_say() {
     let mut dice = Dice(11);
+    let mut least = 1.0_f64;
     for (reference, window, shift) in [
         (5000, 2000, 0.0),
         (5000, 20_000, 0.0),
@@ -208,7 +220,7 @@ fn intervals_without_labels_hold_the_truth_as_often_as_they_say() {
         (5000, 20_000, 0.5),
         (1000, 20_000, 0.5),
     ] {
-        let runs = 200;
+        let runs = 400;
         let (mut inside, mut sampling_only) = (0, 0);
         for _ in 0..runs {
             let (known, _) = sample(&mut dice, reference, 0.0);
@@ -227,7 +239,11 @@ fn intervals_without_labels_hold_the_truth_as_often_as_they_say() {
                 .cells(Some(0))
                 .map(|c| {
                     let cases = (c.count.positive + c.count.negative) as f64;
-                    let (p, n) = if c.low >= 0.5 { (cases, 0.0) } else { (0.0, cases) };
+                    let (p, n) = if c.low >= 0.5 {
+                        (cases, 0.0)
+                    } else {
+                        (0.0, cases)
+                    };
                     calibration.expect(0.5 * (c.low + c.high), p, n)
                 })
                 .collect();
@@ -248,23 +264,31 @@ fn intervals_without_labels_hold_the_truth_as_often_as_they_say() {
             share(inside),
             share(sampling_only)
         );
-        assert!(share(inside) >= 0.92, "{reference} {window} {shift}: {}", share(inside));
+        assert!(
+            share(inside) >= 0.92,
+            "{reference} {window} {shift}: {}",
+            share(inside)
+        );
     }
 }
 
 #[test]
 fn windows_with_labels_agree_with_the_figures_of_labels() {
     // Where the chance is 0 or 1, what is expected is what is.
-    each(&GERMAN_CREDIT, "performance.json", |window, rows, expected| {
-        let certain: Vec<Expected> = rows
-            .iter()
-            .map(|row| {
-                let (p, n) = if row.decision { (1.0, 0.0) } else { (0.0, 1.0) };
-                known(row.label.unwrap(), p, n)
-            })
-            .collect();
-        for (name, figure) in &FIGURES[..5] {
-            same(figure(&certain).map(|f| f.value), &expected[*name], window);
-        }
-    });
+    each(
+        &GERMAN_CREDIT,
+        "performance.json",
+        |window, rows, expected| {
+            let certain: Vec<Expected> = rows
+                .iter()
+                .map(|row| {
+                    let (p, n) = if row.decision { (1.0, 0.0) } else { (0.0, 1.0) };
+                    known(row.label.unwrap(), p, n)
+                })
+                .collect();
+            for (name, figure) in &FIGURES[..5] {
+                same(figure(&certain).map(|f| f.value), &expected[*name], window);
+            }
+        },
+    );
 }

@@ -173,7 +173,11 @@ pub(crate) fn each(case: &Case, file: &str, mut check: impl FnMut(&str, &[&Row],
         let named = format!("{} {part}", case.name);
         assert_eq!(
             windows.keys().collect::<Vec<_>>(),
-            expected.keys().collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>(),
+            expected
+                .keys()
+                .collect::<std::collections::BTreeSet<_>>()
+                .into_iter()
+                .collect::<Vec<_>>(),
             "{named}"
         );
         for (window, rows) in &windows {
@@ -187,7 +191,10 @@ pub(crate) fn same(found: Option<f64>, expected: &Value, what: &str) {
     match (found, expected.as_f64()) {
         (Some(found), Some(expected)) => {
             let room = 1e-9 * expected.abs() + 1e-12;
-            assert!((found - expected).abs() <= room, "{what}: {found} {expected}");
+            assert!(
+                (found - expected).abs() <= room,
+                "{what}: {found} {expected}"
+            );
         }
         (None, None) => {}
         (found, expected) => panic!("{what}: {found:?} {expected:?}"),

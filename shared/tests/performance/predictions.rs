@@ -8,7 +8,10 @@ use crate::oracle::{CAR_PRICE, Row, each, same};
 
 fn spread(rows: &[&Row], of: impl Fn(f64, f64) -> f64) -> Spread {
     let of = &of;
-    Spread::of(rows.iter().map(move |row| of(row.label.unwrap(), row.score)))
+    Spread::of(
+        rows.iter()
+            .map(move |row| of(row.label.unwrap(), row.score)),
+    )
 }
 
 #[test]
@@ -24,7 +27,10 @@ fn figures_of_raw_numbers_are_those_of_scikit_learn() {
             r * r
         });
         let floored = spread(rows, |y, p| (p - y).abs() / y.abs().max(f64::EPSILON));
-        let mut absolute: Vec<f64> = rows.iter().map(|r| (r.score - r.label.unwrap()).abs()).collect();
+        let mut absolute: Vec<f64> = rows
+            .iter()
+            .map(|r| (r.score - r.label.unwrap()).abs())
+            .collect();
         absolute.sort_by(f64::total_cmp);
         let bars: Vec<_> = absolute.iter().map(|a| (*a, *a, 1)).collect();
         for (name, found) in [

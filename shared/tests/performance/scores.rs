@@ -8,6 +8,8 @@ use clause9_shared::performance::precision_recall::average_precision;
 use clause9_shared::performance::{ranking, roc};
 use clause9_shared::sketch::ScoreCells;
 
+use serde_json::Value;
+
 use crate::oracle::{CAR_LOAN, ELEC2, GERMAN_CREDIT, Row, each, same};
 
 /// The raw scores, one cell for each distinct one.
@@ -42,7 +44,10 @@ fn exact(groups: &[Group], raw: &[Cell]) -> Vec<Group> {
             cases += cell.cases();
             sum += cell.cases() * cell.low;
         }
-        assert!((cases - group.cases).abs() < 0.5, "groups are of whole cells");
+        assert!(
+            (cases - group.cases).abs() < 0.5,
+            "groups are of whole cells"
+        );
         exact.push(Group {
             scores: sum,
             open: 0.0,
@@ -81,49 +86,72 @@ fn figures_of_raw_scores_are_those_of_scikit_learn() {
     assert!(windows >= 56, "{windows}");
 }
 
+/// The widest brackets of a case: by figure, how wide and in which window.
+#[derive(Debug, Default)]
+struct Widest([(f64, String); 4]);
+
+impl Widest {
+    fn note(&mut self, at: usize, width: f64, window: &str) {
+        if width > self.0[at].0 {
+            self.0[at] = (width, window.to_owned());
+        }
+    }
+
+    /// Fails unless cells hold what raw scores give.
+    fn check(&mut self, window: &str, rows: &[&Row], expected: &Value) {
+        let (raw, cells) = (raw(rows), kept(rows));
+        let area = roc::area(&cells).unwrap().area;
+        let raw_area = expected["roc_auc"].as_f64().unwrap();
+        assert!(area.holds(raw_area), "{window} {area:?}");
+        self.note(0, 0.5 * (area.high - area.low), window);
+        let precision = average_precision(&cells).unwrap().precision;
+        let raw_precision = expected["average_precision"].as_f64().unwrap();
+        assert!(precision.holds(raw_precision), "{window} {precision:?}");
+        self.note(1, 0.5 * (precision.high - precision.low), window);
+        let separation = ranking::separation(&cells).unwrap();
+        let raw_separation = ranking::separation(&raw).unwrap().value;
+        assert!(separation.holds(raw_separation), "{window} {separation:?}");
+        self.note(2, separation.high - separation.low, window);
+        let gain = ranking::gain(&cells, 0.1).unwrap();
+        assert!(
+            gain.holds(ranking::gain(&raw, 0.1).unwrap().value),
+            "{window}"
+        );
+        for groups in [equal_width(&cells, 15), equal_mass(&cells, 15)] {
+            let (found, exact) = (expected_error(&groups).unwrap(), exact(&groups, &raw));
+            assert!(
+                found.holds(expected_error(&exact).unwrap().value),
+                "{window}"
+            );
+            self.note(3, 0.5 * (found.high - found.low), window);
+            let worst = largest_error(&groups).unwrap();
+            assert!(
+                worst.holds(largest_error(&exact).unwrap().value),
+                "{window}"
+            );
+        }
+    }
+}
+
 #[test]
 fn figures_of_cells_hold_the_raw_ones_and_their_bounds_are_narrow() {
-    let mut widest = [("", 0.0_f64); 4].map(|(_, width)| (String::new(), width));
-    let mut note = |at: usize, width: f64, window: &str| {
-        if width > widest[at].1 {
-            widest[at] = (window.to_owned(), width);
-        }
-    };
-    for case in [CAR_LOAN, GERMAN_CREDIT, ELEC2] {
+    // ROC AUC, average precision, separation of scores, ECE over cells. In some windows of elec2 most
+    // scores stand in a few cells around one half, which are wide.
+    for (case, most) in [
+        (CAR_LOAN, [0.005, 0.02, 0.05, 0.008]),
+        (GERMAN_CREDIT, [0.005, 0.02, 0.05, 0.008]),
+        (ELEC2, [0.015, 0.05, 0.1, 0.008]),
+    ] {
         if !case.present() {
             continue;
         }
+        let mut widest = Widest::default();
         each(&case, "performance.json", |window, rows, expected| {
-            let (raw, cells) = (raw(rows), kept(rows));
-            let area = roc::area(&cells).unwrap().area;
-            assert!(area.holds(expected["roc_auc"].as_f64().unwrap()), "{window} {area:?}");
-            note(0, 0.5 * (area.high - area.low), window);
-            let precision = average_precision(&cells).unwrap().precision;
-            let exact_precision = expected["average_precision"].as_f64().unwrap();
-            assert!(precision.holds(exact_precision), "{window} {precision:?}");
-            note(1, 0.5 * (precision.high - precision.low), window);
-            let separation = ranking::separation(&cells).unwrap();
-            let of_raw = ranking::separation(&raw).unwrap().value;
-            assert!(separation.holds(of_raw), "{window} {separation:?} {of_raw}");
-            note(2, separation.high - separation.low, window);
-            let gain = ranking::gain(&cells, 0.1).unwrap();
-            assert!(gain.holds(ranking::gain(&raw, 0.1).unwrap().value), "{window}");
-            for groups in [equal_width(&cells, 15), equal_mass(&cells, 15)] {
-                let (found, exact) = (expected_error(&groups).unwrap(), exact(&groups, &raw));
-                assert!(found.holds(expected_error(&exact).unwrap().value), "{window}");
-                note(3, 0.5 * (found.high - found.low), window);
-                let worst = largest_error(&groups).unwrap();
-                assert!(worst.holds(largest_error(&exact).unwrap().value), "{window}");
-            }
+            widest.check(window, rows, expected);
         });
-    }
-    for ((window, width), (name, most)) in widest.iter().zip([
-        ("ROC AUC", 0.005),
-        ("average precision", 0.02),
-        ("KS separation", 0.05),
-        ("ECE", 0.008),
-    ]) {
-        println!("{name}: at most +-{width:.5}, in {window}");
-        assert!(width <= &most, "{name}: {width} in {window}");
+        println!("{widest:?}");
+        for ((width, window), most) in widest.0.iter().zip(most) {
+            assert!(*width <= most, "{window}: {width} {most}");
+        }
     }
 }

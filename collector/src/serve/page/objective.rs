@@ -1,7 +1,6 @@
 //! One objective version: state, value, levels, plot, and the machine's reason in plain words.
 
-use clause9_shared::verdict::VerdictState;
-use clause9_shared::window::PaneStart;
+use clause9_shared::verdict::{Verdict, VerdictState};
 use maud::{Markup, html};
 
 use super::super::ApiError;
@@ -45,12 +44,7 @@ pub(super) fn card(
                 (state::badge(shown))
             }
             @match verdict {
-                Some(verdict) => {
-                    p class="because" { (words::sentence(&verdict.because)) }
-                    @if let Some(pane) = began(system, view) {
-                        p class="sub" { "Estimated beginning: the pane from " (words::time(pane.0, system.pane())) "." }
-                    }
-                },
+                Some(verdict) => p class="because" { (because(system, view, verdict)) },
                 None => { p class="because" { "Nothing was judged by this version yet." } },
             }
             @if let Some(standing) = &view.standing { (value(system, view, standing)) }
@@ -78,10 +72,21 @@ fn sampling_keys(read: &ReadStore<'_>, view: &ObjectiveView<'_>) -> Result<usize
     Ok(record["body"]["salts"].as_array().map_or(0, Vec::len))
 }
 
-/// The pane with which the breach is estimated to have begun.
-fn began(system: &KnownSystem, view: &ObjectiveView<'_>) -> Option<PaneStart> {
-    let standing = view.standing.as_ref()?;
-    standing.pane_of(standing.last.as_ref()?.since?, system.pane())
+/// The machine's reason, and since when.
+fn because(system: &KnownSystem, view: &ObjectiveView<'_>, verdict: &Verdict) -> String {
+    let length = system.pane();
+    let pane_of = |block| {
+        let pane = view.standing.as_ref()?.pane_of(block, length)?;
+        Some(words::time(pane.0, length))
+    };
+    let said = words::sentence(&words::dated(&verdict.because, pane_of));
+    match (verdict.state, verdict.since.and_then(pane_of)) {
+        // The reason of a nonconformity says it by itself.
+        (VerdictState::Nonconforming, _) | (_, None) => said,
+        (_, Some(since)) => {
+            format!("{said} If it is a breach, it began about with the pane from {since}.")
+        }
+    }
 }
 
 fn value(system: &KnownSystem, view: &ObjectiveView<'_>, standing: &Standing) -> Markup {

@@ -8,7 +8,7 @@ use super::super::{ApiError, Shared};
 use super::{document, objective, overview, words};
 use crate::known::KnownSystem;
 use crate::missing::{Missing, MissingStatus};
-use crate::plan::SealRow;
+use crate::plan::{GapRow, SealRow};
 use crate::store::{ReadStore, SystemState};
 
 /// Sealed panes in the table.
@@ -25,6 +25,10 @@ pub(super) fn page(shared: &Shared, read: &ReadStore<'_>, id: &str) -> Result<Ma
     let missing = view::missing(read, system, &kept, wall, MISSING)?;
     let missing_total = view::missing_count(read, system, &kept, wall)?;
     let seals = read.seals(system.id(), None, PANES, true)?;
+    let gaps = match (seals.last(), seals.first()) {
+        (Some(first), Some(last)) => read.gaps(system.id(), first.pane.0, last.end)?,
+        (None, _) | (_, None) => Vec::new(),
+    };
     let (current, earlier): (Vec<_>, Vec<_>) = views
         .iter()
         .partition(|v| v.in_force || v.standing.is_none());
@@ -54,7 +58,7 @@ pub(super) fn page(shared: &Shared, read: &ReadStore<'_>, id: &str) -> Result<Ma
                 }
             }
         }
-        (coverage(system, &seals))
+        (coverage(system, &seals, &gaps))
         (missing_table(system, &missing, missing_total))
         (about(system, &kept))
     };
@@ -142,7 +146,7 @@ pub(super) fn anchor(objective: &clause9_shared::objective::Objective) -> String
     format!("{}-v{}", objective.id, objective.version)
 }
 
-fn coverage(system: &KnownSystem, seals: &[SealRow]) -> Markup {
+fn coverage(system: &KnownSystem, seals: &[SealRow], gaps: &[GapRow]) -> Markup {
     let cell = |coverage: &serde_json::Value, name: &str| -> u64 {
         match coverage[name].as_object() {
             Some(reasons) => reasons.values().filter_map(serde_json::Value::as_u64).sum(),
@@ -162,7 +166,7 @@ fn coverage(system: &KnownSystem, seals: &[SealRow]) -> Markup {
         section aria-labelledby="coverage" {
             h2 id="coverage" { "Coverage" }
             p class="sub" {
-                "What happened to every exchange. The first column is the sum of the five after it. "
+                "What happened to every exchange: seen is the sum of the five columns after it. "
                 a href={ "/v1/systems/" (system.id()) "/panes" } { "All panes" }
             }
             div class="scroll" role="region" aria-label="Coverage of recent panes" tabindex="0" {
@@ -172,7 +176,7 @@ fn coverage(system: &KnownSystem, seals: &[SealRow]) -> Markup {
                         th scope="col" { "Pane" }
                         @for (_, title) in columns { th scope="col" class="n" { (title) } }
                         th scope="col" class="n" { "Labels" }
-                        th scope="col" { "Silent agents" }
+                        th scope="col" { "Not known" }
                     } }
                     tbody {
                         @for seal in seals {
@@ -180,16 +184,33 @@ fn coverage(system: &KnownSystem, seals: &[SealRow]) -> Markup {
                                 th scope="row" class="t" { (words::time(seal.pane.0, system.pane())) }
                                 @for (name, _) in columns { td class="n" { (words::count(cell(&seal.coverage, name))) } }
                                 td class="n" { (words::count(cell(&seal.outcomes, "labels"))) }
-                                td {
-                                    @if seal.missing.is_empty() { span class="sub" { "none" } }
-                                    @for agent in &seal.missing { code { (agent.digest().short()) } " " }
-                                }
+                                td { (unknown(seal, gaps)) }
                             }
                         }
                     }
                 }
             }
         }
+    }
+}
+
+/// What is known not to be known of a pane, also if it came to be known after the seal.
+fn unknown(seal: &SealRow, gaps: &[GapRow]) -> Markup {
+    let gaps = gaps.iter().filter(|g| g.touches(seal.pane.0, seal.end));
+    let mut lines: Vec<_> = seal
+        .missing
+        .iter()
+        .map(|agent| html! { code { (agent.digest().short()) } " was silent" })
+        .collect();
+    lines.extend(gaps.map(|gap| {
+        html! {
+            code { (gap.agent.digest().short()) } " "
+            a href=(words::evidence(gap.record)) { (words::gap(&gap.reason)) }
+        }
+    }));
+    html! {
+        @if lines.is_empty() { span class="sub" { "nothing" } }
+        @else { ul class="plain" { @for line in lines { li { (line) } } } }
     }
 }
 

@@ -67,10 +67,6 @@ pub(super) fn of(subject: &Subject) -> String {
         text.push_str(", ");
         text.push_str(group);
     }
-    if let Some(class) = &subject.class {
-        text.push_str(" of class ");
-        text.push_str(class);
-    }
     text
 }
 
@@ -87,6 +83,38 @@ pub(super) fn sentence(text: &str) -> String {
     first.chain(letters).chain(end.chars()).collect()
 }
 
+/// A gap's reason, of an agent.
+pub(super) fn gap(reason: &str) -> String {
+    match reason {
+        "agent_not_watching" => "was not watching".to_owned(),
+        "batch_lost" => "lost a batch".to_owned(),
+        "items_refused" => "had items refused".to_owned(),
+        other => other.replace('_', " "),
+    }
+}
+
+/// A verdict's reason with panes in place of the numbers of ledger blocks: nobody knows when block 23
+/// was. A block whose pane is not known any more keeps its number.
+pub(super) fn dated(because: &str, pane_of: impl Fn(u32) -> Option<String>) -> String {
+    let mut text = String::new();
+    let mut rest = because;
+    while let Some((before, after)) = rest.split_once(" block ") {
+        let digits = after.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, tail) = after.split_at(digits);
+        let lead = ["in", "at"].into_iter().find_map(|word| {
+            let lead = before.strip_suffix(word)?;
+            lead.ends_with(' ').then_some(lead)
+        });
+        let pane = number.parse().ok().and_then(&pane_of);
+        match lead.zip(pane) {
+            Some((lead, pane)) => text.extend([lead, "with the pane from ", &pane]),
+            None => text.extend([before, " block ", number]),
+        }
+        rest = tail;
+    }
+    text + rest
+}
+
 /// Which side of a level is good.
 pub(super) const fn side(objective: &Objective) -> &'static str {
     match objective.comparator {
@@ -98,4 +126,28 @@ pub(super) const fn side(objective: &Objective) -> &'static str {
 /// Where a record is shown.
 pub(super) fn evidence(name: Digest) -> String {
     format!("/v1/evidence/{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn blocks_are_named_by_their_panes_as_far_as_these_are_known() {
+        let pane = |block| (block < 9).then(|| format!("day {block}"));
+        for (told, shown) in [
+            (
+                "reached 5 nats at block 3, estimated to have begun in block 2; of 9 blocks",
+                "reached 5 nats with the pane from day 3, estimated to have begun with the pane from \
+                 day 2; of 9 blocks",
+            ),
+            ("begun in block 12; on", "begun in block 12; on"),
+            (
+                "in 1 block of a block of flats",
+                "in 1 block of a block of flats",
+            ),
+            ("within block 3", "within block 3"),
+            ("", ""),
+        ] {
+            assert_eq!(super::dated(told, pane), shown);
+        }
+    }
 }

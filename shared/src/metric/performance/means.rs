@@ -60,7 +60,7 @@ means! {
     F1 {
         "f1", "F1", (0.0, 1.0), of: |table| table.f_beta(1.0), "2 TP / (2 TP + FP + FN)",
         none: "neither a positive case nor a positive decision", "scikit-learn 1.9, `f1_score`",
-        "The harmonic mean of precision and recall.",
+        "The harmonic mean of precision and recall: high only if both are.",
         cannot: "Anything about true negatives, which it leaves out. Which of the two errors is made.",
     }
     F0_5 {

@@ -6,6 +6,7 @@
 mod agreement;
 mod calibration;
 mod calibration_line;
+mod loss;
 mod means;
 mod ranking;
 mod rates;
@@ -15,9 +16,10 @@ mod traffic;
 pub(super) use agreement::{Kappa, Matthews, MatthewsZero};
 pub(super) use calibration::{
     BrierReliability, BrierResolution, BrierUncertainty, CalibrationErrorDebiased, Ece, EceMass,
-    Mce, ObservedOverExpected,
+    EceTen, Mce, MceTen, ObservedOverExpected,
 };
 pub(super) use calibration_line::{CalibrationIntercept, CalibrationSlope};
+pub(super) use loss::{Brier, LogLoss};
 pub(super) use means::{BalancedAccuracy, F0_5, F1, F2, GMean, YoudenJ};
 pub(super) use ranking::{AveragePrecision, Gain10, Gini, Lift10, ScoreSeparation};
 pub(super) use rates::{
@@ -25,7 +27,7 @@ pub(super) use rates::{
     FalseOmissionRate, FalsePositiveRate, Jaccard, NegativePredictiveValue, Precision, Prevalence,
     Recall, Specificity,
 };
-pub(super) use roc_auc::RocAuc;
+pub(super) use roc_auc::{RocAuc, of_counts as roc_auc_of_counts};
 pub(super) use traffic::PredictedPositiveRate;
 
 use crate::interval;
@@ -35,9 +37,12 @@ use crate::metric::{
 };
 use crate::objective::document::Comparator;
 use crate::performance::binary::{Binary, Share};
+use crate::performance::calibration::Group;
 use crate::performance::cells::Cell;
 use crate::performance::{Bracketed, Figure};
-use crate::sketch::{Confusion, ScoreCells, SummaryKey, SummaryKind, SummaryOf};
+use crate::sketch::{
+    Confusion, GroupLosses, Losses, ScoreBin, ScoreCells, SummaryKey, SummaryKind, SummaryOf,
+};
 
 /// Ends what a metric over labelled cases cannot tell.
 macro_rules! of_labelled {
@@ -127,6 +132,33 @@ fn scored(seen: &Seen<'_>) -> Result<Vec<Cell>, Unmeasurable> {
         return Err(Unmeasurable::NoData);
     }
     Ok(cells)
+}
+
+/// Where losses by label are kept.
+const fn losses_key() -> SummaryKey {
+    SummaryKey::new(SummaryOf::ScoreByLabel(None), SummaryKind::Losses)
+}
+
+/// Losses of all labelled cases with a score. No data if there are none.
+fn losses<'a>(seen: &Seen<'a>) -> Result<&'a GroupLosses, Unmeasurable> {
+    let found = Losses::of(seen.summary(&losses_key())?).ok_or_else(|| other_kind("losses"))?;
+    let found = found.group(Some(0));
+    if found.n() == 0 {
+        return Err(Unmeasurable::NoData);
+    }
+    Ok(found)
+}
+
+/// Bins with their exact sums of scores; empty ones are left out.
+fn groups(bins: impl Iterator<Item = ScoreBin>) -> Vec<Group> {
+    bins.filter(|bin| bin.n > 0)
+        .map(|bin| Group {
+            cases: bin.n as f64,
+            positives: bin.positives as f64,
+            scores: bin.scores,
+            open: 0.0,
+        })
+        .collect()
 }
 
 /// A share of cases, or why it is 0/0.

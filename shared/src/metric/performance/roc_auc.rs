@@ -5,6 +5,7 @@ use crate::metric::{
     Estimate, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen, Unmeasurable,
 };
 use crate::objective::document::{Document, Subject};
+use crate::performance::cells::{Cell, totals};
 use crate::performance::roc::{self, Area};
 use crate::sketch::SummaryKey;
 
@@ -72,4 +73,21 @@ pub(super) fn estimate(found: &Area) -> Estimate {
             least: found.positives.min(found.negatives),
         },
     }
+}
+
+/// The area of (positive, negative) counts of score cells in ascending order.
+pub(in crate::metric) fn of_counts(counts: &[(u64, u64)]) -> Measurement {
+    // Only the order of cells counts; any edges that ascend will do.
+    let cell = |(at, (positive, negative)): (usize, &(u64, u64))| Cell {
+        low: at as f64,
+        high: at as f64 + 1.0,
+        positive: *positive,
+        negative: *negative,
+    };
+    let cells: Vec<Cell> = counts.iter().enumerate().map(cell).collect();
+    if totals(&cells) == (0, 0) {
+        return Err(Unmeasurable::NoData);
+    }
+    let none = Unmeasurable::Undefined("only one label occurs");
+    Ok(estimate(&roc::area(&cells).ok_or(none)?))
 }

@@ -1,12 +1,12 @@
 //! Checks of levels: whether they can be met and missed, and whether they stand in order.
 
 use super::Findings;
-use crate::metric::MetricSpec;
+use crate::metric::{MetricSpec, Needs};
 use crate::objective::document::{Comparator, Objective};
 
 pub(super) fn check(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
     let spec = objective.metric.spec();
-    if objective.comparator != spec.good {
+    if objective.comparator != spec.good && !is_either_way(spec) {
         let message = format!(
             "`{}` is contrary to `{}`, whose good side is {}; write `{}`",
             word(objective.comparator),
@@ -32,6 +32,17 @@ pub(super) fn check(findings: &mut Findings<'_>, at: &str, objective: &Objective
         check_breachable(findings, at, objective, spec);
         check_order(findings, at, objective);
         check_margin(findings, at, objective, spec);
+    }
+}
+
+/// Whether a metric may be too high as well as too low: parity with another group lies in between.
+fn is_either_way(spec: &MetricSpec) -> bool {
+    match spec.needs {
+        Needs::AttributeGroup => true,
+        Needs::Attribute | Needs::Group => spec.range.0 < 0.0 || spec.range.1 > 1.0,
+        Needs::Nothing | Needs::Feature | Needs::NumericFeature | Needs::CategoricalFeature => {
+            false
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Findings, MAX_OBJECTIVES, levels, listed, references, timing};
 use crate::metric::Needs;
-use crate::objective::document::{Objective, Outputs};
+use crate::objective::document::{FeatureType, Objective, Outputs};
 
 pub(super) fn check(findings: &mut Findings<'_>) {
     let objectives = &findings.document().objectives;
@@ -56,22 +56,39 @@ fn check_words(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
 fn check_subject(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
     let of = &objective.of;
     let metric = objective.metric.spec().name;
-    let (keys, wanted): (&[&str], _) = match objective.metric.spec().needs {
-        Needs::Nothing => (&[], "all cases, so `of` names nothing"),
-        Needs::Feature => (&["feature"], "a feature: `of: { feature: .. }`"),
-        Needs::AttributeGroup => (
-            &["attribute", "group"],
+    let (feature, attribute, group, wanted) = match objective.metric.spec().needs {
+        Needs::Nothing => (false, false, false, "all cases, so `of` names nothing"),
+        Needs::Feature => (true, false, false, "a feature: `of: { feature: .. }`"),
+        Needs::NumericFeature => (
+            true,
+            false,
+            false,
+            "a numeric feature: `of: { feature: .. }`",
+        ),
+        Needs::CategoricalFeature => (
+            true,
+            false,
+            false,
+            "a categorical feature: `of: { feature: .. }`",
+        ),
+        Needs::AttributeGroup | Needs::Group => (
+            false,
+            true,
+            true,
             "a group of an attribute: `of: { attribute: .., group: .. }`",
         ),
-        Needs::Class => (&["class"], "a class of the decision: `of: { class: .. }`"),
+        Needs::Attribute => (
+            false,
+            true,
+            false,
+            "a whole attribute: `of: { attribute: .. }`",
+        ),
     };
-    for (key, named) in [
-        ("feature", of.feature.is_some()),
-        ("attribute", of.attribute.is_some()),
-        ("group", of.group.is_some()),
-        ("class", of.class.is_some()),
+    for (key, needed, named) in [
+        ("feature", feature, of.feature.is_some()),
+        ("attribute", attribute, of.attribute.is_some()),
+        ("group", group, of.group.is_some()),
     ] {
-        let needed = keys.contains(&key);
         let pointer = format!("{at}/of/{key}");
         if needed && !named {
             findings.at(
@@ -85,24 +102,46 @@ fn check_subject(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
             );
         }
     }
-    if keys.contains(&"feature") {
+    if feature {
         check_feature_known(findings, at, objective);
     }
-    if keys.contains(&"group") {
+    if attribute {
         check_group_known(findings, at, objective);
     }
 }
 
 fn check_feature_known(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
     let features = &findings.document().features;
-    if let Some(name) = &objective.of.feature
-        && !features.iter().any(|f| f.name == *name)
-    {
+    let Some(name) = &objective.of.feature else {
+        return;
+    };
+    let pointer = format!("{at}/of/feature");
+    let Some(feature) = features.iter().find(|f| f.name == *name) else {
         let message = format!(
             "there is no feature `{name}`; add it under `features`, or name one that is there: {}",
             listed(features.iter().map(|f| &f.name))
         );
-        findings.at(&format!("{at}/of/feature"), message);
+        findings.at(&pointer, message);
+        return;
+    };
+    let spec = objective.metric.spec();
+    let (wanted, word) = match spec.needs {
+        Needs::NumericFeature => (FeatureType::Numeric, "numeric"),
+        Needs::CategoricalFeature => (FeatureType::Categorical, "categorical"),
+        Needs::Nothing
+        | Needs::Feature
+        | Needs::AttributeGroup
+        | Needs::Group
+        | Needs::Attribute => return,
+    };
+    if feature.kind != wanted {
+        let fitting = features.iter().filter(|f| f.kind == wanted);
+        let message = format!(
+            "metric `{}` is of a {word} feature, and `{name}` is none; those that are: {}",
+            spec.name,
+            listed(fitting.map(|f| &f.name))
+        );
+        findings.at(&pointer, message);
     }
 }
 
@@ -127,7 +166,16 @@ fn check_group_known(findings: &mut Findings<'_>, at: &str, objective: &Objectiv
         .iter()
         .filter(|g| **g != attribute.reference);
     let pointer = format!("{at}/of/group");
-    if *group == attribute.reference {
+    let compared = match objective.metric.spec().needs {
+        Needs::AttributeGroup => true,
+        Needs::Nothing
+        | Needs::Feature
+        | Needs::NumericFeature
+        | Needs::CategoricalFeature
+        | Needs::Group
+        | Needs::Attribute => false,
+    };
+    if compared && *group == attribute.reference {
         let message = format!(
             "`{group}` is the reference group of `{name}` and would be compared with itself; the other groups are: {}",
             listed(others)

@@ -1,0 +1,269 @@
+//! Which column is what: a document's features, outputs and attributes found in a table by name.
+
+use clause9_shared::objective::document::{AttributeSource, DecisionRule, Scalar};
+use clause9_shared::objective::{Document, Feature, FeatureType};
+
+use crate::data::{BadData, Form, Table, bad};
+
+/// Where a row's value is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// In this column of a batch.
+    Batch(usize),
+    /// In this column of the labels that are joined by id.
+    Joined(usize),
+}
+
+/// Looks columns up and collects what is to be read.
+pub(crate) struct Finder<'a> {
+    pub(crate) table: &'a Table,
+    pub(crate) labels: Option<&'a Table>,
+    /// What is read of the table.
+    pub(crate) wanted: Vec<(usize, Form)>,
+    /// What is read of the labels.
+    pub(crate) joined: Vec<(usize, Form)>,
+    /// What each found column is taken for, for the report: table column and words.
+    pub(crate) taken: Vec<(Source, usize, String)>,
+}
+
+impl<'a> Finder<'a> {
+    pub(crate) const fn new(table: &'a Table, labels: Option<&'a Table>) -> Self {
+        Self {
+            table,
+            labels,
+            wanted: Vec::new(),
+            joined: Vec::new(),
+            taken: Vec::new(),
+        }
+    }
+
+    /// The first of these names that is a column. `what` says of the first name why it is wanted.
+    pub(crate) fn find(
+        &mut self,
+        names: &[&str],
+        form: Form,
+        role: &str,
+        what: &str,
+    ) -> anyhow::Result<Source> {
+        if let Some(found) = self.maybe(names, form, role)? {
+            return Ok(found);
+        }
+        let wanted = names.first().copied().unwrap_or_default();
+        match (self.table.column(wanted, what), self.labels) {
+            (Err(error), Some(labels)) => match error.downcast::<BadData>() {
+                Ok(BadData(message)) => bad(format!(
+                    "{message}; and in {}: {}",
+                    labels.name,
+                    labels.listed()
+                )),
+                Err(error) => Err(error),
+            },
+            (Err(error), None) => Err(error),
+            (Ok(_), _) => bad(format!("{}: column `{wanted}` cannot be read", self.table.name)),
+        }
+    }
+
+    /// The first of these names that is a column, if one is.
+    pub(crate) fn maybe(
+        &mut self,
+        names: &[&str],
+        form: Form,
+        role: &str,
+    ) -> anyhow::Result<Option<Source>> {
+        for name in names {
+            if self.table.position(name).is_some() {
+                // Two of that name are an error.
+                let index = self.table.column(name, "")?;
+                self.wanted.push((index, form));
+                let source = Source::Batch(self.wanted.len() - 1);
+                self.taken.push((source, index, role.to_owned()));
+                return Ok(Some(source));
+            }
+        }
+        let Some(labels) = self.labels else {
+            return Ok(None);
+        };
+        for name in names {
+            if labels.position(name).is_some() {
+                let index = labels.column(name, "")?;
+                self.joined.push((index, form));
+                let source = Source::Joined(self.joined.len() - 1);
+                self.taken.push((source, index, role.to_owned()));
+                return Ok(Some(source));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The column of a feature: of its name, else the one that `from.input` names.
+    pub(crate) fn feature(&mut self, feature: &Feature) -> anyhow::Result<Source> {
+        let mut names = vec![feature.name.as_str()];
+        if feature.from.column == 0 {
+            names.push(&feature.from.input);
+        }
+        let what = ", which is a feature of the objectives file";
+        let role = format!("feature {}", feature.name);
+        self.find(&names, form_of(feature), &role, what)
+    }
+}
+
+/// The form in which a feature's values are read.
+pub(crate) const fn form_of(feature: &Feature) -> Form {
+    match feature.kind {
+        FeatureType::Numeric => Form::Number,
+        FeatureType::Categorical => Form::Text,
+    }
+}
+
+/// The form in which values are read that are compared with documented ones: texts stay texts.
+pub(crate) fn form_like(values: &[&Scalar]) -> Form {
+    let is_text = |value: &&Scalar| match value {
+        Scalar::Text(_) => true,
+        Scalar::Number(_) | Scalar::Bool(_) => false,
+    };
+    if values.iter().any(is_text) {
+        Form::Text
+    } else {
+        Form::Any
+    }
+}
+
+/// A tensor that a model would have been sent or would have answered with, and where the values of
+/// each of its columns are found (of a column that nobody reads: nowhere).
+#[derive(Debug)]
+pub(crate) struct TensorSource {
+    pub(crate) name: Box<str>,
+    pub(crate) columns: Vec<Option<Source>>,
+}
+
+/// Everything that counting reads.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    pub(crate) inputs: Vec<TensorSource>,
+    pub(crate) outputs: Vec<TensorSource>,
+    pub(crate) label: Option<Source>,
+    /// Attributes that come with outcomes, in the document's order among all attributes.
+    pub(crate) late: Vec<(usize, Source)>,
+    pub(crate) id: Option<Source>,
+    pub(crate) time: Option<Source>,
+}
+
+/// Names given on the command line; what is not given goes by the document.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Named<'a> {
+    pub(crate) score: Option<&'a str>,
+    pub(crate) decision: Option<&'a str>,
+    pub(crate) label: Option<&'a str>,
+    pub(crate) id: Option<&'a str>,
+    pub(crate) timestamp: Option<&'a str>,
+}
+
+/// The name given, or else these.
+fn or<'a>(given: Option<&'a str>, defaults: &[&'a str]) -> Vec<&'a str> {
+    given.map_or_else(|| defaults.to_vec(), |name| vec![name])
+}
+
+impl Sources {
+    /// Finds what a document reads. What is missing is an error that lists the columns there are;
+    /// only the label may be missing, if nobody named it.
+    pub(crate) fn find(
+        document: &Document,
+        finder: &mut Finder<'_>,
+        named: Named<'_>,
+    ) -> anyhow::Result<Self> {
+        let mut sources = Self::default();
+        for feature in &document.features {
+            let found = finder.feature(feature)?;
+            put(&mut sources.inputs, &feature.from.input, feature.from.column, found);
+        }
+        for (index, attribute) in document.attributes.iter().enumerate() {
+            let mut names = vec![attribute.name.as_str()];
+            if let AttributeSource::Request(path) = &attribute.from {
+                names.extend((path.column == 0).then_some(path.input.as_str()));
+            }
+            let what = ", which is an attribute of the objectives file";
+            let role = format!("attribute {}", attribute.name);
+            match &attribute.from {
+                AttributeSource::Request(path) if has(&sources.inputs, &path.input, path.column) => {}
+                AttributeSource::Request(path) => {
+                    let found = finder.find(&names, Form::Text, &role, what)?;
+                    put(&mut sources.inputs, &path.input, path.column, found);
+                }
+                AttributeSource::Outcome => {
+                    let found = finder.find(&names, Form::Text, &role, what)?;
+                    sources.late.push((index, found));
+                }
+            }
+        }
+        sources.find_outputs(document, finder, named)?;
+        if let Some(id) = named.id {
+            sources.id = Some(finder.find(&[id], Form::Text, "id", ", which was given as --id")?);
+        }
+        if let Some(time) = named.timestamp {
+            let what = ", which was given as --timestamp";
+            sources.time = Some(finder.find(&[time], Form::Time, "timestamp", what)?);
+        }
+        Ok(sources)
+    }
+
+    fn find_outputs(
+        &mut self,
+        document: &Document,
+        finder: &mut Finder<'_>,
+        named: Named<'_>,
+    ) -> anyhow::Result<()> {
+        let outputs = &document.outputs;
+        if let Some(score) = &outputs.score {
+            let names = or(named.score, &[score.from.output.as_str(), "score"]);
+            let what = " for the score; name it with --score";
+            let found = finder.find(&names, Form::Number, "score", what)?;
+            put(&mut self.outputs, &score.from.output, score.from.column, found);
+        }
+        if let Some(decision) = &outputs.decision {
+            match &decision.rule {
+                DecisionRule::ScoreAtLeast(_) => {}
+                DecisionRule::Output { from, positive } => {
+                    let names = or(named.decision, &[from.output.as_str(), "decision"]);
+                    let what = " for the decision; name it with --decision";
+                    let form = form_like(&[positive]);
+                    let found = finder.find(&names, form, "decision", what)?;
+                    put(&mut self.outputs, &from.output, from.column, found);
+                }
+            }
+        }
+        if let Some(label) = &outputs.label {
+            let form = form_like(&[&label.positive, &label.negative]);
+            self.label = match named.label {
+                Some(name) => Some(finder.find(&[name], form, "label", ", which was given as --label")?),
+                None => finder.maybe(&["label"], form, "label")?,
+            };
+        }
+        Ok(())
+    }
+}
+
+fn has(tensors: &[TensorSource], name: &str, column: u32) -> bool {
+    let column = usize::try_from(column).unwrap_or(usize::MAX);
+    let tensor = tensors.iter().find(|t| *t.name == *name);
+    tensor.is_some_and(|t| t.columns.get(column).is_some_and(Option::is_some))
+}
+
+fn put(tensors: &mut Vec<TensorSource>, name: &str, column: u32, source: Source) {
+    let column = usize::try_from(column).unwrap_or(usize::MAX);
+    let place = tensors.iter().position(|t| *t.name == *name);
+    let place = place.unwrap_or_else(|| {
+        tensors.push(TensorSource {
+            name: name.into(),
+            columns: Vec::new(),
+        });
+        tensors.len() - 1
+    });
+    let columns = &mut tensors[place].columns;
+    // A document may name column four thousand million; nothing is read of those between.
+    if columns.len() <= column && column < crate::data::MAX_COLUMNS {
+        columns.resize(column + 1, None);
+    }
+    if let Some(slot @ None) = columns.get_mut(column) {
+        *slot = Some(source);
+    }
+}

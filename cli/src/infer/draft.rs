@@ -1,0 +1,171 @@
+//! An inferred document as YAML with comments, to be edited.
+
+use std::fmt::{self, Write as _};
+
+use clause9_shared::objective::document::{
+    AttributeSource, DecisionRule, Document, FeatureType, Scalar,
+};
+
+/// The document as text that `clause9 check` passes. Objectives to begin with are added: one for the
+/// first feature's drift and, where there are decisions and labels, one for accuracy.
+pub(crate) fn draft(document: &Document) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = write(&mut text, document);
+    text
+}
+
+/// A text as YAML: JSON's quotes are YAML's.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn scalar(value: &Scalar) -> String {
+    match value {
+        Scalar::Bool(b) => b.to_string(),
+        Scalar::Number(x) => x.to_string(),
+        Scalar::Text(text) => quoted(text),
+    }
+}
+
+fn write(out: &mut String, document: &Document) -> fmt::Result {
+    let system = &document.system;
+    writeln!(
+        out,
+        "# Inferred from data by `clause9 profile`. Read every line, correct it, then `clause9 check` it.\n\
+         # What each key means: docs/objectives.md\n\
+         clause9: objectives/v1\n\n\
+         system:\n  id: {}\n  name: {}\n  # What it is meant for, and by whom it is used.\n  \
+         intended_purpose: {}\n  # The role that answers for it; not a person.\n  owner: {}\n  \
+         # developer, provider or user\n  role: user\n  models:\n    \
+         # By the name that the serving protocol uses.\n    - name: model\n      source: own\n\n\
+         panes:\n  length: {}\n  lateness: {}\n  outcome_horizon: {}\n",
+        system.id,
+        quoted(&system.name),
+        quoted(&system.intended_purpose),
+        quoted(&system.owner),
+        document.panes.length,
+        document.panes.lateness,
+        document.panes.outcome_horizon,
+    )?;
+    features(out, document)?;
+    outputs(out, document)?;
+    attributes(out, document)?;
+    objectives(out, document)
+}
+
+fn features(out: &mut String, document: &Document) -> fmt::Result {
+    writeln!(
+        out,
+        "# Inputs that are watched. Give numbers their unit in UCUM (\"1\" is a pure number) and, where there\n\
+         # is one, their plausible range; list under `missing: {{ values: [..] }}` what stands for not known."
+    )?;
+    writeln!(out, "features:")?;
+    for feature in &document.features {
+        writeln!(out, "  - name: {}", quoted(feature.name.as_str()))?;
+        match feature.kind {
+            FeatureType::Numeric => writeln!(out, "    type: numeric\n    unit: \"1\"")?,
+            FeatureType::Categorical => writeln!(out, "    type: categorical")?,
+        }
+        writeln!(out, "    from: {{ input: {} }}", quoted(&feature.from.input))?;
+    }
+    Ok(())
+}
+
+fn outputs(out: &mut String, document: &Document) -> fmt::Result {
+    let outputs = &document.outputs;
+    if outputs.score.is_none() && outputs.decision.is_none() && outputs.label.is_none() {
+        return writeln!(out, "\n# No score, decision or label was named.\noutputs: {{}}");
+    }
+    writeln!(out, "\noutputs:")?;
+    if let Some(score) = &outputs.score {
+        writeln!(
+            out,
+            "  # A probability of the positive class, from 0 to 1.\n  score:\n    from: {{ output: {} }}",
+            quoted(&score.from.output)
+        )?;
+    }
+    if let Some(decision) = &outputs.decision {
+        let rule = match &decision.rule {
+            DecisionRule::ScoreAtLeast(threshold) => format!("{{ score_at_least: {threshold} }}"),
+            DecisionRule::Output { from, positive } => format!(
+                "{{ output: {{ from: {{ output: {} }}, positive: {} }} }}",
+                quoted(&from.output),
+                scalar(positive)
+            ),
+        };
+        writeln!(
+            out,
+            "  decision:\n    rule: {rule}\n    # What a positive decision means, for people.\n    positive_means: {}",
+            quoted(&decision.positive_means)
+        )?;
+    }
+    if let Some(label) = &outputs.label {
+        writeln!(
+            out,
+            "  label:\n    positive: {}\n    negative: {}",
+            scalar(&label.positive),
+            scalar(&label.negative)
+        )?;
+    }
+    Ok(())
+}
+
+fn attributes(out: &mut String, document: &Document) -> fmt::Result {
+    if document.attributes.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n# Whom the system must not treat worse. `reference` is the group that the others are compared with."
+    )?;
+    writeln!(out, "attributes:")?;
+    for attribute in &document.attributes {
+        let from = match &attribute.from {
+            AttributeSource::Request(path) => {
+                format!("{{ request: {{ input: {} }} }}", quoted(&path.input))
+            }
+            AttributeSource::Outcome => "outcome".to_owned(),
+        };
+        let groups: Vec<String> = attribute.groups.iter().map(|g| quoted(g)).collect();
+        writeln!(
+            out,
+            "  - name: {}\n    from: {from}\n    groups: [{}]\n    reference: {}",
+            quoted(attribute.name.as_str()),
+            groups.join(", "),
+            quoted(&attribute.reference)
+        )?;
+    }
+    Ok(())
+}
+
+fn objectives(out: &mut String, document: &Document) -> fmt::Result {
+    let common = format!(
+        "    policy: name the place in the AI policy that asks for it\n    window: {}\n    min_support: 200\n    \
+         evaluate_every: 28d\n    owner: the role that answers for it\n    approver: the role that approved it\n    \
+         effective_from: 2000-01-01T00:00:00Z\n    references:\n      \
+         - {{ scheme: iso42001_clause, id: \"9.1\", edition: \"2023\", claim: evidences }}\n",
+        document.panes.length
+    );
+    writeln!(
+        out,
+        "\n# What the system is held to. These are examples to begin with: replace levels, owners and words."
+    )?;
+    writeln!(out, "objectives:")?;
+    if let Some(feature) = document.features.first() {
+        writeln!(
+            out,
+            "  - id: drift-1\n    version: 1\n    statement: Inputs are distributed as they were when the model was approved.\n    \
+             metric: psi\n    of: {{ feature: {} }}\n    comparator: at_most\n    levels: {{ action: 0.2 }}\n{common}",
+            quoted(feature.name.as_str())
+        )?;
+    }
+    if document.outputs.decision.is_some() && document.outputs.label.is_some() {
+        writeln!(
+            out,
+            "  - id: accuracy\n    version: 1\n    statement: Decisions agree with what later turns out to be true.\n    \
+             metric: accuracy\n    comparator: at_least\n    levels: {{ action: 0.8 }}\n    label_delay: 30d\n{common}"
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,415 @@
+//! A document from data: what its columns seem to be, and what the command line says they are.
+
+use std::collections::BTreeSet;
+
+use clause9_shared::baseline::{Baseline, Law};
+use clause9_shared::ids::{MAX_NAME, Name};
+use clause9_shared::inference::Owned;
+use clause9_shared::objective::check::{MAX_ATTRIBUTES, MAX_FEATURES};
+use clause9_shared::objective::document::{
+    Attribute, AttributeSource, Decision, DecisionRule, Document, Feature, FeatureType, Format,
+    InputPath, Label, MissingPolicy, Model, ModelSource, OutputPath, Outputs, Panes, Role, Scalar,
+    Score, System,
+};
+use clause9_shared::time::Span;
+
+use crate::data::{Table, bad};
+
+mod draft;
+mod look;
+
+pub(crate) use draft::draft;
+use look::{Look, Seems, look};
+
+/// What a person said of the columns.
+#[derive(Debug, Default)]
+pub(crate) struct Said<'a> {
+    pub(crate) score: Option<&'a str>,
+    pub(crate) decision: Option<&'a str>,
+    pub(crate) label: Option<&'a str>,
+    pub(crate) positive: Option<&'a str>,
+    pub(crate) id: Option<&'a str>,
+    pub(crate) timestamp: Option<&'a str>,
+    pub(crate) attributes: &'a [String],
+    pub(crate) reference_groups: &'a [String],
+}
+
+/// A document, and what is worth knowing about how it came about.
+#[derive(Debug)]
+pub(crate) struct Inferred {
+    pub(crate) document: Document,
+    pub(crate) notes: Vec<String>,
+    /// Columns that seem to be times.
+    pub(crate) times: Vec<String>,
+}
+
+/// A table and a look at its columns.
+struct Looked<'a> {
+    table: &'a Table,
+    looks: Vec<Look>,
+}
+
+impl<'a> Looked<'a> {
+    fn at(table: &'a Table) -> anyhow::Result<Self> {
+        Ok(Self {
+            table,
+            looks: look(table)?,
+        })
+    }
+
+    fn column(&self, name: &str) -> Option<&Look> {
+        self.table.position(name).map(|index| &self.looks[index])
+    }
+}
+
+/// Infers a document from the reference (or, where that is a baseline file, from the current data).
+pub(crate) fn infer(
+    reference: Option<&Table>,
+    baseline: Option<&Baseline>,
+    current: &Table,
+    labels: Option<&Table>,
+    pane: Span,
+    said: &Said<'_>,
+) -> anyhow::Result<Inferred> {
+    let main = Looked::at(reference.unwrap_or(current))?;
+    let labels = labels.map(Looked::at).transpose()?;
+    let mut notes = Vec::new();
+    let features = match baseline {
+        Some(baseline) => of_laws(baseline),
+        None => features(&main, current, said, &mut notes),
+    };
+    if features.is_empty() {
+        return bad(format!(
+            "{}: no column is there to be compared with {}; there are: {}",
+            current.name,
+            main.table.name,
+            current.listed()
+        ));
+    }
+    let sources: Vec<&Looked<'_>> = std::iter::once(&main).chain(&labels).collect();
+    let times = main
+        .table
+        .columns
+        .iter()
+        .zip(&main.looks)
+        .filter(|(column, look)| look.seems(&column.name) == Seems::Time)
+        .map(|(column, _)| column.name.clone());
+    let document = Document {
+        clause9: Format::V1,
+        system: system(baseline, main.table)?,
+        panes: Panes {
+            length: pane,
+            lateness: Span::ZERO,
+            outcome_horizon: Span::from_days(90),
+        },
+        features,
+        outputs: outputs(&sources, said)?,
+        attributes: attributes(&sources, current, said)?,
+        objectives: Vec::new(),
+    };
+    Ok(Inferred {
+        times: times.collect(),
+        document,
+        notes,
+    })
+}
+
+fn system(baseline: Option<&Baseline>, table: &Table) -> anyhow::Result<System> {
+    let stem = table.path.file_name().unwrap_or_default().to_string_lossy();
+    let id = match baseline {
+        Some(baseline) => baseline.system.clone(),
+        None => name_of("profile", &mut BTreeSet::new())?,
+    };
+    Ok(System {
+        id,
+        name: format!("Profile of {stem}"),
+        intended_purpose: "Not documented: inferred from data.".to_owned(),
+        owner: "not assigned".to_owned(),
+        role: Role::User,
+        risk_class: None,
+        impact_assessment: None,
+        models: vec![Model {
+            name: "model".to_owned(),
+            source: ModelSource::Own,
+            digest: None,
+        }],
+    })
+}
+
+/// A baseline's features, each read from the column of its name.
+fn of_laws(baseline: &Baseline) -> Vec<Feature> {
+    let laws = baseline.features.iter();
+    let features = laws.map(|(name, law)| {
+        let kind = match law {
+            Law::Numeric { .. } => FeatureType::Numeric,
+            Law::Categorical { .. } => FeatureType::Categorical,
+        };
+        feature(name.clone(), name.as_str(), kind)
+    });
+    features.collect()
+}
+
+fn feature(name: Name, column: &str, kind: FeatureType) -> Feature {
+    Feature {
+        name,
+        kind,
+        unit: match kind {
+            FeatureType::Numeric => Some("1".to_owned()),
+            FeatureType::Categorical => None,
+        },
+        from: InputPath {
+            input: column.to_owned(),
+            column: 0,
+        },
+        missing: MissingPolicy::default(),
+        range: None,
+    }
+}
+
+/// Every column that both tables have and that is no id, no time, no label and no free text.
+fn features(
+    main: &Looked<'_>,
+    current: &Table,
+    said: &Said<'_>,
+    notes: &mut Vec<String>,
+) -> Vec<Feature> {
+    let mut names = BTreeSet::new();
+    let mut features = Vec::new();
+    for (column, look) in main.table.columns.iter().zip(&main.looks) {
+        let name = column.name.as_str();
+        let is = |role: Option<&str>| role == Some(name);
+        if is(said.id) || is(said.timestamp) || is(said.label) {
+            continue;
+        }
+        if current.position(name).is_none() {
+            notes.push(format!("column `{name}` is in the reference only; it is left out"));
+            continue;
+        }
+        let kind = match look.seems(name) {
+            Seems::Number => FeatureType::Numeric,
+            Seems::Category => FeatureType::Categorical,
+            left_out @ (Seems::Time
+            | Seems::Id
+            | Seems::FreeText
+            | Seems::Empty
+            | Seems::Unreadable) => {
+                notes.push(format!("column `{name}` {}; it is left out", why(left_out)));
+                continue;
+            }
+        };
+        let Ok(short) = name_of(name, &mut names) else {
+            continue;
+        };
+        if features.len() == MAX_FEATURES {
+            notes.push(format!(
+                "more than {MAX_FEATURES} columns; `{name}` and what follows is left out"
+            ));
+            break;
+        }
+        features.push(feature(short, name, kind));
+    }
+    features
+}
+
+const fn why(seems: Seems) -> &'static str {
+    match seems {
+        Seems::Time => "holds points in time",
+        Seems::Id => "names rows",
+        Seems::FreeText => "holds texts that hardly repeat",
+        Seems::Empty => "is empty",
+        Seems::Unreadable => "holds lists, structs or binary values",
+        Seems::Number | Seems::Category => "is a feature",
+    }
+}
+
+/// A short name from a column's: lower case, other characters replaced, each name once.
+fn name_of(column: &str, taken: &mut BTreeSet<Name>) -> anyhow::Result<Name> {
+    let mut text: String = column
+        .chars()
+        .flat_map(char::to_lowercase)
+        .map(|c| match c {
+            'a'..='z' | '0'..='9' | '-' | '_' | '.' => c,
+            _ => '_',
+        })
+        .take(MAX_NAME - 8)
+        .collect();
+    if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        text.insert(0, 'c');
+    }
+    for number in 1_u32.. {
+        let name = match number {
+            1 => Name::new(&text),
+            n => Name::new(&format!("{text}.{n}")),
+        };
+        let Ok(name) = name else { break };
+        if taken.insert(name.clone()) {
+            return Ok(name);
+        }
+    }
+    bad(format!("column `{column}` has no name that can be used; rename it"))
+}
+
+/// A column in the first of the tables that has it.
+fn look_at<'a>(sources: &[&'a Looked<'_>], column: &str, flag: &str) -> anyhow::Result<&'a Look> {
+    let found = sources.iter().find_map(|s| s.column(column));
+    found.map_or_else(
+        || {
+            let listed: Vec<_> = sources.iter().map(|s| format!("{}: {}", s.table.name, s.table.listed())).collect();
+            bad(format!(
+                "there is no column `{column}`, which was given as {flag}; there are in {}",
+                listed.join("; in ")
+            ))
+        },
+        Ok,
+    )
+}
+
+fn outputs(sources: &[&Looked<'_>], said: &Said<'_>) -> anyhow::Result<Outputs> {
+    let from = |column: &str| OutputPath {
+        output: column.to_owned(),
+        column: 0,
+    };
+    if let Some(column) = said.score {
+        look_at(sources, column, "--score")?;
+    }
+    let decision = match (said.decision, said.score) {
+        (Some(column), _) => {
+            let look = look_at(sources, column, "--decision")?;
+            let (positive, _) = two_values(look, column, said.positive)?;
+            Some(DecisionRule::Output {
+                from: from(column),
+                positive,
+            })
+        }
+        (None, Some(_)) => Some(DecisionRule::ScoreAtLeast(0.5)),
+        (None, None) => None,
+    };
+    let label = said.label.map(|column| {
+        let look = look_at(sources, column, "--label")?;
+        let (positive, negative) = two_values(look, column, said.positive)?;
+        anyhow::Ok(Label { positive, negative })
+    });
+    Ok(Outputs {
+        score: said.score.map(|column| Score { from: from(column) }),
+        decision: decision.map(|rule| Decision {
+            rule,
+            positive_means: "positive".to_owned(),
+        }),
+        label: label.transpose()?,
+    })
+}
+
+/// Which of a column's two values means positive, and which negative.
+fn two_values(look: &Look, column: &str, said: Option<&str>) -> anyhow::Result<(Scalar, Scalar)> {
+    const POSITIVE: [&str; 6] = ["1", "true", "True", "yes", "Yes", "positive"];
+    let values = look.by_frequency();
+    let listed = || {
+        let shown = values.iter().take(8).map(|(name, _)| format!("`{name}`"));
+        shown.collect::<Vec<_>>().join(", ")
+    };
+    if values.len() > 2 {
+        return bad(format!(
+            "column `{column}` has {} values ({}), a decision and a label have two; name another column",
+            values.len(),
+            listed()
+        ));
+    }
+    let is_positive = |name: &str| {
+        let number = |text: &str| text.parse::<f64>().ok();
+        match said {
+            Some(said) => name == said || number(name).is_some_and(|x| number(said) == Some(x)),
+            None => POSITIVE.contains(&name),
+        }
+    };
+    let found = values.iter().find(|(name, _)| is_positive(name));
+    let other = values.iter().find(|(name, _)| !is_positive(name));
+    match (found, other) {
+        (Some((_, positive)), Some((_, negative))) => Ok((scalar(positive), scalar(negative))),
+        (Some((_, positive)), None) => Ok((scalar(positive), opposite(positive))),
+        (None, _) => bad(format!(
+            "which value of column `{column}` means positive is not known; name one of {} with --positive",
+            listed()
+        )),
+    }
+}
+
+/// What the other value would be, where only the positive one occurs.
+fn opposite(positive: &Owned) -> Scalar {
+    match positive {
+        Owned::Bool(b) => Scalar::Bool(!b),
+        Owned::Int(0) => Scalar::Number(1.0),
+        Owned::Int(_) | Owned::Uint(_) | Owned::Float(_) => Scalar::Number(0.0),
+        Owned::Missing | Owned::Text(_) => Scalar::Text("negative".to_owned()),
+    }
+}
+
+fn scalar(cell: &Owned) -> Scalar {
+    match cell {
+        Owned::Missing => Scalar::Text(String::new()),
+        Owned::Float(x) => Scalar::Number(*x),
+        Owned::Int(x) => Scalar::Number(*x as f64),
+        Owned::Uint(x) => Scalar::Number(*x as f64),
+        Owned::Bool(x) => Scalar::Bool(*x),
+        Owned::Text(x) => Scalar::Text(x.to_string()),
+    }
+}
+
+fn attributes(
+    sources: &[&Looked<'_>],
+    current: &Table,
+    said: &Said<'_>,
+) -> anyhow::Result<Vec<Attribute>> {
+    const MAX_GROUPS: usize = 64;
+    if said.attributes.len() > MAX_ATTRIBUTES {
+        return bad(format!(
+            "{} attributes, the limit is {MAX_ATTRIBUTES}; give --attribute less often",
+            said.attributes.len()
+        ));
+    }
+    let mut names = BTreeSet::new();
+    let mut attributes = Vec::new();
+    for column in said.attributes {
+        let look = look_at(sources, column, "--attribute")?;
+        let groups = look.by_frequency().into_iter().take(MAX_GROUPS);
+        let groups: Vec<String> = groups.map(|(name, _)| name.to_owned()).collect();
+        let chosen = said
+            .reference_groups
+            .iter()
+            .filter_map(|text| text.split_once('='))
+            .find(|(name, _)| name == column)
+            .map(|(_, group)| group.to_owned());
+        let Some(reference) = chosen.or_else(|| groups.first().cloned()) else {
+            return bad(format!("attribute `{column}` is empty; leave out its --attribute"));
+        };
+        if !groups.contains(&reference) || groups.len() < 2 {
+            return bad(format!(
+                "attribute `{column}` needs two groups and more, `{reference}` among them; there are: {}",
+                groups.join(", ")
+            ));
+        }
+        attributes.push(Attribute {
+            name: name_of(column, &mut names)?,
+            from: if current.position(column).is_some() {
+                AttributeSource::Request(InputPath {
+                    input: column.clone(),
+                    column: 0,
+                })
+            } else {
+                AttributeSource::Outcome
+            },
+            groups,
+            reference,
+        });
+    }
+    for text in said.reference_groups {
+        let known = text
+            .split_once('=')
+            .is_some_and(|(name, _)| said.attributes.iter().any(|a| a == name));
+        if !known {
+            return bad(format!(
+                "--reference-group {text} names no --attribute; write COLUMN=VALUE"
+            ));
+        }
+    }
+    Ok(attributes)
+}

@@ -1,0 +1,389 @@
+//! One pass over the current data: every row into the summaries of its windows, as an agent would have
+//! counted it.
+
+use std::collections::BTreeMap;
+
+use clause9_shared::digest::Digest;
+use clause9_shared::inference::{Cell, Inference, Owned, Tensor, Values};
+use clause9_shared::objective::document::Scalar;
+use clause9_shared::plan::{CapturePlan, Outcome};
+use clause9_shared::sketch::PaneSummary;
+use clause9_shared::time::Timestamp;
+
+use super::windowing::{Bounds, Windowing};
+use crate::columns::{Source, Sources, TensorSource};
+use crate::data::{Batch, Column, Form, Meter, Refused, Table, bad};
+use crate::labels::Labels;
+
+/// Most memory that the windows' summaries may come to take, in bytes.
+pub(crate) const MAX_WINDOWS_BYTES: usize = 2 << 30;
+/// Most refused rows that are listed; further ones are counted.
+pub(crate) const MAX_LISTED: usize = 50;
+
+/// A window and what was counted in it.
+#[derive(Debug)]
+pub(crate) struct Window {
+    pub(crate) windowing: Windowing,
+    pub(crate) bounds: Bounds,
+    pub(crate) rows: u64,
+    /// Rows with a label.
+    pub(crate) labelled: u64,
+    /// The first and the last time of its rows, if rows have one.
+    pub(crate) times: Option<(Timestamp, Timestamp)>,
+    pub(crate) traffic: PaneSummary,
+    pub(crate) outcomes: PaneSummary,
+}
+
+impl Window {
+    pub(crate) fn name(&self) -> String {
+        self.windowing.name(&self.bounds, self.rows)
+    }
+
+    /// Whether the file ended before the window was full.
+    pub(crate) fn partial(&self) -> bool {
+        match self.windowing {
+            Windowing::Rows(size) => self.rows < size,
+            Windowing::All | Windowing::Span(_) | Windowing::Month | Windowing::Year => false,
+        }
+    }
+}
+
+/// What became of the rows.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// Rows of the file.
+    pub(crate) rows: u64,
+    /// Rows that were counted.
+    pub(crate) counted: u64,
+    /// Rows after the instant of --as-of.
+    pub(crate) after_as_of: u64,
+    pub(crate) refused: u64,
+    /// The first refused rows.
+    pub(crate) listed: Vec<Refused>,
+    /// Counted rows with a label.
+    pub(crate) labelled: u64,
+    /// Counted rows with a label that the document does not list.
+    pub(crate) unlisted_labels: u64,
+    /// Counted rows whose id is in the labels file.
+    pub(crate) joined: u64,
+    /// The digest of the file.
+    pub(crate) digest: Option<Digest>,
+}
+
+/// What counting needs to know.
+pub(crate) struct Counting<'a> {
+    pub(crate) plan: &'a CapturePlan,
+    pub(crate) sources: &'a Sources,
+    pub(crate) labels: &'a Labels,
+    pub(crate) windowings: &'a [Windowing],
+    pub(crate) as_of: Option<Timestamp>,
+}
+
+/// The windows in the making.
+struct Windows {
+    all: Vec<Window>,
+    /// By way of cutting: the window of the last row, which mostly is the next one's, too.
+    last: Vec<Option<usize>>,
+    /// By way of cutting and beginning.
+    index: BTreeMap<(usize, i128), usize>,
+}
+
+/// Counts a table's rows.
+pub(crate) fn count(
+    counting: &Counting<'_>,
+    table: &Table,
+    wanted: &[(usize, Form)],
+    meter: &Meter,
+    mut seen: impl FnMut(),
+) -> anyhow::Result<(Vec<Window>, Tally)> {
+    let mut rows = table.rows(wanted, meter)?;
+    let mut windows = Windows {
+        all: Vec::new(),
+        last: vec![None; counting.windowings.len()],
+        index: BTreeMap::new(),
+    };
+    let mut tally = Tally::default();
+    let mut batch = Batch::default();
+    while rows.read(&mut batch)? {
+        counting.batch(&mut batch, &mut windows, &mut tally)?;
+        seen();
+    }
+    tally.digest = Some(rows.digest()?);
+    let mut all = windows.all;
+    let order = |windowing| counting.windowings.iter().position(|w| *w == windowing);
+    all.sort_by_key(|w| (order(w.windowing), beginning(&w.bounds)));
+    Ok((all, tally))
+}
+
+fn beginning(bounds: &Bounds) -> i128 {
+    match bounds {
+        Bounds::Rows(first, _) => i128::from(*first),
+        Bounds::Time(start, _) => i128::from(start.micros()),
+    }
+}
+
+impl Counting<'_> {
+    fn batch(
+        &self,
+        batch: &mut Batch,
+        windows: &mut Windows,
+        tally: &mut Tally,
+    ) -> anyhow::Result<()> {
+        let joined: Vec<Option<u32>> = (0..batch.rows)
+            .map(|row| match self.sources.id {
+                Some(Source::Batch(id)) => self.labels.find(batch.columns[id].cell(row)),
+                Some(Source::Joined(_)) | None => None,
+            })
+            .collect();
+        let outcomes: Vec<Outcome> = (0..batch.rows)
+            .map(|row| self.outcome(batch, row, joined[row]))
+            .collect();
+        let times: Vec<Option<Timestamp>> = (0..batch.rows)
+            .map(|row| self.time(batch, row))
+            .collect();
+        let inference = self.inference(batch, &joined);
+        let observations = match self.plan.observations(&inference) {
+            Ok(observations) => observations,
+            Err(error) => return bad(error.to_string()),
+        };
+        let mut refused = std::mem::take(&mut batch.refused).into_iter().peekable();
+        for (row, observation) in observations.enumerate() {
+            let line = batch.lines[row];
+            while let Some(before) = refused.next_if(|r| r.line < line) {
+                tally.refuse(before);
+            }
+            let number = tally.rows;
+            let at = times[row];
+            let needs_time = self.windowings.iter().any(|w| w.needs_time()) || self.as_of.is_some();
+            if at.is_none() && needs_time {
+                tally.refuse(Refused {
+                    line,
+                    why: "no point in time in the column of --timestamp; write one as 2026-01-31T12:00:00Z"
+                        .to_owned(),
+                });
+                continue;
+            }
+            tally.rows += 1;
+            if at.zip(self.as_of).is_some_and(|(at, as_of)| at > as_of) {
+                tally.after_as_of += 1;
+                continue;
+            }
+            tally.counted += 1;
+            tally.joined += u64::from(joined[row].is_some());
+            for (way, windowing) in self.windowings.iter().enumerate() {
+                let window = windows.of(self.plan, way, *windowing, number, at)?;
+                window.rows += 1;
+                let mut prediction = self.plan.observe(observation, &mut window.traffic);
+                let outcome = &outcomes[row];
+                let known = self.plan.join(&mut prediction, outcome, &mut window.outcomes);
+                window.labelled += known.labels;
+                if way == 0 {
+                    tally.labelled += known.labels;
+                    let unlisted = outcome.label.is_some() && known.labels == 0;
+                    tally.unlisted_labels += u64::from(unlisted);
+                }
+                if let Some(at) = at {
+                    let (first, last) = window.times.unwrap_or((at, at));
+                    window.times = Some((first.min(at), last.max(at)));
+                }
+            }
+        }
+        for rest in refused {
+            tally.refuse(rest);
+        }
+        Ok(())
+    }
+
+    fn time(&self, batch: &Batch, row: usize) -> Option<Timestamp> {
+        match self.sources.time {
+            Some(Source::Batch(column)) => match batch.columns[column].cell(row) {
+                Cell::Int(micros) => Timestamp::from_micros(micros),
+                Cell::Missing | Cell::Float(_) | Cell::Uint(_) | Cell::Bool(_) | Cell::Text(_) => {
+                    None
+                }
+            },
+            Some(Source::Joined(_)) | None => None,
+        }
+    }
+
+    /// What is known of a row besides what the model saw.
+    fn outcome(&self, batch: &Batch, row: usize, joined: Option<u32>) -> Outcome {
+        let cell = |source: Source| match source {
+            Source::Batch(column) => crate::data::owned(batch.columns[column].cell(row)),
+            Source::Joined(column) => self.labels.cell(column, joined).clone(),
+        };
+        let attributes = self.sources.late.iter().filter_map(|(index, source)| {
+            let name = self.plan.document().attributes[*index].name.clone();
+            match cell(*source) {
+                Owned::Text(group) => Some((name, group.into_string())),
+                Owned::Missing
+                | Owned::Float(_)
+                | Owned::Int(_)
+                | Owned::Uint(_)
+                | Owned::Bool(_) => None,
+            }
+        });
+        Outcome {
+            request_id: String::new(),
+            row: 0,
+            label: self.sources.label.and_then(|source| scalar(cell(source))),
+            attributes: attributes.collect(),
+            available_at: None,
+        }
+    }
+
+    /// The batch as an exchange of so many rows. Takes the batch's columns.
+    fn inference(&self, batch: &mut Batch, joined: &[Option<u32>]) -> Inference {
+        let mut tensors = |sources: &[TensorSource]| -> Vec<Tensor> {
+            let sources = sources.iter();
+            sources
+                .map(|source| self.tensor(source, batch, joined))
+                .collect()
+        };
+        Inference {
+            model: "".into(),
+            model_version: "".into(),
+            request_id: None,
+            arrived_at: Timestamp::EPOCH,
+            inputs: tensors(&self.sources.inputs),
+            outputs: tensors(&self.sources.outputs),
+            rows: batch.rows,
+        }
+    }
+
+    fn tensor(&self, source: &TensorSource, batch: &mut Batch, joined: &[Option<u32>]) -> Tensor {
+        let rows = batch.rows;
+        let mut columns: Vec<Values> = source
+            .columns
+            .iter()
+            .map(|column| match column {
+                Some(Source::Batch(index)) => values(&mut batch.columns[*index]),
+                Some(Source::Joined(index)) => {
+                    let cells = joined.iter().map(|place| self.labels.cell(*index, *place));
+                    Values::Mixed(cells.cloned().collect())
+                }
+                None => Values::Mixed(vec![Owned::Missing; rows]),
+            })
+            .collect();
+        let width = columns.len();
+        let values = if width == 1 {
+            columns.remove(0)
+        } else {
+            let tensors: Vec<Tensor> = columns
+                .into_iter()
+                .map(|values| Tensor {
+                    name: "".into(),
+                    columns: 1,
+                    values,
+                })
+                .collect();
+            let cells = (0..rows).flat_map(|row| {
+                let cell = move |t: &Tensor| crate::data::owned(t.cell(row, 0));
+                tensors.iter().map(cell).collect::<Vec<_>>()
+            });
+            Values::Mixed(cells.collect())
+        };
+        Tensor {
+            name: source.name.clone(),
+            columns: width,
+            values,
+        }
+    }
+}
+
+impl Tally {
+    fn refuse(&mut self, row: Refused) {
+        self.rows += 1;
+        self.refused += 1;
+        if self.listed.len() < MAX_LISTED {
+            self.listed.push(row);
+        }
+    }
+}
+
+impl Windows {
+    /// The window of a row, made if it is the first one of it.
+    fn of(
+        &mut self,
+        plan: &CapturePlan,
+        way: usize,
+        windowing: Windowing,
+        row: u64,
+        at: Option<Timestamp>,
+    ) -> anyhow::Result<&mut Window> {
+        let place = match self.last[way].filter(|i| self.all[*i].bounds.hold(row, at)) {
+            Some(place) => place,
+            None => self.place(plan, way, windowing, row, at)?,
+        };
+        self.last[way] = Some(place);
+        Ok(&mut self.all[place])
+    }
+
+    fn place(
+        &mut self,
+        plan: &CapturePlan,
+        way: usize,
+        windowing: Windowing,
+        row: u64,
+        at: Option<Timestamp>,
+    ) -> anyhow::Result<usize> {
+        let Some(bounds) = windowing.bounds(row, at) else {
+            return bad("a row's time is beyond the years 0 to 9999; correct the column of --timestamp");
+        };
+        let key = (way, beginning(&bounds));
+        if let Some(place) = self.index.get(&key) {
+            return Ok(*place);
+        }
+        let (traffic, outcomes) = (plan.empty_traffic(), plan.empty_outcomes());
+        let most = (traffic.max_bytes() + outcomes.max_bytes()).saturating_mul(self.all.len() + 1);
+        if most > MAX_WINDOWS_BYTES && !self.all.is_empty() {
+            return bad(format!(
+                "{} windows of this plan could take more than {} MiB; cut longer windows with --window",
+                self.all.len() + 1,
+                MAX_WINDOWS_BYTES >> 20
+            ));
+        }
+        self.all.push(Window {
+            windowing,
+            bounds,
+            rows: 0,
+            labelled: 0,
+            times: None,
+            traffic,
+            outcomes,
+        });
+        self.index.insert(key, self.all.len() - 1);
+        Ok(self.all.len() - 1)
+    }
+}
+
+/// The values of a column of its own, which is left empty.
+fn values(column: &mut Column) -> Values {
+    match column {
+        Column::Numbers { values, missing } if missing.is_empty() => {
+            Values::Float(std::mem::take(values))
+        }
+        Column::Texts(texts) if !texts.codes.contains(&crate::data::MISSING) => {
+            let name = |code: &u32| usize::try_from(*code).ok().and_then(|c| texts.names.get(c));
+            let names = texts.codes.iter().filter_map(name);
+            Values::Text(names.cloned().collect())
+        }
+        Column::Cells(cells) => Values::Mixed(std::mem::take(cells)),
+        Column::Numbers { .. } | Column::Texts(_) | Column::Times(_) => {
+            let cells = (0..column.len()).map(|row| crate::data::owned(column.cell(row)));
+            Values::Mixed(cells.collect())
+        }
+    }
+}
+
+/// A cell as a documented value; what is missing, or not a number, is none.
+fn scalar(cell: Owned) -> Option<Scalar> {
+    match cell {
+        Owned::Missing => None,
+        Owned::Float(x) => x.is_finite().then_some(Scalar::Number(x)),
+        Owned::Int(x) => Some(Scalar::Number(x as f64)),
+        Owned::Uint(x) => Some(Scalar::Number(x as f64)),
+        Owned::Bool(x) => Some(Scalar::Bool(x)),
+        Owned::Text(x) => Some(Scalar::Text(x.into_string())),
+    }
+}

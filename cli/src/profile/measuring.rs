@@ -1,0 +1,291 @@
+//! Every metric of the table, of every subject that fits it, in every window; and the verdicts of the
+//! document's objectives over the windows.
+
+use std::collections::BTreeMap;
+
+use clause9_shared::bet::fixed;
+use clause9_shared::judge::{Compiled, LedgerState};
+use clause9_shared::metric::{Measurement, MetricId, Needs, Seen, StreamKind};
+use clause9_shared::objective::document::{AttributeSource, Document, Subject};
+use clause9_shared::objective::{Feature, Objective};
+use clause9_shared::plan::CapturePlan;
+use clause9_shared::sketch::PaneSummary;
+use clause9_shared::time::Timestamp;
+
+use super::counting::Window;
+use super::report::{NotJudged, NotMeasured, Row, VerdictRow, WindowRow, ends};
+use super::windowing::Bounds;
+
+/// What a metric is taken of, all of it.
+pub(crate) struct Measured {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) not_measured: Vec<NotMeasured>,
+}
+
+/// Why a metric fits nothing in a document.
+fn lacks(metric: MetricId, document: &Document, labelled: bool) -> Option<&'static str> {
+    let spec = metric.spec();
+    if spec.needs_score && document.outputs.score.is_none() {
+        Some("there is no score; name its column with --score")
+    } else if spec.needs_decision && document.outputs.decision.is_none() {
+        Some("there is no decision; name its column with --decision")
+    } else if spec.needs_label && document.outputs.label.is_none() {
+        Some("there is no label; name its column with --label")
+    } else if spec.needs_label && !labelled {
+        Some("no row has a label; give labels with --label, or a file of them with --labels")
+    } else {
+        None
+    }
+}
+
+/// The subjects of a metric in a document.
+fn subjects(metric: MetricId, document: &Document) -> Vec<Subject> {
+    let of_feature = |feature: &Feature| Subject {
+        feature: Some(feature.name.clone()),
+        ..Subject::default()
+    };
+    match metric.spec().needs {
+        Needs::Nothing => vec![Subject::default()],
+        Needs::Feature => document.features.iter().map(of_feature).collect(),
+        Needs::AttributeGroup => {
+            let attributes = document.attributes.iter();
+            let groups = attributes.flat_map(|attribute| {
+                let others = attribute.groups.iter();
+                others
+                    .filter(|group| **group != attribute.reference)
+                    .map(|group| Subject {
+                        attribute: Some(attribute.name.clone()),
+                        group: Some(group.clone()),
+                        ..Subject::default()
+                    })
+            });
+            groups.collect()
+        }
+    }
+}
+
+/// The summary of a window that a metric of a subject reads.
+fn summary<'a>(
+    document: &Document,
+    metric: MetricId,
+    of: &Subject,
+    window: &'a Window,
+) -> &'a PaneSummary {
+    match metric.spec().stream {
+        StreamKind::Traffic => &window.traffic,
+        StreamKind::Outcomes => &window.outcomes,
+        StreamKind::ByAttribute => {
+            let mut attributes = document.attributes.iter();
+            let source = attributes
+                .find(|a| Some(&a.name) == of.attribute.as_ref())
+                .map(|a| &a.from);
+            match source {
+                Some(AttributeSource::Outcome) => &window.outcomes,
+                Some(AttributeSource::Request(_)) | None => &window.traffic,
+            }
+        }
+    }
+}
+
+fn measure(plan: &CapturePlan, metric: MetricId, of: &Subject, window: &Window) -> Measurement {
+    let document = plan.document();
+    metric.measure(Seen {
+        document,
+        baseline: plan.baseline(),
+        of,
+        summary: summary(document, metric, of, window),
+    })
+}
+
+/// Beginning and end of a window, as far as it has a time.
+fn times(window: &Window) -> (Option<Timestamp>, Option<Timestamp>) {
+    match (&window.bounds, window.times) {
+        (Bounds::Time(start, end), _) => (Some(*start), Some(*end)),
+        (Bounds::Rows(_, _), Some((first, last))) => (Some(first), Some(last)),
+        (Bounds::Rows(_, _), None) => (None, None),
+    }
+}
+
+/// The windows as the report lists them.
+pub(crate) fn window_rows(windows: &[Window]) -> Vec<WindowRow> {
+    let rows = windows.iter().map(|window| {
+        let (start, end) = times(window);
+        WindowRow {
+            window: window.name(),
+            cut: window.windowing.to_string(),
+            start,
+            end,
+            rows: window.rows,
+            labelled: window.labelled,
+            partial: window.partial(),
+            traffic: window.traffic.digest(),
+            outcomes: window.outcomes.digest(),
+        }
+    });
+    rows.collect()
+}
+
+/// Measures everything.
+pub(crate) fn all(plan: &CapturePlan, windows: &[Window]) -> Measured {
+    let document = plan.document();
+    let labelled = windows.iter().any(|w| w.labelled > 0);
+    let mut measured = Measured {
+        rows: Vec::new(),
+        not_measured: Vec::new(),
+    };
+    let mut fitting = Vec::new();
+    for metric in MetricId::ALL.iter().copied() {
+        let mut why = lacks(metric, document, labelled);
+        if why.is_none() {
+            let all = subjects(metric, document);
+            let named = !all.is_empty();
+            let kept = |of: &Subject| {
+                let reads = metric.reads(document, of);
+                !reads.is_empty() && reads.iter().all(|key| plan.keeps(key))
+            };
+            let fits: Vec<Subject> = all.into_iter().filter(kept).collect();
+            if fits.is_empty() {
+                why = Some(if named {
+                    "nothing here is of the kind that it reads"
+                } else {
+                    "the document names nothing of the kind that it is taken of"
+                });
+            }
+            fitting.extend(fits.into_iter().map(|of| (metric, of)));
+        }
+        measured.not_measured.extend(why.map(|why| NotMeasured {
+            metric,
+            why: why.to_owned(),
+        }));
+    }
+    for window in windows {
+        let name = window.name();
+        for (metric, of) in &fitting {
+            let found = measure(plan, *metric, of, window);
+            measured.rows.push(row(window, &name, *metric, of, &found));
+        }
+    }
+    measured
+}
+
+fn row(window: &Window, name: &str, metric: MetricId, of: &Subject, found: &Measurement) -> Row {
+    let (start, end) = times(window);
+    let spec = metric.spec();
+    let estimate = found.as_ref().ok();
+    let value = estimate.map(|e| e.value).filter(|x| x.is_finite());
+    Row {
+        window: name.to_owned(),
+        start,
+        end,
+        subject: of.clone(),
+        metric,
+        value,
+        interval: estimate.and_then(|e| e.interval).map(ends),
+        bound: estimate.and_then(|e| e.bound).map(ends),
+        n: estimate.map_or(0, |e| e.support),
+        grade: spec.grade,
+        unit: spec.unit.to_owned(),
+        undefined: match found {
+            Ok(_) if value.is_none() => Some("undefined: not a finite number".to_owned()),
+            Ok(_) => None,
+            Err(why) => Some(why.to_string()),
+        },
+    }
+}
+
+/// What judging gives.
+#[derive(Default)]
+pub(crate) struct Judged {
+    pub(crate) verdicts: Vec<VerdictRow>,
+    pub(crate) not_judged: Vec<NotJudged>,
+}
+
+/// The version of each objective that is in force in a window: the one in force at its beginning,
+/// or, where windows have no time, the newest.
+fn in_force<'a>(document: &'a Document, window: &Window) -> Vec<&'a Objective> {
+    let mut found: BTreeMap<&str, &Objective> = BTreeMap::new();
+    let (start, _) = times(window);
+    for objective in &document.objectives {
+        let holds = start.is_none_or(|at| {
+            at >= objective.effective_from && objective.effective_to.is_none_or(|to| at < to)
+        });
+        let newer = found
+            .get(objective.id.as_str())
+            .is_none_or(|other| other.version < objective.version);
+        if holds && newer {
+            found.insert(objective.id.as_str(), objective);
+        }
+    }
+    found.into_values().collect()
+}
+
+/// Judges the objectives of the document over the windows: each window is a block of a ledger; each
+/// way of cutting windows has ledgers of its own.
+pub(crate) fn judge(plan: &CapturePlan, windows: &[Window]) -> Judged {
+    let document = plan.document();
+    let mut judged = Judged::default();
+    let mut compiled: Vec<(&Objective, Compiled)> = Vec::new();
+    for objective in &document.objectives {
+        let lacking = objective.metric.reads(document, &objective.of);
+        let lacking = lacking.iter().find(|key| !plan.keeps(key));
+        let result = match lacking {
+            Some(key) => Err(format!("it reads {}, which is not kept", key.of)),
+            None => Compiled::new(document, objective, plan.baseline()).map_err(|e| e.to_string()),
+        };
+        match result {
+            Ok(bets) => compiled.push((objective, bets)),
+            Err(why) => judged.not_judged.push(NotJudged {
+                objective: objective.id.clone(),
+                version: objective.version,
+                why,
+            }),
+        }
+    }
+    let mut ledgers: BTreeMap<(String, &str, u32), LedgerState> = BTreeMap::new();
+    for window in windows {
+        for objective in in_force(document, window) {
+            let Some((_, bets)) = compiled.iter().find(|(o, _)| std::ptr::eq(*o, objective)) else {
+                continue;
+            };
+            let key = (window.windowing.to_string(), objective.id.as_str(), objective.version);
+            let state = ledgers.entry(key).or_insert_with(|| bets.start());
+            if bets.cycle_is_over(state) && state.confirmed_at.is_none() {
+                *state = bets.start();
+            }
+            let block = measure(plan, objective.metric, &objective.of, window);
+            bets.step(state, &block);
+            judged.verdicts.push(verdict(window, bets, state, &block));
+        }
+    }
+    judged
+}
+
+fn verdict(
+    window: &Window,
+    bets: &Compiled,
+    state: &LedgerState,
+    block: &Measurement,
+) -> VerdictRow {
+    let objective = &bets.objective;
+    let verdict = bets.verdict(state, block);
+    VerdictRow {
+        objective: objective.id.clone(),
+        version: objective.version,
+        window: window.name(),
+        cut: window.windowing.to_string(),
+        metric: objective.metric,
+        subject: objective.of.clone(),
+        comparator: objective.comparator,
+        action: objective.levels.action,
+        value: block.as_ref().ok().map(|e| e.value).filter(|x| x.is_finite()),
+        state: verdict.state,
+        grade: verdict.grade,
+        evidence: fixed::to_nats(verdict.evidence.max(0)),
+        warning_at: fixed::to_nats(verdict.warning_at),
+        nonconformity_at: fixed::to_nats(verdict.nonconformity_at),
+        running: verdict.running.map(|r| ends((r.low, r.high))),
+        support: verdict.support,
+        needed: verdict.needed,
+        because: verdict.because,
+    }
+}

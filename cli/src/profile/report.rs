@@ -1,0 +1,302 @@
+//! The report of `clause9 profile`: the types are the format, and the JSON Schema is generated from
+//! them (`docs/schema/profile.v1.schema.json`).
+
+use clause9_shared::digest::Digest;
+use clause9_shared::ids::ObjectiveId;
+use clause9_shared::metric::{Grade, MetricId};
+use clause9_shared::objective::document::{Comparator, Subject};
+use clause9_shared::time::Timestamp;
+use clause9_shared::verdict::VerdictState;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Format and version of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) enum Format {
+    /// Version 1 of the format.
+    #[serde(rename = "profile/v1")]
+    V1,
+}
+
+/// Two ends of an interval; null is no end.
+pub(crate) type Ends = [Option<f64>; 2];
+
+/// A file measured against a reference: every metric, by window, column, group and class.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Report {
+    /// Format and version: `profile/v1`.
+    pub(crate) clause9: Format,
+    /// Version of the program that measured.
+    pub(crate) program: String,
+    /// The data that was measured.
+    pub(crate) current: Data,
+    /// What it was compared with.
+    pub(crate) reference: Reference,
+    /// The system and the document that says what the columns are.
+    pub(crate) objectives: Objectives,
+    /// What each column of the current data was taken for.
+    pub(crate) columns: Vec<ColumnTaken>,
+    /// What became of the rows and of the labels.
+    pub(crate) coverage: Coverage,
+    /// The windows, in order.
+    pub(crate) windows: Vec<WindowRow>,
+    /// Every measured value: by window, metric and subject.
+    pub(crate) rows: Vec<Row>,
+    /// Metrics that were not measured at all, and why.
+    pub(crate) not_measured: Vec<NotMeasured>,
+    /// The verdict on each objective after each window.
+    pub(crate) verdicts: Vec<VerdictRow>,
+    /// Objectives that could not be judged, and why.
+    pub(crate) not_judged: Vec<NotJudged>,
+    /// What is worth knowing, in plain words.
+    pub(crate) notes: Vec<String>,
+}
+
+/// A file of data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Data {
+    /// Its name without folders.
+    pub(crate) name: String,
+    /// `csv`, `jsonl` or `parquet`.
+    pub(crate) format: String,
+    /// Digest of its bytes.
+    pub(crate) digest: Digest,
+}
+
+/// What the data was compared with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Reference {
+    /// Name of the reference data, without folders.
+    pub(crate) name: String,
+    /// Digest of the reference data's bytes.
+    pub(crate) source: Digest,
+    /// Digest of the baseline: the name of everything that was compared with.
+    pub(crate) baseline: Digest,
+    /// Rows of the reference.
+    pub(crate) rows: u64,
+    /// Rows of the reference that could not be read (not known of a baseline file).
+    pub(crate) refused: u64,
+    /// Whether a baseline file was given, rather than data.
+    pub(crate) is_baseline_file: bool,
+}
+
+/// The document in use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Objectives {
+    /// The system's short name.
+    pub(crate) system: String,
+    /// The system's name for people.
+    pub(crate) title: String,
+    /// The file's name without folders; null if the document was inferred.
+    pub(crate) name: Option<String>,
+    /// Digest of the document's canonical form.
+    pub(crate) digest: Digest,
+    /// Whether it was inferred from the reference and the roles given.
+    pub(crate) inferred: bool,
+    /// Digest of the capture plan: what is counted and how.
+    pub(crate) plan: Digest,
+}
+
+/// What a column was taken for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ColumnTaken {
+    /// Its name.
+    pub(crate) name: String,
+    /// What it is: `feature NAME`, `score`, `decision`, `label`, `attribute NAME`, `id`,
+    /// `timestamp`. Empty: it was not read.
+    pub(crate) taken_for: Vec<String>,
+    /// Whether it is a column of the labels file.
+    pub(crate) of_labels: bool,
+}
+
+/// What became of rows and labels: `rows = counted + after_as_of + refused`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Coverage {
+    /// Rows of the current data.
+    pub(crate) rows: u64,
+    /// Rows that were counted.
+    pub(crate) counted: u64,
+    /// Rows left out because they are after the instant of `--as-of`.
+    pub(crate) after_as_of: u64,
+    /// Rows that could not be read.
+    pub(crate) refused: u64,
+    /// The first refused rows.
+    pub(crate) refused_rows: Vec<RefusedRow>,
+    /// Counted rows with a label.
+    pub(crate) labelled: u64,
+    /// Counted rows without a label.
+    pub(crate) unlabelled: u64,
+    /// Counted rows whose label is none of the documented values.
+    pub(crate) unlisted_labels: u64,
+    /// The labels file, if there is one.
+    pub(crate) labels: Option<LabelCoverage>,
+}
+
+/// A row that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RefusedRow {
+    /// Line of the file, from 1; for Parquet the row.
+    pub(crate) line: u64,
+    /// What is wrong and what to do.
+    pub(crate) why: String,
+}
+
+/// What became of the rows of the labels file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LabelCoverage {
+    /// The file's name without folders.
+    pub(crate) name: String,
+    /// Its rows.
+    pub(crate) rows: u64,
+    /// Rows that name an id again: the first one counts.
+    pub(crate) repeated: u64,
+    /// Rows that became known after the instant of `--as-of`, or do not say when.
+    pub(crate) too_late: u64,
+    /// Rows that could not be read.
+    pub(crate) refused: u64,
+    /// Counted rows of the current data that found theirs.
+    pub(crate) joined: u64,
+    /// Ids that no counted row of the current data has.
+    pub(crate) unknown: u64,
+}
+
+/// One window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WindowRow {
+    /// Its name, unique in the report: `all`, `size:3`, `size:9:partial`, `period:2019-04`,
+    /// `from:2019-04-04T00:00:00Z`.
+    pub(crate) window: String,
+    /// How it was cut, as given with `--window`.
+    pub(crate) cut: String,
+    /// Its beginning: of a stretch of time the beginning, of a number of rows the first row's time.
+    pub(crate) start: Option<Timestamp>,
+    /// Its end: of a stretch of time the end, of a number of rows the last row's time.
+    pub(crate) end: Option<Timestamp>,
+    /// Rows in it.
+    pub(crate) rows: u64,
+    /// Rows in it with a label.
+    pub(crate) labelled: u64,
+    /// Whether the file ended before the window had all its rows.
+    pub(crate) partial: bool,
+    /// Digest of the summary of inputs, scores and decisions.
+    pub(crate) traffic: Digest,
+    /// Digest of the summary of what came with labels.
+    pub(crate) outcomes: Digest,
+}
+
+/// One metric of one subject in one window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Row {
+    /// The window's name.
+    pub(crate) window: String,
+    /// The window's beginning, if it has a time.
+    pub(crate) start: Option<Timestamp>,
+    /// The window's end, if it has a time.
+    pub(crate) end: Option<Timestamp>,
+    /// Of what: a feature, an attribute's group, a class; empty for all cases.
+    pub(crate) subject: Subject,
+    /// The metric; `docs/metrics/NAME.md` says what it is.
+    pub(crate) metric: MetricId,
+    /// The value; null if there is none.
+    pub(crate) value: Option<f64>,
+    /// A 95 % interval.
+    pub(crate) interval: Option<Ends>,
+    /// Between which values the same figure taken of the raw rows lies for certain; null if the
+    /// value is exact.
+    pub(crate) bound: Option<Ends>,
+    /// Cases that the value rests on.
+    pub(crate) n: u64,
+    /// A: exact at any number of cases; B: asymptotic; C: model-based.
+    pub(crate) grade: Grade,
+    /// The value's unit in UCUM.
+    pub(crate) unit: String,
+    /// Why there is no value.
+    pub(crate) undefined: Option<String>,
+}
+
+/// A metric that fits nothing here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NotMeasured {
+    /// The metric.
+    pub(crate) metric: MetricId,
+    /// What it lacks.
+    pub(crate) why: String,
+}
+
+/// A verdict on an objective after a window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VerdictRow {
+    /// The objective.
+    pub(crate) objective: ObjectiveId,
+    /// Its version.
+    pub(crate) version: u32,
+    /// The window after which it was judged.
+    pub(crate) window: String,
+    /// How windows were cut: each way has ledgers of its own.
+    pub(crate) cut: String,
+    /// The metric.
+    pub(crate) metric: MetricId,
+    /// Of what.
+    pub(crate) subject: Subject,
+    /// Which side of the action level is good.
+    pub(crate) comparator: Comparator,
+    /// The action level.
+    pub(crate) action: f64,
+    /// The value in this window.
+    pub(crate) value: Option<f64>,
+    /// The machine's state.
+    pub(crate) state: VerdictState,
+    /// How the ledger is justified.
+    pub(crate) grade: Grade,
+    /// Evidence of a breach in nats, not below zero.
+    pub(crate) evidence: f64,
+    /// What the evidence must reach for a warning, in nats.
+    pub(crate) warning_at: f64,
+    /// What the evidence must reach for a nonconformity, in nats.
+    pub(crate) nonconformity_at: f64,
+    /// Where the running mean lies, at every time at once.
+    pub(crate) running: Option<Ends>,
+    /// Cases in this epoch of the ledger.
+    pub(crate) support: u64,
+    /// For `inconclusive`: about how many more cases would decide.
+    pub(crate) needed: Option<u64>,
+    /// The state in plain words.
+    pub(crate) because: String,
+}
+
+/// An objective that could not be judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NotJudged {
+    /// The objective.
+    pub(crate) objective: ObjectiveId,
+    /// Its version.
+    pub(crate) version: u32,
+    /// Why not.
+    pub(crate) why: String,
+}
+
+/// The JSON Schema of reports, pretty-printed, with a newline at its end.
+pub(crate) fn schema() -> String {
+    let mut schema = schemars::schema_for!(Report);
+    schema.insert("title".to_owned(), "clause9 profile, version 1".into());
+    format!("{:#}\n", schema.to_value())
+}
+
+/// Ends of an interval; infinite ones are none.
+pub(crate) fn ends((low, high): (f64, f64)) -> Ends {
+    let finite = |x: f64| x.is_finite().then_some(x);
+    [finite(low), finite(high)]
+}

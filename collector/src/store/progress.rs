@@ -1,0 +1,211 @@
+//! How far systems have come, and what the planner of the next seal needs to know of the past.
+
+use std::collections::BTreeMap;
+
+use clause9_shared::digest::Digest;
+use clause9_shared::ids::{AgentId, BootId, Name, ObjectiveId, Sequence, SystemId};
+use clause9_shared::sketch::PaneSummary;
+use clause9_shared::time::{Clock, Timestamp};
+use clause9_shared::window::{Coverage, OutcomeCoverage, PaneKey, PaneStart};
+use clause9_shared::wire::batch::ClosedWindow;
+use clause9_shared::wire::codec::Decode;
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::read::{count, digest, pane, point, unreadable};
+use super::{ReadStore, StoreError};
+use crate::plan::{KeptBlock, Needs, Past, Standing};
+use crate::register::BlockRef;
+use crate::seal::{BlockCoverage, Contribution, Origin};
+
+/// How far a system has come.
+#[derive(Clone, Debug, Default)]
+pub struct SystemState {
+    /// Its clock, once something was heard.
+    pub clock: Option<Clock>,
+    /// Per agent ever heard: up to where it has closed its panes.
+    pub watermarks: BTreeMap<AgentId, Timestamp>,
+    /// The first sealed pane.
+    pub first_sealed: Option<PaneStart>,
+    /// The last sealed pane.
+    pub last_sealed: Option<PaneStart>,
+    /// The earliest pane that items wait for.
+    pub pending: Option<PaneStart>,
+}
+
+impl ReadStore<'_> {
+    /// How far a system has come.
+    pub fn system_state(&self, system: &SystemId) -> Result<SystemState, StoreError> {
+        let id = [system.as_str()];
+        let clock: Option<String> = self
+            .connection
+            .prepare_cached("SELECT clock FROM systems WHERE system = ?1")?
+            .query_row(id, |r| r.get(0))
+            .optional()?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT agent, watermark FROM watermarks WHERE system = ?1")?;
+        let watermarks = statement
+            .query_map(id, |r| {
+                Ok((AgentId::from_digest(digest(r, 0)?), point(r, 1)?))
+            })?
+            .collect::<Result<_, _>>()?;
+        let first = |sql: &str| -> Result<Option<PaneStart>, StoreError> {
+            Ok(self
+                .connection
+                .prepare_cached(sql)?
+                .query_row(id, |r| pane(r, 0))
+                .optional()?)
+        };
+        Ok(SystemState {
+            clock: match clock.as_deref() {
+                None => None,
+                Some("live") => Some(Clock::Live),
+                Some("replay") => Some(Clock::Replay),
+                Some(_) => return Err(StoreError::Row("systems")),
+            },
+            watermarks,
+            first_sealed: first("SELECT pane FROM seals WHERE system = ?1 ORDER BY pane LIMIT 1")?,
+            last_sealed: first(
+                "SELECT pane FROM seals WHERE system = ?1 ORDER BY pane DESC LIMIT 1",
+            )?,
+            pending: first(
+                "SELECT waits_for FROM pending WHERE system = ?1 ORDER BY waits_for LIMIT 1",
+            )?,
+        })
+    }
+
+    /// What waits for the seal of a pane, or of an earlier one.
+    pub fn contributions(
+        &self,
+        system: &SystemId,
+        up_to: PaneStart,
+    ) -> Result<Vec<Contribution>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT agent, boot, sequence, place, batch, item FROM pending
+             WHERE system = ?1 AND waits_for <= ?2 ORDER BY id",
+        )?;
+        let mut rows = statement.query(params![system.as_str(), up_to.0.micros()])?;
+        let mut all = Vec::new();
+        while let Some(r) = rows.next()? {
+            let bytes: Vec<u8> = r.get(5)?;
+            all.push(Contribution {
+                origin: Origin {
+                    agent: AgentId::from_digest(digest(r, 0)?),
+                    boot: BootId(count(r, 1)?),
+                    sequence: Sequence(count(r, 2)?),
+                    index: r.get(3)?,
+                    batch: digest(r, 4)?,
+                },
+                item: ClosedWindow::from_bytes(&bytes).map_err(unreadable("pending"))?,
+            });
+        }
+        Ok(all)
+    }
+
+    /// What the planner needs to know of the past.
+    pub fn past(&self, system: &SystemId, needs: &Needs) -> Result<Past, StoreError> {
+        let mut past = Past {
+            standings: self.standings(system)?,
+            ..Past::default()
+        };
+        for pane in &needs.panes {
+            let blocks = self.blocks(system, *pane)?;
+            if !blocks.is_empty() {
+                past.blocks.insert(*pane, blocks);
+            }
+            if let Some(seal) = self.seal(system, *pane)?
+                && !seal.missing.is_empty()
+            {
+                past.silent.insert(*pane, seal.missing);
+            }
+        }
+        if let Some((from, to)) = needs.stretch {
+            past.gaps = self.gaps(system, from, to)?;
+        }
+        for (objective, version, start) in &needs.windows {
+            let found = self
+                .connection
+                .prepare_cached(
+                    "SELECT measurement FROM windows
+                     WHERE system = ?1 AND objective = ?2 AND version = ?3 AND start = ?4",
+                )?
+                .query_row(
+                    params![system.as_str(), objective.as_str(), version, start.micros()],
+                    |r| digest(r, 0),
+                )
+                .optional()?;
+            if let Some(found) = found {
+                past.windows
+                    .insert((objective.clone(), *version, *start), found);
+            }
+        }
+        Ok(past)
+    }
+
+    /// Blocks of a prediction pane, in the order in which they were sealed.
+    pub fn blocks(&self, system: &SystemId, of: PaneStart) -> Result<Vec<KeptBlock>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT b.block, b.pane, b.stream, b.pane_key, b.coverage, b.summary, c.bytes
+             FROM blocks b JOIN contents c ON c.digest = b.summary
+             WHERE b.system = ?1 AND b.pane = ?2 ORDER BY b.rowid",
+        )?;
+        let mut rows = statement.query(params![system.as_str(), of.0.micros()])?;
+        let mut all = Vec::new();
+        while let Some(r) = rows.next()? {
+            all.push(kept_block(r)?);
+        }
+        Ok(all)
+    }
+
+    /// How each ledger of a system stands.
+    pub fn standings(
+        &self,
+        system: &SystemId,
+    ) -> Result<BTreeMap<(ObjectiveId, u32), Standing>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT objective, version, body FROM standings WHERE system = ?1")?;
+        let mut rows = statement.query([system.as_str()])?;
+        let mut all = BTreeMap::new();
+        while let Some(r) = rows.next()? {
+            let objective =
+                Name::new(&r.get::<_, String>(0)?).map_err(|_| StoreError::Row("standings"))?;
+            let standing = serde_json::from_str(&r.get::<_, String>(2)?)
+                .map_err(|_| StoreError::Row("standings"))?;
+            all.insert((objective, r.get(1)?), standing);
+        }
+        Ok(all)
+    }
+
+    /// Pairs of documents that were ever in use for a system.
+    pub fn plans(&self, system: &SystemId) -> Result<Vec<(Digest, Digest)>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT document, baseline FROM plans WHERE system = ?1")?;
+        let rows =
+            statement.query_map([system.as_str()], |r| Ok((digest(r, 0)?, digest(r, 1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+fn kept_block(r: &Row<'_>) -> Result<KeptBlock, StoreError> {
+    let key: Vec<u8> = r.get(3)?;
+    let coverage: Vec<u8> = r.get(4)?;
+    let summary: Vec<u8> = r.get(6)?;
+    let bad = unreadable("blocks");
+    let coverage = match r.get::<_, i64>(2)? {
+        1 => BlockCoverage::Traffic(Coverage::from_bytes(&coverage).map_err(&bad)?),
+        2 => BlockCoverage::Outcomes(OutcomeCoverage::from_bytes(&coverage).map_err(&bad)?),
+        _ => return Err(StoreError::Row("blocks")),
+    };
+    Ok(KeptBlock {
+        names: BlockRef {
+            block: digest(r, 0)?,
+            summary: digest(r, 5)?,
+        },
+        key: PaneKey::from_bytes(&key).map_err(&bad)?,
+        pane: pane(r, 1)?,
+        coverage,
+        summary: PaneSummary::from_bytes(&summary).map_err(&bad)?,
+    })
+}

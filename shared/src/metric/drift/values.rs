@@ -1,0 +1,117 @@
+//! What a feature's values are in the window, beside the baseline or not: mean, spread, quartiles.
+use super::family;
+use super::read::{
+    DRIFT, grid, moment_summary, moments, shape_summaries, shown, shown_bracketed, shown_within,
+};
+use crate::metric::{Measurement, MetricSpec, Needs, Seen, Unmeasurable};
+use crate::sketch::Moments;
+
+/// 97.5 % point of the normal law.
+const Z: f64 = 1.959_963_984_540_054;
+
+const VALUES: MetricSpec = MetricSpec {
+    unit: "{feature}",
+    range: (-1e300, 1e300),
+    needs: Needs::NumericFeature,
+    edge_cases: "No number: no data. Missing and invalid values are left out. Undefined where values \
+                 lie 2^53 scales or more from the baseline's median.",
+    cannot_tell: "Whether it has moved from the baseline, or whether that matters. One wild value \
+                  can decide it.",
+    reference: "NumPy on the raw rows: agrees to 1e-9 relative in every window of four public data \
+                sets.",
+    ..DRIFT
+};
+
+const QUANTILE: MetricSpec = MetricSpec {
+    edge_cases: "No number: no data. Missing and invalid values are left out. The value is taken of \
+                 the middles of the cells of the common refinement, the bound of their ends; it is \
+                 left out where the cells are single values. Undefined beyond the histogram's last \
+                 cell.",
+    cannot_tell: "Whether it has moved from the baseline, or whether that matters; anything about \
+                  the values on either side of it.",
+    reference: "numpy.quantile on the raw rows lies within the bound in every window of four public \
+                data sets.",
+    ..VALUES
+};
+
+family! { VALUES, moment_summary;
+    /// Arithmetic mean.
+    Mean {
+        name: "mean",
+        title: "Mean",
+        meaning: "The arithmetic mean of the feature's numbers in the window, in its own unit.",
+        formula: "Sum over n, the sum exact in steps of 2^-40 of the scale. Interval: mean \
+                  +- 1.96 s / sqrt(n).",
+    } = |seen: &Seen<'_>| {
+        let moments = summed(seen)?;
+        let mean = moments.mean().ok_or(Unmeasurable::NoData)?;
+        match moments.std() {
+            Some(std) => {
+                let half = Z * std / libm::sqrt(moments.n() as f64);
+                shown_within(mean, (mean - half, mean + half), moments.n())
+            }
+            None => shown(mean, moments.n()),
+        }
+    };
+
+    /// Standard deviation with divisor n - 1.
+    StandardDeviation {
+        name: "standard_deviation",
+        title: "Standard deviation",
+        range: (0.0, 1e300),
+        meaning: "The standard deviation of the feature's numbers in the window, in its own unit.",
+        formula: "The root of the sum of squared distances from the mean over n - 1, from exact \
+                  sums. Undefined with a single value.",
+    } = |seen: &Seen<'_>| {
+        let moments = summed(seen)?;
+        let std = moments.std().ok_or(Unmeasurable::Undefined("a single value has no spread"))?;
+        shown(std, moments.n())
+    };
+}
+
+family! { QUANTILE, shape_summaries;
+    /// Lower quartile.
+    Quantile25 {
+        name: "quantile.25",
+        title: "Lower quartile",
+        meaning: "The number below which a quarter of the feature's values in the window lie.",
+        formula: "Position 0.25 (n - 1) of the sorted values, interpolated linearly.",
+    } = |seen: &Seen<'_>| quantile(seen, 0.25);
+
+    /// Median.
+    Median {
+        name: "median",
+        title: "Median",
+        meaning: "The number below which half of the feature's values in the window lie.",
+        formula: "Position 0.5 (n - 1) of the sorted values, interpolated linearly.",
+    } = |seen: &Seen<'_>| quantile(seen, 0.5);
+
+    /// Upper quartile.
+    Quantile75 {
+        name: "quantile.75",
+        title: "Upper quartile",
+        meaning: "The number below which three quarters of the feature's values in the window lie.",
+        formula: "Position 0.75 (n - 1) of the sorted values, interpolated linearly.",
+    } = |seen: &Seen<'_>| quantile(seen, 0.75);
+}
+
+fn summed<'a>(seen: &Seen<'a>) -> Result<&'a Moments, Unmeasurable> {
+    let moments = moments(seen)?;
+    if moments.total() == 0 {
+        Err(Unmeasurable::NoData)
+    } else if moments.beyond() > 0 {
+        Err(Unmeasurable::Undefined(
+            "values are too far from the baseline's to be added up",
+        ))
+    } else {
+        Ok(moments)
+    }
+}
+
+fn quantile(seen: &Seen<'_>, u: f64) -> Measurement {
+    let grid = grid(seen)?;
+    let found = grid.window_quantile(u).ok_or(Unmeasurable::Undefined(
+        "it lies beyond the histogram's last cell",
+    ))?;
+    shown_bracketed(found, grid.totals().0)
+}

@@ -1,0 +1,176 @@
+//! All other groups together against the reference group: what AIF360 calls unprivileged against
+//! privileged.
+
+use super::Groups;
+use super::compare::{DIFFERENCE, RATIO, difference_of, empty, ratio_of};
+use crate::fairness::{Counts, Rate, Table};
+use crate::metric::{Measurement, MetricSpec, Needs, Seen, Unmeasurable};
+
+const POOLED_DIFFERENCE: MetricSpec = MetricSpec {
+    reference: "AIF360 0.6 (ClassificationMetric, unprivileged minus privileged) on a real data \
+                set, every window and attribute, to 1e-12.",
+    needs: Needs::Attribute,
+    ..DIFFERENCE
+};
+
+const POOLED_RATIO: MetricSpec = MetricSpec {
+    reference: "AIF360 0.6 (ClassificationMetric, unprivileged over privileged) on a real data \
+                set, every window and attribute, to 1e-12.",
+    needs: Needs::Attribute,
+    ..RATIO
+};
+
+/// The counts of the reference group and of all other listed groups together.
+fn pair<'a>(seen: &Seen<'a>, rate: Rate) -> Result<(Groups<'a>, Counts, Counts), Unmeasurable> {
+    let groups = Groups::of(seen, rate)?;
+    let reference = groups.reference()?;
+    let others = groups.all().filter(|group| *group != reference);
+    let pooled =
+        others
+            .map(|group| groups.counts(rate, Some(group)))
+            .fold((0_u64, 0_u64), |sum, counts| {
+                (
+                    sum.0.saturating_add(counts.0),
+                    sum.1.saturating_add(counts.1),
+                )
+            });
+    let counts = groups.counts(rate, Some(reference));
+    Ok((groups, counts, pooled))
+}
+
+/// The tables of the reference group and of all other listed groups together.
+pub(super) fn tables<'a>(seen: &Seen<'a>) -> Result<(Groups<'a>, Table, Table), Unmeasurable> {
+    let groups = Groups::of(seen, Rate::Accuracy)?;
+    let reference = groups.reference()?;
+    let pooled = groups
+        .all()
+        .filter(|group| *group != reference)
+        .fold(Table::default(), |sum, group| {
+            sum.plus(&groups.table(Some(group)))
+        });
+    let table = groups.table(Some(reference));
+    Ok((groups, table, pooled))
+}
+
+fn measure_difference(seen: Seen<'_>, rate: Rate) -> Measurement {
+    let (groups, reference, compared) = pair(&seen, rate)?;
+    match empty(&groups, rate, reference, compared) {
+        Some(why) => Err(why),
+        None => difference_of(reference, compared),
+    }
+}
+
+fn measure_ratio(seen: Seen<'_>, rate: Rate) -> Measurement {
+    let (groups, reference, compared) = pair(&seen, rate)?;
+    match empty(&groups, rate, reference, compared) {
+        Some(why) => Err(why),
+        None => ratio_of(reference, compared),
+    }
+}
+
+macro_rules! rate_pooled {
+    ($kind:literal, $how:literal, $parity_at:literal, $interval:literal, $base:ident,
+     $measure:ident;
+     $rate:ident, $stream:ident, $label:literal, $name:literal, $stem:literal, $title:literal,
+     $parity:literal, $share:literal, $fraction:literal, $case:literal, $good:ident,
+     $blind:literal) => {
+        #[doc = concat!("All other groups' share of ", $share, " against the reference group's.")]
+        #[derive(Debug)]
+        pub(in crate::metric) struct $rate;
+
+        impl Metric for $rate {
+            const SPEC: MetricSpec = MetricSpec {
+                name: concat!($stem, "_", $kind, ".pooled"),
+                title: concat!($parity, " ", $kind, " of all other groups"),
+                good: Comparator::$good,
+                meaning: concat!(
+                    "The share of ",
+                    $share,
+                    " in all groups but the reference group, taken \
+                     together, ",
+                    $how,
+                    " that in the reference group. ",
+                    $parity_at,
+                    " is parity. \
+                     An objective may limit either side."
+                ),
+                formula: concat!(
+                    $fraction,
+                    " of the cases of all other groups, ",
+                    $how,
+                    " the same of the \
+                     reference group. ",
+                    $interval
+                ),
+                edge_cases: concat!(
+                    "No ",
+                    $case,
+                    " on one of the two sides: undefined. Rows whose attribute is \
+                     unknown or not listed are on neither side."
+                ),
+                cannot_tell: concat!(
+                    $blind,
+                    "Which of the other groups fares worse: a large group that fares well \
+                     hides a small one that does not. ",
+                    independent!()
+                ),
+                stream: StreamKind::$stream,
+                needs_label: $label,
+                ..$base
+            };
+
+            fn reads(_: &Document, of: &Subject) -> Vec<SummaryKey> {
+                vec![key(Rate::$rate, of)]
+            }
+
+            fn measure(seen: Seen<'_>) -> Measurement {
+                $measure(seen, Rate::$rate)
+            }
+        }
+    };
+}
+
+macro_rules! pooled_by_difference {
+    ($($row:tt)*) => {
+        rate_pooled!(
+            "difference", "minus", "0", "Interval: Newcombe's hybrid score interval at 95 %.",
+            POOLED_DIFFERENCE, measure_difference; $($row)*
+        );
+    };
+}
+
+macro_rules! pooled_by_ratio {
+    ($($row:tt)*) => {
+        rate_pooled!(
+            "ratio", "over", "1", "Interval: Koopman's score interval at 95 %. The ledger reads \
+             the four counts themselves and is exact at any group size.",
+            POOLED_RATIO, measure_ratio; $($row)*
+        );
+    };
+}
+
+/// Differences, one metric for each rate.
+pub(in crate::metric) mod pooled_difference {
+    use super::super::key;
+    use super::{POOLED_DIFFERENCE, measure_difference};
+    use crate::fairness::Rate;
+    use crate::metric::{Measurement, Metric, MetricSpec, Seen, StreamKind};
+    use crate::objective::document::{Comparator, Document, Subject};
+    use crate::sketch::SummaryKey;
+
+    selection_rate!(pooled_by_difference);
+    labelled_rates!(pooled_by_difference);
+}
+
+/// Ratios, one metric for each rate.
+pub(in crate::metric) mod pooled_ratio {
+    use super::super::key;
+    use super::{POOLED_RATIO, measure_ratio};
+    use crate::fairness::Rate;
+    use crate::metric::{Measurement, Metric, MetricSpec, Seen, StreamKind};
+    use crate::objective::document::{Comparator, Document, Subject};
+    use crate::sketch::SummaryKey;
+
+    selection_rate!(pooled_by_ratio);
+    labelled_rates!(pooled_by_ratio);
+}

@@ -1,0 +1,9 @@
+//! Group fairness of a real data set, through the summaries, against fairlearn, AIF360 and Aequitas:
+//! every window, attribute, group and intersection.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod case;
+mod edges;
+mod golden;
+mod scores;
