@@ -150,6 +150,18 @@ pub enum Sample {
         /// Cases in the smallest class that the approximation needs (AUC: the rarer label).
         least: u64,
     },
+    /// Cases by cell, which the ledger reads alone; beside them the estimate for the running mean,
+    /// as for [`Sample::Normal`].
+    Cells {
+        /// Cases in each cell, in the order of the bets' cells.
+        counts: Vec<u64>,
+        /// The estimate, bias removed.
+        estimate: f64,
+        /// Its standard error.
+        std_error: f64,
+        /// Cases in the smallest class that the approximation of the running mean needs.
+        least: u64,
+    },
     /// Nothing that a ledger could read: the metric is shown, never judged.
     Unjudged {
         /// Cases it rests on.
@@ -167,6 +179,8 @@ pub enum SampleKind {
     TwoRates,
     /// [`Sample::Normal`].
     Normal,
+    /// [`Sample::Cells`]: the metric says itself which bets judge it.
+    Cells,
     /// [`Sample::Unjudged`]: no objective can name the metric.
     Unjudged,
 }
@@ -586,13 +600,14 @@ impl JsonSchema for MetricId {
 
 impl Sample {
     /// Cases it rests on; of both groups together.
-    pub const fn cases(&self) -> u64 {
+    pub fn cases(&self) -> u64 {
         match self {
             Self::Rate { of, .. } | Self::Normal { of, .. } | Self::Unjudged { of } => *of,
             Self::TwoRates {
                 reference,
                 compared,
             } => reference.1.saturating_add(compared.1),
+            Self::Cells { counts, .. } => counts.iter().fold(0, |sum, c| sum.saturating_add(*c)),
         }
     }
 }

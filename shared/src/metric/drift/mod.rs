@@ -4,6 +4,7 @@
 //! at which both distribution functions are known. One of each family judges; its conventional
 //! variants and its p-value are rows of their own, shown and never judged: a verdict rests on ledgers.
 
+mod ball;
 mod counted;
 mod divergence;
 mod function;
