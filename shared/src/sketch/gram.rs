@@ -56,7 +56,8 @@ impl Gram {
         let mut products = self.products.iter_mut();
         for (i, (sum, x)) in self.sums.iter_mut().zip(fixed).enumerate() {
             *sum += i128::from(*x);
-            for (product, y) in products.by_ref().zip(&fixed[i..]) {
+            // In this order: the shorter side ends the row without taking a product.
+            for (y, product) in fixed[i..].iter().zip(products.by_ref()) {
                 // At most 2^60.
                 *product += i128::from(x * y);
             }
