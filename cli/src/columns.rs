@@ -59,7 +59,10 @@ impl<'a> Finder<'a> {
                 Err(error) => Err(error),
             },
             (Err(error), None) => Err(error),
-            (Ok(_), _) => bad(format!("{}: column `{wanted}` cannot be read", self.table.name)),
+            (Ok(_), _) => bad(format!(
+                "{}: column `{wanted}` cannot be read",
+                self.table.name
+            )),
         }
     }
 
@@ -174,7 +177,12 @@ impl Sources {
         let mut sources = Self::default();
         for feature in &document.features {
             let found = finder.feature(feature)?;
-            put(&mut sources.inputs, &feature.from.input, feature.from.column, found);
+            put(
+                &mut sources.inputs,
+                &feature.from.input,
+                feature.from.column,
+                found,
+            );
         }
         for (index, attribute) in document.attributes.iter().enumerate() {
             let mut names = vec![attribute.name.as_str()];
@@ -184,7 +192,8 @@ impl Sources {
             let what = ", which is an attribute of the objectives file";
             let role = format!("attribute {}", attribute.name);
             match &attribute.from {
-                AttributeSource::Request(path) if has(&sources.inputs, &path.input, path.column) => {}
+                AttributeSource::Request(path)
+                    if has(&sources.inputs, &path.input, path.column) => {}
                 AttributeSource::Request(path) => {
                     let found = finder.find(&names, Form::Text, &role, what)?;
                     put(&mut sources.inputs, &path.input, path.column, found);
@@ -217,7 +226,12 @@ impl Sources {
             let names = or(named.score, &[score.from.output.as_str(), "score"]);
             let what = " for the score; name it with --score";
             let found = finder.find(&names, Form::Number, "score", what)?;
-            put(&mut self.outputs, &score.from.output, score.from.column, found);
+            put(
+                &mut self.outputs,
+                &score.from.output,
+                score.from.column,
+                found,
+            );
         }
         if let Some(decision) = &outputs.decision {
             match &decision.rule {
@@ -234,7 +248,9 @@ impl Sources {
         if let Some(label) = &outputs.label {
             let form = form_like(&[&label.positive, &label.negative]);
             self.label = match named.label {
-                Some(name) => Some(finder.find(&[name], form, "label", ", which was given as --label")?),
+                Some(name) => {
+                    Some(finder.find(&[name], form, "label", ", which was given as --label")?)
+                }
                 None => finder.maybe(&["label"], form, "label")?,
             };
         }

@@ -104,7 +104,10 @@ impl Reading<'_> {
         self.rows += 1;
         let (number, name) = (self.rows, &self.table.name);
         let place = |column: &str| {
-            format!("{name}:{}: row {number}, column `{column}`", batch.lines[row])
+            format!(
+                "{name}:{}: row {number}, column `{column}`",
+                batch.lines[row]
+            )
         };
         for (index, feature) in self.document.features.iter().enumerate() {
             let cell = cell(batch, self.features[index], row);

@@ -13,7 +13,7 @@ use clause9_shared::ids::Name;
 use clause9_shared::inference::{Inference, Owned, Values};
 use clause9_shared::metric::{MetricId, Needs};
 use clause9_shared::objective::document::Scalar;
-use clause9_shared::plan::{CapturePlan, Joined, Outcome, PlanError, Prediction};
+use clause9_shared::plan::{Answer, CapturePlan, Joined, Outcome, PlanError, Prediction};
 use clause9_shared::sketch::{
     Categories, Confusion, CutCounts, Defect, Histogram, Hygiene, PaneSummary, ScoreCells, Summary,
     SummaryKey, SummaryKind, SummaryOf,
@@ -177,7 +177,9 @@ fn a_plan_that_cannot_be_is_refused() {
     let attribute = |i: usize| json!({ "name": format!("a{i}"), "from": "outcome", "groups": groups, "reference": "0" });
     refused(
         |d| d["attributes"] = (0..12).map(attribute).collect(),
-        &expect!["the plan's summaries could take 13755430 bytes, the limit is 8388608; watch fewer features or attributes"],
+        &expect![
+            "the plan's summaries could take 13755430 bytes, the limit is 8388608; watch fewer features or attributes"
+        ],
     );
     let mut baseline = loan::baseline(&loan::document());
     baseline.rows += 1;
@@ -319,7 +321,10 @@ fn what_is_out_of_range_is_marked_and_counted() {
         (hygiene.count(Defect::OutOfRange), hygiene.invalid_total()),
         (2, 1)
     );
-    let known: Vec<_> = predictions.iter().map(|p| (p.score, p.decision)).collect();
+    let known: Vec<_> = predictions
+        .iter()
+        .map(|p| (p.score, p.decision.and_then(Answer::sign)))
+        .collect();
     assert_eq!(
         known,
         [
@@ -390,7 +395,10 @@ fn the_servers_own_decision_is_compared_with_the_documented_value() {
         ];
         let inputs = vec![tensor("wild", 1, Values::Float(vec![1.0; rows]))];
         let (_, predictions) = observed(&plan, &exchange(rows, inputs, outputs));
-        predictions.iter().map(|p| p.decision).collect::<Vec<_>>()
+        predictions
+            .iter()
+            .map(|p| p.decision.and_then(Answer::sign))
+            .collect::<Vec<_>>()
     };
     assert_eq!(
         decided(Values::Int(vec![1, 0, 2])),

@@ -67,7 +67,11 @@ fn features(out: &mut String, document: &Document) -> fmt::Result {
             FeatureType::Numeric => writeln!(out, "    type: numeric\n    unit: \"1\"")?,
             FeatureType::Categorical => writeln!(out, "    type: categorical")?,
         }
-        writeln!(out, "    from: {{ input: {} }}", quoted(&feature.from.input))?;
+        writeln!(
+            out,
+            "    from: {{ input: {} }}",
+            quoted(&feature.from.input)
+        )?;
     }
     Ok(())
 }
@@ -75,7 +79,10 @@ fn features(out: &mut String, document: &Document) -> fmt::Result {
 fn outputs(out: &mut String, document: &Document) -> fmt::Result {
     let outputs = &document.outputs;
     if outputs.score.is_none() && outputs.decision.is_none() && outputs.label.is_none() {
-        return writeln!(out, "\n# No score, decision or label was named.\noutputs: {{}}");
+        return writeln!(
+            out,
+            "\n# No score, decision or label was named.\noutputs: {{}}"
+        );
     }
     writeln!(out, "\noutputs:")?;
     if let Some(score) = &outputs.score {

@@ -62,7 +62,8 @@ impl Look {
             Owned::Text(text) => self.times += u64::from(instant(text).is_some()),
         }
         let first = self.rows == self.missing + 1;
-        let follows = next.is_some_and(|x| first || self.last.and_then(|l| l.checked_add(1)) == Some(x));
+        let follows =
+            next.is_some_and(|x| first || self.last.and_then(|l| l.checked_add(1)) == Some(x));
         self.counts_up = follows && (first || self.counts_up);
         self.last = next;
         let name = name(cell);
@@ -108,7 +109,10 @@ impl Look {
     pub(crate) fn by_frequency(&self) -> Vec<(&str, &Owned)> {
         let mut values: Vec<_> = self.values.iter().collect();
         values.sort_by(|a, b| b.1.0.cmp(&a.1.0).then(a.0.cmp(b.0)));
-        values.into_iter().map(|(name, (_, cell))| (&**name, cell)).collect()
+        values
+            .into_iter()
+            .map(|(name, (_, cell))| (&**name, cell))
+            .collect()
     }
 }
 
@@ -154,4 +158,3 @@ pub(crate) fn look(table: &Table) -> anyhow::Result<Vec<Look>> {
     }
     Ok(looks)
 }
-

@@ -182,7 +182,9 @@ fn features(
             continue;
         }
         if current.position(name).is_none() {
-            notes.push(format!("column `{name}` is in the reference only; it is left out"));
+            notes.push(format!(
+                "column `{name}` is in the reference only; it is left out"
+            ));
             continue;
         }
         let kind = match look.seems(name) {
@@ -246,7 +248,9 @@ fn name_of(column: &str, taken: &mut BTreeSet<Name>) -> anyhow::Result<Name> {
             return Ok(name);
         }
     }
-    bad(format!("column `{column}` has no name that can be used; rename it"))
+    bad(format!(
+        "column `{column}` has no name that can be used; rename it"
+    ))
 }
 
 /// A column in the first of the tables that has it.
@@ -254,7 +258,10 @@ fn look_at<'a>(sources: &[&'a Looked<'_>], column: &str, flag: &str) -> anyhow::
     let found = sources.iter().find_map(|s| s.column(column));
     found.map_or_else(
         || {
-            let listed: Vec<_> = sources.iter().map(|s| format!("{}: {}", s.table.name, s.table.listed())).collect();
+            let listed: Vec<_> = sources
+                .iter()
+                .map(|s| format!("{}: {}", s.table.name, s.table.listed()))
+                .collect();
             bad(format!(
                 "there is no column `{column}`, which was given as {flag}; there are in {}",
                 listed.join("; in ")
@@ -379,7 +386,9 @@ fn attributes(
             .find(|(name, _)| name == column)
             .map(|(_, group)| group.to_owned());
         let Some(reference) = chosen.or_else(|| groups.first().cloned()) else {
-            return bad(format!("attribute `{column}` is empty; leave out its --attribute"));
+            return bad(format!(
+                "attribute `{column}` is empty; leave out its --attribute"
+            ));
         };
         if !groups.contains(&reference) || groups.len() < 2 {
             return bad(format!(

@@ -138,9 +138,8 @@ impl Counting<'_> {
         let outcomes: Vec<Outcome> = (0..batch.rows)
             .map(|row| self.outcome(batch, row, joined[row]))
             .collect();
-        let times: Vec<Option<Timestamp>> = (0..batch.rows)
-            .map(|row| self.time(batch, row))
-            .collect();
+        let times: Vec<Option<Timestamp>> =
+            (0..batch.rows).map(|row| self.time(batch, row)).collect();
         let inference = self.inference(batch, &joined);
         let observations = match self.plan.observations(&inference) {
             Ok(observations) => observations,
@@ -175,7 +174,9 @@ impl Counting<'_> {
                 window.rows += 1;
                 let mut prediction = self.plan.observe(observation, &mut window.traffic);
                 let outcome = &outcomes[row];
-                let known = self.plan.join(&mut prediction, outcome, &mut window.outcomes);
+                let known = self
+                    .plan
+                    .join(&mut prediction, outcome, &mut window.outcomes);
                 window.labelled += known.labels;
                 if way == 0 {
                     tally.labelled += known.labels;
@@ -328,7 +329,9 @@ impl Windows {
         at: Option<Timestamp>,
     ) -> anyhow::Result<usize> {
         let Some(bounds) = windowing.bounds(row, at) else {
-            return bad("a row's time is beyond the years 0 to 9999; correct the column of --timestamp");
+            return bad(
+                "a row's time is beyond the years 0 to 9999; correct the column of --timestamp",
+            );
         };
         let key = (way, beginning(&bounds));
         if let Some(place) = self.index.get(&key) {

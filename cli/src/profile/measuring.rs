@@ -247,7 +247,11 @@ pub(crate) fn judge(plan: &CapturePlan, windows: &[Window]) -> Judged {
             let Some((_, bets)) = compiled.iter().find(|(o, _)| std::ptr::eq(*o, objective)) else {
                 continue;
             };
-            let key = (window.windowing.to_string(), objective.id.as_str(), objective.version);
+            let key = (
+                window.windowing.to_string(),
+                objective.id.as_str(),
+                objective.version,
+            );
             let state = ledgers.entry(key).or_insert_with(|| bets.start());
             if bets.cycle_is_over(state) && state.confirmed_at.is_none() {
                 *state = bets.start();
@@ -277,7 +281,11 @@ fn verdict(
         subject: objective.of.clone(),
         comparator: objective.comparator,
         action: objective.levels.action,
-        value: block.as_ref().ok().map(|e| e.value).filter(|x| x.is_finite()),
+        value: block
+            .as_ref()
+            .ok()
+            .map(|e| e.value)
+            .filter(|x| x.is_finite()),
         state: verdict.state,
         grade: verdict.grade,
         evidence: fixed::to_nats(verdict.evidence.max(0)),

@@ -282,12 +282,12 @@ impl Decode for Losses {
 }
 
 /// Reads the place of a sparse entry: so many after the next one.
-fn place(r: &mut Reader<'_>, next: usize, places: usize) -> Result<usize, Malformed> {
+pub(super) fn place(r: &mut Reader<'_>, next: usize, places: usize) -> Result<usize, Malformed> {
     usize::try_from(r.unsigned()?)
         .ok()
         .and_then(|gap| gap.checked_add(next))
         .filter(|index| *index < places)
-        .ok_or(Malformed::Value("place of losses"))
+        .ok_or(Malformed::Value("place of a group or bin"))
 }
 
 fn decode_group(r: &mut Reader<'_>) -> Result<GroupLosses, Malformed> {

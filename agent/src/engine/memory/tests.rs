@@ -16,8 +16,8 @@ fn tag(id: usize) -> Tag {
 fn prediction(attributes: usize) -> Prediction {
     Prediction {
         score: Some(0.25),
-        decision: Some(false),
-        groups: vec![Some(3); attributes],
+        decision: Some(Answer::Sign(false)),
+        groups: std::iter::repeat_n(Some(3), attributes).collect(),
         label: None,
     }
 }
@@ -38,7 +38,7 @@ fn held(memory: &Memory) -> usize {
 #[test]
 fn the_accounting_is_near_what_is_held_however_long_it_runs() {
     for (attributes, rows) in [(0, 1), (2, 1), (9, 1), (2, 10)] {
-        let mut memory = Memory::new(attributes, usize::MAX, 4 << 20);
+        let mut memory = Memory::new(attributes, false, usize::MAX, 4 << 20);
         let mut tally = Tally::default();
         let predictions = vec![prediction(attributes); rows];
         let (shared, mut filled) = (origin(0), 0);
@@ -66,13 +66,13 @@ fn the_accounting_is_near_what_is_held_however_long_it_runs() {
 
 #[test]
 fn a_request_of_one_row_takes_56_bytes_as_the_reference_says() {
-    let memory = Memory::new(2, 10, 1000);
+    let memory = Memory::new(2, false, 10, 1000);
     assert_eq!((memory.size(1), memory.size(3)), (56, 56 + 40 + 3 * 11));
 }
 
 #[test]
 fn bytes_are_a_bound_of_their_own_and_a_larger_request_is_not_remembered() {
-    let mut memory = Memory::new(0, usize::MAX, 3 * 56);
+    let mut memory = Memory::new(0, false, usize::MAX, 3 * 56);
     let mut tally = Tally::default();
     let one = [prediction(0)];
     for id in 0..5 {
@@ -103,7 +103,7 @@ proptest! {
         (attributes, rows) in (0..10_usize).prop_flat_map(|a| (Just(a), proptest::collection::vec(any_prediction(a), 0..4))),
         swap in any::<bool>(),
     ) {
-        let mut memory = Memory::new(attributes, 100, 1 << 20);
+        let mut memory = Memory::new(attributes, false, 100, 1 << 20);
         let mut tally = Tally::default();
         // One more before it, which expires: places move.
         memory.insert(tag(0), origin(0), &[], &mut tally);

@@ -59,7 +59,12 @@ fn check_subject(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
     let (feature, attribute, group, wanted) = match objective.metric.spec().needs {
         Needs::Nothing => (false, false, false, "all cases, so `of` names nothing"),
         Needs::Feature => (true, false, false, "a feature: `of: { feature: .. }`"),
-        Needs::NumericFeature => (true, false, false, "a numeric feature: `of: { feature: .. }`"),
+        Needs::NumericFeature => (
+            true,
+            false,
+            false,
+            "a numeric feature: `of: { feature: .. }`",
+        ),
         Needs::CategoricalFeature => (
             true,
             false,
@@ -180,6 +185,7 @@ fn check_outputs(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
     let Outputs {
         score,
         decision,
+        value: _,
         label,
     } = &findings.document().outputs;
     let metric = objective.metric.spec();
