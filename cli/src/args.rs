@@ -73,6 +73,12 @@ pub(crate) struct Baseline {
     /// The column with the model's scores, from 0 to 1. Without it the baseline has none.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) score: Option<String>,
+    /// The column with the model's decisions, if the objectives file reads them from an output.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) decision: Option<String>,
+    /// The column with what turned out to be true. Estimates without labels rest on it.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) label: Option<String>,
     /// Answer in JSON, for programs.
     #[arg(long)]
     pub(crate) json: bool,

@@ -26,6 +26,7 @@ pub mod baseline;
 pub mod bet;
 pub mod canonical;
 pub mod confidence;
+pub mod detector;
 pub mod digest;
 pub mod drift;
 pub mod evidence;

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use clause9_shared::baseline::{Baseline, MAX_TEXT};
 use clause9_shared::digest::Digest;
 use clause9_shared::objective::Document;
+use clause9_shared::objective::document::DecisionRule;
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::time::{Span, Timestamp};
 use clause9_shared::verdict::VerdictState;
@@ -14,6 +15,7 @@ use clause9_shared::wire::codec::Encode as _;
 
 mod args;
 mod counting;
+mod html;
 mod measuring;
 mod report;
 mod text;
@@ -99,6 +101,9 @@ fn outputs(args: &Args, profiled: &Profiled, terminal: &mut Terminal) -> anyhow:
     }
     if let Some(out) = &args.csv {
         write(out, &text::csv(report)?)?;
+    }
+    if let Some(out) = &args.html {
+        write(out, &html::page(profiled))?;
     }
     if let Some(folder) = &args.windows_out {
         write_windows(folder, profiled)?;
@@ -346,14 +351,28 @@ fn baseline(
     match compared {
         Compared::File(baseline) => Ok(((**baseline).clone(), 0)),
         Compared::Data(table) => {
-            let score = document.outputs.score.as_ref().and_then(|score| {
-                let names = [named.score, Some(&score.from.output), Some("score")];
-                let mut names = names.into_iter().flatten();
-                names.find(|name| table.position(name).is_some())
+            let there = |names: [Option<&'_ str>; 3]| {
+                let name = names.into_iter().flatten().find(|n| table.position(n).is_some());
+                name.map(str::to_owned)
+            };
+            let outputs = &document.outputs;
+            let score = outputs.score.as_ref().map(|s| s.from.output.as_str());
+            let decision = outputs.decision.as_ref().and_then(|d| match &d.rule {
+                DecisionRule::ScoreAtLeast(_) => None,
+                DecisionRule::Output { from, .. } => Some(from.output.as_str()),
             });
+            let score = score.and_then(|own| there([named.score, Some(own), Some("score")]));
+            let decision =
+                decision.and_then(|own| there([named.decision, Some(own), Some("decision")]));
+            let label = there([named.label, Some("label"), None]);
+            let columns = reference::Outputs {
+                score: score.as_deref(),
+                decision: decision.as_deref(),
+                label: label.as_deref(),
+            };
             let meter = Meter::default();
             let progress = Progress::over(table);
-            let built = reference::build(document, table, score, Mistakes::Count, &meter, || {
+            let built = reference::build(document, table, columns, Mistakes::Count, &meter, || {
                 progress.at(meter.at());
             })?;
             Ok((built.baseline, built.refused))

@@ -40,7 +40,9 @@ fn is_either_way(spec: &MetricSpec) -> bool {
     match spec.needs {
         Needs::AttributeGroup => true,
         Needs::Attribute | Needs::Group => spec.range.0 < 0.0 || spec.range.1 > 1.0,
-        Needs::Nothing | Needs::Feature => false,
+        Needs::Nothing | Needs::Feature | Needs::NumericFeature | Needs::CategoricalFeature => {
+            false
+        }
     }
 }
 

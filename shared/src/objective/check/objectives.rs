@@ -128,7 +128,11 @@ fn check_feature_known(findings: &mut Findings<'_>, at: &str, objective: &Object
     let (wanted, word) = match spec.needs {
         Needs::NumericFeature => (FeatureType::Numeric, "numeric"),
         Needs::CategoricalFeature => (FeatureType::Categorical, "categorical"),
-        Needs::Nothing | Needs::Feature | Needs::AttributeGroup => return,
+        Needs::Nothing
+        | Needs::Feature
+        | Needs::AttributeGroup
+        | Needs::Group
+        | Needs::Attribute => return,
     };
     if feature.kind != wanted {
         let fitting = features.iter().filter(|f| f.kind == wanted);
@@ -164,7 +168,12 @@ fn check_group_known(findings: &mut Findings<'_>, at: &str, objective: &Objectiv
     let pointer = format!("{at}/of/group");
     let compared = match objective.metric.spec().needs {
         Needs::AttributeGroup => true,
-        Needs::Nothing | Needs::Feature | Needs::Group | Needs::Attribute => false,
+        Needs::Nothing
+        | Needs::Feature
+        | Needs::NumericFeature
+        | Needs::CategoricalFeature
+        | Needs::Group
+        | Needs::Attribute => false,
     };
     if compared && *group == attribute.reference {
         let message = format!(
