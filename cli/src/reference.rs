@@ -170,10 +170,14 @@ impl Reading<'_> {
 
 /// The form in which a decision's values are read, if there is a column of them.
 fn decision_form(document: &Document) -> Option<Form> {
-    document.outputs.decision.as_ref().and_then(|decision| match &decision.rule {
-        DecisionRule::ScoreAtLeast(_) => None,
-        DecisionRule::Output { positive, .. } => Some(form_like(&[positive])),
-    })
+    document
+        .outputs
+        .decision
+        .as_ref()
+        .and_then(|decision| match &decision.rule {
+            DecisionRule::ScoreAtLeast(_) => None,
+            DecisionRule::Output { positive, .. } => Some(form_like(&[positive])),
+        })
 }
 
 fn cell(batch: &Batch, source: Source, row: usize) -> Cell<'_> {

@@ -3,7 +3,7 @@
 
 use clause9_shared::sketch::{
     Categories, ClassTable, Confusion, CutCounts, Histogram, Hygiene, Invalid, Losses, MergeError,
-    Moments, ScoreCells, Sketch, SummaryKind,
+    Moments, Residuals, ScoreCells, Sketch, SummaryKind,
 };
 use clause9_shared::wire::codec::{Decode, Encode};
 use proptest::prelude::*;

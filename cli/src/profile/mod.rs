@@ -352,7 +352,10 @@ fn baseline(
         Compared::File(baseline) => Ok(((**baseline).clone(), 0)),
         Compared::Data(table) => {
             let there = |names: [Option<&'_ str>; 3]| {
-                let name = names.into_iter().flatten().find(|n| table.position(n).is_some());
+                let name = names
+                    .into_iter()
+                    .flatten()
+                    .find(|n| table.position(n).is_some());
                 name.map(str::to_owned)
             };
             let outputs = &document.outputs;
@@ -372,9 +375,10 @@ fn baseline(
             };
             let meter = Meter::default();
             let progress = Progress::over(table);
-            let built = reference::build(document, table, columns, Mistakes::Count, &meter, || {
-                progress.at(meter.at());
-            })?;
+            let built =
+                reference::build(document, table, columns, Mistakes::Count, &meter, || {
+                    progress.at(meter.at());
+                })?;
             Ok((built.baseline, built.refused))
         }
     }

@@ -173,13 +173,6 @@ impl Losses {
         })
     }
 
-    /// Losses of all cases as one group.
-    pub(crate) fn of_all() -> Self {
-        Self {
-            groups: vec![GroupLosses::EMPTY; 2],
-        }
-    }
-
     /// Counts a labelled case. A score that is none, or not within 0 to 1, has no loss and leaves no
     /// trace here; a group beyond the last one is unknown.
     pub fn add(&mut self, score: Option<f64>, positive: bool, group: Option<u8>) {

@@ -85,25 +85,37 @@ fn bytes_are_a_bound_of_their_own_and_a_larger_request_is_not_remembered() {
     assert_eq!(memory.rows(), 3);
 }
 
-fn any_prediction(attributes: usize) -> impl Strategy<Value = Prediction> {
+/// Predictions of one kind: signs with a score, classes, or numbers.
+fn any_prediction(attributes: usize, kind: u8) -> impl Strategy<Value = Prediction> {
     let score = proptest::option::of(0.0..=1.0_f64);
-    let truth = || proptest::option::of(any::<bool>());
+    let answer = move || {
+        let one = (any::<bool>(), 0..16_u8, -1e9..1e9_f64);
+        let one = one.prop_map(move |(sign, class, number)| match kind {
+            0 => Answer::Sign(sign),
+            1 => Answer::Class(class),
+            _ => Answer::Number(number),
+        });
+        proptest::option::of(one)
+    };
     let groups = proptest::collection::vec(proptest::option::of(0..64_u8), attributes);
-    (score, truth(), groups, truth()).prop_map(|(score, decision, groups, label)| Prediction {
-        score,
-        decision,
-        groups,
-        label,
+    (score, answer(), groups, answer()).prop_map(move |(score, decision, groups, label)| {
+        Prediction {
+            score: score.filter(|_| kind == 0),
+            decision,
+            groups: groups.into_iter().collect(),
+            label,
+        }
     })
 }
 
 proptest! {
     #[test]
     fn what_was_packed_comes_back(
-        (attributes, rows) in (0..10_usize).prop_flat_map(|a| (Just(a), proptest::collection::vec(any_prediction(a), 0..4))),
+        (attributes, kind, rows) in (0..10_usize, 0..3_u8)
+            .prop_flat_map(|(a, kind)| (Just(a), Just(kind), proptest::collection::vec(any_prediction(a, kind), 0..4))),
         swap in any::<bool>(),
     ) {
-        let mut memory = Memory::new(attributes, false, 100, 1 << 20);
+        let mut memory = Memory::new(attributes, kind == 2, 100, 1 << 20);
         let mut tally = Tally::default();
         // One more before it, which expires: places move.
         memory.insert(tag(0), origin(0), &[], &mut tally);

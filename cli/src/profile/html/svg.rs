@@ -51,7 +51,13 @@ pub(super) fn short(x: f64) -> String {
 impl Plot {
     /// An empty plot over two ranges; `label` says what it shows to those who do not see it.
     pub(super) fn new(x: (f64, f64), y: (f64, f64), label: &str) -> Self {
-        let wide = |(low, high): (f64, f64)| if high > low { (low, high) } else { (low - 0.5, low + 0.5) };
+        let wide = |(low, high): (f64, f64)| {
+            if high > low {
+                (low, high)
+            } else {
+                (low - 0.5, low + 0.5)
+            }
+        };
         Self {
             out: String::new(),
             x: wide(x),
@@ -103,7 +109,11 @@ impl Plot {
 
     /// Words along the horizontal scale, as many as fit.
     pub(super) fn x_names(&mut self, names: &[(f64, String)]) -> &mut Self {
-        let longest = names.iter().map(|(_, n)| n.chars().count()).max().unwrap_or(1);
+        let longest = names
+            .iter()
+            .map(|(_, n)| n.chars().count())
+            .max()
+            .unwrap_or(1);
         let fit = ((WIDTH - LEFT - RIGHT) / (longest.clamp(3, 16) as f64 * 6.5)).max(1.0);
         let step = (names.len() as f64 / fit).ceil().max(1.0);
         for (i, (x, name)) in names.iter().enumerate() {
@@ -161,7 +171,13 @@ impl Plot {
     }
 
     /// A value with its interval.
-    pub(super) fn value(&mut self, x: f64, y: f64, interval: Option<(f64, f64)>, title: &str) -> &mut Self {
+    pub(super) fn value(
+        &mut self,
+        x: f64,
+        y: f64,
+        interval: Option<(f64, f64)>,
+        title: &str,
+    ) -> &mut Self {
         let at = self.px(x);
         if let Some((low, high)) = interval {
             let text = format!(
