@@ -1,4 +1,5 @@
-//! clause9 at a terminal: checks objectives files, builds baselines and profiles files. It never touches the network;
+//! clause9 at a terminal: checks objectives files, builds baselines, profiles files, plans and replays
+//! objectives. Only `replay` touches the network, and only where it is told to;
 //! agents and the collector are programs of their own.
 
 mod args;
@@ -8,17 +9,19 @@ mod columns;
 mod data;
 mod infer;
 mod labels;
+mod plan;
 mod profile;
 mod progress;
 mod read;
 mod reference;
+mod replay;
 mod terminal;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Args, Command};
+use args::{Args, Command, SchemaOf};
 use terminal::Terminal;
 
 /// How a command ended, apart from faults.
@@ -38,7 +41,10 @@ fn main() -> ExitCode {
     let ended = match &args.command {
         Command::Check(check) => check::run(check, &mut terminal),
         Command::Baseline(baseline) => baseline::run(baseline, &mut terminal),
+        Command::Plan(args) => plan::run(args, &mut terminal),
+        Command::Replay(args) => replay::run(args, &mut terminal),
         Command::Profile(profile) => profile::run(profile, &mut terminal),
+        Command::Schema(schema) => schema_of(schema.of, &mut terminal),
     };
     match ended {
         Ok(Ended::Well) => ExitCode::SUCCESS,
@@ -50,6 +56,16 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn schema_of(of: SchemaOf, terminal: &mut Terminal) -> anyhow::Result<Ended> {
+    let text = match of {
+        SchemaOf::Objectives => clause9_shared::objective::schema::objectives(),
+        SchemaOf::Baseline => clause9_shared::objective::schema::baseline(),
+        SchemaOf::Profile => profile::schema(),
+    };
+    terminal.raw(&text)?;
+    Ok(Ended::Well)
 }
 
 /// Whether the reader of our output went away, as `head` does.

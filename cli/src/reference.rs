@@ -183,7 +183,7 @@ fn decision_form(document: &Document) -> Option<Form> {
 fn cell(batch: &Batch, source: Source, row: usize) -> Cell<'_> {
     match source {
         Source::Batch(column) => batch.columns[column].cell(row),
-        Source::Joined(_) => Cell::Missing,
+        Source::Joined(_) | Source::Crossed(_) => Cell::Missing,
     }
 }
 

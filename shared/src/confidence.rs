@@ -61,17 +61,21 @@ impl RateSequence {
         }
     }
 
-    /// The running mean with ends that hold at every time at once with confidence `1 - alpha`.
-    pub fn running(&self, alpha: f64) -> Option<Running> {
+    /// The running mean with ends that hold at every time at once with confidence `1 - alpha`, if at
+    /// most `cluster` cases of a block depend on each other: exponents are divided by it, as the
+    /// ledger's gains are.
+    pub fn running(&self, alpha: f64, cluster: u32) -> Option<Running> {
         if self.of == 0 {
             return None;
         }
+        let together = f64::from(cluster.max(1));
         let (n, sum) = (self.of as f64, self.hits as f64);
         let spread = self.spread as f64 / 18_446_744_073_709_551_616.0;
         let enough = libm::log(2.0 / alpha * f64::from(STRENGTHS));
         // Both ends are roots of decreasing functions of the distance from the far end of 0 to 1.
-        let low = first_plausible(|mean| mixture(sum - n * mean, spread) < enough);
-        let high = 1.0 - first_plausible(|miss| mixture((n - sum) - n * miss, spread) < enough);
+        let low = first_plausible(|mean| mixture(sum - n * mean, spread, together) < enough);
+        let high =
+            1.0 - first_plausible(|miss| mixture((n - sum) - n * miss, spread, together) < enough);
         let mean = sum / n;
         Some(Running {
             mean,
@@ -81,14 +85,14 @@ impl RateSequence {
     }
 }
 
-/// ln of the sum over strengths s of exp(s excess - psi(s) spread).
-fn mixture(excess: f64, spread: f64) -> f64 {
+/// ln of the sum over strengths s of exp((s excess - psi(s) spread) / together).
+fn mixture(excess: f64, spread: f64, together: f64) -> f64 {
     let mut exponents = [0.0; STRENGTHS as usize];
     let mut strength = 1.0;
     for exponent in &mut exponents {
         strength *= 0.5;
         let psi = -libm::log1p(-strength) - strength;
-        *exponent = strength * excess - psi * spread;
+        *exponent = (strength * excess - psi * spread) / together;
     }
     let top = exponents.iter().copied().fold(f64::MIN, f64::max);
     let sum: f64 = exponents.iter().map(|e| libm::exp(e - top)).sum();
@@ -112,17 +116,10 @@ fn first_plausible(plausible: impl Fn(f64) -> bool) -> f64 {
     low
 }
 
-/// The running ratio of two groups' shares: each share at half the error, so that both hold.
+/// The running ratio of two groups' shares, each of which holds at half the error, so that both do.
 /// Without an upper end (no share of the reference group above zero can be claimed yet) it is
 /// `largest`. Nothing while the reference group has no hit.
-pub fn running_ratio(
-    reference: &RateSequence,
-    compared: &RateSequence,
-    alpha: f64,
-    largest: f64,
-) -> Option<Running> {
-    let under = reference.running(alpha / 2.0)?;
-    let over = compared.running(alpha / 2.0)?;
+pub fn running_ratio(under: Running, over: Running, largest: f64) -> Option<Running> {
     if under.mean <= 0.0 {
         return None;
     }
@@ -137,6 +134,16 @@ pub fn running_ratio(
         low: (over.low / under.high).min(mean),
         high: high.max(mean),
     })
+}
+
+/// The running difference of two groups' shares, compared less reference; each holds at half the
+/// error.
+pub fn running_difference(reference: Running, compared: Running) -> Running {
+    Running {
+        mean: compared.mean - reference.mean,
+        low: compared.low - reference.high,
+        high: compared.high - reference.low,
+    }
 }
 
 /// Sums of estimates that are about normal: an asymptotic confidence sequence (grade B;
@@ -162,8 +169,9 @@ impl NormalSequence {
     }
 
     /// The running mean with ends that hold at every time at once with confidence about
-    /// `1 - alpha`; narrowest where ten times `min_support` cases have been seen.
-    pub fn running(&self, alpha: f64, min_support: u64) -> Option<Running> {
+    /// `1 - alpha`; narrowest where ten times `min_support` cases have been seen. Where up to
+    /// `cluster` cases depend on each other, the variance is taken that many times.
+    pub fn running(&self, alpha: f64, min_support: u64, cluster: u32) -> Option<Running> {
         if self.of == 0 {
             return None;
         }
@@ -173,7 +181,7 @@ impl NormalSequence {
         let narrowest_at = 10.0 * min_support.max(LEAST_CASES) as f64;
         let tuned = (twice + libm::log(twice.max(1.0)) + 1.0) / narrowest_at;
         let grown = n * tuned + 1.0;
-        let per_case = self.variance / n;
+        let per_case = self.variance * f64::from(cluster.max(1)) / n;
         let half = (per_case * grown / (n * n * tuned)
             * (libm::log(grown) - 2.0 * libm::log(alpha)))
         .sqrt();
@@ -215,7 +223,7 @@ mod tests {
                 let hits = (0..50).filter(|_| random.uniform() < share).count();
                 sequence.add(hits as u64, 50);
                 truth += share;
-                let running = sequence.running(0.05).unwrap();
+                let running = sequence.running(0.05, 1).unwrap();
                 let mean = truth / f64::from(block);
                 inside &= (running.low..=running.high).contains(&mean);
             }
@@ -230,7 +238,7 @@ mod tests {
         for _ in 0..100 {
             sequence.add(176, 200);
         }
-        let running = sequence.running(0.05).unwrap();
+        let running = sequence.running(0.05, 1).unwrap();
         let once = 2.0 * 1.96 * (0.88 * 0.12 / 20_000.0_f64).sqrt();
         let factor = (running.high - running.low) / once;
         assert!((1.5..2.3).contains(&factor), "{factor}");
@@ -250,12 +258,12 @@ mod tests {
     fn a_rate_of_zero_is_bounded_and_the_ends_stay_within_zero_and_one() {
         let mut sequence = RateSequence::new(0.01);
         sequence.add(0, 10_000);
-        let running = sequence.running(0.05).unwrap();
+        let running = sequence.running(0.05, 1).unwrap();
         assert_eq!(running.low.to_bits(), 0.0_f64.to_bits());
         assert!(running.high < 0.003, "{running:?}");
         let mut all = RateSequence::new(0.5);
         all.add(3, 3);
-        let running = all.running(0.05).unwrap();
+        let running = all.running(0.05, 1).unwrap();
         assert!(running.low >= 0.0 && running.high <= 1.0, "{running:?}");
     }
 
@@ -265,9 +273,15 @@ mod tests {
         let mut compared = RateSequence::new(0.5);
         reference.add(0, 10);
         compared.add(5, 10);
-        assert_eq!(running_ratio(&reference, &compared, 0.05, 100.0), None);
+        let each = |sums: &RateSequence| sums.running(0.025, 1).unwrap();
+        assert_eq!(
+            running_ratio(each(&reference), each(&compared), 100.0),
+            None
+        );
         reference.add(1, 1);
-        let running = running_ratio(&reference, &compared, 0.05, 100.0).unwrap();
+        let running = running_ratio(each(&reference), each(&compared), 100.0).unwrap();
+        let apart = running_difference(each(&reference), each(&compared));
+        assert!(apart.low < apart.mean && apart.mean < apart.high);
         assert!(running.high.is_finite() && running.high <= 100.0);
         assert!(running.low <= running.mean);
     }
@@ -287,7 +301,7 @@ mod tests {
                     cases: 100,
                     least: 100,
                 });
-                let running = sequence.running(0.05, 100).unwrap();
+                let running = sequence.running(0.05, 100, 1).unwrap();
                 inside &= (running.low..=running.high).contains(&0.8);
             }
             missed += u32::from(!inside);

@@ -7,9 +7,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bet::fixed::{self, exact, exact_list, exact_option};
-use crate::bet::{Bets, Payoffs};
+use crate::bet::{Bets, Payoffs, RateSums};
 use crate::canonical;
-use crate::confidence::running_ratio;
+use crate::confidence::{running_difference, running_ratio};
 use crate::digest::Digest;
 use crate::ledger::Ledger;
 use crate::metric::{Grade, Measurement, Sample, Unmeasurable};
@@ -131,8 +131,8 @@ impl Compiled {
             blocks: 0,
             support: 0,
             silent: 0,
-            action: Ledger::new(crate::bet::BETS),
-            alert: self.alert.as_ref().map(|_| Ledger::new(crate::bet::BETS)),
+            action: Ledger::new(self.action.len()),
+            alert: self.alert.as_ref().map(|bets| Ledger::new(bets.len())),
             confirmed_at: None,
             confirmed_since: None,
             sums: Sums::new(
@@ -168,12 +168,12 @@ impl Compiled {
         }
         let settled = ready
             .as_ref()
-            .and_then(|sample| self.action.settle(sample, &earlier));
+            .and_then(|sample| self.settle(&self.action, sample, &earlier));
         if let Some((gains, _)) = &settled {
             state.action.book(state.blocks, gains);
         }
         if let (Some(bets), Some(ledger), Some(sample)) = (&self.alert, &mut state.alert, &ready)
-            && let Some((gains, _)) = bets.settle(sample, &earlier)
+            && let Some((gains, _)) = self.settle(bets, sample, &earlier)
         {
             ledger.book(state.blocks, &gains);
         }
@@ -193,6 +193,22 @@ impl Compiled {
         }
     }
 
+    /// What bets gain on a sample. Cases that may depend on each other, m at a time, count for the
+    /// m-th part: by Hölder's inequality the m-th root of their product is fair, however they hang
+    /// together.
+    fn settle(
+        &self,
+        bets: &Bets,
+        sample: &Sample,
+        earlier: &RateSums,
+    ) -> Option<(Vec<i64>, Payoffs)> {
+        let (mut gains, payoffs) = bets.settle(sample, earlier)?;
+        for gain in &mut gains {
+            *gain = gain.div_euclid(i64::from(self.objective.cluster.max(1)));
+        }
+        Some((gains, payoffs))
+    }
+
     /// The verdict after the blocks so far, given the value shown for the window.
     pub fn verdict(&self, state: &LedgerState, window: &Measurement) -> Verdict {
         table::verdict(self, state, window)
@@ -200,17 +216,26 @@ impl Compiled {
 
     /// The running mean of the epoch, at every time at once with confidence `1 - alpha`.
     pub fn running(&self, state: &LedgerState) -> Option<Running> {
-        let alpha = self.objective.alpha;
+        let (alpha, cluster) = (self.objective.alpha, self.objective.cluster);
         match &state.sums {
-            Sums::Rate { cases } => cases.running(alpha),
+            Sums::Rate { cases } => cases.running(alpha, cluster),
             Sums::TwoRates {
                 reference,
                 compared,
             } => {
-                let (_, largest) = self.objective.metric.spec().range;
-                running_ratio(reference, compared, alpha, largest)
+                let each = (
+                    reference.running(alpha / 2.0, cluster)?,
+                    compared.running(alpha / 2.0, cluster)?,
+                );
+                match &self.action {
+                    Bets::Difference(_) => Some(running_difference(each.0, each.1)),
+                    Bets::Rate(_) | Bets::TwoRates(_) | Bets::Normal(_) | Bets::Cells(_) => {
+                        let (_, largest) = self.objective.metric.spec().range;
+                        running_ratio(each.0, each.1, largest)
+                    }
+                }
             }
-            Sums::Normal { taken, .. } => taken.running(alpha, self.objective.min_support),
+            Sums::Normal { taken, .. } => taken.running(alpha, self.objective.min_support, cluster),
             Sums::Unjudged => None,
         }
     }

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::bet::fixed;
 
+pub mod many;
+
 /// The sums of the bets against one level.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {

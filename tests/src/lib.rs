@@ -6,5 +6,6 @@ pub mod http;
 pub mod process;
 pub mod repository;
 pub mod sidecar;
+pub mod sim;
 pub mod site;
 pub mod tools;

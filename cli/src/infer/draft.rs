@@ -149,10 +149,14 @@ fn attributes(out: &mut String, document: &Document) -> fmt::Result {
 fn objectives(out: &mut String, document: &Document) -> fmt::Result {
     let common = format!(
         "    policy: name the place in the AI policy that asks for it\n    window: {}\n    min_support: 200\n    \
-         evaluate_every: 28d\n    owner: the role that answers for it\n    approver: the role that approved it\n    \
+         evaluate_every: {}\n    owner: the role that answers for it\n    approver: the role that approved it\n    \
          effective_from: 2000-01-01T00:00:00Z\n    references:\n      \
          - {{ scheme: iso42001_clause, id: \"9.1\", edition: \"2023\", claim: evidences }}\n",
-        document.panes.length
+        document.panes.length,
+        document
+            .panes
+            .length
+            .max(clause9_shared::time::Span::from_days(28)),
     );
     writeln!(
         out,

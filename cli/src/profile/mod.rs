@@ -23,6 +23,7 @@ mod windowing;
 
 pub(crate) use args::Profile as Args;
 use counting::{Counting, Tally, Window};
+pub(crate) use report::schema;
 use report::{ColumnTaken, Coverage, Data, Format, LabelCoverage, Objectives, RefusedRow, Report};
 use windowing::Windowing;
 
@@ -391,7 +392,7 @@ fn columns(finder: &Finder<'_>, current: &Table, labels: Option<&Table>) -> Vec<
             .map(|(index, column)| {
                 let taken = finder.taken.iter().filter(|(source, at, _)| {
                     let joined = match source {
-                        Source::Batch(_) => false,
+                        Source::Batch(_) | Source::Crossed(_) => false,
                         Source::Joined(_) => true,
                     };
                     *at == index && joined == of_labels

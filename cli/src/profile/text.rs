@@ -96,12 +96,12 @@ fn moved(report: &Report, terminal: &mut Terminal) -> anyhow::Result<()> {
         .filter(|r| r.metric == MetricId::Psi && r.value.is_some())
     {
         match worst.iter_mut().find(|w| w.subject == row.subject) {
-            Some(known) if known.value < row.value => *known = row,
+            Some(known) if surely(known) < surely(row) => *known = row,
             Some(_) => {}
             None => worst.push(row),
         }
     }
-    worst.sort_by(|a, b| b.value.unwrap_or(0.0).total_cmp(&a.value.unwrap_or(0.0)));
+    worst.sort_by(|a, b| surely(b).total_cmp(&surely(a)));
     if worst.is_empty() {
         return Ok(());
     }
@@ -121,6 +121,12 @@ fn moved(report: &Report, terminal: &mut Terminal) -> anyhow::Result<()> {
         ))?;
     }
     Ok(())
+}
+
+/// How far a feature moved at least: a small window's large value is mostly chance.
+fn surely(row: &Row) -> f64 {
+    let low = row.interval.and_then(|[low, _]| low);
+    low.or(row.value).unwrap_or(0.0) + row.value.unwrap_or(0.0).min(1.0) * 1e-6
 }
 
 /// A subject in a few words.

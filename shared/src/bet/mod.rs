@@ -10,16 +10,25 @@ use serde::{Deserialize, Serialize};
 use crate::metric::{Sample, SampleKind};
 use crate::objective::document::Comparator;
 
+pub mod cells;
+pub mod difference;
+pub(crate) mod directions;
+pub mod divergence;
 pub mod fixed;
+pub mod half_space;
 pub mod normal;
+pub mod pairs;
 pub mod rate;
 pub mod ratio;
 
+pub use cells::{CellBets, Tolerance};
+pub use difference::DifferenceBets;
+pub use divergence::Divergence;
 pub use normal::{NormalBets, Pool, Pooled};
 pub use rate::RateBets;
 pub use ratio::{RateSums, RatioBets};
 
-/// How many bets each family has.
+/// How many bets each family has that has not its own for each level.
 pub const BETS: usize = 4;
 
 /// A family of bets against one level of an objective.
@@ -30,8 +39,13 @@ pub enum Bets {
     Rate(RateBets),
     /// On a ratio of two groups' shares: payoffs set before each block from earlier blocks.
     TwoRates(RatioBets),
+    /// On a difference of two groups' shares: payoffs set before each block from earlier blocks.
+    Difference(DifferenceBets),
     /// On an estimate that is about normal (grade B).
     Normal(NormalBets),
+    /// On counts over cells against a convex set of laws: payoffs fixed at compilation, each with
+    /// its certificate.
+    Cells(CellBets),
 }
 
 /// Payoffs as they were used on one block, in 2^-32 nats: one row for each bet.
@@ -60,15 +74,34 @@ impl Bets {
             SampleKind::Rate => RateBets::new(level, comparator).map(Self::Rate),
             SampleKind::TwoRates => RatioBets::new(level, comparator).map(Self::TwoRates),
             SampleKind::Normal => NormalBets::new(level, comparator).map(Self::Normal),
+            SampleKind::Cells => Err(NoBet(
+                "its metric must say which laws conform; no bet fits all".to_owned(),
+            )),
             SampleKind::Unjudged => Err(NoBet(
                 "the metric is shown, never judged; name one that is".to_owned(),
             )),
         }
     }
 
+    /// How many bets.
+    pub const fn len(&self) -> usize {
+        match self {
+            Self::Rate(bets) => bets.payoffs.len(),
+            Self::TwoRates(bets) => bets.strengths.len(),
+            Self::Difference(bets) => bets.gaps.len(),
+            Self::Normal(bets) => bets.strengths.len(),
+            Self::Cells(bets) => bets.bets.len(),
+        }
+    }
+
+    /// Whether there is no bet at all.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// What each bet gains on a block, in 2^-32 nats, with the payoffs used; nothing if the sample
     /// is of another kind or cannot be bet on. `earlier` holds the two groups' counts of earlier
-    /// blocks; it is read for ratios only.
+    /// blocks; it is read for ratios and differences only.
     pub fn settle(&self, sample: &Sample, earlier: &RateSums) -> Option<(Vec<i64>, Payoffs)> {
         match (self, sample) {
             (Self::Rate(bets), Sample::Rate { hits, of }) => {
@@ -86,6 +119,20 @@ impl Bets {
                 Some((gains, Payoffs::TwoRates { rows }))
             }
             (
+                Self::Difference(bets),
+                Sample::TwoRates {
+                    reference,
+                    compared,
+                },
+            ) => {
+                let rows = bets.payoffs(earlier, reference.1, compared.1)?;
+                let gains = ratio::gains(&rows, *reference, *compared);
+                Some((gains, Payoffs::TwoRates { rows }))
+            }
+            (Self::Cells(bets), Sample::Cells { counts, .. }) => {
+                Some((bets.gains(counts)?, Payoffs::Compiled))
+            }
+            (
                 Self::Normal(bets),
                 Sample::Normal {
                     estimate,
@@ -96,7 +143,14 @@ impl Bets {
                 let z = bets.distance(*estimate, *std_error)?;
                 Some((bets.gains(z), Payoffs::Normal { z }))
             }
-            (Self::Rate(_) | Self::TwoRates(_) | Self::Normal(_), _) => None,
+            (
+                Self::Rate(_)
+                | Self::TwoRates(_)
+                | Self::Difference(_)
+                | Self::Normal(_)
+                | Self::Cells(_),
+                _,
+            ) => None,
         }
     }
 }

@@ -105,14 +105,20 @@ impl Pool {
     /// Adds a block; gives back what the pool holds, and empties it, once there are at least
     /// `enough` cases and [`LEAST_CASES`] in the smallest class.
     pub fn add(&mut self, sample: &Sample, enough: u64) -> Option<Pooled> {
-        let Sample::Normal {
-            estimate,
-            std_error,
-            of,
-            least,
-        } = *sample
-        else {
-            return None;
+        let (estimate, std_error, of, least) = match sample {
+            Sample::Normal {
+                estimate,
+                std_error,
+                of,
+                least,
+            } => (*estimate, *std_error, *of, *least),
+            Sample::Cells {
+                estimate,
+                std_error,
+                least,
+                ..
+            } => (*estimate, *std_error, sample.cases(), *least),
+            Sample::Rate { .. } | Sample::TwoRates { .. } | Sample::Unjudged { .. } => return None,
         };
         if !(estimate.is_finite() && std_error.is_finite() && of > 0) {
             return None;

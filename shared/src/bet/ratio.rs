@@ -14,7 +14,7 @@ use crate::objective::document::Comparator;
 /// How far each bet's guess lies beyond the ratio, as a factor.
 const STRENGTHS: [f64; BETS] = [0.9, 0.75, 0.6, 0.4];
 /// Guessed shares stay this far from 0 and 1.
-const EDGE: f64 = 0.001;
+pub(super) const EDGE: f64 = 0.001;
 /// What is assumed of a share before any block: 8 hits in 20.
 const PRIOR: (f64, f64) = (8.0, 20.0);
 
@@ -117,7 +117,7 @@ pub fn gains(rows: &[[i64; 4]], reference: (u64, u64), compared: (u64, u64)) -> 
 }
 
 /// A share from earlier counts, drawn towards the prior.
-fn guess((hits, of): (u64, u64)) -> f64 {
+pub(super) fn guess((hits, of): (u64, u64)) -> f64 {
     let share = (hits as f64 + PRIOR.0) / (of as f64 + PRIOR.1);
     share.clamp(EDGE, 1.0 - EDGE)
 }

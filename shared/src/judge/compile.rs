@@ -26,6 +26,13 @@ impl Compiled {
                 objective.alpha
             )));
         }
+        if objective.cluster == 0 {
+            return Err(refuse(
+                "cluster 0: a case depends at least on itself; leave it out, or set it to the most \
+                 rows that one request can have"
+                    .to_owned(),
+            ));
+        }
         let spec = objective.metric.spec();
         let bets = |level: f64| {
             let against = Against {

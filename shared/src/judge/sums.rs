@@ -23,7 +23,7 @@ pub enum Sums {
         /// The compared group's cases.
         compared: RateSequence,
     },
-    /// Of an estimate.
+    /// Of an estimate; of counts over cells, too, whose ledger reads the counts.
     Normal {
         /// Blocks that were taken.
         taken: NormalSequence,
@@ -45,7 +45,7 @@ impl Sums {
                 reference: RateSequence::new(0.5),
                 compared: RateSequence::new(0.5),
             },
-            SampleKind::Normal => Self::Normal {
+            SampleKind::Normal | SampleKind::Cells => Self::Normal {
                 taken: NormalSequence::default(),
                 waiting: Pool::default(),
             },
@@ -108,6 +108,14 @@ impl Sums {
                     least: pooled.least,
                 };
                 (Taken::Judged, Some(ready))
+            }
+            (Self::Normal { taken, waiting }, Sample::Cells { .. }) => {
+                // The bets are exact at any size and take the block at once; only the running mean
+                // waits for enough cases.
+                if let Some(pooled) = waiting.add(sample, min_support) {
+                    taken.add(&pooled);
+                }
+                (Taken::Judged, Some(sample.clone()))
             }
             (
                 Self::Rate { .. } | Self::TwoRates { .. } | Self::Normal { .. } | Self::Unjudged,

@@ -467,6 +467,13 @@ pub struct Objective {
     /// How far beyond the action level still counts as conforming. Default: 0.
     #[serde(default, skip_serializing_if = "is_zero_f64")]
     pub margin: f64,
+    /// Most cases of one block that may depend on each other, as the rows of one request or the
+    /// requests of one person. Evidence is divided by it. Default: 1, each case by itself.
+    #[serde(
+        default = "default_cluster",
+        skip_serializing_if = "is_default_cluster"
+    )]
+    pub cluster: u32,
     /// Clauses, controls and law that the objective gives evidence for.
     pub references: Vec<Reference>,
 }
@@ -481,6 +488,16 @@ fn default_alpha() -> f64 {
 )]
 fn is_default_alpha(alpha: &f64) -> bool {
     *alpha == default_alpha()
+}
+const fn default_cluster() -> u32 {
+    1
+}
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+const fn is_default_cluster(cluster: &u32) -> bool {
+    *cluster == default_cluster()
 }
 fn default_cycle() -> Span {
     Span::from_days(365)

@@ -1,13 +1,14 @@
 //! Metrics through the real summaries.
 
-use clause9_shared::baseline::Baseline;
+use clause9_shared::baseline::{Baseline, Law, Shape};
 use clause9_shared::ids::Name;
 use clause9_shared::inference::{Inference, Tensor, Values};
 use clause9_shared::metric::{MetricId, Needs, Sample, Seen, Unmeasurable};
 use clause9_shared::objective::document::{Document, Subject};
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::sketch::{
-    CutCounts, Hygiene, PaneSummary, ScoreCells, Summary, SummaryKey, SummaryKind, SummaryOf,
+    CutCounts, Histogram, Hygiene, Moments, PaneSummary, Points, ScoreCells, Summary, SummaryKey,
+    SummaryKind, SummaryOf,
 };
 use clause9_shared::time::Timestamp;
 use expect_test::expect;
@@ -54,7 +55,35 @@ fn rich() -> (Document, Baseline) {
         "counts": [5000, 5000], "other": 0, "missing": 0 });
     json["score"] = json!({ "kind": "numeric", "center": 0.5, "scale_exponent": -1,
         "cuts": [0.5], "counts": [5000, 5000], "missing": 0, "invalid": 0 });
-    (document, serde_json::from_value(json).unwrap())
+    let mut baseline: Baseline = serde_json::from_value(json).unwrap();
+    let law = baseline.features.get_mut(&name("age"));
+    let Some(Law::Numeric { cuts, shape, .. }) = law else {
+        panic!("age is a number")
+    };
+    *shape = Some(Box::new(ages(cuts)));
+    (document, baseline)
+}
+
+/// The law of ten thousand ages behind the four equal cells: four values that come up often.
+fn ages(cuts: &[f64]) -> Shape {
+    let ages = [25.0, 35.0, 45.0, 60.0];
+    let mut shape = Shape {
+        histogram: Histogram::new(40.0, 4).unwrap(),
+        points: CutCounts::with_points(&Points {
+            cuts: cuts.to_vec(),
+            atoms: ages.to_vec(),
+            bins: vec![25.0, 42.5, 60.0],
+            splits: Vec::new(),
+        })
+        .unwrap(),
+        moments: Moments::new(40.0, 4).unwrap(),
+    };
+    for age in ages.into_iter().cycle().take(10_000) {
+        shape.histogram.add(age);
+        shape.points.add(age);
+        shape.moments.add(age);
+    }
+    shape
 }
 
 fn plan() -> CapturePlan {
@@ -172,6 +201,63 @@ fn each_metric_counts_what_its_card_says() {
         accuracy 0.714286
         roc_auc 0.911111
         demographic_parity_ratio 0.500000
+        psi.smoothed 1.703053
+        psi.floor 0.000000
+        js_distance 0.328204
+        js_distance.plain 0.000000
+        js_distance.nats 0.000000
+        hellinger 0.320052
+        hellinger.plain 0.000000
+        kl 1.480385
+        kl.floor 0.000000
+        total_variation 0.200000
+        total_variation.corrected 0.019688
+        total_variation.plain 0.000000
+        l_infinity 0.200000
+        l_infinity.plain 0.000000
+        chi2 0.000000
+        chi2.p 1.000000
+        chi2.yates undefined: Yates' correction is for two cells
+        chi2.yates.p undefined: Yates' correction is for two cells
+        chi2.fit 0.000000
+        chi2.fit.p 1.000000
+        g 0.000000
+        g.p 1.000000
+        g.fit 0.000000
+        g.fit.p 1.000000
+        cramers_v 0.000000
+        ks 0.000000
+        ks.p 1.000000
+        kuiper 0.000000
+        kuiper.p 1.000000
+        cramer_von_mises 0.000000
+        cramer_von_mises.p 1.000000
+        anderson_darling -1.301640
+        anderson_darling.p 0.250000
+        wasserstein 0.000000
+        wasserstein.std 0.000000
+        wasserstein.iqr 0.000000
+        wasserstein_over_ref_std 0.000000
+        energy 0.000000
+        mean_shift 0.000000
+        welch 0.000000
+        welch.p 1.000000
+        variance_ratio 1.090800
+        mean 41.250000
+        standard_deviation 13.505050
+        quantile.25 32.500000
+        median 40.000000
+        quantile.75 48.750000
+        unseen 0.000000
+        vanished 0.000000
+        range_conformity 1.000000
+        type_conformity 1.000000
+        psi.uniform20 0.000000
+        js_distance.uniform20 0.000000
+        hellinger.uniform20 0.000000
+        kl.uniform20 0.000000
+        total_variation.uniform20 0.000000
+        l_infinity.uniform20 0.000000
         selection_rate.group 0.250000
         base_rate.group 0.250000
         accuracy.group 0.750000

@@ -13,6 +13,13 @@ use super::svg::{Plot, short};
 /// Most features that are drawn, the ones that moved most first.
 const MOST_FEATURES: usize = 60;
 
+/// A window's name as short as a scale needs it.
+fn window_name(name: &str) -> String {
+    let name = name.strip_prefix("period:").unwrap_or(name);
+    let name = name.strip_prefix("from:").unwrap_or(name);
+    name.strip_suffix("T00:00:00Z").unwrap_or(name).to_owned()
+}
+
 fn finite(ends: Option<Ends>) -> Option<(f64, f64)> {
     match ends {
         Some([Some(low), Some(high)]) => Some((low, high)),
@@ -62,14 +69,7 @@ fn over_windows(page: &Page<'_>, metric: MetricId, of: &Subject) -> Markup {
         .windows
         .iter()
         .enumerate()
-        .map(|(i, name)| {
-            (
-                i as f64,
-                name.trim_start_matches("period:")
-                    .trim_start_matches("from:")
-                    .to_owned(),
-            )
-        })
+        .map(|(i, name)| (i as f64, window_name(name)))
         .collect();
     plot.y_ticks().x_names(&names);
     if let Some(level) = level {
@@ -339,15 +339,7 @@ pub(super) fn ledger(page: &Page<'_>, verdict: &VerdictRow) -> Markup {
     let names: Vec<_> = steps
         .iter()
         .enumerate()
-        .map(|(i, v)| {
-            (
-                i as f64,
-                v.window
-                    .trim_start_matches("period:")
-                    .trim_start_matches("from:")
-                    .to_owned(),
-            )
-        })
+        .map(|(i, v)| (i as f64, window_name(&v.window)))
         .collect();
     plot.y_ticks().x_names(&names);
     plot.level("warn", verdict.warning_at, "warning");

@@ -4,6 +4,7 @@
 //! at which both distribution functions are known. One of each family judges; its conventional
 //! variants and its p-value are rows of their own, shown and never judged: a verdict rests on ledgers.
 
+mod ball;
 mod counted;
 mod divergence;
 mod function;
@@ -12,6 +13,7 @@ mod psi;
 mod read;
 mod table;
 mod transport;
+mod uniform;
 mod values;
 mod variation;
 
@@ -29,6 +31,10 @@ pub(super) use table::{
 };
 pub(super) use transport::{
     Energy, Wasserstein, WassersteinIqr, WassersteinOverRefStd, WassersteinStd,
+};
+pub(super) use uniform::{
+    HellingerUniform20, JsDistanceUniform20, KlUniform20, LInfinityUniform20, PsiUniform20,
+    TotalVariationUniform20,
 };
 pub(super) use values::{Mean, Median, Quantile25, Quantile75, StandardDeviation};
 pub(super) use variation::{

@@ -1,11 +1,11 @@
 //! Population stability index: how far a feature's law has moved from the baseline.
-use super::family;
+use super::{ball, family};
 use super::read::{DRIFT, cell_summaries, cells, shown};
-use crate::baseline::Law;
+use crate::bet::{Bets, Divergence, NoBet};
 use crate::drift::cells::Cells;
 use crate::drift::divergence::{self, Smoothed};
 use crate::interval;
-use crate::metric::{Against, Estimate, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen};
+use crate::metric::{Against, Estimate, Grade, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen};
 use crate::objective::document::{Document, Subject};
 use crate::sketch::SummaryKey;
 
@@ -28,7 +28,10 @@ impl Metric for Psi {
                   no change removed: PSI - (B - 1) / ne, ne = n n0 / (n + n0). Interval: \
                   inversion of the noncentral chi-square law of ne PSI with B - 1 degrees of \
                   freedom at 95 %. Standard error: delta method over both samples, plus \
-                  2 (B - 1) / ne^2 for the part that remains when nothing has moved.",
+                  2 (B - 1) / ne^2 for the part that remains when nothing has moved; the running \
+                  mean reads it, and rests on a normal approximation where it shows conformity. \
+                  The ledger reads the counts alone: each of its bets is fair to every law within \
+                  the level of the baseline's smoothed one, at any number of rows.",
         edge_cases: "No rows: no data. The value shown is corrected for its bias and not \
                      clipped: it may be slightly below zero when nothing has moved, and then lies \
                      outside the interval, which is clipped at zero. Numeric features: values that are missing, no \
@@ -42,7 +45,8 @@ impl Metric for Psi {
                       0.2 are conventions.",
         reference: "Index, interval and standard error recomputed with NumPy and SciPy's noncentral \
                     chi-square law: agree to 1e-9 absolute.",
-        sample: SampleKind::Normal,
+        grade: Grade::A,
+        sample: SampleKind::Cells,
         ..DRIFT
     };
 
@@ -54,52 +58,13 @@ impl Metric for Psi {
         Ok(estimate(&cells(&seen, true)?))
     }
 
+    fn bets(against: Against<'_>) -> Result<Bets, NoBet> {
+        ball::bets(against, Divergence::Psi, against.level)
+    }
+
     /// A drift level must be larger than what the baseline's own size leaves open.
     fn refuses(against: Against<'_>) -> Option<String> {
-        let law = against
-            .of
-            .feature
-            .as_ref()
-            .and_then(|feature| against.baseline.features.get(feature));
-        let Some(law) = law else {
-            return Some("its feature is not in the baseline; build the baseline again".to_owned());
-        };
-        let (cells, rows) = size(law);
-        if rows == 0 {
-            return Some("the baseline has no rows of its feature; build it from data".to_owned());
-        }
-        let least = 4.0 * (cells as f64 - 1.0) / rows as f64;
-        let level = against.level;
-        (level < least).then(|| {
-            format!(
-                "level {level} is finer than a baseline of {rows} rows in {cells} cells can tell; \
-                 set it to at least {least:.4}, or build the baseline from more rows"
-            )
-        })
-    }
-}
-
-/// Cells of a law and rows behind it.
-fn size(law: &Law) -> (usize, u64) {
-    match law {
-        Law::Numeric {
-            counts,
-            missing,
-            invalid,
-            ..
-        } => (
-            counts.len() + 1,
-            counts.iter().sum::<u64>() + missing + invalid,
-        ),
-        Law::Categorical {
-            counts,
-            other,
-            missing,
-            ..
-        } => (
-            counts.len() + 2,
-            counts.iter().sum::<u64>() + other + missing,
-        ),
+        ball::refuses(against, Divergence::Psi, against.level)
     }
 }
 
@@ -119,10 +84,10 @@ fn estimate(cells: &Cells) -> Estimate {
         interval: Some((low / effective, high / effective)),
         bound: None,
         support: of,
-        sample: Sample::Normal {
+        sample: Sample::Cells {
+            counts: cells.window().to_vec(),
             estimate: value,
             std_error,
-            of,
             least: of,
         },
     }
@@ -147,7 +112,8 @@ family! { VARIANT, cell_summaries;
         formula: "Sum over cells of (q - p) ln(q / p), with q = (c + 1/2) / (n + B/2) and \
                   p = (a + 1/2) / (n0 + B/2); a cell for values that are missing or invalid among \
                   them.",
-        edge_cases: "No rows: no data. Empty cells are finite by the smoothing.",
+        edge_cases: "No rows: no data. Half a case in each cell keeps empty ones finite. Categories \
+                     that the baseline does not list are one cell.",
         reference: "The same sum by NumPy agrees to 1e-9 relative.",
     } = |seen: &Seen<'_>| {
         let cells = cells(seen, true)?;
@@ -194,8 +160,9 @@ mod tests {
         let (low, high) = found.interval.unwrap();
         near(low, 0.0);
         near(high, 0.053_701_954_590_319_5);
-        let Sample::Normal { std_error, of, .. } = found.sample else {
-            panic!("an index is a normal sample")
+        let of = found.sample.cases();
+        let Sample::Cells { std_error, .. } = found.sample else {
+            panic!("an index is a sample of cells")
         };
         near(std_error, 0.016_781_354_591_533_3);
         assert_eq!((of, found.support), (505, 505));

@@ -1,0 +1,154 @@
+//! `clause9 plan`: what objectives will be able to tell, before they are in force.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clause9_shared::baseline::Baseline;
+use clause9_shared::judge::Compiled;
+use clause9_shared::objective::document::Objective;
+use clause9_shared::planning::{self, Forecast, Situation};
+use serde_json::json;
+
+use crate::terminal::Terminal;
+use crate::{Ended, check, read};
+
+/// Show what objectives will be able to tell: how soon a breach is confirmed, how many false alarms a
+/// cycle may have, and how much data shows that an objective is kept.
+///
+/// Figures are expectations for windows of equal size. Of drift the shape that is found first and the
+/// one that is found last are shown. Nothing is forecast of metrics whose scatter is not known before
+/// data (grade B).
+#[derive(Debug, clap::Args)]
+pub(crate) struct Plan {
+    /// The objectives file.
+    #[arg(long, value_name = "FILE")]
+    objectives: PathBuf,
+    /// The baseline.
+    #[arg(long, value_name = "FILE")]
+    baseline: PathBuf,
+    /// Cases in a pane.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    rows: u64,
+    /// A breach to be planned for, as `accuracy=0.8`; may be given several times. Others are twice
+    /// the level or odds, three quarters of a ratio, a tenth of a difference.
+    #[arg(long, value_name = "OBJECTIVE=VALUE", value_parser = breach)]
+    breach: Vec<(String, f64)>,
+    /// For comparisons of groups: the reference group's rate.
+    #[arg(long, value_name = "RATE", default_value_t = 0.4)]
+    reference_rate: f64,
+    /// For comparisons of groups: the compared group's share of both groups' cases.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
+    compared_share: f64,
+    /// Answer in JSON, for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+fn breach(text: &str) -> Result<(String, f64), String> {
+    let (id, value) = text
+        .split_once('=')
+        .ok_or("write an objective and a value, as accuracy=0.8")?;
+    let value: f64 = value.parse().map_err(|_| format!("`{value}` is no number"))?;
+    Ok((id.to_owned(), value))
+}
+
+pub(crate) fn run(args: &Plan, terminal: &mut Terminal) -> anyhow::Result<Ended> {
+    let file = read::objectives(&args.objectives)?;
+    let Ok(document) = &file.checked else {
+        check::show(&file, terminal)?;
+        return Ok(Ended::WithProblems);
+    };
+    let baseline = baseline(&args.baseline)?;
+    for (id, _) in &args.breach {
+        let known = document.objectives.iter().any(|o| o.id.as_str() == id);
+        anyhow::ensure!(known, "--breach {id}: there is no such objective; name one of the file");
+    }
+    let (mut rows, mut ended) = (Vec::new(), Ended::Well);
+    for objective in &document.objectives {
+        match Compiled::new(document, objective, &baseline) {
+            Ok(compiled) => rows.push(one(args, &compiled, terminal)?),
+            Err(error) => {
+                ended = Ended::WithProblems;
+                if args.json {
+                    rows.push(json!({ "objective": objective.id, "refused": error.to_string() }));
+                } else {
+                    terminal.line(&error.to_string())?;
+                }
+            }
+        }
+    }
+    if args.json {
+        terminal.json(&json!({ "ok": ended == Ended::Well, "objectives": rows }))?;
+    }
+    Ok(ended)
+}
+
+/// Reads a baseline.
+pub(crate) fn baseline(path: &std::path::Path) -> anyhow::Result<Baseline> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+    Baseline::from_json(&text).with_context(|| format!("{name} is no baseline"))
+}
+
+fn one(args: &Plan, compiled: &Compiled, terminal: &mut Terminal) -> anyhow::Result<serde_json::Value> {
+    let objective = &compiled.objective;
+    let (usual, kept) = planning::usual(compiled);
+    let named = args.breach.iter().find(|(id, _)| objective.id.as_str() == id);
+    let situation = Situation {
+        cases: args.rows,
+        breach: named.map_or(usual, |(_, value)| *value),
+        kept,
+        reference_rate: args.reference_rate,
+        compared_share: args.compared_share,
+    };
+    let forecast = planning::forecast(compiled, &situation);
+    if !args.json {
+        let id = format!("{} version {}", objective.id, objective.version);
+        terminal.good(&id, "plan", &said(objective, &situation, forecast.as_ref()))?;
+    }
+    Ok(json!({
+        "objective": objective.id, "version": objective.version, "metric": objective.metric,
+        "level": objective.levels.action, "assumed": situation, "forecast": forecast,
+        "grade": compiled.grade, "compiled": compiled.digest(),
+    }))
+}
+
+fn said(objective: &Objective, at: &Situation, forecast: Option<&Forecast>) -> String {
+    let metric = objective.metric.spec().title.to_lowercase();
+    let Some(found) = forecast else {
+        return format!(
+            "{metric}: its scatter is not known before there is data, so nothing is forecast"
+        );
+    };
+    let windows = |n: Option<u64>| match n {
+        None => "never".to_owned(),
+        Some(1) => "1 pane".to_owned(),
+        Some(n) => format!("{n} panes"),
+    };
+    let slowest = found.blocks_to_confirm_slowest.map_or_else(String::new, |n| {
+        format!(" ({} for the shape that is found last)", windows(Some(n)))
+    });
+    let cases = found.cases_to_confirm.map_or_else(String::new, |n| format!(", {n} cases"));
+    format!(
+        "with {} cases in a pane, {metric} {} (level {}) is confirmed after about {}{slowest}{cases}, a \
+         warning after {}; in a cycle of {} panes the chance of any false nonconformity is at most \
+         {}, false warnings are at most {} on average; {} of {metric} {} show that the objective is \
+         kept",
+        at.cases,
+        short(at.breach),
+        short(objective.levels.action),
+        windows(found.blocks_to_confirm),
+        windows(found.blocks_to_warn),
+        found.steps_per_cycle,
+        short(found.false_nonconformity),
+        short(found.false_warnings),
+        windows(found.blocks_to_conform),
+        short(at.kept),
+    )
+}
+
+/// A number with at most four decimals.
+fn short(x: f64) -> String {
+    let text = format!("{x:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}

@@ -1,0 +1,67 @@
+//! Drift tolerances as bets: a feature's law within a distance of the baseline's, cell by cell.
+
+use crate::baseline::Law;
+use crate::bet::{Bets, CellBets, Divergence, NoBet, Tolerance, cells};
+use crate::metric::Against;
+
+/// The baseline's counts of the cells that a drift metric compares: for numbers the cells between
+/// the cuts and one for values that are missing or invalid; for categories those listed, all others,
+/// and missing values. With them how many leading cells are ordered.
+pub(super) fn baseline_cells(law: &Law) -> (Vec<u64>, usize) {
+    match law {
+        Law::Numeric {
+            counts,
+            missing,
+            invalid,
+            ..
+        } => (
+            [counts.as_slice(), &[missing.saturating_add(*invalid)]].concat(),
+            counts.len(),
+        ),
+        Law::Categorical {
+            counts,
+            other,
+            missing,
+            ..
+        } => ([counts.as_slice(), &[*other, *missing]].concat(), 0),
+    }
+}
+
+/// A tolerance of the subject's feature, handed to `then`.
+fn with_tolerance<T>(
+    against: Against<'_>,
+    divergence: Divergence,
+    radius: f64,
+    then: impl FnOnce(Tolerance<'_>) -> T,
+) -> Option<T> {
+    let feature = against.of.feature.as_ref()?;
+    let (baseline, ordered) = baseline_cells(against.baseline.features.get(feature)?);
+    let positions: Vec<f64> = (0..ordered).map(|cell| cell as f64).collect();
+    Some(then(Tolerance {
+        divergence,
+        baseline: &baseline,
+        positions: &positions,
+        radius,
+        level: against.level,
+    }))
+}
+
+/// The bets against "the distance is at most `radius`", on the divergence's own scale.
+pub(super) fn bets(
+    against: Against<'_>,
+    divergence: Divergence,
+    radius: f64,
+) -> Result<Bets, NoBet> {
+    with_tolerance(against, divergence, radius, |of| {
+        CellBets::drift(of).map(Bets::Cells)
+    })
+    .unwrap_or_else(|| Err(NoBet(NOT_THERE.to_owned())))
+}
+
+/// Why the tolerance cannot be told with this baseline, and what to do.
+pub(super) fn refuses(against: Against<'_>, divergence: Divergence, radius: f64) -> Option<String> {
+    with_tolerance(against, divergence, radius, |of| cells::refuse(&of))
+        .unwrap_or_else(|| Some(NOT_THERE.to_owned()))
+}
+
+const NOT_THERE: &str = "its feature is not in the baseline; build the baseline again";

@@ -1,0 +1,311 @@
+//! What an objective will be able to tell, before it is in force: after how many windows a given
+//! breach is confirmed, how many false alarms a cycle may have, how much data shows that it is kept.
+//! And what it would have told: a candidate run over blocks that were stored.
+
+use serde::Serialize;
+
+use crate::baseline::Baseline;
+use crate::bet::cells::{Conforming, smoothed};
+use crate::bet::normal::Pooled;
+use crate::bet::{Bets, CellBets, RateSums, directions, fixed};
+use crate::confidence::{NormalSequence, RateSequence};
+use crate::judge::{Compiled, Step};
+use crate::metric::{Measurement, Seen};
+use crate::objective::document::{Comparator, Document};
+use crate::sketch::PaneSummary;
+use crate::verdict::Verdict;
+
+/// Most blocks that are ever forecast.
+const MOST_BLOCKS: u64 = 1 << 20;
+/// Rows behind a group's rate when payoffs of a comparison of groups are forecast.
+const KNOWN_WELL: u64 = 100_000;
+
+/// What is assumed of the time ahead.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Situation {
+    /// Cases in a block (rows, or labelled rows).
+    pub cases: u64,
+    /// The value that a breach has.
+    pub breach: f64,
+    /// The value while the objective is kept.
+    pub kept: f64,
+    /// For two groups: the reference group's rate.
+    pub reference_rate: f64,
+    /// For two groups: the compared group's share of the two groups' cases.
+    pub compared_share: f64,
+}
+
+/// What an objective will be able to tell.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Forecast {
+    /// Bets that share the evidence.
+    pub bets: usize,
+    /// Blocks in a surveillance cycle.
+    pub steps_per_cycle: u32,
+    /// Chance of any false nonconformity in a cycle is at most this.
+    pub false_nonconformity: f64,
+    /// False warnings in a cycle, on average at most.
+    pub false_warnings: f64,
+    /// Blocks from the breach's begin to its confirmation, about; of drift for the shape that is
+    /// found first. Nothing if this breach is not confirmed at all.
+    pub blocks_to_confirm: Option<u64>,
+    /// The same for the shape of drift that is found last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocks_to_confirm_slowest: Option<u64>,
+    /// Blocks from the breach's begin to a warning.
+    pub blocks_to_warn: Option<u64>,
+    /// Cases from the breach's begin to its confirmation.
+    pub cases_to_confirm: Option<u64>,
+    /// Blocks until `conforming` can be said, if the value is as assumed.
+    pub blocks_to_conform: Option<u64>,
+}
+
+/// What an objective will be able to tell. Nothing where too little is known beforehand: of how an
+/// estimate scatters, or of how a breach falls on the cells of a ratio of counts.
+pub fn forecast(compiled: &Compiled, at: &Situation) -> Option<Forecast> {
+    let mut growths = growths(compiled, at)?;
+    growths.sort_by(|a, b| b.total_cmp(a));
+    let cluster = f64::from(compiled.objective.cluster.max(1));
+    let price = fixed::to_nats(fixed::threshold(compiled.action.len().max(1) as f64));
+    let blocks = |growth: f64, threshold: i64| {
+        let needed = (fixed::to_nats(threshold) + price) / (growth / cluster);
+        let found = growth > 0.0 && needed < MOST_BLOCKS as f64;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "positive and below a million"
+        )]
+        let blocks = found.then(|| needed.ceil().max(1.0) as u64);
+        blocks
+    };
+    let quickest = *growths.first()?;
+    let confirm = blocks(quickest, compiled.nonconformity_at);
+    Some(Forecast {
+        bets: compiled.action.len(),
+        steps_per_cycle: compiled.steps_per_cycle,
+        false_nonconformity: compiled.objective.alpha,
+        false_warnings: 1.0,
+        blocks_to_confirm: confirm,
+        blocks_to_confirm_slowest: (growths.len() > 1)
+            .then(|| growths.last().copied())
+            .flatten()
+            .and_then(|growth| blocks(growth, compiled.nonconformity_at)),
+        blocks_to_warn: blocks(quickest, compiled.warning_at),
+        cases_to_confirm: confirm.map(|blocks| blocks.saturating_mul(at.cases)),
+        blocks_to_conform: to_conform(compiled, at),
+    })
+}
+
+/// What the best bet gains on an average block of the breach, in nats; for drift, shape by shape.
+fn growths(compiled: &Compiled, at: &Situation) -> Option<Vec<f64>> {
+    let n = at.cases as f64;
+    let best = |gains: Vec<f64>| gains.into_iter().fold(f64::NEG_INFINITY, f64::max);
+    match &compiled.action {
+        Bets::Rate(bets) => {
+            let share = |[hit, miss]: &[i64; 2]| {
+                at.breach * fixed::to_nats(*hit) + (1.0 - at.breach) * fixed::to_nats(*miss)
+            };
+            Some(vec![n * best(bets.payoffs.iter().map(share).collect())])
+        }
+        Bets::TwoRates(bets) => {
+            let (sizes, earlier) = groups(at, at.kept * at.reference_rate)?;
+            let rows = bets.payoffs(&earlier, sizes.0, sizes.1)?;
+            Some(vec![best(of_groups(&rows, sizes, at, at.breach * at.reference_rate))])
+        }
+        Bets::Difference(bets) => {
+            let (sizes, earlier) = groups(at, at.kept + at.reference_rate)?;
+            let rows = bets.payoffs(&earlier, sizes.0, sizes.1)?;
+            Some(vec![best(of_groups(&rows, sizes, at, at.breach + at.reference_rate))])
+        }
+        Bets::Cells(bets) => drifted(bets, at).filter(|growths| !growths.is_empty()),
+        Bets::Normal(_) => None,
+    }
+}
+
+/// Group sizes of a block, and counts of blocks before it while the objective is kept.
+fn groups(at: &Situation, compared_rate: f64) -> Option<((u64, u64), RateSums)> {
+    let share = at.compared_share.clamp(0.0, 1.0);
+    let whole = |x: f64| u64::try_from(fixed::round(x.clamp(0.0, 1e9)) >> 32).ok();
+    let compared = whole(at.cases as f64 * share)?;
+    let hits = |rate: f64| whole(KNOWN_WELL as f64 * rate.clamp(0.0, 1.0));
+    let earlier = RateSums {
+        reference: (hits(at.reference_rate)?, KNOWN_WELL),
+        compared: (hits(compared_rate)?, KNOWN_WELL),
+    };
+    Some(((at.cases.checked_sub(compared)?, compared), earlier))
+}
+
+fn of_groups(rows: &[[i64; 4]], sizes: (u64, u64), at: &Situation, compared: f64) -> Vec<f64> {
+    let compared = compared.clamp(0.0, 1.0);
+    let counts = [
+        sizes.0 as f64 * at.reference_rate,
+        sizes.0 as f64 * (1.0 - at.reference_rate),
+        sizes.1 as f64 * compared,
+        sizes.1 as f64 * (1.0 - compared),
+    ];
+    let dot = |row: &[i64; 4]| row.iter().zip(counts).map(|(l, c)| fixed::to_nats(*l) * c).sum();
+    rows.iter().map(dot).collect()
+}
+
+/// What the best bet gains for each shape of drift that reaches the breach's distance.
+fn drifted(bets: &CellBets, at: &Situation) -> Option<Vec<f64>> {
+    let Conforming::Ball {
+        divergence,
+        baseline,
+        radius,
+        positions,
+    } = &bets.conforming
+    else {
+        return None;
+    };
+    let law = smoothed(baseline);
+    // The breach on the divergence's own scale: levels and radii are in proportion, or in squares.
+    let times = at.breach / bets.level;
+    let same = (radius - bets.level).abs() <= 1e-12 * bets.level;
+    let distance = radius * if same { times } else { times * times };
+    let laws = directions::drifted(*divergence, &law, positions, distance);
+    let gain = |law: &Vec<f64>| {
+        let of = |bet: &crate::bet::cells::CellBet| {
+            let paid = bet.payoffs.iter().zip(law);
+            paid.map(|(l, q)| fixed::to_nats(*l) * q).sum::<f64>()
+        };
+        at.cases as f64 * bets.bets.iter().map(of).fold(f64::NEG_INFINITY, f64::max)
+    };
+    Some(laws.iter().map(gain).collect())
+}
+
+/// Blocks until the confidence sequence of the assumed value clears the level.
+fn to_conform(compiled: &Compiled, at: &Situation) -> Option<u64> {
+    let clears = |blocks: u64| clears(compiled, at, blocks);
+    let mut high = 1_u64;
+    while !clears(high)? {
+        high *= 2;
+        if high > MOST_BLOCKS {
+            return None;
+        }
+    }
+    let mut low = high / 2;
+    while high - low > 1 {
+        let middle = u64::midpoint(low, high);
+        if clears(middle)? {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    Some(high)
+}
+
+/// Whether so many blocks of the assumed value clear the level. Nothing if that is not known.
+fn clears(compiled: &Compiled, at: &Situation, blocks: u64) -> Option<bool> {
+    let objective = &compiled.objective;
+    let cases = at.cases.checked_mul(blocks)?;
+    let running = match &compiled.action {
+        Bets::Rate(_) => {
+            let mut sums = RateSequence::new(at.kept);
+            let hits = fixed::round(at.kept.clamp(0.0, 1.0) * cases as f64 / 65536.0) >> 16;
+            sums.add(u64::try_from(hits).ok()?, cases);
+            sums.running(objective.alpha, objective.cluster)?
+        }
+        Bets::Cells(bets) => {
+            let Conforming::Ball { baseline, .. } = &bets.conforming else {
+                return None;
+            };
+            let rows = baseline.iter().sum::<u64>() as f64;
+            let effective = at.cases as f64 * rows / (at.cases as f64 + rows);
+            let degrees = baseline.len() as f64 - 1.0;
+            let mut sums = NormalSequence::default();
+            for _ in 0..blocks.min(4096) {
+                sums.add(&Pooled {
+                    estimate: at.kept,
+                    std_error: (2.0 * degrees).sqrt() / effective,
+                    cases: at.cases,
+                    least: at.cases,
+                });
+            }
+            sums.running(objective.alpha, objective.min_support, objective.cluster)?
+        }
+        Bets::TwoRates(_) | Bets::Difference(_) | Bets::Normal(_) => return None,
+    };
+    let level = objective.levels.action;
+    Some(match objective.comparator {
+        Comparator::AtLeast => running.low >= level - objective.margin,
+        Comparator::AtMost => running.high <= level + objective.margin,
+    } && cases >= objective.min_support)
+}
+
+/// A breach worth catching where none is named, and the value while the objective is kept.
+pub fn usual(compiled: &Compiled) -> (f64, f64) {
+    let objective = &compiled.objective;
+    let level = objective.levels.action;
+    let better = objective.levels.target;
+    match (&compiled.action, objective.comparator) {
+        (Bets::Rate(_), Comparator::AtMost) => (odds(level, 2.0), better.unwrap_or(0.5 * level)),
+        (Bets::Rate(_), Comparator::AtLeast) => {
+            (odds(level, 0.5), better.unwrap_or(odds(level, 1.5)))
+        }
+        (Bets::TwoRates(_), Comparator::AtLeast) => (0.75 * level, better.unwrap_or(1.0)),
+        (Bets::TwoRates(_), Comparator::AtMost) => (level / 0.75, better.unwrap_or(1.0)),
+        (Bets::Difference(_), Comparator::AtLeast) => (level - 0.1, better.unwrap_or(0.0)),
+        (Bets::Difference(_), Comparator::AtMost) => (level + 0.1, better.unwrap_or(0.0)),
+        (Bets::Cells(_) | Bets::Normal(_), Comparator::AtMost) => (2.0 * level, 0.0),
+        (Bets::Cells(_) | Bets::Normal(_), Comparator::AtLeast) => {
+            (0.9 * level, better.unwrap_or(1.05 * level))
+        }
+    }
+}
+
+/// A share whose odds are a multiple of another's.
+fn odds(share: f64, times: f64) -> f64 {
+    let odds = times * share / (1.0 - share);
+    odds / (1.0 + odds)
+}
+
+/// One block of a candidate's run over stored blocks.
+#[derive(Clone, Debug, Serialize)]
+pub struct Replayed {
+    /// The value measured, if there is one.
+    pub value: Option<f64>,
+    /// Cases it rests on.
+    pub support: u64,
+    /// Why there is no value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undefined: Option<String>,
+    /// The ledger's step.
+    pub step: Step,
+    /// The verdict after it.
+    pub verdict: Verdict,
+}
+
+/// What a candidate would have told of stored blocks, in their order. Each block's own measurement is
+/// shown; a ledger ends with its cycle and begins anew.
+pub fn replay<'a>(
+    compiled: &Compiled,
+    document: &Document,
+    baseline: &Baseline,
+    blocks: impl Iterator<Item = &'a PaneSummary>,
+) -> Vec<Replayed> {
+    let mut state = compiled.start();
+    let each = blocks.map(|summary| {
+        let measured: Measurement = compiled.objective.metric.measure(Seen {
+            document,
+            baseline,
+            of: &compiled.objective.of,
+            summary,
+        });
+        if compiled.cycle_is_over(&state) && state.confirmed_at.is_none() {
+            state = compiled.start();
+        }
+        let step = compiled.step(&mut state, &measured);
+        let verdict = compiled.verdict(&state, &measured);
+        let estimate = measured.as_ref().ok();
+        Replayed {
+            value: estimate.map(|e| e.value),
+            support: estimate.map_or(0, |e| e.support),
+            undefined: measured.as_ref().err().map(ToString::to_string),
+            step,
+            verdict,
+        }
+    });
+    each.collect()
+}

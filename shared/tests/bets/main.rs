@@ -1,0 +1,10 @@
+//! What makes the alarms worth their name, checked without trusting floats: certificates in rational
+//! arithmetic (T2), expectations by enumeration (T3), ledgers whatever the order of delivery (T7),
+//! cases that go together (T10), and the many-features rules.
+
+mod certificates;
+mod clusters;
+mod delivery;
+mod enumeration;
+mod many;
+mod rational;

@@ -1,0 +1,59 @@
+//! `clause9-sim NAME`: simulations behind what is claimed of the alarms; see `clause9_tests::sim`.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use clause9_tests::sim::{self, Effort, page};
+
+/// Simulations with fixed seeds: the same figures on every machine.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    name: Name,
+}
+
+#[derive(Subcommand)]
+enum Name {
+    /// False alarms and delays of our rules beside the default rules of others.
+    Alarms(Options),
+}
+
+#[derive(Args)]
+struct Options {
+    /// As many runs as the figures in `docs/` have; without it few, to see that all is well.
+    #[arg(long)]
+    full: bool,
+    /// A folder to write `alarms.html` and `alarms.json` to.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let Name::Alarms(options) = Arguments::parse().name;
+    let (effort, command) = if options.full {
+        (Effort::FULL, "clause9-sim alarms --full")
+    } else {
+        (Effort::REDUCED, "clause9-sim alarms")
+    };
+    let mut out = std::io::stdout().lock();
+    let report = sim::alarms(effort, command, &mut |table| {
+        let _ = writeln!(out, "{}", page::text(table));
+    });
+    for claim in &report.claims {
+        let mark = if claim.holds { "shown" } else { "NOT SHOWN" };
+        writeln!(out, "{mark}: {}\n  {}", claim.says, claim.found)?;
+    }
+    if let Some(folder) = &options.out {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let write = |name: &str, text: String| {
+            let path = folder.join(name);
+            std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+        };
+        write("alarms.html", page::html(&report))?;
+        write("alarms.json", serde_json::to_string_pretty(&report)? + "\n")?;
+    }
+    anyhow::ensure!(report.claims.iter().all(|c| c.holds), "not everything claimed is shown");
+    Ok(())
+}
