@@ -32,6 +32,7 @@ pub(crate) enum Command {
     Plan(crate::plan::Plan),
     Replay(crate::replay::Replay),
     Profile(Box<crate::profile::Args>),
+    Schema(Schema),
 }
 
 /// Check objectives files and show every mistake in them.
@@ -84,4 +85,23 @@ pub(crate) struct Baseline {
     /// Answer in JSON, for programs.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Print the JSON Schema of a file format.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct Schema {
+    /// Which format.
+    #[arg(value_enum)]
+    pub(crate) of: SchemaOf,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// Objectives files.
+    Objectives,
+    /// Baselines.
+    Baseline,
+    /// Reports of `clause9 profile`.
+    Profile,
 }

@@ -130,7 +130,10 @@ impl Reading<'_> {
         self.rows += 1;
         let (number, name) = (self.rows, &self.table.name);
         let place = |column: &str| {
-            format!("{name}:{}: row {number}, column `{column}`", batch.lines[row])
+            format!(
+                "{name}:{}: row {number}, column `{column}`",
+                batch.lines[row]
+            )
         };
         for (index, feature) in self.document.features.iter().enumerate() {
             let cell = cell(batch, self.features[index], row);
@@ -167,16 +170,20 @@ impl Reading<'_> {
 
 /// The form in which a decision's values are read, if there is a column of them.
 fn decision_form(document: &Document) -> Option<Form> {
-    document.outputs.decision.as_ref().and_then(|decision| match &decision.rule {
-        DecisionRule::ScoreAtLeast(_) => None,
-        DecisionRule::Output { positive, .. } => Some(form_like(&[positive])),
-    })
+    document
+        .outputs
+        .decision
+        .as_ref()
+        .and_then(|decision| match &decision.rule {
+            DecisionRule::ScoreAtLeast(_) => None,
+            DecisionRule::Output { positive, .. } => Some(form_like(&[positive])),
+        })
 }
 
 fn cell(batch: &Batch, source: Source, row: usize) -> Cell<'_> {
     match source {
         Source::Batch(column) => batch.columns[column].cell(row),
-        Source::Joined(_) => Cell::Missing,
+        Source::Joined(_) | Source::Crossed(_) => Cell::Missing,
     }
 }
 

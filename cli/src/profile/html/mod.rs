@@ -49,8 +49,10 @@ impl<'a> Page<'a> {
             .unwrap_or(first)
             .to_owned();
         let mine = |window: &&Window| window.windowing.to_string() == cut;
-        let (mut traffic, mut outcomes) =
-            (profiled.plan.empty_traffic(), profiled.plan.empty_outcomes());
+        let (mut traffic, mut outcomes) = (
+            profiled.plan.empty_traffic(),
+            profiled.plan.empty_outcomes(),
+        );
         for window in profiled.windows.iter().filter(mine) {
             // Windows of one plan add up; a counter that overflows leaves the picture as it is.
             let _ = traffic.merge(&window.traffic);

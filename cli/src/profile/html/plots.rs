@@ -6,12 +6,19 @@ use maud::{Markup, html};
 
 use super::super::report::{Ends, Row, VerdictRow};
 use super::super::text::subject;
+use super::Page;
 use super::shapes::{self, Compared};
 use super::svg::{Plot, short};
-use super::Page;
 
 /// Most features that are drawn, the ones that moved most first.
 const MOST_FEATURES: usize = 60;
+
+/// A window's name as short as a scale needs it.
+fn window_name(name: &str) -> String {
+    let name = name.strip_prefix("period:").unwrap_or(name);
+    let name = name.strip_prefix("from:").unwrap_or(name);
+    name.strip_suffix("T00:00:00Z").unwrap_or(name).to_owned()
+}
 
 fn finite(ends: Option<Ends>) -> Option<(f64, f64)> {
     match ends {
@@ -24,7 +31,10 @@ fn finite(ends: Option<Ends>) -> Option<(f64, f64)> {
 fn range(rows: &[(usize, &Row)], levels: &[f64]) -> (f64, f64) {
     let ends = rows.iter().filter_map(|(_, row)| finite(row.interval));
     let values = rows.iter().filter_map(|(_, row)| row.value);
-    let all = ends.flat_map(|(a, b)| [a, b]).chain(values).chain(levels.iter().copied());
+    let all = ends
+        .flat_map(|(a, b)| [a, b])
+        .chain(values)
+        .chain(levels.iter().copied());
     let all: Vec<f64> = all.filter(|x| x.is_finite()).collect();
     let low = all.iter().copied().fold(f64::INFINITY, f64::min);
     let high = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -59,7 +69,7 @@ fn over_windows(page: &Page<'_>, metric: MetricId, of: &Subject) -> Markup {
         .windows
         .iter()
         .enumerate()
-        .map(|(i, name)| (i as f64, name.trim_start_matches("period:").trim_start_matches("from:").to_owned()))
+        .map(|(i, name)| (i as f64, window_name(name)))
         .collect();
     plot.y_ticks().x_names(&names);
     if let Some(level) = level {
@@ -95,7 +105,9 @@ pub(super) fn performance(page: &Page<'_>) -> Markup {
         .filter(|m| !m.0.is_empty())
         .collect();
     let cells = shapes::scores(&page.outcomes);
-    let calibration = cells.map(shapes::calibration).filter(|bins| !bins.is_empty());
+    let calibration = cells
+        .map(shapes::calibration)
+        .filter(|bins| !bins.is_empty());
     let roc = cells.and_then(shapes::roc);
     if trends.is_empty() && calibration.is_none() && roc.is_none() {
         return html! {};
@@ -119,7 +131,8 @@ pub(super) fn performance(page: &Page<'_>) -> Markup {
 fn roc_plot(points: &[(f64, f64)]) -> Markup {
     let mut plot = Plot::new((0.0, 1.0), (0.0, 1.0), "ROC curve");
     plot.y_ticks().x_ticks().x_title("share of negatives above");
-    plot.line("ideal", &[(0.0, 0.0), (1.0, 1.0)]).line("isline", points);
+    plot.line("ideal", &[(0.0, 0.0), (1.0, 1.0)])
+        .line("isline", points);
     html! { figure { (plot.finish()) figcaption { "ROC curve: share of positives above each score" } } }
 }
 
@@ -127,7 +140,10 @@ fn calibration_plot(bins: &[(f64, f64, u64)]) -> Markup {
     let mut plot = Plot::new((0.0, 1.0), (0.0, 1.0), "Calibration");
     plot.y_ticks().x_ticks().x_title("mean score");
     plot.line("ideal", &[(0.0, 0.0), (1.0, 1.0)]);
-    let points: Vec<_> = bins.iter().map(|(score, share, _)| (*score, *share)).collect();
+    let points: Vec<_> = bins
+        .iter()
+        .map(|(score, share, _)| (*score, *share))
+        .collect();
     plot.line("trend", &points);
     for (score, share, n) in bins {
         #[expect(
@@ -137,7 +153,11 @@ fn calibration_plot(bins: &[(f64, f64, u64)]) -> Markup {
         )]
         let hits = (share * *n as f64).round() as u64;
         let interval = clause9_shared::interval::wilson(hits, *n);
-        let title = format!("score {}: {} positive of {n} cases", short(*score), short(*share));
+        let title = format!(
+            "score {}: {} positive of {n} cases",
+            short(*score),
+            short(*share)
+        );
         plot.value(*score, *share, interval, &title);
     }
     html! { figure { (plot.finish()) figcaption { "Calibration: share of positives by tenths of the score" } } }
@@ -189,14 +209,22 @@ fn group_plot(metric: MetricId, rows: &[&Row]) -> Markup {
         .iter()
         .map(|(i, row)| {
             let of = &row.subject;
-            let name = of.group.clone().or_else(|| of.attribute.as_ref().map(ToString::to_string));
+            let name = of
+                .group
+                .clone()
+                .or_else(|| of.attribute.as_ref().map(ToString::to_string));
             (*i as f64, name.unwrap_or_default())
         })
         .collect();
     plot.y_ticks().x_names(&names);
     for (i, row) in &mine {
         let value = row.value.unwrap_or_default();
-        let title = format!("{}: {} on {} cases", subject(&row.subject), short(value), row.n);
+        let title = format!(
+            "{}: {} on {} cases",
+            subject(&row.subject),
+            short(value),
+            row.n
+        );
         plot.value(*i as f64, value, finite(row.interval), &title);
     }
     html! { figure { (plot.finish()) figcaption { (title) } } }
@@ -246,7 +274,10 @@ pub(super) fn features(page: &Page<'_>) -> Markup {
 
 fn distribution(name: &str, compared: &Compared) -> Markup {
     let bins = &compared.bins;
-    let highest = bins.iter().map(|b| b.reference.max(b.current)).fold(0.0, f64::max);
+    let highest = bins
+        .iter()
+        .map(|b| b.reference.max(b.current))
+        .fold(0.0, f64::max);
     let low = bins.first().map_or(0.0, |b| b.low);
     let high = bins.last().map_or(1.0, |b| b.high);
     let mut plot = Plot::new(
@@ -265,7 +296,12 @@ fn distribution(name: &str, compared: &Compared) -> Markup {
         plot.x_names(&names);
     }
     for bin in bins {
-        let title = format!("{}: {} then, {} now", bin.name, short(bin.reference), short(bin.current));
+        let title = format!(
+            "{}: {} then, {} now",
+            bin.name,
+            short(bin.reference),
+            short(bin.current)
+        );
         let gap = (bin.high - bin.low) * if compared.numeric { 0.0 } else { 0.1 };
         let middle = f64::midpoint(bin.low, bin.high);
         let (then, now) = if compared.numeric {
@@ -290,7 +326,10 @@ pub(super) fn ledger(page: &Page<'_>, verdict: &VerdictRow) -> Markup {
     if steps.len() < 2 {
         return html! {};
     }
-    let highest = steps.iter().map(|v| v.evidence).fold(verdict.nonconformity_at, f64::max);
+    let highest = steps
+        .iter()
+        .map(|v| v.evidence)
+        .fold(verdict.nonconformity_at, f64::max);
     let shown = highest.min(verdict.nonconformity_at * 3.0);
     let mut plot = Plot::new(
         (-0.5, steps.len() as f64 - 0.5),
@@ -300,7 +339,7 @@ pub(super) fn ledger(page: &Page<'_>, verdict: &VerdictRow) -> Markup {
     let names: Vec<_> = steps
         .iter()
         .enumerate()
-        .map(|(i, v)| (i as f64, v.window.trim_start_matches("period:").trim_start_matches("from:").to_owned()))
+        .map(|(i, v)| (i as f64, window_name(&v.window)))
         .collect();
     plot.y_ticks().x_names(&names);
     plot.level("warn", verdict.warning_at, "warning");

@@ -45,7 +45,13 @@ pub(super) fn compared(feature: &Name, law: &Law, now: &PaneSummary) -> Option<C
         } => {
             let now = Categories::of(now.get(&key(feature, SummaryKind::Categories))?)?;
             let rows: u64 = counts.iter().sum::<u64>() + other + missing;
-            let share = |count: u64, of: u64| if of == 0 { 0.0 } else { count as f64 / of as f64 };
+            let share = |count: u64, of: u64| {
+                if of == 0 {
+                    0.0
+                } else {
+                    count as f64 / of as f64
+                }
+            };
             let listed = categories.iter().zip(counts).zip(now.counts());
             let listed = listed.map(|((name, was), is)| (name.clone(), *was, *is));
             let rest = [
@@ -53,13 +59,16 @@ pub(super) fn compared(feature: &Name, law: &Law, now: &PaneSummary) -> Option<C
                 ("(missing)".to_owned(), *missing, now.missing()),
             ];
             let rest = rest.into_iter().filter(|(_, was, is)| was + is > 0);
-            let bins = listed.chain(rest).enumerate().map(|(i, (name, was, is))| Bin {
-                low: i as f64,
-                high: i as f64 + 1.0,
-                name,
-                reference: share(was, rows),
-                current: share(is, now.total()),
-            });
+            let bins = listed
+                .chain(rest)
+                .enumerate()
+                .map(|(i, (name, was, is))| Bin {
+                    low: i as f64,
+                    high: i as f64 + 1.0,
+                    name,
+                    reference: share(was, rows),
+                    current: share(is, now.total()),
+                });
             Some(Compared {
                 bins: bins.collect(),
                 numeric: false,

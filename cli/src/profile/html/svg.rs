@@ -48,10 +48,35 @@ pub(super) fn short(x: f64) -> String {
     }
 }
 
+/// Round numbers within a range, three to six of them: multiples of 1, 2 or 5 times a power of ten.
+fn ticks((low, high): (f64, f64)) -> Vec<f64> {
+    let rough = (high - low) / 4.0;
+    if !(rough.is_finite() && rough > 0.0) {
+        return vec![low];
+    }
+    let power = libm::pow(10.0, libm::floor(libm::log10(rough)));
+    let step = [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .map(|m| m * power)
+        .find(|step| *step >= rough * 0.999)
+        .unwrap_or(rough);
+    let first = libm::ceil(low / step - 1e-9);
+    let ticks = (0..8).map(|i| (first + f64::from(i)) * step);
+    // What should be zero is not the rest of a subtraction.
+    let ticks = ticks.map(|x| if x.abs() < step * 1e-9 { 0.0 } else { x });
+    ticks.filter(|x| *x <= high + step * 1e-9).collect()
+}
+
 impl Plot {
     /// An empty plot over two ranges; `label` says what it shows to those who do not see it.
     pub(super) fn new(x: (f64, f64), y: (f64, f64), label: &str) -> Self {
-        let wide = |(low, high): (f64, f64)| if high > low { (low, high) } else { (low - 0.5, low + 0.5) };
+        let wide = |(low, high): (f64, f64)| {
+            if high > low {
+                (low, high)
+            } else {
+                (low - 0.5, low + 0.5)
+            }
+        };
         Self {
             out: String::new(),
             x: wide(x),
@@ -76,8 +101,7 @@ impl Plot {
 
     /// Lines and numbers along the vertical scale.
     pub(super) fn y_ticks(&mut self) -> &mut Self {
-        for i in 0..=4 {
-            let y = self.y.0 + (self.y.1 - self.y.0) * f64::from(i) / 4.0;
+        for y in ticks(self.y) {
             let at = self.py(y);
             let line = format!(
                 r#"<line class="grid" x1="{LEFT}" x2="{:.1}" y1="{at:.1}" y2="{at:.1}"/><text x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#,
@@ -93,17 +117,17 @@ impl Plot {
 
     /// Numbers along the horizontal scale.
     pub(super) fn x_ticks(&mut self) -> &mut Self {
-        let ticks = (0..=4).map(|i| {
-            let x = self.x.0 + (self.x.1 - self.x.0) * f64::from(i) / 4.0;
-            (x, short(x))
-        });
-        let ticks: Vec<_> = ticks.collect();
+        let ticks: Vec<_> = ticks(self.x).into_iter().map(|x| (x, short(x))).collect();
         self.x_names(&ticks)
     }
 
     /// Words along the horizontal scale, as many as fit.
     pub(super) fn x_names(&mut self, names: &[(f64, String)]) -> &mut Self {
-        let longest = names.iter().map(|(_, n)| n.chars().count()).max().unwrap_or(1);
+        let longest = names
+            .iter()
+            .map(|(_, n)| n.chars().count())
+            .max()
+            .unwrap_or(1);
         let fit = ((WIDTH - LEFT - RIGHT) / (longest.clamp(3, 16) as f64 * 6.5)).max(1.0);
         let step = (names.len() as f64 / fit).ceil().max(1.0);
         for (i, (x, name)) in names.iter().enumerate() {
@@ -161,7 +185,13 @@ impl Plot {
     }
 
     /// A value with its interval.
-    pub(super) fn value(&mut self, x: f64, y: f64, interval: Option<(f64, f64)>, title: &str) -> &mut Self {
+    pub(super) fn value(
+        &mut self,
+        x: f64,
+        y: f64,
+        interval: Option<(f64, f64)>,
+        title: &str,
+    ) -> &mut Self {
         let at = self.px(x);
         if let Some((low, high)) = interval {
             let text = format!(
