@@ -73,7 +73,9 @@ mod tests {
         assert!(compressed_size(circles.as_bytes()) < circles.len() / 50);
         let mut state = 1_u64;
         let noise: Vec<u8> = std::iter::repeat_with(|| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             state.to_be_bytes()[0]
         })
         .take(15_000)

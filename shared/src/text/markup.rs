@@ -81,11 +81,14 @@ const LONGEST: usize = 120;
 
 fn citations(text: &str) -> u64 {
     let bytes = text.as_bytes();
-    let marks = bytes.iter().enumerate().filter_map(|(at, byte)| match byte {
-        b'[' => Some((at, b']')),
-        b'(' => Some((at, b')')),
-        _ => None,
-    });
+    let marks = bytes
+        .iter()
+        .enumerate()
+        .filter_map(|(at, byte)| match byte {
+            b'[' => Some((at, b']')),
+            b'(' => Some((at, b')')),
+            _ => None,
+        });
     let count = marks.filter(|(at, close)| {
         let rest = &bytes[at + 1..bytes.len().min(at + LONGEST)];
         let end = rest

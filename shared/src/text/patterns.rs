@@ -108,7 +108,10 @@ mod tests {
         let text = "i CANNOT say. I can't help you, as an ai. Project X! I cannot.";
         assert_eq!(patterns.count(text), [4, 1, 0]);
         assert_eq!(patterns.count(""), [0, 0, 0]);
-        assert_eq!(patterns.names().collect::<Vec<_>>(), ["refusal", "secret", "empty"]);
+        assert_eq!(
+            patterns.names().collect::<Vec<_>>(),
+            ["refusal", "secret", "empty"]
+        );
     }
 
     #[test]

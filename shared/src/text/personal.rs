@@ -34,10 +34,7 @@ fn emails(bytes: &[u8]) -> u64 {
     let found = at_signs.filter(|(at, _)| {
         let named = *at > 0 && local(&bytes[at - 1]);
         let after = &bytes[at + 1..bytes.len().min(at + 1 + LONGEST)];
-        let length = after
-            .iter()
-            .position(|b| !domain(b))
-            .unwrap_or(after.len());
+        let length = after.iter().position(|b| !domain(b)).unwrap_or(after.len());
         named && has_ending(&after[..length])
     });
     found.count() as u64
@@ -170,13 +167,17 @@ mod tests {
                      4111 1111 1111 1112 411111111111";
         assert_eq!(cards(text), 3);
         assert_eq!(cards(b"0000 0000 0000 0000"), 0);
-        assert_eq!(cards(b"x4111111111111111 4111111111111111y 3.4111111111111111"), 0);
+        assert_eq!(
+            cards(b"x4111111111111111 4111111111111111y 3.4111111111111111"),
+            0
+        );
         assert_eq!(cards("9".repeat(1 << 16).as_bytes()), 0);
     }
 
     #[test]
     fn account_numbers_need_their_check_digits() {
-        let text = b"DE89 3704 0044 0532 0130 00 and GB82WEST12345698765432, not DE88370400440532013000";
+        let text =
+            b"DE89 3704 0044 0532 0130 00 and GB82WEST12345698765432, not DE88370400440532013000";
         assert_eq!(ibans(text), 2);
         assert_eq!(ibans(b"AB12"), 0);
         assert_eq!(ibans("A".repeat(1 << 16).as_bytes()), 0);

@@ -5,9 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use clause9_shared::text::{
-    MAX_BYTES, PatternList, Patterns, TextFeatures, TokenBag, features,
-};
+use clause9_shared::text::{MAX_BYTES, PatternList, Patterns, TextFeatures, TokenBag, features};
 use proptest::prelude::*;
 
 fn patterns() -> Patterns {
@@ -30,7 +28,10 @@ fn an_answer_that_goes_in_circles_stands_apart_from_an_ordinary_one() {
                     limit set in 2019. You may apply again once [1] the contract of employment has \
                     been renewed; see https://bank.example/apply for the form.";
     let circles = "The loan was refused because the loan was refused because ".repeat(20);
-    let (a, b) = (features(ordinary, &patterns()), features(&circles, &patterns()));
+    let (a, b) = (
+        features(ordinary, &patterns()),
+        features(&circles, &patterns()),
+    );
     assert!(number(&a, "repetition") < 0.05 && number(&b, "repetition") > 0.9);
     assert!(number(&a, "compression") < 1.5 && number(&b, "compression") > 10.0);
     assert_eq!((number(&a, "urls"), number(&a, "citations")), (1.0, 1.0));
@@ -69,11 +70,25 @@ fn a_longer_text_is_cut_at_a_character_and_said_to_be() {
 /// The worst inputs that came to mind, each of a mebibyte.
 fn worst() -> Vec<String> {
     let fill = |unit: &str| unit.repeat(MAX_BYTES / unit.len());
-    ["(", "[1", "@", "1 ", "a ", "http://", "```\n", "[", "DE89", "I canno", "\u{1f600}", " ", "\n"]
-        .into_iter()
-        .map(fill)
-        .chain([(0..200_000).map(|i| format!("w{i} ")).collect()])
-        .collect()
+    [
+        "(",
+        "[1",
+        "@",
+        "1 ",
+        "a ",
+        "http://",
+        "```\n",
+        "[",
+        "DE89",
+        "I canno",
+        "\u{1f600}",
+        " ",
+        "\n",
+    ]
+    .into_iter()
+    .map(fill)
+    .chain([(0..200_000).map(|i| format!("w{i} ")).collect()])
+    .collect()
 }
 
 #[test]
@@ -87,7 +102,11 @@ fn the_worst_mebibytes_take_a_bounded_time() {
         let took = start.elapsed();
         assert!(found.shape.bytes <= MAX_BYTES as u64 && bag.total() <= 1 << 16);
         // Linear passes take some ten milliseconds; anything quadratic would take minutes.
-        assert!(took.as_secs() < 10, "{:?} {took:?}", &text[..20.min(text.len())]);
+        assert!(
+            took.as_secs() < 10,
+            "{:?} {took:?}",
+            &text[..20.min(text.len())]
+        );
     }
 }
 
