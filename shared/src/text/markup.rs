@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 /// Counts of marks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Markup {
-    /// Blocks of code between fences of ``` or ~~~; one that is not closed counts.
+    /// Blocks of code between fences (three backquotes or tildes); one that is not closed counts.
     pub code_fences: u64,
     /// Web addresses.
     pub urls: u64,

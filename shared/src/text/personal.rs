@@ -44,7 +44,7 @@ fn emails(bytes: &[u8]) -> u64 {
 fn has_ending(host: &[u8]) -> bool {
     let mut parts = host.split(|b| *b == b'.').filter(|part| !part.is_empty());
     let first = parts.next();
-    let last = parts.last();
+    let last = parts.next_back();
     first.is_some()
         && last.is_some_and(|last| last.len() >= 2 && last.iter().all(u8::is_ascii_alphabetic))
 }
