@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub mod evaluate;
 pub mod footprint;
 pub mod load;
 pub mod meter;

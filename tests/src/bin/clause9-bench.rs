@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use clap::{Args, Parser, Subcommand};
-use clause9_tests::bench::{Setting, footprint, proxy_smoke, upstream};
+use clause9_tests::bench::{Setting, evaluate, footprint, proxy_smoke, upstream};
 
 /// Whole-process benchmarks on this machine. Build with `--release` for numbers to be quoted.
 #[derive(Parser)]
@@ -19,6 +19,8 @@ enum Name {
     Footprint(Options),
     /// The same load straight to a trivial model server and through the agent, in turns.
     ProxySmoke(Options),
+    /// Compiling drift objectives, and evaluating a thousand objectives on one merged window.
+    Evaluate(Options),
     /// The trivial model server itself, for the others.
     #[command(hide = true)]
     Upstream {
@@ -62,8 +64,34 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().name {
         Name::Footprint(options) => show_footprint(&options),
         Name::ProxySmoke(options) => show_proxy_smoke(&options),
+        Name::Evaluate(options) => show_evaluate(&options),
         Name::Upstream { port } => upstream::serve(port),
     }
+}
+
+fn show_evaluate(options: &Options) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let report = evaluate::measure(options.rounds)?;
+    if options.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+        return Ok(());
+    }
+    writeln!(out, "built with the profile `{}`", report.profile)?;
+    let (compile_goal, evaluate_goal) = evaluate::GOALS_MS;
+    writeln!(
+        out,
+        "compiling a drift objective: median {:.1} ms, longest {:.1} ms, at most {} bets (goal {compile_goal} ms)",
+        report.compile_median_ms, report.compile_longest_ms, report.most_bets
+    )?;
+    for (round, ms) in report.evaluate_ms.iter().enumerate() {
+        writeln!(out, "round {}: {} objectives in {ms:.1} ms", round + 1, evaluate::OBJECTIVES)?;
+    }
+    writeln!(
+        out,
+        "median {:.1} ms, of which measuring {:.1} ms (goal {evaluate_goal} ms)",
+        report.evaluate_median_ms, report.measure_median_ms
+    )?;
+    Ok(())
 }
 
 fn show_footprint(options: &Options) -> anyhow::Result<()> {
