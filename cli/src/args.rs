@@ -32,6 +32,7 @@ pub(crate) enum Command {
     Plan(crate::plan::Plan),
     Replay(crate::replay::Replay),
     Profile(Box<crate::profile::Args>),
+    Schema(Schema),
 }
 
 /// Check objectives files and show every mistake in them.
@@ -75,7 +76,32 @@ pub(crate) struct Baseline {
     /// The column with the model's scores, from 0 to 1. Without it the baseline has none.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) score: Option<String>,
+    /// The column with the model's decisions, if the objectives file reads them from an output.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) decision: Option<String>,
+    /// The column with what turned out to be true. Estimates without labels rest on it.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) label: Option<String>,
     /// Answer in JSON, for programs.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Print the JSON Schema of a file format.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct Schema {
+    /// Which format.
+    #[arg(value_enum)]
+    pub(crate) of: SchemaOf,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// Objectives files.
+    Objectives,
+    /// Baselines.
+    Baseline,
+    /// Reports of `clause9 profile`.
+    Profile,
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::args::Baseline as Args;
 use crate::data::{BadData, Meter, Table};
 use crate::progress::Progress;
-use crate::reference::{self, Mistakes};
+use crate::reference::{self, Mistakes, Outputs};
 use crate::terminal::Terminal;
 use crate::{Ended, check, read};
 
@@ -29,8 +29,12 @@ pub(crate) fn run(args: &Args, terminal: &mut Terminal) -> anyhow::Result<Ended>
     let meter = Meter::default();
     let built = Table::open(&args.reference).and_then(|table| {
         let progress = Progress::over(&table);
-        let score = args.score.as_deref();
-        reference::build(document, &table, score, Mistakes::End, &meter, || {
+        let outputs = Outputs {
+            score: args.score.as_deref(),
+            decision: args.decision.as_deref(),
+            label: args.label.as_deref(),
+        };
+        reference::build(document, &table, outputs, Mistakes::End, &meter, || {
             progress.at(meter.at());
         })
     });

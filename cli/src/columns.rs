@@ -12,7 +12,12 @@ pub(crate) enum Source {
     Batch(usize),
     /// In this column of the labels that are joined by id.
     Joined(usize),
+    /// In several columns of a batch, joined by ` & `: the place in [`Sources::crossed`].
+    Crossed(usize),
 }
+
+/// What stands between the names of columns, and between their values, that are taken together.
+pub(crate) const CROSS: &str = " & ";
 
 /// Looks columns up and collects what is to be read.
 pub(crate) struct Finder<'a> {
@@ -24,6 +29,8 @@ pub(crate) struct Finder<'a> {
     pub(crate) joined: Vec<(usize, Form)>,
     /// What each found column is taken for, for the report: table column and words.
     pub(crate) taken: Vec<(Source, usize, String)>,
+    /// Columns that are taken together: places in a batch.
+    crossed: Vec<Vec<usize>>,
 }
 
 impl<'a> Finder<'a> {
@@ -34,7 +41,34 @@ impl<'a> Finder<'a> {
             wanted: Vec::new(),
             joined: Vec::new(),
             taken: Vec::new(),
+            crossed: Vec::new(),
         }
+    }
+
+    /// An attribute's column; or, where its name is `A & B`, the columns A and B together: their
+    /// groups are then `a & b`.
+    fn attribute(&mut self, names: &[&str], role: &str, what: &str) -> anyhow::Result<Source> {
+        if let Some(found) = self.maybe(names, Form::Text, role)? {
+            return Ok(found);
+        }
+        let together = names.iter().find(|name| {
+            name.contains(CROSS)
+                && name
+                    .split(CROSS)
+                    .all(|part| self.table.position(part).is_some())
+        });
+        let Some(together) = together else {
+            return self.find(names, Form::Text, role, what);
+        };
+        let mut places = Vec::new();
+        for part in together.split(CROSS) {
+            match self.maybe(&[part], Form::Text, role)? {
+                Some(Source::Batch(place)) => places.push(place),
+                Some(Source::Joined(_) | Source::Crossed(_)) | None => {}
+            }
+        }
+        self.crossed.push(places);
+        Ok(Source::Crossed(self.crossed.len() - 1))
     }
 
     /// The first of these names that is a column. `what` says of the first name why it is wanted.
@@ -59,7 +93,10 @@ impl<'a> Finder<'a> {
                 Err(error) => Err(error),
             },
             (Err(error), None) => Err(error),
-            (Ok(_), _) => bad(format!("{}: column `{wanted}` cannot be read", self.table.name)),
+            (Ok(_), _) => bad(format!(
+                "{}: column `{wanted}` cannot be read",
+                self.table.name
+            )),
         }
     }
 
@@ -146,6 +183,8 @@ pub(crate) struct Sources {
     pub(crate) late: Vec<(usize, Source)>,
     pub(crate) id: Option<Source>,
     pub(crate) time: Option<Source>,
+    /// Columns of a batch that are taken together.
+    pub(crate) crossed: Vec<Vec<usize>>,
 }
 
 /// Names given on the command line; what is not given goes by the document.
@@ -174,7 +213,12 @@ impl Sources {
         let mut sources = Self::default();
         for feature in &document.features {
             let found = finder.feature(feature)?;
-            put(&mut sources.inputs, &feature.from.input, feature.from.column, found);
+            put(
+                &mut sources.inputs,
+                &feature.from.input,
+                feature.from.column,
+                found,
+            );
         }
         for (index, attribute) in document.attributes.iter().enumerate() {
             let mut names = vec![attribute.name.as_str()];
@@ -184,13 +228,14 @@ impl Sources {
             let what = ", which is an attribute of the objectives file";
             let role = format!("attribute {}", attribute.name);
             match &attribute.from {
-                AttributeSource::Request(path) if has(&sources.inputs, &path.input, path.column) => {}
+                AttributeSource::Request(path)
+                    if has(&sources.inputs, &path.input, path.column) => {}
                 AttributeSource::Request(path) => {
-                    let found = finder.find(&names, Form::Text, &role, what)?;
+                    let found = finder.attribute(&names, &role, what)?;
                     put(&mut sources.inputs, &path.input, path.column, found);
                 }
                 AttributeSource::Outcome => {
-                    let found = finder.find(&names, Form::Text, &role, what)?;
+                    let found = finder.attribute(&names, &role, what)?;
                     sources.late.push((index, found));
                 }
             }
@@ -203,6 +248,7 @@ impl Sources {
             let what = ", which was given as --timestamp";
             sources.time = Some(finder.find(&[time], Form::Time, "timestamp", what)?);
         }
+        sources.crossed.clone_from(&finder.crossed);
         Ok(sources)
     }
 
@@ -217,7 +263,12 @@ impl Sources {
             let names = or(named.score, &[score.from.output.as_str(), "score"]);
             let what = " for the score; name it with --score";
             let found = finder.find(&names, Form::Number, "score", what)?;
-            put(&mut self.outputs, &score.from.output, score.from.column, found);
+            put(
+                &mut self.outputs,
+                &score.from.output,
+                score.from.column,
+                found,
+            );
         }
         if let Some(decision) = &outputs.decision {
             match &decision.rule {
@@ -234,7 +285,9 @@ impl Sources {
         if let Some(label) = &outputs.label {
             let form = form_like(&[&label.positive, &label.negative]);
             self.label = match named.label {
-                Some(name) => Some(finder.find(&[name], form, "label", ", which was given as --label")?),
+                Some(name) => {
+                    Some(finder.find(&[name], form, "label", ", which was given as --label")?)
+                }
                 None => finder.maybe(&["label"], form, "label")?,
             };
         }

@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Args, Command};
+use args::{Args, Command, SchemaOf};
 use terminal::Terminal;
 
 /// How a command ended, apart from faults.
@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         Command::Plan(args) => plan::run(args, &mut terminal),
         Command::Replay(args) => replay::run(args, &mut terminal),
         Command::Profile(profile) => profile::run(profile, &mut terminal),
+        Command::Schema(schema) => schema_of(schema.of, &mut terminal),
     };
     match ended {
         Ok(Ended::Well) => ExitCode::SUCCESS,
@@ -55,6 +56,16 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn schema_of(of: SchemaOf, terminal: &mut Terminal) -> anyhow::Result<Ended> {
+    let text = match of {
+        SchemaOf::Objectives => clause9_shared::objective::schema::objectives(),
+        SchemaOf::Baseline => clause9_shared::objective::schema::baseline(),
+        SchemaOf::Profile => profile::schema(),
+    };
+    terminal.raw(&text)?;
+    Ok(Ended::Well)
 }
 
 /// Whether the reader of our output went away, as `head` does.

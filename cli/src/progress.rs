@@ -22,16 +22,17 @@ impl Progress {
         }
         let bytes = || fs::metadata(&table.path).map_or(0, |m| m.len());
         let (length, template) = match table.format {
-            Format::Csv | Format::JsonLines => {
-                (bytes(), "{msg} {bar:40} {bytes} of {total_bytes}, {eta} left")
-            }
+            Format::Csv | Format::JsonLines => (
+                bytes(),
+                "{msg} {bar:40} {bytes} of {total_bytes}, {eta} left",
+            ),
             Format::Parquet => (
                 table.rows.unwrap_or_default(),
                 "{msg} {bar:40} {pos} of {len} rows, {eta} left",
             ),
         };
-        let style = ProgressStyle::with_template(template)
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style =
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::new(length).with_style(style);
         let file = table.path.file_name().unwrap_or_default();
         bar.set_message(file.to_string_lossy().into_owned());

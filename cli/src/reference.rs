@@ -2,10 +2,10 @@
 
 use clause9_shared::baseline::{Baseline, BaselineBuilder};
 use clause9_shared::inference::Cell;
-use clause9_shared::objective::document::Scalar;
+use clause9_shared::objective::document::{DecisionRule, Scalar};
 use clause9_shared::objective::{Document, Feature, FeatureType};
 
-use crate::columns::{Finder, Source};
+use crate::columns::{Finder, Source, form_like};
 use crate::data::{Batch, Form, Meter, Table, bad};
 
 /// What to do with a row or a value that cannot be used.
@@ -15,6 +15,14 @@ pub(crate) enum Mistakes {
     End,
     /// They are counted: rows as refused, values as invalid.
     Count,
+}
+
+/// The columns besides features, by name; none is read that is not named.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Outputs<'a> {
+    pub(crate) score: Option<&'a str>,
+    pub(crate) decision: Option<&'a str>,
+    pub(crate) label: Option<&'a str>,
 }
 
 /// A baseline, and how many rows could not be read.
@@ -28,7 +36,7 @@ pub(crate) struct Built {
 pub(crate) fn build(
     document: &Document,
     table: &Table,
-    score: Option<&str>,
+    outputs: Outputs<'_>,
     mistakes: Mistakes,
     meter: &Meter,
     mut seen: impl FnMut(),
@@ -39,12 +47,26 @@ pub(crate) fn build(
         .iter()
         .map(|feature| finder.feature(feature))
         .collect::<anyhow::Result<_>>()?;
-    let score = score
+    let score = outputs
+        .score
         .map(|column| {
             let found = finder.find(&[column], Form::Number, "score", " for the score")?;
             anyhow::Ok((column, found))
         })
         .transpose()?;
+    let decision = match (outputs.decision, decision_form(document)) {
+        (Some(column), Some(form)) => {
+            Some(finder.find(&[column], form, "decision", " for the decision")?)
+        }
+        (Some(_) | None, _) => None,
+    };
+    let label = match (outputs.label, &document.outputs.label) {
+        (Some(column), Some(label)) => {
+            let form = form_like(&[&label.positive, &label.negative]);
+            Some(finder.find(&[column], form, "label", " for the label")?)
+        }
+        (Some(_) | None, _) => None,
+    };
     let file = table.path.file_name();
     let file = file.map_or_else(|| table.name.clone(), |f| f.to_string_lossy().into_owned());
     let mut reading = Reading {
@@ -52,6 +74,8 @@ pub(crate) fn build(
         table,
         features,
         score,
+        decision,
+        label,
         mistakes,
         builder: BaselineBuilder::new(document, &file),
         rows: 0,
@@ -76,6 +100,8 @@ struct Reading<'a> {
     table: &'a Table,
     features: Vec<Source>,
     score: Option<(&'a str, Source)>,
+    decision: Option<Source>,
+    label: Option<Source>,
     mistakes: Mistakes,
     builder: BaselineBuilder,
     rows: u64,
@@ -104,7 +130,10 @@ impl Reading<'_> {
         self.rows += 1;
         let (number, name) = (self.rows, &self.table.name);
         let place = |column: &str| {
-            format!("{name}:{}: row {number}, column `{column}`", batch.lines[row])
+            format!(
+                "{name}:{}: row {number}, column `{column}`",
+                batch.lines[row]
+            )
         };
         for (index, feature) in self.document.features.iter().enumerate() {
             let cell = cell(batch, self.features[index], row);
@@ -128,15 +157,33 @@ impl Reading<'_> {
                 }
             }
         }
+        if let Some(source) = self.decision {
+            self.builder.observe_decision(cell(batch, source, row));
+        }
+        if let Some(source) = self.label {
+            self.builder.observe_label(cell(batch, source, row));
+        }
         self.builder.end_row();
         Ok(())
     }
 }
 
+/// The form in which a decision's values are read, if there is a column of them.
+fn decision_form(document: &Document) -> Option<Form> {
+    document
+        .outputs
+        .decision
+        .as_ref()
+        .and_then(|decision| match &decision.rule {
+            DecisionRule::ScoreAtLeast(_) => None,
+            DecisionRule::Output { positive, .. } => Some(form_like(&[positive])),
+        })
+}
+
 fn cell(batch: &Batch, source: Source, row: usize) -> Cell<'_> {
     match source {
         Source::Batch(column) => batch.columns[column].cell(row),
-        Source::Joined(_) => Cell::Missing,
+        Source::Joined(_) | Source::Crossed(_) => Cell::Missing,
     }
 }
 

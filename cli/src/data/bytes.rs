@@ -38,7 +38,8 @@ pub(super) struct Digesting<'a> {
 
 impl<'a> Digesting<'a> {
     pub(super) fn open(table: &Table, meter: Option<&'a Meter>) -> anyhow::Result<Self> {
-        let file = File::open(&table.path).with_context(|| format!("cannot read {}", table.name))?;
+        let file =
+            File::open(&table.path).with_context(|| format!("cannot read {}", table.name))?;
         Ok(Self {
             file,
             sha: Sha256::new(),

@@ -98,7 +98,8 @@ impl Batch {
         self.rows = 0;
         self.lines.clear();
         self.refused.clear();
-        self.columns.resize_with(forms.len(), || Column::Cells(Vec::new()));
+        self.columns
+            .resize_with(forms.len(), || Column::Cells(Vec::new()));
         for (column, form) in self.columns.iter_mut().zip(forms) {
             column.clear(form);
         }

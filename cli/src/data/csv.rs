@@ -42,7 +42,10 @@ pub(super) fn columns(table: &Table) -> anyhow::Result<Vec<Declared>> {
     let mut columns = Vec::with_capacity(header.len());
     for name in header {
         let Ok(name) = std::str::from_utf8(name) else {
-            return bad(format!("{}:1: not UTF-8; save the file in UTF-8", table.name));
+            return bad(format!(
+                "{}:1: not UTF-8; save the file in UTF-8",
+                table.name
+            ));
         };
         columns.push(Declared {
             name: name.trim_start_matches('\u{feff}').trim().to_owned(),

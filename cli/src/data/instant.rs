@@ -72,7 +72,14 @@ mod tests {
         assert_eq!(instant("2018-10-30"), Some(noon - 43_200_000_000));
         assert_eq!(of_number(1_540_900_800.0), Some(noon));
         assert_eq!(of_number(1_540_900_800_000.0), Some(noon));
-        for text in ["", "12", "2018-13-01", "yesterday it rained", "2018-10-30 é", "2018-10-30 12:00+1é2"] {
+        for text in [
+            "",
+            "12",
+            "2018-13-01",
+            "yesterday it rained",
+            "2018-10-30 é",
+            "2018-10-30 12:00+1é2",
+        ] {
             assert_eq!(instant(text), None, "{text}");
         }
     }

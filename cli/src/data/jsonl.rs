@@ -3,10 +3,10 @@
 use std::io::{BufRead as _, BufReader};
 
 use clause9_shared::digest::Digest;
-use clause9_shared::inference::Owned;
 use clause9_shared::inference::Cell;
-use std::collections::HashMap;
+use clause9_shared::inference::Owned;
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 
 use super::bytes::{Unpacked, fault};
 use super::column::{Batch, Column, Form, Refused};

@@ -25,7 +25,10 @@ use super::column::{Batch, Column, Form, MISSING, Texts};
 use super::instant::{instant, of_number};
 use super::{Declared, Kind, MAX_BATCH_ROWS, Meter, Rows, Table, bad};
 
-fn open(table: &Table, options: ArrowReaderOptions) -> anyhow::Result<ParquetRecordBatchReaderBuilder<File>> {
+fn open(
+    table: &Table,
+    options: ArrowReaderOptions,
+) -> anyhow::Result<ParquetRecordBatchReaderBuilder<File>> {
     let file = File::open(&table.path).with_context(|| format!("cannot read {}", table.name))?;
     ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
         .or_else(|error| broken(&table.name, error))
@@ -120,7 +123,8 @@ fn dictionaries(schema: &Schema, wanted: &[(usize, Form)]) -> Schema {
         let as_name = wanted.contains(&(index, Form::Text));
         match field.data_type() {
             DataType::Utf8 if as_name => {
-                let kind = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+                let kind =
+                    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
                 Arc::new(Field::new(field.name(), kind, field.is_nullable()))
             }
             _ => Arc::clone(field),
@@ -137,7 +141,8 @@ impl Rows for Reader<'_> {
         };
         let batch: RecordBatch = batch.or_else(|error| broken(&self.name, error))?;
         into.rows = batch.num_rows();
-        into.lines.extend((1..=batch.num_rows() as u64).map(|i| self.row + i));
+        into.lines
+            .extend((1..=batch.num_rows() as u64).map(|i| self.row + i));
         self.row += batch.num_rows() as u64;
         self.meter.set(self.row);
         for ((place, form), column) in self.wanted.iter().zip(&mut into.columns) {
@@ -256,12 +261,12 @@ fn any(values: &dyn Array, row: usize) -> Owned {
         DataType::UInt8 => int(primitive::<UInt8Type>(values, row).map(i64::from)),
         DataType::UInt16 => int(primitive::<UInt16Type>(values, row).map(i64::from)),
         DataType::UInt32 => int(primitive::<UInt32Type>(values, row).map(i64::from)),
-        DataType::UInt64 => {
-            primitive::<UInt64Type>(values, row).map_or(Owned::Missing, |x| match i64::try_from(x) {
+        DataType::UInt64 => primitive::<UInt64Type>(values, row).map_or(Owned::Missing, |x| {
+            match i64::try_from(x) {
                 Ok(x) => Owned::Int(x),
                 Err(_) => Owned::Uint(x),
-            })
-        }
+            }
+        }),
         DataType::Float16 => float(primitive::<Float16Type>(values, row).map(f64::from)),
         DataType::Float32 => float(primitive::<Float32Type>(values, row).map(f64::from)),
         DataType::Float64 => float(primitive::<Float64Type>(values, row)),

@@ -67,7 +67,11 @@ fn features(out: &mut String, document: &Document) -> fmt::Result {
             FeatureType::Numeric => writeln!(out, "    type: numeric\n    unit: \"1\"")?,
             FeatureType::Categorical => writeln!(out, "    type: categorical")?,
         }
-        writeln!(out, "    from: {{ input: {} }}", quoted(&feature.from.input))?;
+        writeln!(
+            out,
+            "    from: {{ input: {} }}",
+            quoted(&feature.from.input)
+        )?;
     }
     Ok(())
 }
@@ -75,7 +79,10 @@ fn features(out: &mut String, document: &Document) -> fmt::Result {
 fn outputs(out: &mut String, document: &Document) -> fmt::Result {
     let outputs = &document.outputs;
     if outputs.score.is_none() && outputs.decision.is_none() && outputs.label.is_none() {
-        return writeln!(out, "\n# No score, decision or label was named.\noutputs: {{}}");
+        return writeln!(
+            out,
+            "\n# No score, decision or label was named.\noutputs: {{}}"
+        );
     }
     writeln!(out, "\noutputs:")?;
     if let Some(score) = &outputs.score {
@@ -142,10 +149,14 @@ fn attributes(out: &mut String, document: &Document) -> fmt::Result {
 fn objectives(out: &mut String, document: &Document) -> fmt::Result {
     let common = format!(
         "    policy: name the place in the AI policy that asks for it\n    window: {}\n    min_support: 200\n    \
-         evaluate_every: 28d\n    owner: the role that answers for it\n    approver: the role that approved it\n    \
+         evaluate_every: {}\n    owner: the role that answers for it\n    approver: the role that approved it\n    \
          effective_from: 2000-01-01T00:00:00Z\n    references:\n      \
          - {{ scheme: iso42001_clause, id: \"9.1\", edition: \"2023\", claim: evidences }}\n",
-        document.panes.length
+        document.panes.length,
+        document
+            .panes
+            .length
+            .max(clause9_shared::time::Span::from_days(28)),
     );
     writeln!(
         out,

@@ -3,6 +3,7 @@
 use clause9_shared::inference::Owned;
 use std::collections::HashMap;
 
+use crate::columns::CROSS;
 use crate::data::{Batch, Column, Form, Kind, Meter, Table, instant};
 
 /// Rows that are looked at.
@@ -62,7 +63,8 @@ impl Look {
             Owned::Text(text) => self.times += u64::from(instant(text).is_some()),
         }
         let first = self.rows == self.missing + 1;
-        let follows = next.is_some_and(|x| first || self.last.and_then(|l| l.checked_add(1)) == Some(x));
+        let follows =
+            next.is_some_and(|x| first || self.last.and_then(|l| l.checked_add(1)) == Some(x));
         self.counts_up = follows && (first || self.counts_up);
         self.last = next;
         let name = name(cell);
@@ -108,7 +110,10 @@ impl Look {
     pub(crate) fn by_frequency(&self) -> Vec<(&str, &Owned)> {
         let mut values: Vec<_> = self.values.iter().collect();
         values.sort_by(|a, b| b.1.0.cmp(&a.1.0).then(a.0.cmp(b.0)));
-        values.into_iter().map(|(name, (_, cell))| (&**name, cell)).collect()
+        values
+            .into_iter()
+            .map(|(name, (_, cell))| (&**name, cell))
+            .collect()
     }
 }
 
@@ -124,8 +129,18 @@ fn name(cell: &Owned) -> String {
     }
 }
 
-/// Looks at a table's first rows: one look for each column, in order.
-pub(crate) fn look(table: &Table) -> anyhow::Result<Vec<Look>> {
+/// Looks at a table's first rows: one look for each column, in order, and one for each of the columns
+/// that are taken together.
+pub(crate) fn look(table: &Table, together: &[String]) -> anyhow::Result<(Vec<Look>, Vec<Look>)> {
+    let crossed: Vec<Vec<usize>> = together
+        .iter()
+        .map(|name| {
+            name.split(CROSS)
+                .filter_map(|part| table.position(part))
+                .collect()
+        })
+        .collect();
+    let mut crosses: Vec<Look> = crossed.iter().map(|_| Look::default()).collect();
     let mut looks: Vec<Look> = table
         .columns
         .iter()
@@ -145,6 +160,11 @@ pub(crate) fn look(table: &Table) -> anyhow::Result<Vec<Look>> {
     let mut seen = 0;
     while seen < LOOKED_AT && rows.read(&mut batch)? {
         seen += batch.rows as u64;
+        for (columns, look) in crossed.iter().zip(&mut crosses) {
+            for row in 0..batch.rows {
+                look.take(&joined(&wanted, columns, &batch, row));
+            }
+        }
         for ((index, _), column) in wanted.iter().zip(&batch.columns) {
             match column {
                 Column::Cells(cells) => cells.iter().for_each(|cell| looks[*index].take(cell)),
@@ -152,6 +172,20 @@ pub(crate) fn look(table: &Table) -> anyhow::Result<Vec<Look>> {
             }
         }
     }
-    Ok(looks)
+    Ok((looks, crosses))
 }
 
+/// The names of a row's values, joined; missing if one of them is.
+fn joined(wanted: &[(usize, Form)], columns: &[usize], batch: &Batch, row: usize) -> Owned {
+    let place = |index: &usize| wanted.iter().position(|(i, _)| i == index);
+    let parts: Option<Vec<String>> = columns
+        .iter()
+        .map(|index| {
+            let cell = batch.columns[place(index)?].cell(row);
+            cell.category().map(std::borrow::Cow::into_owned)
+        })
+        .collect();
+    parts.map_or(Owned::Missing, |parts| {
+        Owned::Text(parts.join(CROSS).into())
+    })
+}

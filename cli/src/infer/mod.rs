@@ -13,6 +13,7 @@ use clause9_shared::objective::document::{
 };
 use clause9_shared::time::Span;
 
+use crate::columns::CROSS;
 use crate::data::{Table, bad};
 
 mod draft;
@@ -47,18 +48,30 @@ pub(crate) struct Inferred {
 struct Looked<'a> {
     table: &'a Table,
     looks: Vec<Look>,
+    /// Columns that are taken together, by their joined names.
+    together: Vec<(String, Look)>,
 }
 
 impl<'a> Looked<'a> {
-    fn at(table: &'a Table) -> anyhow::Result<Self> {
+    fn at(table: &'a Table, said: &Said<'_>) -> anyhow::Result<Self> {
+        let apart = |name: &&String| {
+            name.contains(CROSS)
+                && table.position(name).is_none()
+                && name.split(CROSS).all(|part| table.position(part).is_some())
+        };
+        let names: Vec<String> = said.attributes.iter().filter(apart).cloned().collect();
+        let (looks, crosses) = look(table, &names)?;
         Ok(Self {
             table,
-            looks: look(table)?,
+            looks,
+            together: names.into_iter().zip(crosses).collect(),
         })
     }
 
     fn column(&self, name: &str) -> Option<&Look> {
-        self.table.position(name).map(|index| &self.looks[index])
+        let together = || self.together.iter().find(|(n, _)| n == name);
+        let own = self.table.position(name).map(|index| &self.looks[index]);
+        own.or_else(|| together().map(|(_, look)| look))
     }
 }
 
@@ -71,8 +84,8 @@ pub(crate) fn infer(
     pane: Span,
     said: &Said<'_>,
 ) -> anyhow::Result<Inferred> {
-    let main = Looked::at(reference.unwrap_or(current))?;
-    let labels = labels.map(Looked::at).transpose()?;
+    let main = Looked::at(reference.unwrap_or(current), said)?;
+    let labels = labels.map(|table| Looked::at(table, said)).transpose()?;
     let mut notes = Vec::new();
     let features = match baseline {
         Some(baseline) => of_laws(baseline),
@@ -182,7 +195,9 @@ fn features(
             continue;
         }
         if current.position(name).is_none() {
-            notes.push(format!("column `{name}` is in the reference only; it is left out"));
+            notes.push(format!(
+                "column `{name}` is in the reference only; it is left out"
+            ));
             continue;
         }
         let kind = match look.seems(name) {
@@ -246,7 +261,9 @@ fn name_of(column: &str, taken: &mut BTreeSet<Name>) -> anyhow::Result<Name> {
             return Ok(name);
         }
     }
-    bad(format!("column `{column}` has no name that can be used; rename it"))
+    bad(format!(
+        "column `{column}` has no name that can be used; rename it"
+    ))
 }
 
 /// A column in the first of the tables that has it.
@@ -254,7 +271,10 @@ fn look_at<'a>(sources: &[&'a Looked<'_>], column: &str, flag: &str) -> anyhow::
     let found = sources.iter().find_map(|s| s.column(column));
     found.map_or_else(
         || {
-            let listed: Vec<_> = sources.iter().map(|s| format!("{}: {}", s.table.name, s.table.listed())).collect();
+            let listed: Vec<_> = sources
+                .iter()
+                .map(|s| format!("{}: {}", s.table.name, s.table.listed()))
+                .collect();
             bad(format!(
                 "there is no column `{column}`, which was given as {flag}; there are in {}",
                 listed.join("; in ")
@@ -379,7 +399,9 @@ fn attributes(
             .find(|(name, _)| name == column)
             .map(|(_, group)| group.to_owned());
         let Some(reference) = chosen.or_else(|| groups.first().cloned()) else {
-            return bad(format!("attribute `{column}` is empty; leave out its --attribute"));
+            return bad(format!(
+                "attribute `{column}` is empty; leave out its --attribute"
+            ));
         };
         if !groups.contains(&reference) || groups.len() < 2 {
             return bad(format!(
@@ -389,7 +411,10 @@ fn attributes(
         }
         attributes.push(Attribute {
             name: name_of(column, &mut names)?,
-            from: if current.position(column).is_some() {
+            from: if column
+                .split(CROSS)
+                .all(|part| current.position(part).is_some())
+            {
                 AttributeSource::Request(InputPath {
                     input: column.clone(),
                     column: 0,

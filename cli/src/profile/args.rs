@@ -83,7 +83,8 @@ pub(crate) struct Roles {
     /// or yes, whichever occurs.
     #[arg(long, value_name = "VALUE")]
     pub(crate) positive: Option<String>,
-    /// Without --objectives: a column that is a protected attribute. May be given several times.
+    /// Without --objectives: a column that is a protected attribute; `A & B` takes two columns together. May be
+    /// given several times.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) attribute: Vec<String>,
     /// Without --objectives: the group that an attribute's others are compared with. Default: the

@@ -7,7 +7,7 @@ use clause9_shared::bet::fixed;
 use clause9_shared::judge::{Compiled, LedgerState};
 use clause9_shared::metric::{Measurement, MetricId, Needs, Seen, StreamKind};
 use clause9_shared::objective::document::{AttributeSource, Document, Subject};
-use clause9_shared::objective::{Feature, Objective};
+use clause9_shared::objective::{Attribute, FeatureType, Objective};
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::Timestamp;
@@ -40,26 +40,41 @@ fn lacks(metric: MetricId, document: &Document, labelled: bool) -> Option<&'stat
 
 /// The subjects of a metric in a document.
 fn subjects(metric: MetricId, document: &Document) -> Vec<Subject> {
-    let of_feature = |feature: &Feature| Subject {
-        feature: Some(feature.name.clone()),
+    let features = |kind: Option<FeatureType>| -> Vec<Subject> {
+        let features = document.features.iter();
+        let features = features.filter(|f| kind.is_none_or(|kind| f.kind == kind));
+        features
+            .map(|feature| Subject {
+                feature: Some(feature.name.clone()),
+                ..Subject::default()
+            })
+            .collect()
+    };
+    let of_attribute = |attribute: &Attribute, group: Option<&String>| Subject {
+        attribute: Some(attribute.name.clone()),
+        group: group.cloned(),
         ..Subject::default()
+    };
+    let groups = |with_reference: bool| -> Vec<Subject> {
+        let attributes = document.attributes.iter();
+        let groups = attributes.flat_map(|attribute| {
+            let others = attribute.groups.iter();
+            others
+                .filter(|group| with_reference || **group != attribute.reference)
+                .map(|group| of_attribute(attribute, Some(group)))
+        });
+        groups.collect()
     };
     match metric.spec().needs {
         Needs::Nothing => vec![Subject::default()],
-        Needs::Feature => document.features.iter().map(of_feature).collect(),
-        Needs::AttributeGroup => {
+        Needs::Feature => features(None),
+        Needs::NumericFeature => features(Some(FeatureType::Numeric)),
+        Needs::CategoricalFeature => features(Some(FeatureType::Categorical)),
+        Needs::AttributeGroup => groups(false),
+        Needs::Group => groups(true),
+        Needs::Attribute => {
             let attributes = document.attributes.iter();
-            let groups = attributes.flat_map(|attribute| {
-                let others = attribute.groups.iter();
-                others
-                    .filter(|group| **group != attribute.reference)
-                    .map(|group| Subject {
-                        attribute: Some(attribute.name.clone()),
-                        group: Some(group.clone()),
-                        ..Subject::default()
-                    })
-            });
-            groups.collect()
+            attributes.map(|a| of_attribute(a, None)).collect()
         }
     }
 }
@@ -247,7 +262,11 @@ pub(crate) fn judge(plan: &CapturePlan, windows: &[Window]) -> Judged {
             let Some((_, bets)) = compiled.iter().find(|(o, _)| std::ptr::eq(*o, objective)) else {
                 continue;
             };
-            let key = (window.windowing.to_string(), objective.id.as_str(), objective.version);
+            let key = (
+                window.windowing.to_string(),
+                objective.id.as_str(),
+                objective.version,
+            );
             let state = ledgers.entry(key).or_insert_with(|| bets.start());
             if bets.cycle_is_over(state) && state.confirmed_at.is_none() {
                 *state = bets.start();
@@ -277,7 +296,11 @@ fn verdict(
         subject: objective.of.clone(),
         comparator: objective.comparator,
         action: objective.levels.action,
-        value: block.as_ref().ok().map(|e| e.value).filter(|x| x.is_finite()),
+        value: block
+            .as_ref()
+            .ok()
+            .map(|e| e.value)
+            .filter(|x| x.is_finite()),
         state: verdict.state,
         grade: verdict.grade,
         evidence: fixed::to_nats(verdict.evidence.max(0)),

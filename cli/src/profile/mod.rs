@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use clause9_shared::baseline::{Baseline, MAX_TEXT};
 use clause9_shared::digest::Digest;
 use clause9_shared::objective::Document;
+use clause9_shared::objective::document::DecisionRule;
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::time::{Span, Timestamp};
 use clause9_shared::verdict::VerdictState;
@@ -14,6 +15,7 @@ use clause9_shared::wire::codec::Encode as _;
 
 mod args;
 mod counting;
+mod html;
 mod measuring;
 mod report;
 mod text;
@@ -21,6 +23,7 @@ mod windowing;
 
 pub(crate) use args::Profile as Args;
 use counting::{Counting, Tally, Window};
+pub(crate) use report::schema;
 use report::{ColumnTaken, Coverage, Data, Format, LabelCoverage, Objectives, RefusedRow, Report};
 use windowing::Windowing;
 
@@ -100,6 +103,9 @@ fn outputs(args: &Args, profiled: &Profiled, terminal: &mut Terminal) -> anyhow:
     if let Some(out) = &args.csv {
         write(out, &text::csv(report)?)?;
     }
+    if let Some(out) = &args.html {
+        write(out, &html::page(profiled))?;
+    }
     if let Some(folder) = &args.windows_out {
         write_windows(folder, profiled)?;
     }
@@ -122,12 +128,17 @@ enum Compared {
 
 fn compared(path: &Path) -> anyhow::Result<Compared> {
     let name = path.display().to_string();
-    if path.extension().is_none_or(|e| !e.eq_ignore_ascii_case("json")) {
+    if path
+        .extension()
+        .is_none_or(|e| !e.eq_ignore_ascii_case("json"))
+    {
         return Ok(Compared::Data(Table::open(path)?));
     }
     let length = std::fs::metadata(path).map_or(0, |m| m.len());
     if length > MAX_TEXT as u64 {
-        return bad(format!("{name}: a baseline of {length} bytes is too long, the limit is {MAX_TEXT}"));
+        return bad(format!(
+            "{name}: a baseline of {length} bytes is too long, the limit is {MAX_TEXT}"
+        ));
     }
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
     match Baseline::from_json(&text) {
@@ -154,8 +165,14 @@ fn settle(
     let roles = &args.roles;
     let needs_time = args.as_of.is_some() || args.window.iter().any(|w| w.needs_time());
     let given = document.is_some();
-    if given && (!roles.attribute.is_empty() || roles.positive.is_some() || !roles.reference_group.is_empty()) {
-        return bad("--attribute, --reference-group and --positive are for data without --objectives; the objectives file says it");
+    if given
+        && (!roles.attribute.is_empty()
+            || roles.positive.is_some()
+            || !roles.reference_group.is_empty())
+    {
+        return bad(
+            "--attribute, --reference-group and --positive are for data without --objectives; the objectives file says it",
+        );
     }
     let (reference, baseline) = match compared {
         Compared::Data(table) => (Some(table), None),
@@ -175,7 +192,9 @@ fn settle(
     let found = if must_look {
         let said = if given { Said::default() } else { said };
         let pane = pane(&args.window);
-        Some(infer::infer(reference, baseline, current, labels, pane, &said)?)
+        Some(infer::infer(
+            reference, baseline, current, labels, pane, &said,
+        )?)
     } else {
         None
     };
@@ -214,7 +233,11 @@ fn pane(windows: &[Windowing]) -> Span {
         Windowing::All | Windowing::Rows(_) => None,
     });
     let longest = Span::from_days(31);
-    spans.flatten().next().unwrap_or_else(|| Span::from_days(7)).min(longest)
+    spans
+        .flatten()
+        .next()
+        .unwrap_or_else(|| Span::from_days(7))
+        .min(longest)
 }
 
 fn profile(args: &Args, document: Option<Document>) -> anyhow::Result<Profiled> {
@@ -222,7 +245,11 @@ fn profile(args: &Args, document: Option<Document>) -> anyhow::Result<Profiled> 
         None => None,
         Some(text) => match instant(text).and_then(Timestamp::from_micros) {
             Some(at) => Some(at),
-            None => return bad(format!("--as-of {text} is no point in time; write 2026-01-31T00:00:00Z")),
+            None => {
+                return bad(format!(
+                    "--as-of {text} is no point in time; write 2026-01-31T00:00:00Z"
+                ));
+            }
         },
     };
     let compared = compared(&args.baseline)?;
@@ -265,8 +292,9 @@ fn profile(args: &Args, document: Option<Document>) -> anyhow::Result<Profiled> 
     };
     let meter = Meter::default();
     let progress = Progress::over(&current);
-    let (windows, tally) =
-        counting::count(&counting, &current, &finder.wanted, &meter, || progress.at(meter.at()))?;
+    let (windows, tally) = counting::count(&counting, &current, &finder.wanted, &meter, || {
+        progress.at(meter.at())
+    })?;
     drop(progress);
     let measured = measuring::all(&plan, &windows);
     let judged = measuring::judge(&plan, &windows);
@@ -324,16 +352,34 @@ fn baseline(
     match compared {
         Compared::File(baseline) => Ok(((**baseline).clone(), 0)),
         Compared::Data(table) => {
-            let score = document.outputs.score.as_ref().and_then(|score| {
-                let names = [named.score, Some(&score.from.output), Some("score")];
-                let mut names = names.into_iter().flatten();
-                names.find(|name| table.position(name).is_some())
+            let there = |names: [Option<&'_ str>; 3]| {
+                let name = names
+                    .into_iter()
+                    .flatten()
+                    .find(|n| table.position(n).is_some());
+                name.map(str::to_owned)
+            };
+            let outputs = &document.outputs;
+            let score = outputs.score.as_ref().map(|s| s.from.output.as_str());
+            let decision = outputs.decision.as_ref().and_then(|d| match &d.rule {
+                DecisionRule::ScoreAtLeast(_) => None,
+                DecisionRule::Output { from, .. } => Some(from.output.as_str()),
             });
+            let score = score.and_then(|own| there([named.score, Some(own), Some("score")]));
+            let decision =
+                decision.and_then(|own| there([named.decision, Some(own), Some("decision")]));
+            let label = there([named.label, Some("label"), None]);
+            let columns = reference::Outputs {
+                score: score.as_deref(),
+                decision: decision.as_deref(),
+                label: label.as_deref(),
+            };
             let meter = Meter::default();
             let progress = Progress::over(table);
-            let built = reference::build(document, table, score, Mistakes::Count, &meter, || {
-                progress.at(meter.at());
-            })?;
+            let built =
+                reference::build(document, table, columns, Mistakes::Count, &meter, || {
+                    progress.at(meter.at());
+                })?;
             Ok((built.baseline, built.refused))
         }
     }
@@ -346,7 +392,7 @@ fn columns(finder: &Finder<'_>, current: &Table, labels: Option<&Table>) -> Vec<
             .map(|(index, column)| {
                 let taken = finder.taken.iter().filter(|(source, at, _)| {
                     let joined = match source {
-                        Source::Batch(_) => false,
+                        Source::Batch(_) | Source::Crossed(_) => false,
                         Source::Joined(_) => true,
                     };
                     *at == index && joined == of_labels
@@ -397,7 +443,12 @@ fn coverage(tally: &Tally, labels: &Labels, table: Option<&Table>) -> Coverage {
 fn write_windows(folder: &Path, profiled: &Profiled) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let mut index = Vec::new();
-    for (number, (window, row)) in profiled.windows.iter().zip(&profiled.report.windows).enumerate() {
+    for (number, (window, row)) in profiled
+        .windows
+        .iter()
+        .zip(&profiled.report.windows)
+        .enumerate()
+    {
         let mut files = BTreeMap::new();
         for (stream, summary) in [("traffic", &window.traffic), ("outcomes", &window.outcomes)] {
             let name = format!("{number:04}.{stream}.bin");
@@ -417,5 +468,8 @@ fn write_windows(folder: &Path, profiled: &Profiled) -> anyhow::Result<()> {
     });
     write(&folder.join("index.json"), &format!("{all:#}\n"))?;
     write(&folder.join("document.json"), &format!("{document:#}\n"))?;
-    write(&folder.join("baseline.json"), &profiled.plan.baseline().to_json()?)
+    write(
+        &folder.join("baseline.json"),
+        &profiled.plan.baseline().to_json()?,
+    )
 }

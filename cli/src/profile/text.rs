@@ -42,9 +42,15 @@ fn refused(report: &Report, terminal: &mut Terminal) -> anyhow::Result<()> {
     if coverage.refused == 0 {
         return Ok(());
     }
-    terminal.line(&format!("{} could not be read:", counted_u64(coverage.refused, "row")))?;
+    terminal.line(&format!(
+        "{} could not be read:",
+        counted_u64(coverage.refused, "row")
+    ))?;
     for row in coverage.refused_rows.iter().take(MOST) {
-        terminal.line(&format!("  {}:{}: {}", report.current.name, row.line, row.why))?;
+        terminal.line(&format!(
+            "  {}:{}: {}",
+            report.current.name, row.line, row.why
+        ))?;
     }
     let more = coverage.refused.saturating_sub(MOST as u64);
     if more > 0 {
@@ -67,7 +73,10 @@ fn verdicts(report: &Report, terminal: &mut Terminal) -> anyhow::Result<()> {
         terminal.line(&line)?;
     }
     for refused in &report.not_judged {
-        terminal.line(&format!("  not judged     {}: {}", refused.objective, refused.why))?;
+        terminal.line(&format!(
+            "  not judged     {}: {}",
+            refused.objective, refused.why
+        ))?;
     }
     let judged = |state: VerdictState| latest(report).filter(move |v| v.state == state).count();
     if report.verdicts.is_empty() && report.not_judged.is_empty() {
@@ -81,18 +90,24 @@ fn verdicts(report: &Report, terminal: &mut Terminal) -> anyhow::Result<()> {
 /// The features that moved most, by the population stability index of their worst window.
 fn moved(report: &Report, terminal: &mut Terminal) -> anyhow::Result<()> {
     let mut worst: Vec<&Row> = Vec::new();
-    for row in report.rows.iter().filter(|r| r.metric == MetricId::Psi && r.value.is_some()) {
+    for row in report
+        .rows
+        .iter()
+        .filter(|r| r.metric == MetricId::Psi && r.value.is_some())
+    {
         match worst.iter_mut().find(|w| w.subject == row.subject) {
-            Some(known) if known.value < row.value => *known = row,
+            Some(known) if surely(known) < surely(row) => *known = row,
             Some(_) => {}
             None => worst.push(row),
         }
     }
-    worst.sort_by(|a, b| b.value.unwrap_or(0.0).total_cmp(&a.value.unwrap_or(0.0)));
+    worst.sort_by(|a, b| surely(b).total_cmp(&surely(a)));
     if worst.is_empty() {
         return Ok(());
     }
-    terminal.line("  moved most against the reference (population stability index in the worst window):")?;
+    terminal.line(
+        "  moved most against the reference (population stability index in the worst window):",
+    )?;
     for row in worst.iter().take(MOST) {
         let interval = match row.interval {
             Some([Some(low), Some(high)]) => format!(" ({low:.3} to {high:.3})"),
@@ -106,6 +121,12 @@ fn moved(report: &Report, terminal: &mut Terminal) -> anyhow::Result<()> {
         ))?;
     }
     Ok(())
+}
+
+/// How far a feature moved at least: a small window's large value is mostly chance.
+fn surely(row: &Row) -> f64 {
+    let low = row.interval.and_then(|[low, _]| low);
+    low.or(row.value).unwrap_or(0.0) + row.value.unwrap_or(0.0).min(1.0) * 1e-6
 }
 
 /// A subject in a few words.
@@ -133,13 +154,29 @@ fn counted_u64(n: u64, what: &str) -> String {
 pub(crate) fn csv(report: &Report) -> anyhow::Result<String> {
     let mut out = csv::Writer::from_writer(Vec::new());
     out.write_record([
-        "window", "start", "end", "feature", "attribute", "group", "metric", "value", "interval_low",
-        "interval_high", "bound_low", "bound_high", "n", "grade", "unit", "undefined",
+        "window",
+        "start",
+        "end",
+        "feature",
+        "attribute",
+        "group",
+        "metric",
+        "value",
+        "interval_low",
+        "interval_high",
+        "bound_low",
+        "bound_high",
+        "n",
+        "grade",
+        "unit",
+        "undefined",
     ])?;
     for row in &report.rows {
         let number = |x: Option<f64>| x.map_or_else(String::new, |x| x.to_string());
         let end = |ends: Option<[Option<f64>; 2]>, i: usize| number(ends.and_then(|e| e[i]));
-        let time = |t: Option<clause9_shared::time::Timestamp>| t.map_or_else(String::new, |t| t.to_string());
+        let time = |t: Option<clause9_shared::time::Timestamp>| {
+            t.map_or_else(String::new, |t| t.to_string())
+        };
         let name = |n: Option<String>| n.unwrap_or_default();
         out.write_record([
             row.window.clone(),

@@ -25,7 +25,9 @@ impl FromStr for Windowing {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let refuse = || {
-            format!("`{text}` is no window; write all, rows:5000, month, year or a length of time as 7d or 1h")
+            format!(
+                "`{text}` is no window; write all, rows:5000, month, year or a length of time as 7d or 1h"
+            )
         };
         match text {
             "all" => Ok(Self::All),
@@ -99,8 +101,15 @@ impl Windowing {
             }
             Self::Month => {
                 let (year, month) = year_and_month(at?)?;
-                let next = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
-                Some(Bounds::Time(first_of(year, month)?, first_of(next.0, next.1)?))
+                let next = if month == 12 {
+                    (year + 1, 1)
+                } else {
+                    (year, month + 1)
+                };
+                Some(Bounds::Time(
+                    first_of(year, month)?,
+                    first_of(next.0, next.1)?,
+                ))
             }
             Self::Year => {
                 let (year, _) = year_and_month(at?)?;
@@ -160,7 +169,10 @@ mod tests {
         let at = "2019-12-31T23:59:59.999999Z".parse().unwrap();
         let bounds = Windowing::Month.bounds(0, Some(at)).unwrap();
         let end = "2020-01-01T00:00:00Z".parse().unwrap();
-        assert_eq!(bounds, Bounds::Time("2019-12-01T00:00:00Z".parse().unwrap(), end));
+        assert_eq!(
+            bounds,
+            Bounds::Time("2019-12-01T00:00:00Z".parse().unwrap(), end)
+        );
         assert!(bounds.hold(0, Some(at)) && !bounds.hold(0, Some(end)) && !bounds.hold(0, None));
         assert_eq!(Windowing::Month.name(&bounds, 3), "period:2019-12");
     }

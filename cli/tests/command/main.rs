@@ -8,6 +8,9 @@
 
 mod baseline;
 mod check;
+mod oracles;
+mod profile;
+mod schema;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -55,6 +58,7 @@ fn help_says_what_it_is_for_and_lists_the_exit_codes() {
         &["--help"][..],
         &["check", "--help"],
         &["baseline", "--help"],
+        &["schema", "--help"],
     ] {
         let ran = run(Path::new("."), args);
         assert_eq!(ran.code, Some(0));

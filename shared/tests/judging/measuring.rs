@@ -1,13 +1,14 @@
 //! Metrics through the real summaries.
 
-use clause9_shared::baseline::Baseline;
+use clause9_shared::baseline::{Baseline, Law, Shape};
 use clause9_shared::ids::Name;
 use clause9_shared::inference::{Inference, Tensor, Values};
 use clause9_shared::metric::{MetricId, Needs, Sample, Seen, Unmeasurable};
 use clause9_shared::objective::document::{Document, Subject};
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::sketch::{
-    CutCounts, Hygiene, PaneSummary, ScoreCells, Summary, SummaryKey, SummaryKind, SummaryOf,
+    CutCounts, Histogram, Hygiene, Moments, PaneSummary, Points, ScoreCells, Summary, SummaryKey,
+    SummaryKind, SummaryOf,
 };
 use clause9_shared::time::Timestamp;
 use expect_test::expect;
@@ -54,7 +55,35 @@ fn rich() -> (Document, Baseline) {
         "counts": [5000, 5000], "other": 0, "missing": 0 });
     json["score"] = json!({ "kind": "numeric", "center": 0.5, "scale_exponent": -1,
         "cuts": [0.5], "counts": [5000, 5000], "missing": 0, "invalid": 0 });
-    (document, serde_json::from_value(json).unwrap())
+    let mut baseline: Baseline = serde_json::from_value(json).unwrap();
+    let law = baseline.features.get_mut(&name("age"));
+    let Some(Law::Numeric { cuts, shape, .. }) = law else {
+        panic!("age is a number")
+    };
+    *shape = Some(Box::new(ages(cuts)));
+    (document, baseline)
+}
+
+/// The law of ten thousand ages behind the four equal cells: four values that come up often.
+fn ages(cuts: &[f64]) -> Shape {
+    let ages = [25.0, 35.0, 45.0, 60.0];
+    let mut shape = Shape {
+        histogram: Histogram::new(40.0, 4).unwrap(),
+        points: CutCounts::with_points(&Points {
+            cuts: cuts.to_vec(),
+            atoms: ages.to_vec(),
+            bins: vec![25.0, 42.5, 60.0],
+            splits: Vec::new(),
+        })
+        .unwrap(),
+        moments: Moments::new(40.0, 4).unwrap(),
+    };
+    for age in ages.into_iter().cycle().take(10_000) {
+        shape.histogram.add(age);
+        shape.points.add(age);
+        shape.moments.add(age);
+    }
+    shape
 }
 
 fn plan() -> CapturePlan {
@@ -172,6 +201,175 @@ fn each_metric_counts_what_its_card_says() {
         accuracy 0.714286
         roc_auc 0.911111
         demographic_parity_ratio 0.500000
+        psi.smoothed 1.703053
+        psi.floor 0.000000
+        js_distance 0.328204
+        js_distance.plain 0.000000
+        js_distance.nats 0.000000
+        hellinger 0.320052
+        hellinger.plain 0.000000
+        kl 1.480385
+        kl.floor 0.000000
+        total_variation 0.200000
+        total_variation.corrected 0.019688
+        total_variation.plain 0.000000
+        l_infinity 0.200000
+        l_infinity.plain 0.000000
+        chi2 0.000000
+        chi2.p 1.000000
+        chi2.yates undefined: Yates' correction is for two cells
+        chi2.yates.p undefined: Yates' correction is for two cells
+        chi2.fit 0.000000
+        chi2.fit.p 1.000000
+        g 0.000000
+        g.p 1.000000
+        g.fit 0.000000
+        g.fit.p 1.000000
+        cramers_v 0.000000
+        ks 0.000000
+        ks.p 1.000000
+        kuiper 0.000000
+        kuiper.p 1.000000
+        cramer_von_mises 0.000000
+        cramer_von_mises.p 1.000000
+        anderson_darling -1.301640
+        anderson_darling.p 0.250000
+        wasserstein 0.000000
+        wasserstein.std 0.000000
+        wasserstein.iqr 0.000000
+        wasserstein_over_ref_std 0.000000
+        energy 0.000000
+        mean_shift 0.000000
+        welch 0.000000
+        welch.p 1.000000
+        variance_ratio 1.090800
+        mean 41.250000
+        standard_deviation 13.505050
+        quantile.25 32.500000
+        median 40.000000
+        quantile.75 48.750000
+        unseen 0.000000
+        vanished 0.000000
+        range_conformity 1.000000
+        type_conformity 1.000000
+        psi.uniform20 0.000000
+        js_distance.uniform20 0.000000
+        hellinger.uniform20 0.000000
+        kl.uniform20 0.000000
+        total_variation.uniform20 0.000000
+        l_infinity.uniform20 0.000000
+        selection_rate.group 0.250000
+        base_rate.group 0.250000
+        accuracy.group 0.750000
+        true_positive_rate.group 0.500000
+        false_positive_rate.group 0.166667
+        true_negative_rate.group 0.833333
+        false_negative_rate.group 0.500000
+        positive_predictive_value.group 0.500000
+        negative_predictive_value.group 0.833333
+        false_discovery_rate.group 0.500000
+        false_omission_rate.group 0.166667
+        demographic_parity_difference -0.250000
+        base_rate_difference -0.250000
+        accuracy_difference 0.083333
+        equal_opportunity_difference -0.166667
+        false_positive_rate_difference -0.166667
+        true_negative_rate_difference 0.166667
+        false_negative_rate_difference 0.166667
+        predictive_parity_difference -0.166667
+        negative_predictive_value_difference 0.166667
+        false_discovery_rate_difference 0.166667
+        false_omission_rate_difference -0.166667
+        base_rate_ratio 0.500000
+        accuracy_ratio 1.125000
+        equal_opportunity_ratio 0.750000
+        false_positive_rate_ratio 0.500000
+        true_negative_rate_ratio 1.250000
+        false_negative_rate_ratio 1.500000
+        predictive_parity_ratio 0.750000
+        negative_predictive_value_ratio 1.250000
+        false_discovery_rate_ratio 1.500000
+        false_omission_rate_ratio 0.500000
+        equalised_odds_difference 0.166667
+        equalised_odds_ratio 0.500000
+        average_odds_difference -0.166667
+        average_absolute_odds_difference 0.166667
+        treatment_equality 0.000000
+        treatment_equality.difference 0.000000
+        balanced_error_difference 0.000000
+        conditional_acceptance_difference 0.000000
+        conditional_rejection_difference 0.000000
+        demographic_disparity 0.266667
+        mean_residual.group -0.123779
+        mean_residual_difference -0.074951
+        positive_class_balance -0.083659
+        negative_class_balance -0.082682
+        roc_auc_difference 0.027778
+        unknown_group_rate 0.000000
+        demographic_parity_difference.lowest -0.250000
+        demographic_parity_difference.highest -0.250000
+        demographic_parity_ratio.lowest 0.500000
+        demographic_parity_ratio.highest 0.500000
+        equal_opportunity_difference.lowest -0.166667
+        equal_opportunity_difference.highest -0.166667
+        false_positive_rate_difference.lowest -0.166667
+        false_positive_rate_difference.highest -0.166667
+        generalised_entropy 0.142857
+        theil_index 0.198042
+        generalised_entropy.between_groups 0.000000
+        demographic_parity_difference.spread 0.250000
+        base_rate_difference.spread 0.250000
+        accuracy_difference.spread 0.083333
+        equal_opportunity_difference.spread 0.166667
+        false_positive_rate_difference.spread 0.166667
+        true_negative_rate_difference.spread 0.166667
+        false_negative_rate_difference.spread 0.166667
+        predictive_parity_difference.spread 0.166667
+        negative_predictive_value_difference.spread 0.166667
+        false_discovery_rate_difference.spread 0.166667
+        false_omission_rate_difference.spread 0.166667
+        demographic_parity_ratio.spread 0.500000
+        base_rate_ratio.spread 0.500000
+        accuracy_ratio.spread 0.888889
+        equal_opportunity_ratio.spread 0.750000
+        false_positive_rate_ratio.spread 0.500000
+        true_negative_rate_ratio.spread 0.800000
+        false_negative_rate_ratio.spread 0.666667
+        predictive_parity_ratio.spread 0.750000
+        negative_predictive_value_ratio.spread 0.800000
+        false_discovery_rate_ratio.spread 0.666667
+        false_omission_rate_ratio.spread 0.500000
+        demographic_parity_difference.pooled -0.250000
+        base_rate_difference.pooled -0.250000
+        accuracy_difference.pooled 0.083333
+        equal_opportunity_difference.pooled -0.166667
+        false_positive_rate_difference.pooled -0.166667
+        true_negative_rate_difference.pooled 0.166667
+        false_negative_rate_difference.pooled 0.166667
+        predictive_parity_difference.pooled -0.166667
+        negative_predictive_value_difference.pooled 0.166667
+        false_discovery_rate_difference.pooled 0.166667
+        false_omission_rate_difference.pooled -0.166667
+        demographic_parity_ratio.pooled 0.500000
+        base_rate_ratio.pooled 0.500000
+        accuracy_ratio.pooled 1.125000
+        equal_opportunity_ratio.pooled 0.750000
+        false_positive_rate_ratio.pooled 0.500000
+        true_negative_rate_ratio.pooled 1.250000
+        false_negative_rate_ratio.pooled 1.500000
+        predictive_parity_ratio.pooled 0.750000
+        negative_predictive_value_ratio.pooled 1.250000
+        false_discovery_rate_ratio.pooled 1.500000
+        false_omission_rate_ratio.pooled 0.500000
+        equalised_odds_difference.spread 0.166667
+        equalised_odds_ratio.spread 0.500000
+        equalised_odds_difference.spread_mean 0.166667
+        equalised_odds_ratio.spread_mean 0.625000
+        demographic_parity_difference.to_overall 0.142857
+        demographic_parity_ratio.to_overall 0.700000
+        equalised_odds_difference.to_overall 0.111111
+        average_odds_difference.pooled -0.166667
+        average_absolute_odds_difference.pooled 0.166667
     "#]]
     .assert_eq(&found);
 }

@@ -116,7 +116,8 @@ family! { CATEGORIES, category_summary;
         edge_cases: "No value that is there: no data. Categories that the baseline does not list \
                      are never said to have vanished. In a window of few rows rare categories are \
                      absent by chance: of n rows, a category of share p with chance (1 - p)^n.",
-        cannot_tell: "Whether a category is gone for good, or why.",
+        cannot_tell: "Whether a category is gone for good, or why: a rare one is often absent by chance, \
+                      and whether it was is not tested here.",
         reference: "Counts are exact: the same sum by pandas agrees to rounding.",
     } = vanished;
 }

@@ -112,7 +112,8 @@ family! { VARIANT, cell_summaries;
         formula: "Sum over cells of (q - p) ln(q / p), with q = (c + 1/2) / (n + B/2) and \
                   p = (a + 1/2) / (n0 + B/2); a cell for values that are missing or invalid among \
                   them.",
-        edge_cases: "No rows: no data. Empty cells are finite by the smoothing.",
+        edge_cases: "No rows: no data. Half a case in each cell keeps empty ones finite. Categories \
+                     that the baseline does not list are one cell.",
         reference: "The same sum by NumPy agrees to 1e-9 relative.",
     } = |seen: &Seen<'_>| {
         let cells = cells(seen, true)?;

@@ -3,7 +3,7 @@
 use super::{GROUP, score_cells, scores_key};
 use crate::fairness::{Bracketed, mean_residual, mean_score};
 use crate::metric::{
-    Estimate, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, Unmeasurable, roc_auc,
+    Estimate, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, Unmeasurable, performance,
 };
 use crate::objective::document::Comparator;
 
@@ -20,6 +20,7 @@ const SCORES: MetricSpec = MetricSpec {
 };
 
 /// A bracketed mean as a measurement; `least` cases in its smaller group.
+#[inline(never)]
 fn estimate(found: &Bracketed, least: u64) -> Measurement {
     let measured = super::normal(found.at_middles, found.of, least)?;
     Ok(Estimate {
@@ -29,6 +30,7 @@ fn estimate(found: &Bracketed, least: u64) -> Measurement {
 }
 
 /// No data if no group of the attribute has a scored and labelled case.
+#[inline(never)]
 fn nothing(seen: &Seen<'_>, why: &'static str) -> Unmeasurable {
     let Some(scores) = seen
         .summary(&scores_key(seen.of))
@@ -90,6 +92,7 @@ metric! {
 }
 
 /// The compared group's mean minus the reference group's.
+#[inline(never)]
 fn between(seen: &Seen<'_>, [reference, compared]: [Option<Bracketed>; 2]) -> Measurement {
     let (reference, compared) = reference
         .zip(compared)
@@ -146,7 +149,7 @@ metric! {
     RocAucDifference, scores_key, |seen: Seen<'_>| {
         let areas = score_cells(&seen)?.map(|cells| {
             let counts: Vec<_> = cells.iter().map(|c| (c.positive, c.negative)).collect();
-            let area = roc_auc::estimate(&counts)?;
+            let area = performance::roc_auc_of_counts(&counts)?;
             let half = ties(&counts);
             Ok(Estimate {
                 bound: Some((area.value - half, area.value + half)),
@@ -182,6 +185,7 @@ fn ties(cells: &[(u64, u64)]) -> f64 {
     0.5 * sum(|c| c.0 as f64 * c.1 as f64) / pairs
 }
 
+#[inline(never)]
 fn difference_of_areas(reference: &Estimate, compared: &Estimate) -> Measurement {
     let spread = |estimate: &Estimate| match estimate.sample {
         Sample::Normal {

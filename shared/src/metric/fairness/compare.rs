@@ -27,6 +27,7 @@ pub(super) const RATIO: MetricSpec = MetricSpec {
 };
 
 /// The counts of the reference group and of the named one.
+#[inline(never)]
 fn pair<'a>(seen: &Seen<'a>, rate: Rate) -> Result<(Groups<'a>, Counts, Counts), Unmeasurable> {
     let groups = Groups::of(seen, rate)?;
     let reference = groups.counts(rate, Some(groups.reference()?));
@@ -35,6 +36,7 @@ fn pair<'a>(seen: &Seen<'a>, rate: Rate) -> Result<(Groups<'a>, Counts, Counts),
 }
 
 /// Why there is no value, if a group has no case.
+#[inline(never)]
 pub(super) fn empty(
     groups: &Groups<'_>,
     rate: Rate,
@@ -51,6 +53,7 @@ pub(super) fn empty(
 }
 
 /// The difference of two groups' shares, compared minus reference.
+#[inline(never)]
 pub(super) fn difference_of(reference: Counts, compared: Counts) -> Measurement {
     let found = fairness::difference(reference, compared).ok_or(Unmeasurable::NoData)?;
     let of = reference.1.saturating_add(compared.1);
@@ -58,6 +61,7 @@ pub(super) fn difference_of(reference: Counts, compared: Counts) -> Measurement 
 }
 
 /// The ratio of two groups' shares, compared over reference.
+#[inline(never)]
 pub(super) fn ratio_of(reference: Counts, compared: Counts) -> Measurement {
     let refused = Unmeasurable::NoReferenceHits {
         reference,
@@ -76,6 +80,7 @@ pub(super) fn ratio_of(reference: Counts, compared: Counts) -> Measurement {
     })
 }
 
+#[inline(never)]
 fn measure_difference(seen: Seen<'_>, rate: Rate) -> Measurement {
     let (groups, reference, compared) = pair(&seen, rate)?;
     match empty(&groups, rate, reference, compared) {
@@ -84,6 +89,7 @@ fn measure_difference(seen: Seen<'_>, rate: Rate) -> Measurement {
     }
 }
 
+#[inline(never)]
 pub(super) fn measure_ratio(seen: Seen<'_>, rate: Rate) -> Measurement {
     let (groups, reference, compared) = pair(&seen, rate)?;
     match empty(&groups, rate, reference, compared) {
@@ -130,10 +136,12 @@ macro_rules! rate_difference {
                 ..DIFFERENCE
             };
 
+            #[inline(never)]
             fn reads(_: &Document, of: &Subject) -> Vec<SummaryKey> {
                 vec![key(Rate::$rate, of)]
             }
 
+            #[inline(never)]
             fn measure(seen: Seen<'_>) -> Measurement {
                 measure_difference(seen, Rate::$rate)
             }
@@ -179,10 +187,12 @@ macro_rules! rate_ratio {
                 ..RATIO
             };
 
+            #[inline(never)]
             fn reads(_: &Document, of: &Subject) -> Vec<SummaryKey> {
                 vec![key(Rate::$rate, of)]
             }
 
+            #[inline(never)]
             fn measure(seen: Seen<'_>) -> Measurement {
                 measure_ratio(seen, Rate::$rate)
             }

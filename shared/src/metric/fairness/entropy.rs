@@ -23,6 +23,7 @@ fn all(_: &Subject) -> SummaryKey {
     SummaryKey::new(SummaryOf::DecisionByLabel(None), SummaryKind::Confusion)
 }
 
+#[inline(never)]
 fn measure(seen: &Seen<'_>, index: fn(&Table) -> Option<f64>) -> Measurement {
     let confusion = Confusion::of(seen.summary(&all(seen.of))?);
     let confusion = confusion.ok_or_else(|| other_kind("confusion"))?;

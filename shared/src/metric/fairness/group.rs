@@ -17,6 +17,7 @@ const OF_GROUP: MetricSpec = MetricSpec {
     ..GROUP
 };
 
+#[inline(never)]
 fn measure(seen: Seen<'_>, rate: Rate) -> Measurement {
     let groups = Groups::of(&seen, rate)?;
     let (hits, of) = groups.counts(rate, Some(groups.named(seen.of)?));
@@ -65,10 +66,12 @@ macro_rules! of_group_rate {
                 ..OF_GROUP
             };
 
+            #[inline(never)]
             fn reads(_: &Document, of: &Subject) -> Vec<SummaryKey> {
                 vec![key(Rate::$rate, of)]
             }
 
+            #[inline(never)]
             fn measure(seen: Seen<'_>) -> Measurement {
                 measure(seen, Rate::$rate)
             }

@@ -33,6 +33,7 @@ macro_rules! metric {
                 ..$base
             };
 
+            #[inline(never)]
             fn reads(
                 _: &crate::objective::document::Document,
                 of: &crate::objective::document::Subject,
@@ -40,6 +41,7 @@ macro_rules! metric {
                 vec![$reads(of)]
             }
 
+            #[inline(never)]
             fn measure(seen: crate::metric::Seen<'_>) -> crate::metric::Measurement {
                 $measure(seen)
             }
@@ -98,6 +100,7 @@ struct Groups<'a> {
 }
 
 /// The key of the counts that a rate is read from.
+#[inline(never)]
 fn key(rate: Rate, of: &Subject) -> SummaryKey {
     let by = of.attribute.clone();
     let of = match rate {
@@ -122,6 +125,7 @@ fn labelled(of: &Subject) -> SummaryKey {
 }
 
 /// The attribute that a subject names.
+#[inline(never)]
 fn attribute<'a>(seen: &Seen<'a>) -> Result<&'a Attribute, Unmeasurable> {
     let named = seen.of.attribute.as_ref();
     let mut attributes = seen.document.attributes.iter();
@@ -133,6 +137,7 @@ fn attribute<'a>(seen: &Seen<'a>) -> Result<&'a Attribute, Unmeasurable> {
 }
 
 /// The index of a group.
+#[inline(never)]
 fn index(attribute: &Attribute, group: Option<&str>) -> Result<u8, Unmeasurable> {
     let mut groups = attribute.groups.iter();
     let at = groups.position(|g| Some(g.as_str()) == group);
@@ -144,6 +149,7 @@ fn index(attribute: &Attribute, group: Option<&str>) -> Result<u8, Unmeasurable>
 
 impl<'a> Groups<'a> {
     /// As the counts of a rate have them.
+    #[inline(never)]
     fn of(seen: &Seen<'a>, rate: Rate) -> Result<Self, Unmeasurable> {
         let attribute = attribute(seen)?;
         let summary = seen.summary(&key(rate, seen.of))?;
@@ -155,6 +161,7 @@ impl<'a> Groups<'a> {
     }
 
     /// Labelled decisions of a group; of those whose group is not known if it is none.
+    #[inline(never)]
     fn table(&self, group: Option<u8>) -> Table {
         let count = |label, decision| self.confusion.count(Some(label), Some(decision), group);
         Table {
@@ -166,6 +173,7 @@ impl<'a> Groups<'a> {
     }
 
     /// The counts of a group's rate.
+    #[inline(never)]
     fn counts(&self, rate: Rate, group: Option<u8>) -> Counts {
         if rate == Rate::Selection {
             let decided = |decision| self.confusion.decided(Some(decision), group);
@@ -181,16 +189,19 @@ impl<'a> Groups<'a> {
     }
 
     /// The reference group's index.
+    #[inline(never)]
     fn reference(&self) -> Result<u8, Unmeasurable> {
         index(self.attribute, Some(&self.attribute.reference))
     }
 
     /// The index of the group that a subject names.
+    #[inline(never)]
     fn named(&self, of: &Subject) -> Result<u8, Unmeasurable> {
         index(self.attribute, of.group.as_deref())
     }
 
     /// No data if no listed group has a case that a rate could count, else what the caller says.
+    #[inline(never)]
     fn nothing(&self, rate: Rate, why: &'static str) -> Unmeasurable {
         let counted = |label: Option<bool>, decision: Option<bool>, group: Option<u8>| {
             let labelled = rate == Rate::Selection || label.is_some();
@@ -204,6 +215,7 @@ impl<'a> Groups<'a> {
     }
 
     /// Labelled decisions of the reference group and of the named one.
+    #[inline(never)]
     fn pair(seen: &Seen<'a>) -> Result<(Self, Table, Table), Unmeasurable> {
         let groups = Self::of(seen, Rate::Accuracy)?;
         let reference = groups.table(Some(groups.reference()?));
@@ -221,6 +233,7 @@ fn scores_key(of: &Subject) -> SummaryKey {
 }
 
 /// The score cells of the reference group and of the named one.
+#[inline(never)]
 fn score_cells(seen: &Seen<'_>) -> Result<[Vec<Cell>; 2], Unmeasurable> {
     let attribute = attribute(seen)?;
     let summary = seen.summary(&scores_key(seen.of))?;
@@ -253,6 +266,7 @@ const fn shown(value: f64, interval: Option<(f64, f64)>, support: u64) -> Estima
 }
 
 /// A value about normal around the truth.
+#[inline(never)]
 fn normal(found: crate::fairness::Measured, of: u64, least: u64) -> Measurement {
     let std_error = found.std_error.ok_or(Unmeasurable::Undefined(
         "the standard error cannot be computed",

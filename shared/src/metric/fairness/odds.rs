@@ -145,6 +145,7 @@ metric! {
 }
 
 /// The same of all other groups together.
+#[inline(never)]
 fn of_pooled(seen: &Seen<'_>) -> Result<((Measured, f64), u64, u64), Unmeasurable> {
     let (groups, reference, compared) = pooled::tables(seen)?;
     let found = fairness::average_odds(&reference, &compared);
@@ -252,7 +253,7 @@ metric! {
         formula: "((FNR + FPR) of the group - (FNR + FPR) of the reference group) / 2. Interval and \
                   standard error: normal approximation, variances of the four shares added, each \
                   with one hit and one miss more.",
-        edge_cases: "A group without cases of one of the two labels: undefined.",
+        edge_cases: AVERAGE_EDGES,
         cannot_tell: "Which kind of error is made in which group: errors of one kind may make up for \
                       the other.",
     }

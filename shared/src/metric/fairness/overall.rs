@@ -22,6 +22,7 @@ const RATIO: MetricSpec = MetricSpec {
 };
 
 /// True and false positive rates' spreads, and the cases behind them.
+#[inline(never)]
 fn spreads(seen: &Seen<'_>) -> Result<([Spread; 2], u64), Unmeasurable> {
     let rates = [Rate::TruePositive, Rate::FalsePositive];
     let [positive, negative] = rates.map(|rate| counts(seen, rate));
@@ -31,11 +32,13 @@ fn spreads(seen: &Seen<'_>) -> Result<([Spread; 2], u64), Unmeasurable> {
     Ok(([spread(&positive)?, spread(&negative)?], cases))
 }
 
+#[inline(never)]
 fn difference(seen: &Seen<'_>, both: fn(f64, f64) -> f64) -> Measurement {
     let ([tpr, fpr], cases) = spreads(seen)?;
     Ok(shown(both(tpr.difference(), fpr.difference()), None, cases))
 }
 
+#[inline(never)]
 fn ratio(seen: &Seen<'_>, both: fn(f64, f64) -> f64) -> Measurement {
     let ([tpr, fpr], cases) = spreads(seen)?;
     let ratios = tpr.ratio().zip(fpr.ratio());
@@ -98,6 +101,7 @@ metric! {
 }
 
 /// The farthest group from the overall rate, by difference and by ratio.
+#[inline(never)]
 fn farthest(seen: &Seen<'_>, rate: Rate) -> Result<(f64, Option<f64>, u64), Unmeasurable> {
     let counts = counts(seen, rate)?;
     let (apart, ratio) = to_overall(&counts).ok_or(Unmeasurable::NoData)?;

@@ -21,6 +21,7 @@ const POOLED_RATIO: MetricSpec = MetricSpec {
 };
 
 /// The counts of the reference group and of all other listed groups together.
+#[inline(never)]
 fn pair<'a>(seen: &Seen<'a>, rate: Rate) -> Result<(Groups<'a>, Counts, Counts), Unmeasurable> {
     let groups = Groups::of(seen, rate)?;
     let reference = groups.reference()?;
@@ -39,6 +40,7 @@ fn pair<'a>(seen: &Seen<'a>, rate: Rate) -> Result<(Groups<'a>, Counts, Counts),
 }
 
 /// The tables of the reference group and of all other listed groups together.
+#[inline(never)]
 pub(super) fn tables<'a>(seen: &Seen<'a>) -> Result<(Groups<'a>, Table, Table), Unmeasurable> {
     let groups = Groups::of(seen, Rate::Accuracy)?;
     let reference = groups.reference()?;
@@ -52,6 +54,7 @@ pub(super) fn tables<'a>(seen: &Seen<'a>) -> Result<(Groups<'a>, Table, Table), 
     Ok((groups, table, pooled))
 }
 
+#[inline(never)]
 fn measure_difference(seen: Seen<'_>, rate: Rate) -> Measurement {
     let (groups, reference, compared) = pair(&seen, rate)?;
     match empty(&groups, rate, reference, compared) {
@@ -60,6 +63,7 @@ fn measure_difference(seen: Seen<'_>, rate: Rate) -> Measurement {
     }
 }
 
+#[inline(never)]
 fn measure_ratio(seen: Seen<'_>, rate: Rate) -> Measurement {
     let (groups, reference, compared) = pair(&seen, rate)?;
     match empty(&groups, rate, reference, compared) {
@@ -119,10 +123,12 @@ macro_rules! rate_pooled {
                 ..$base
             };
 
+            #[inline(never)]
             fn reads(_: &Document, of: &Subject) -> Vec<SummaryKey> {
                 vec![key(Rate::$rate, of)]
             }
 
+            #[inline(never)]
             fn measure(seen: Seen<'_>) -> Measurement {
                 $measure(seen, Rate::$rate)
             }

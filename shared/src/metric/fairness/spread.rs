@@ -15,6 +15,7 @@ pub(super) const SPREAD: MetricSpec = MetricSpec {
 };
 
 /// The counts of all listed groups.
+#[inline(never)]
 pub(super) fn counts(seen: &Seen<'_>, rate: Rate) -> Result<Vec<Counts>, Unmeasurable> {
     let groups = Groups::of(seen, rate)?;
     let counts: Vec<Counts> = groups
@@ -34,12 +35,14 @@ pub(super) fn support(counts: &[Counts]) -> u64 {
         .fold(0, |sum, (_, of)| sum.saturating_add(*of))
 }
 
+#[inline(never)]
 fn measure_difference(seen: Seen<'_>, rate: Rate) -> Measurement {
     let counts = counts(&seen, rate)?;
     let spread = Spread::of(&counts).ok_or(Unmeasurable::NoData)?;
     Ok(shown(spread.difference(), None, support(&counts)))
 }
 
+#[inline(never)]
 fn measure_ratio(seen: Seen<'_>, rate: Rate) -> Measurement {
     let counts = counts(&seen, rate)?;
     let spread = Spread::of(&counts).ok_or(Unmeasurable::NoData)?;
@@ -87,10 +90,12 @@ macro_rules! rate_spread {
                 ..SPREAD
             };
 
+            #[inline(never)]
             fn reads(_: &Document, of: &Subject) -> Vec<SummaryKey> {
                 vec![key(Rate::$rate, of)]
             }
 
+            #[inline(never)]
             fn measure(seen: Seen<'_>) -> Measurement {
                 $measure(seen, Rate::$rate)
             }

@@ -40,6 +40,7 @@ metric! {
 type Bounds = fn(Counts, Counts, Counts) -> Option<(f64, f64)>;
 
 /// Least and greatest disparity that the unknown cases leave open, and all cases together.
+#[inline(never)]
 fn bounds(seen: &Seen<'_>, rate: Rate, of: Bounds) -> Result<((f64, f64), u64), Unmeasurable> {
     let groups = Groups::of(seen, rate)?;
     let reference = groups.counts(rate, Some(groups.reference()?));

@@ -1,0 +1,150 @@
+//! One figure of an oracle against one row of a report.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::names::{Kind, Wanted};
+
+/// Of what a row is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Subject {
+    feature: Option<String>,
+    attribute: Option<String>,
+    group: Option<String>,
+}
+
+impl Subject {
+    pub(super) fn feature(name: &str) -> Self {
+        Self {
+            feature: Some(name.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn attribute(name: &str) -> Self {
+        Self {
+            attribute: Some(name.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn group(attribute: &str, group: &str) -> Self {
+        Self {
+            group: Some(group.to_owned()),
+            ..Self::attribute(attribute)
+        }
+    }
+
+    fn of(row: &Value) -> Self {
+        let word = |key: &str| row[key].as_str().map(str::to_owned);
+        Self {
+            feature: word("feature"),
+            attribute: word("attribute"),
+            group: word("group"),
+        }
+    }
+}
+
+/// A report by window, subject and metric.
+pub(super) struct Report {
+    report: Value,
+    rows: HashMap<(String, Subject, String), usize>,
+}
+
+/// What a comparison gave.
+pub(super) enum Found {
+    Agrees,
+    /// The metric is binned; the oracle is within its bound, which is so wide.
+    Within(f64),
+    Differs(String),
+    /// The report has no such row.
+    Absent,
+}
+
+impl Report {
+    pub(super) fn new(report: Value) -> Self {
+        let rows = report["rows"].as_array().unwrap().iter().enumerate();
+        let rows = rows.map(|(i, row)| {
+            let word = |key: &str| row[key].as_str().unwrap().to_owned();
+            (
+                (word("window"), Subject::of(&row["subject"]), word("metric")),
+                i,
+            )
+        });
+        Self {
+            rows: rows.collect(),
+            report,
+        }
+    }
+
+    pub(super) fn coverage(&self) -> &Value {
+        &self.report["coverage"]
+    }
+
+    pub(super) fn compare(
+        &self,
+        window: &str,
+        subject: &Subject,
+        wanted: &Wanted,
+        value: &Value,
+    ) -> Found {
+        // The oracles call a shorter rest the window that it is.
+        let key = (window.to_owned(), subject.clone(), wanted.metric.to_owned());
+        let Some(row) = self.rows.get(&key) else {
+            return Found::Absent;
+        };
+        judge(&self.report["rows"][*row], wanted, value)
+    }
+}
+
+/// Whether a row says what an oracle says.
+pub(super) fn judge(row: &Value, wanted: &Wanted, oracle: &Value) -> Found {
+    let value = row["value"].as_f64();
+    let Some(oracle) = oracle.as_f64() else {
+        return match value {
+            None => Found::Agrees,
+            Some(value) => Found::Differs(format!("{value}, but the oracle has none")),
+        };
+    };
+    let Some(value) = value else {
+        return Found::Differs(format!(
+            "no value ({}), but the oracle has {oracle}",
+            row["undefined"]
+        ));
+    };
+    let n = row["n"].as_f64().unwrap_or(0.0);
+    let (value, oracle) = match wanted.kind {
+        Kind::Value | Kind::P => (value, oracle),
+        Kind::Count => ((value * n).round(), oracle),
+        Kind::Square => (value * value, oracle),
+    };
+    let near = |allowed: f64| (value - oracle).abs() <= (allowed * oracle.abs()).max(1e-12);
+    let agrees = match wanted.kind {
+        Kind::Value | Kind::Count | Kind::Square => near(1e-9),
+        Kind::P => {
+            (value - oracle).abs() <= 1e-6 * oracle.abs() || (value < 1e-300 && oracle < 1e-300)
+        }
+    };
+    let bound = &row["bound"];
+    if let (Some(low), Some(high)) = (bound[0].as_f64(), bound[1].as_f64()) {
+        let (low, high) = match wanted.kind {
+            Kind::Value | Kind::P => (low, high),
+            Kind::Count => (low * n, high * n),
+            Kind::Square => (low * low, high * high),
+        };
+        // The bound is of exact arithmetic; the oracle was rounded.
+        let slack = 1e-12_f64.max(1e-12 * oracle.abs());
+        if (low - slack..=high + slack).contains(&oracle) {
+            return Found::Within(high - low);
+        }
+        return Found::Differs(format!(
+            "{value} in [{low}, {high}], the oracle has {oracle}"
+        ));
+    }
+    if agrees {
+        Found::Agrees
+    } else {
+        Found::Differs(format!("{value}, the oracle has {oracle}"))
+    }
+}
