@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub mod detectors;
+pub mod evaluate;
 pub mod footprint;
 pub mod load;
 pub mod meter;

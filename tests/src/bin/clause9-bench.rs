@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use clap::{Args, Parser, Subcommand};
-use clause9_tests::bench::{Setting, detectors, footprint, proxy_smoke, upstream};
+use clause9_tests::bench::{Setting, detectors, evaluate, footprint, proxy_smoke, upstream};
 
 /// Whole-process benchmarks on this machine. Build with `--release` for numbers to be quoted.
 #[derive(Parser)]
@@ -31,6 +31,8 @@ enum Name {
     Footprint(Options),
     /// The same load straight to a trivial model server and through the agent, in turns.
     ProxySmoke(Options),
+    /// Compiling drift objectives, and evaluating a thousand objectives on one merged window.
+    Evaluate(Options),
     /// The trivial model server itself, for the others.
     #[command(hide = true)]
     Upstream {
@@ -79,6 +81,7 @@ fn main() -> anyhow::Result<()> {
         } => show_detectors(rounds, values, json),
         Name::Footprint(options) => show_footprint(&options),
         Name::ProxySmoke(options) => show_proxy_smoke(&options),
+        Name::Evaluate(options) => show_evaluate(&options),
         Name::Upstream { port } => upstream::serve(port),
     }
 }
@@ -97,6 +100,31 @@ fn show_detectors(rounds: usize, values: usize, json: bool) -> anyhow::Result<()
     if json {
         writeln!(out, "{}", serde_json::to_string_pretty(&runs)?)?;
     }
+    Ok(())
+}
+
+fn show_evaluate(options: &Options) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let report = evaluate::measure(options.rounds)?;
+    if options.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+        return Ok(());
+    }
+    writeln!(out, "built with the profile `{}`", report.profile)?;
+    let (compile_goal, evaluate_goal) = evaluate::GOALS_MS;
+    writeln!(
+        out,
+        "compiling a drift objective: median {:.1} ms, longest {:.1} ms, at most {} bets (goal {compile_goal} ms)",
+        report.compile_median_ms, report.compile_longest_ms, report.most_bets
+    )?;
+    for (round, ms) in report.evaluate_ms.iter().enumerate() {
+        writeln!(out, "round {}: {} objectives in {ms:.1} ms", round + 1, evaluate::OBJECTIVES)?;
+    }
+    writeln!(
+        out,
+        "median {:.1} ms, of which measuring {:.1} ms (goal {evaluate_goal} ms)",
+        report.evaluate_median_ms, report.measure_median_ms
+    )?;
     Ok(())
 }
 
