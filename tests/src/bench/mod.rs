@@ -11,6 +11,8 @@ use serde::Serialize;
 pub mod footprint;
 pub mod load;
 pub mod meter;
+pub mod profile;
+pub mod profile_data;
 pub mod proxy_smoke;
 pub mod upstream;
 
