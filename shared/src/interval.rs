@@ -2,7 +2,7 @@
 //! sequences, which may be looked at again and again; these may not.
 
 /// 97.5 % point of the normal law.
-const Z: f64 = 1.959_963_984_540_054;
+pub(crate) const Z: f64 = 1.959_963_984_540_054;
 /// 95 % point of the chi-square law with one degree of freedom: the square of [`Z`].
 const Z2: f64 = 3.841_458_820_694_124;
 /// Halvings when an end is searched.

@@ -39,6 +39,7 @@ pub mod ledger;
 pub mod metric;
 pub mod nonconformity;
 pub mod objective;
+pub mod performance;
 pub mod plan;
 pub mod planning;
 pub mod sketch;

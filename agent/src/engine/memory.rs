@@ -1,7 +1,8 @@
 //! What is remembered of predictions until their outcome horizon: by the tag of their request's id,
 //! a few bytes for each, bounded in number and in bytes. The oldest ones make room.
 
-use std::collections::VecDeque;
+mod segments;
+
 use std::sync::Arc;
 
 use clause9_shared::plan::Prediction;
@@ -11,53 +12,25 @@ use hashbrown::HashTable;
 use crate::engine::{Origin, Tally};
 use crate::sample::Tag;
 
+pub(super) use segments::Place;
+use segments::{Remembered, Rows, Segments};
+
 /// Most attributes of a prediction that is kept without an allocation of its own.
 const INLINE: usize = 6;
 /// Bytes of a packed prediction without its groups: flags and score.
 const FIXED: usize = 9;
 /// What the index takes for one request: five bytes a slot, of which at least two in seven are used.
 const INDEX: usize = 16;
-/// What several rows take besides themselves: the vector, and what the allocator rounds up to.
-const SEVERAL: usize = 40;
 /// In place of a group that is not known.
 const NO_GROUP: u8 = u8::MAX;
-/// Fewest requests that room is made for at once.
-const STEP: usize = 64;
-
-/// The predictions of one request.
-#[derive(Debug)]
-struct Remembered {
-    tag: Tag,
-    origin: Arc<Origin>,
-    rows: Rows,
-}
-
-/// Packed predictions.
-#[derive(Debug)]
-enum Rows {
-    /// One, with few attributes.
-    One {
-        flags: u8,
-        groups: [u8; INLINE],
-        score: f64,
-    },
-    /// Any number, one after the other: flags, score, groups. Boxed to keep the other kind small.
-    #[expect(clippy::box_collection, reason = "a thin pointer halves the entry")]
-    Several(Box<Vec<u8>>),
-}
-
-/// Where a remembered request stands; good until the next insertion or expiry.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place(usize);
 
 /// Requests by the tag of their id.
 #[derive(Debug)]
 pub(super) struct Memory {
     /// In the order they came, which is about the order of their panes.
-    requests: VecDeque<Remembered>,
-    /// Numbers of requests by tag; a number less `first` is a place in `requests`.
+    requests: Segments,
+    /// Numbers of requests by tag.
     index: HashTable<u32>,
-    first: u32,
     /// Attributes of a prediction.
     attributes: usize,
     rows: usize,
@@ -69,9 +42,8 @@ pub(super) struct Memory {
 impl Memory {
     pub(super) fn new(attributes: usize, most_rows: usize, most_bytes: usize) -> Self {
         Self {
-            requests: VecDeque::new(),
+            requests: Segments::default(),
             index: HashTable::new(),
-            first: 0,
             attributes,
             rows: 0,
             most_rows,
@@ -86,27 +58,29 @@ impl Memory {
 
     pub(super) fn find(&self, tag: Tag) -> Option<Place> {
         let found = self.index.find(tag.bits(), |number| {
-            self.at(*number).is_some_and(|r| r.tag == tag)
+            let place = self.requests.place(*number);
+            let request = place.and_then(|p| self.requests.get(p));
+            request.is_some_and(|r| r.tag == tag)
         });
-        found.map(|number| Place(place(*number, self.first)))
+        self.requests.place(*found?)
     }
 
     /// Pane and model of a request that was found.
-    pub(super) fn origin(&self, place: Place) -> &Arc<Origin> {
-        &self.requests[place.0].origin
+    pub(super) fn origin(&self, place: Place) -> Option<&Arc<Origin>> {
+        self.requests.get(place).map(|r| &r.origin)
     }
 
     /// One of its predictions.
     pub(super) fn prediction(&self, place: Place, row: usize) -> Option<Prediction> {
-        match &self.requests.get(place.0)?.rows {
+        match &self.requests.get(place)?.rows {
             Rows::One {
                 flags,
                 groups,
                 score,
             } => (row == 0).then(|| unpack(*flags, *score, &groups[..self.attributes])),
-            Rows::Several(bytes) => {
+            Rows::Several { .. } => {
                 let stride = FIXED + self.attributes;
-                let packed = bytes.chunks_exact(stride).nth(row)?;
+                let packed = self.requests.packed(place).chunks_exact(stride).nth(row)?;
                 let (score, groups) = packed[1..].split_first_chunk()?;
                 Some(unpack(packed[0], f64::from_le_bytes(*score), groups))
             }
@@ -115,17 +89,15 @@ impl Memory {
 
     /// Keeps what became of a prediction that was found.
     pub(super) fn store(&mut self, place: Place, row: usize, prediction: &Prediction) {
-        let attributes = self.attributes;
-        match self.requests.get_mut(place.0).map(|r| &mut r.rows) {
-            Some(Rows::One { .. }) | None if row > 0 => {}
-            Some(one @ Rows::One { .. }) => *one = single(prediction),
-            Some(Rows::Several(bytes)) => {
-                let stride = FIXED + attributes;
-                if let Some(packed) = bytes.chunks_exact_mut(stride).nth(row) {
+        let stride = FIXED + self.attributes;
+        match self.requests.rows_mut(place) {
+            Some((one @ Rows::One { .. }, _)) if row == 0 => *one = single(prediction),
+            Some((Rows::Several { .. }, packed)) => {
+                if let Some(packed) = packed.chunks_exact_mut(stride).nth(row) {
                     pack(prediction, packed);
                 }
             }
-            None => {}
+            Some((Rows::One { .. }, _)) | None => {}
         }
     }
 
@@ -150,21 +122,26 @@ impl Memory {
         }
         self.rows += number;
         self.bytes += bytes;
-        self.make_room();
-        let remembered = Remembered {
-            tag,
-            origin,
-            rows: self.packed(rows),
+        let number = match rows {
+            [only] if self.is_single(rows.len()) => {
+                self.requests.push_single(tag, origin, single(only))
+            }
+            _ => {
+                let stride = FIXED + self.attributes;
+                let bytes = rows.len() * stride;
+                self.requests.push_packed(tag, origin, bytes, |packed| {
+                    for (row, packed) in rows.iter().zip(packed.chunks_exact_mut(stride)) {
+                        pack(row, packed);
+                    }
+                })
+            }
         };
-        self.requests.push_back(remembered);
-        let newest = u32::try_from(self.requests.len() - 1).unwrap_or(u32::MAX);
-        let (requests, first) = (&self.requests, self.first);
-        self.index
-            .insert_unique(tag.bits(), first.wrapping_add(newest), |number| {
-                requests
-                    .get(place(*number, first))
-                    .map_or(0, |r| r.tag.bits())
-            });
+        let requests = &self.requests;
+        self.index.insert_unique(tag.bits(), number, |number| {
+            let place = requests.place(*number);
+            let request = place.and_then(|p| requests.get(p));
+            request.map_or(0, |r| r.tag.bits())
+        });
         true
     }
 
@@ -176,26 +153,15 @@ impl Memory {
     }
 
     fn forget_oldest(&mut self) -> Option<usize> {
-        let number = self.first;
-        let oldest = self.requests.pop_front()?;
-        if let Ok(entry) = self
-            .index
-            .find_entry(oldest.tag.bits(), |other| *other == number)
-        {
+        let (number, tag, packed) = self.requests.pop()?;
+        let found = self.index.find_entry(tag.bits(), |other| *other == number);
+        if let Ok(entry) = found {
             entry.remove();
         }
-        self.first = self.first.wrapping_add(1);
-        let rows = match &oldest.rows {
-            Rows::One { .. } => 1,
-            Rows::Several(bytes) => bytes.len() / (FIXED + self.attributes),
-        };
+        let rows = packed.map_or(1, |bytes| bytes / (FIXED + self.attributes));
         self.bytes -= self.size(rows);
         self.rows -= rows.max(1);
         Some(rows.max(1))
-    }
-
-    fn at(&self, number: u32) -> Option<&Remembered> {
-        self.requests.get(place(number, self.first))
     }
 
     const fn is_single(&self, rows: usize) -> bool {
@@ -208,36 +174,9 @@ impl Memory {
         if self.is_single(rows) {
             entry
         } else {
-            entry + SEVERAL + rows * (FIXED + self.attributes)
+            entry + rows * (FIXED + self.attributes)
         }
     }
-
-    /// A quarter more at a time, where doubling would leave half of a large memory unused.
-    fn make_room(&mut self) {
-        let length = self.requests.len();
-        if length == self.requests.capacity() {
-            let most = self.most_bytes / (size_of::<Remembered>() + INDEX);
-            let more = (length / 4).max(STEP).min(most.saturating_sub(length));
-            self.requests.reserve_exact(more.max(1));
-        }
-    }
-
-    fn packed(&self, rows: &[Prediction]) -> Rows {
-        if let ([only], true) = (rows, self.is_single(rows.len())) {
-            return single(only);
-        }
-        let stride = FIXED + self.attributes;
-        let mut bytes = vec![0; rows.len() * stride];
-        for (row, packed) in rows.iter().zip(bytes.chunks_exact_mut(stride)) {
-            pack(row, packed);
-        }
-        Rows::Several(Box::new(bytes))
-    }
-}
-
-/// Numbers wrap around; there are never as many requests at once.
-const fn place(number: u32, first: u32) -> usize {
-    number.wrapping_sub(first) as usize
 }
 
 fn single(prediction: &Prediction) -> Rows {

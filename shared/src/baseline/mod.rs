@@ -112,8 +112,10 @@ pub struct Source {
 pub struct Shape {
     /// Its centred log-linear cells.
     pub histogram: Histogram,
-    /// Counts at and between the cuts and the atoms: values of which there are at least two and that
-    /// are at least 0.5 % of the reference, the most frequent ones, at most 32.
+    /// Counts at and between the cuts, the atoms (values of which there are at least two and that
+    /// are at least 0.5 % of the reference, the most frequent ones, at most 32), the edges of twenty
+    /// equal bins from the smallest to the largest value, and splits: half-way between values, so
+    /// that no cell that can hold several numbers holds more than 2 % of the reference.
     pub points: CutCounts,
     /// Count, sum and sum of squares.
     pub moments: Moments,

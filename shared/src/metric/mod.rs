@@ -14,10 +14,9 @@ use crate::interval;
 use crate::objective::document::{Comparator, Document, Subject};
 use crate::sketch::{PaneSummary, Summary, SummaryKey, SummaryKind, SummaryOf};
 
-mod accuracy;
 mod drift;
 mod fairness;
-mod roc_auc;
+mod performance;
 
 pub use fairness::{ALIASES, Alias};
 
@@ -343,8 +342,8 @@ macro_rules! metrics {
 metrics! {
     1 => MissingRate(drift::MissingRate),
     2 => Psi(drift::Psi),
-    3 => Accuracy(accuracy::Accuracy),
-    4 => RocAuc(roc_auc::RocAuc),
+    3 => Accuracy(performance::Accuracy),
+    4 => RocAuc(performance::RocAuc),
     5 => DemographicParityRatio(fairness::DemographicParityRatio),
 
     // Drift: 100 to 199.
@@ -399,8 +398,56 @@ metrics! {
     148 => Vanished(drift::Vanished),
     149 => RangeConformity(drift::RangeConformity),
     150 => TypeConformity(drift::TypeConformity),
+    151 => PsiUniform20(drift::PsiUniform20),
+    152 => JsDistanceUniform20(drift::JsDistanceUniform20),
+    153 => HellingerUniform20(drift::HellingerUniform20),
+    154 => KlUniform20(drift::KlUniform20),
+    155 => TotalVariationUniform20(drift::TotalVariationUniform20),
+    156 => LInfinityUniform20(drift::LInfinityUniform20),
 
     // Performance: 200 to 299.
+    200 => ErrorRate(performance::ErrorRate),
+    201 => Recall(performance::Recall),
+    202 => Specificity(performance::Specificity),
+    203 => FalsePositiveRate(performance::FalsePositiveRate),
+    204 => FalseNegativeRate(performance::FalseNegativeRate),
+    205 => Precision(performance::Precision),
+    206 => NegativePredictiveValue(performance::NegativePredictiveValue),
+    207 => FalseDiscoveryRate(performance::FalseDiscoveryRate),
+    208 => FalseOmissionRate(performance::FalseOmissionRate),
+    209 => Jaccard(performance::Jaccard),
+    210 => Prevalence(performance::Prevalence),
+    211 => DetectionPrevalence(performance::DetectionPrevalence),
+    212 => DetectionRate(performance::DetectionRate),
+    213 => PredictedPositiveRate(performance::PredictedPositiveRate),
+    214 => F1(performance::F1),
+    215 => F0_5(performance::F0_5),
+    216 => F2(performance::F2),
+    217 => BalancedAccuracy(performance::BalancedAccuracy),
+    218 => YoudenJ(performance::YoudenJ),
+    219 => GMean(performance::GMean),
+    220 => Matthews(performance::Matthews),
+    221 => MatthewsZero(performance::MatthewsZero),
+    222 => Kappa(performance::Kappa),
+    223 => AveragePrecision(performance::AveragePrecision),
+    224 => Gini(performance::Gini),
+    225 => ScoreSeparation(performance::ScoreSeparation),
+    226 => Gain10(performance::Gain10),
+    227 => Lift10(performance::Lift10),
+    228 => Ece(performance::Ece),
+    229 => EceMass(performance::EceMass),
+    230 => Mce(performance::Mce),
+    231 => CalibrationErrorDebiased(performance::CalibrationErrorDebiased),
+    232 => BrierReliability(performance::BrierReliability),
+    233 => BrierResolution(performance::BrierResolution),
+    234 => BrierUncertainty(performance::BrierUncertainty),
+    235 => ObservedOverExpected(performance::ObservedOverExpected),
+    236 => CalibrationSlope(performance::CalibrationSlope),
+    237 => CalibrationIntercept(performance::CalibrationIntercept),
+    238 => LogLoss(performance::LogLoss),
+    239 => Brier(performance::Brier),
+    240 => EceTen(performance::EceTen),
+    241 => MceTen(performance::MceTen),
 
     // Fairness: 300 to 399, of a group; 500 to 599, of a whole attribute.
     300 => GroupSelectionRate(fairness::of_group::Selection),

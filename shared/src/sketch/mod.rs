@@ -25,7 +25,7 @@ pub(crate) mod wide;
 
 pub use categories::{Categories, MAX_CATEGORIES};
 pub use confusion::Confusion;
-pub use cuts::{CutCounts, MAX_ATOMS, MAX_CUTS, PointCell};
+pub use cuts::{CutCounts, MAX_ATOMS, MAX_BINS, MAX_CUTS, MAX_SPLITS, PointCell, Points};
 pub use histogram::{Histogram, HistogramCell, MAX_SCALE_EXPONENT};
 pub use hygiene::{Defect, Hygiene, Invalid};
 pub use losses::{GroupLosses, Losses, ScoreBin};

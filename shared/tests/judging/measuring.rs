@@ -7,7 +7,7 @@ use clause9_shared::metric::{MetricId, Needs, Sample, Seen, Unmeasurable};
 use clause9_shared::objective::document::{Document, Subject};
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::sketch::{
-    CutCounts, Histogram, Hygiene, Moments, PaneSummary, ScoreCells, Summary, SummaryKey,
+    CutCounts, Histogram, Hygiene, Moments, PaneSummary, Points, ScoreCells, Summary, SummaryKey,
     SummaryKind, SummaryOf,
 };
 use clause9_shared::time::Timestamp;
@@ -69,7 +69,13 @@ fn ages(cuts: &[f64]) -> Shape {
     let ages = [25.0, 35.0, 45.0, 60.0];
     let mut shape = Shape {
         histogram: Histogram::new(40.0, 4).unwrap(),
-        points: CutCounts::with_atoms(cuts, &ages).unwrap(),
+        points: CutCounts::with_points(&Points {
+            cuts: cuts.to_vec(),
+            atoms: ages.to_vec(),
+            bins: vec![25.0, 42.5, 60.0],
+            splits: Vec::new(),
+        })
+        .unwrap(),
         moments: Moments::new(40.0, 4).unwrap(),
     };
     for age in ages.into_iter().cycle().take(10_000) {
@@ -246,6 +252,12 @@ fn each_metric_counts_what_its_card_says() {
         vanished 0.000000
         range_conformity 1.000000
         type_conformity 1.000000
+        psi.uniform20 0.000000
+        js_distance.uniform20 0.000000
+        hellinger.uniform20 0.000000
+        kl.uniform20 0.000000
+        total_variation.uniform20 0.000000
+        l_infinity.uniform20 0.000000
         selection_rate.group 0.250000
         base_rate.group 0.250000
         accuracy.group 0.750000

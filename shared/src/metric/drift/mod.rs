@@ -13,6 +13,7 @@ mod psi;
 mod read;
 mod table;
 mod transport;
+mod uniform;
 mod values;
 mod variation;
 
@@ -30,6 +31,10 @@ pub(super) use table::{
 };
 pub(super) use transport::{
     Energy, Wasserstein, WassersteinIqr, WassersteinOverRefStd, WassersteinStd,
+};
+pub(super) use uniform::{
+    HellingerUniform20, JsDistanceUniform20, KlUniform20, LInfinityUniform20, PsiUniform20,
+    TotalVariationUniform20,
 };
 pub(super) use values::{Mean, Median, Quantile25, Quantile75, StandardDeviation};
 pub(super) use variation::{

@@ -3,7 +3,7 @@
 use super::{GROUP, score_cells, scores_key};
 use crate::fairness::{Bracketed, mean_residual, mean_score};
 use crate::metric::{
-    Estimate, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, Unmeasurable, roc_auc,
+    Estimate, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, Unmeasurable, performance,
 };
 use crate::objective::document::Comparator;
 
@@ -149,7 +149,7 @@ metric! {
     RocAucDifference, scores_key, |seen: Seen<'_>| {
         let areas = score_cells(&seen)?.map(|cells| {
             let counts: Vec<_> = cells.iter().map(|c| (c.positive, c.negative)).collect();
-            let area = roc_auc::estimate(&counts)?;
+            let area = performance::roc_auc_of_counts(&counts)?;
             let half = ties(&counts);
             Ok(Estimate {
                 bound: Some((area.value - half, area.value + half)),

@@ -1,0 +1,101 @@
+//! Figures that balance two kinds of error: means of rates of the confusion table.
+
+use super::{DECIDED, decided, decided_key, normal, of_labelled};
+use crate::metric::{Grade, Measurement, Metric, MetricSpec, SampleKind, Seen, Unmeasurable};
+use crate::objective::document::{Document, Subject};
+use crate::performance::Figure;
+use crate::performance::binary::Binary;
+use crate::sketch::SummaryKey;
+
+macro_rules! means {
+    ($($type:ident {
+        $name:literal, $title:literal, $range:expr, of: $figure:expr, $formula:literal,
+        none: $none:literal, $reference:literal,
+        $meaning:literal, cannot: $cannot:literal $(,)?
+    })*) => {$(
+        #[doc = $meaning]
+        #[derive(Debug)]
+        pub(in crate::metric) struct $type;
+
+        impl Metric for $type {
+            const SPEC: MetricSpec = MetricSpec {
+                name: $name,
+                title: $title,
+                range: $range,
+                meaning: $meaning,
+                formula: concat!(
+                    $formula,
+                    ", over rows whose label and decision are both known. Standard error: \
+                     multinomial delta method with the exact gradient, at shares drawn inwards by \
+                     two cases spread over the four cells, so that few cases without an error do \
+                     not look certain. Interval: 95 % on the logit scale of the range."
+                ),
+                edge_cases: concat!(
+                    "No labelled rows: no data. ", $none, ": undefined, where libraries often say \
+                     0. Rows without a label yet are left out."
+                ),
+                cannot_tell: of_labelled!($cannot),
+                reference: concat!($reference, ": to 1e-9 relative."),
+                grade: Grade::B,
+                sample: SampleKind::Normal,
+                ..DECIDED
+            };
+
+            fn reads(_: &Document, _: &Subject) -> Vec<SummaryKey> {
+                vec![decided_key()]
+            }
+
+            fn measure(seen: Seen<'_>) -> Measurement {
+                let table = decided(&seen)?;
+                let figure: fn(&Binary) -> Option<Figure> = $figure;
+                let found = figure(&table).ok_or(Unmeasurable::Undefined($none))?;
+                let least = (table.tp + table.fn_).min(table.fp + table.tn);
+                Ok(normal(found, $range, table.cases(), least))
+            }
+        }
+    )*};
+}
+
+means! {
+    F1 {
+        "f1", "F1", (0.0, 1.0), of: |table| table.f_beta(1.0), "2 TP / (2 TP + FP + FN)",
+        none: "neither a positive case nor a positive decision", "scikit-learn 1.9, `f1_score`",
+        "The harmonic mean of precision and recall: high only if both are.",
+        cannot: "Anything about true negatives, which it leaves out. Which of the two errors is made.",
+    }
+    F0_5 {
+        "f0_5", "F0.5", (0.0, 1.0), of: |table| table.f_beta(0.5),
+        "1.25 TP / (1.25 TP + FP + 0.25 FN)",
+        none: "neither a positive case nor a positive decision", "scikit-learn 1.9, `fbeta_score`",
+        "The harmonic mean of precision and recall, precision weighing four times as much.",
+        cannot: "Anything about true negatives, which it leaves out. Which of the two errors is made.",
+    }
+    F2 {
+        "f2", "F2", (0.0, 1.0), of: |table| table.f_beta(2.0), "5 TP / (5 TP + FP + 4 FN)",
+        none: "neither a positive case nor a positive decision", "scikit-learn 1.9, `fbeta_score`",
+        "The harmonic mean of precision and recall, recall weighing four times as much.",
+        cannot: "Anything about true negatives, which it leaves out. Which of the two errors is made.",
+    }
+    BalancedAccuracy {
+        "balanced_accuracy", "Balanced accuracy", (0.0, 1.0), of: Binary::balanced_accuracy,
+        "(TP / (TP + FN) + TN / (TN + FP)) / 2", none: "only one label occurs",
+        "scikit-learn 1.9, `balanced_accuracy_score`",
+        "The mean of recall and specificity: accuracy as if both labels were equally frequent.",
+        cannot: "How often decisions are wrong in practice, where one label is rarer. Which of the two \
+                 errors is made.",
+    }
+    YoudenJ {
+        "youden_j", "Youden's J", (-1.0, 1.0), of: Binary::youden,
+        "TP / (TP + FN) + TN / (TN + FP) - 1", none: "only one label occurs",
+        "scikit-learn 1.9, twice `balanced_accuracy_score` less 1",
+        "Recall plus specificity less one: informedness. 0 is as good as chance, 1 is without error.",
+        cannot: "How often decisions are wrong in practice, where one label is rarer.",
+    }
+    GMean {
+        "g_mean", "Geometric mean", (0.0, 1.0), of: Binary::g_mean,
+        "sqrt(TP / (TP + FN) * TN / (TN + FP))", none: "only one label occurs",
+        "imbalanced-learn 0.14, `geometric_mean_score`",
+        "The geometric mean of recall and specificity: 0 as soon as one label is never found.",
+        cannot: "How often decisions are wrong in practice, where one label is rarer.",
+    }
+}

@@ -1,0 +1,93 @@
+//! ROC AUC: how well the score puts positive cases above negative ones.
+use super::{SCORED, of_labelled, scored, scored_key};
+use crate::interval;
+use crate::metric::{
+    Estimate, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen, Unmeasurable,
+};
+use crate::objective::document::{Document, Subject};
+use crate::performance::cells::{Cell, totals};
+use crate::performance::roc::{self, Area};
+use crate::sketch::SummaryKey;
+
+/// The area under the ROC curve of the score.
+#[derive(Debug)]
+pub(in crate::metric) struct RocAuc;
+
+impl Metric for RocAuc {
+    const SPEC: MetricSpec = MetricSpec {
+        name: "roc_auc",
+        title: "Area under the ROC curve",
+        meaning: "The chance that a positive case has a higher score than a negative one, ties \
+                  counted half. 1 is a perfect ranking, 0.5 is none.",
+        formula: "AUC = sum over score cells of f+ (F- below + f- / 2), with f+ and f- the shares \
+                  of positive and negative cases in a cell. Variance: DeLong's, from the same \
+                  cells. Interval: 95 % on the logit scale. Standard error for the ledger: the \
+                  larger of DeLong's and Hanley and McNeil's at the value, so that a window that \
+                  ranks perfectly does not count as certain. Bound: half of sum f+ f- to each side.",
+        edge_cases: "No labelled rows: no data. No positive or no negative case: undefined. \
+                     Scores are known to within one cell, whose bounds are dense near 0 and 1; \
+                     cases in one cell count as ties, which moves the value by no more than the \
+                     bound says.",
+        cannot_tell: of_labelled!(
+            "Whether scores are right as probabilities, or how decisions at one threshold fare. It \
+             weighs regions of the score that are never used."
+        ),
+        reference: "scikit-learn 1.9, `roc_auc_score` of the raw scores lies within the bound.",
+        sample: SampleKind::Normal,
+        ..SCORED
+    };
+
+    fn reads(_: &Document, _: &Subject) -> Vec<SummaryKey> {
+        vec![scored_key()]
+    }
+
+    fn measure(seen: Seen<'_>) -> Measurement {
+        Ok(estimate(&area(&seen)?))
+    }
+}
+
+/// The area of all cases, or which label lacks.
+pub(super) fn area(seen: &Seen<'_>) -> Result<Area, Unmeasurable> {
+    let cells = scored(seen)?;
+    let none = if cells.iter().any(|cell| cell.positive > 0) {
+        "no negative case"
+    } else {
+        "no positive case"
+    };
+    roc::area(&cells).ok_or(Unmeasurable::Undefined(none))
+}
+
+/// An area as an estimate.
+pub(super) fn estimate(found: &Area) -> Estimate {
+    let of = found.positives + found.negatives;
+    let value = found.area.value;
+    Estimate {
+        value,
+        interval: Some(interval::logit(value, found.drawn, found.std_error)),
+        bound: Some((found.area.low, found.area.high)),
+        support: of,
+        sample: Sample::Normal {
+            estimate: value,
+            std_error: found.std_error,
+            of,
+            least: found.positives.min(found.negatives),
+        },
+    }
+}
+
+/// The area of (positive, negative) counts of score cells in ascending order.
+pub(in crate::metric) fn of_counts(counts: &[(u64, u64)]) -> Measurement {
+    // Only the order of cells counts; any edges that ascend will do.
+    let cell = |(at, (positive, negative)): (usize, &(u64, u64))| Cell {
+        low: at as f64,
+        high: at as f64 + 1.0,
+        positive: *positive,
+        negative: *negative,
+    };
+    let cells: Vec<Cell> = counts.iter().enumerate().map(cell).collect();
+    if totals(&cells) == (0, 0) {
+        return Err(Unmeasurable::NoData);
+    }
+    let none = Unmeasurable::Undefined("only one label occurs");
+    Ok(estimate(&roc::area(&cells).ok_or(none)?))
+}

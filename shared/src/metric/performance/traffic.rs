@@ -1,0 +1,46 @@
+//! What decisions say before any label comes.
+
+use super::DECIDED;
+use crate::metric::{Measurement, Metric, MetricSpec, Seen, StreamKind, other_kind, share};
+use crate::objective::document::{Comparator, Document, Subject};
+use crate::sketch::{Confusion, SummaryKey, SummaryKind, SummaryOf};
+
+/// The share of all decided cases that are decided positive.
+#[derive(Debug)]
+pub(in crate::metric) struct PredictedPositiveRate;
+
+const fn key() -> SummaryKey {
+    SummaryKey::new(SummaryOf::Decision(None), SummaryKind::Confusion)
+}
+
+impl Metric for PredictedPositiveRate {
+    const SPEC: MetricSpec = MetricSpec {
+        name: "predicted_positive_rate",
+        title: "Predicted-positive rate",
+        good: Comparator::AtMost,
+        meaning: "The share of cases that are decided positive, of all that have a decision: \
+                  approval rate, alert rate, selection rate.",
+        formula: "positive decisions / decisions, over every observed row of the window. Interval: \
+                  Wilson's score interval at 95 %.",
+        edge_cases: "No row with a decision: no data. Rows whose answer gives no decision are left \
+                     out. Labels play no part, so that it is known when the pane closes.",
+        cannot_tell: "Whether the decisions are right. Which side of a level is good depends on \
+                      what positive means: say so by the comparator. Rows of one request count as \
+                      independent cases for now: where they go together, the evidence is weaker \
+                      than it says.",
+        reference: "fairlearn 0.13, `selection_rate`: equal, since both divide the same two counts.",
+        stream: StreamKind::Traffic,
+        needs_label: false,
+        ..DECIDED
+    };
+
+    fn reads(_: &Document, _: &Subject) -> Vec<SummaryKey> {
+        vec![key()]
+    }
+
+    fn measure(seen: Seen<'_>) -> Measurement {
+        let found = Confusion::of(seen.summary(&key())?).ok_or_else(|| other_kind("confusion"))?;
+        let positive = found.sum(|_, decision, _| decision == Some(true));
+        share(positive, found.sum(|_, decision, _| decision.is_some()))
+    }
+}

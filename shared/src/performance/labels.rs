@@ -1,0 +1,240 @@
+//! What labels that are late, or that come for some cases only, leave open.
+//!
+//! Throughout, a metric is a share of right cases, and `labelled` holds (right, labelled) of `cases`
+//! in all; the coverage is labelled over cases.
+
+use super::{Bracketed, Figure, over};
+use crate::objective::document::Comparator;
+
+/// What is assumed of cases that have no label (yet).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// They fare as labelled ones do: missing at random.
+    Mar,
+    /// Nothing: a share of cases chosen by hash is always labelled, and only these count.
+    Exploration,
+    /// The worst for whoever claims a breach: all of them keep the objective.
+    WorstCase,
+}
+
+/// The counts that evidence takes under a mode. `explored` are those of the cases chosen by hash.
+/// Under the worst case every unlabelled case counts as one that keeps the objective: right where a
+/// share must be at least a level, not a hit where it must be at most one.
+pub fn counted(
+    mode: Mode,
+    comparator: Comparator,
+    labelled: (u64, u64),
+    explored: (u64, u64),
+    cases: u64,
+) -> (u64, u64) {
+    let without = cases.saturating_sub(labelled.1);
+    match (mode, comparator) {
+        (Mode::Mar, _) => labelled,
+        (Mode::Exploration, _) => explored,
+        (Mode::WorstCase, Comparator::AtLeast) => (labelled.0 + without, labelled.1 + without),
+        (Mode::WorstCase, Comparator::AtMost) => (labelled.0, labelled.1 + without),
+    }
+}
+
+/// The level that the labelled share itself must breach before the worst case confirms a breach of
+/// `level`. None if no share of labelled cases can: too few are labelled.
+pub fn worst_case_level(level: f64, coverage: f64, comparator: Comparator) -> Option<f64> {
+    let needed = match comparator {
+        Comparator::AtLeast => over(level - (1.0 - coverage), coverage)?,
+        Comparator::AtMost => over(level, coverage)?,
+    };
+    (needed > 0.0 && needed < 1.0).then_some(needed)
+}
+
+/// The share of right cases whatever unlabelled ones turn out to be (Manski 1990): the value of the
+/// labelled ones, between all others wrong and all others right. None without a labelled case.
+pub fn manski(labelled: (u64, u64), cases: u64) -> Option<Bracketed> {
+    let cases = cases.max(labelled.1) as f64;
+    let (right, known) = (labelled.0 as f64, labelled.1 as f64);
+    Some(Bracketed {
+        value: over(right, known)?,
+        low: right / cases,
+        high: (right + cases - known) / cases,
+    })
+}
+
+/// Where the verdict flips: the share of right cases among unlabelled ones at which the share of all
+/// is exactly the level. Below 0 or above 1 nothing that unlabelled cases do can flip it. None if
+/// every case is labelled.
+pub fn tipping_point(labelled: (u64, u64), cases: u64, level: f64) -> Option<f64> {
+    let without = cases.saturating_sub(labelled.1) as f64;
+    over(level * cases as f64 - labelled.0 as f64, without)
+}
+
+/// The level that labelled cases must keep for all cases to keep `level`, if the odds of unlabelled
+/// ones are `gamma` times those of labelled ones (after Rosenbaum's sensitivity analysis). None
+/// unless gamma is above 0 and the coverage and the level are shares.
+pub fn gamma_level(level: f64, coverage: f64, gamma: f64) -> Option<f64> {
+    let shares = [level, coverage];
+    if !(gamma > 0.0 && gamma.is_finite() && shares.iter().all(|s| (0.0..=1.0).contains(s))) {
+        return None;
+    }
+    let overall = |share: f64| {
+        let odds = gamma * share;
+        coverage * share + (1.0 - coverage) * odds / (odds + 1.0 - share)
+    };
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..80 {
+        let middle = 0.5 * (low + high);
+        if overall(middle) < level {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    Some(0.5 * (low + high))
+}
+
+/// One stratum: all its cases, its labelled ones, the right ones among these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stratum {
+    /// Cases, labelled or not.
+    pub cases: u64,
+    /// Labelled cases.
+    pub labelled: u64,
+    /// Right ones among the labelled.
+    pub right: u64,
+}
+
+/// The share of right cases, each stratum weighed by all its cases. Unbiased if within a stratum it
+/// is chance who gets a label; the same as a prediction-powered estimate with the stratum's mean as
+/// predictor (Angelopoulos et al. 2023). A stratum without labels joins the next one, the last ones
+/// the one before. None if nothing is labelled.
+pub fn post_stratified(strata: &[Stratum]) -> Option<Figure> {
+    let mut joined: Vec<Stratum> = Vec::new();
+    let mut waiting = 0_u64;
+    for stratum in strata {
+        if stratum.labelled == 0 {
+            waiting += stratum.cases;
+        } else {
+            joined.push(Stratum {
+                cases: stratum.cases + std::mem::take(&mut waiting),
+                ..*stratum
+            });
+        }
+    }
+    joined.last_mut()?.cases += waiting;
+    let all = joined.iter().fold(0.0, |sum, s| sum + s.cases as f64);
+    let (mut value, mut variance) = (0.0, 0.0);
+    for stratum in &joined {
+        let weight = over(stratum.cases as f64, all)?;
+        let labelled = stratum.labelled as f64;
+        value += weight * stratum.right as f64 / labelled;
+        // Drawn away from 0 and 1, so that a stratum of few labels does not look certain.
+        let drawn = (stratum.right as f64 + 0.5) / (labelled + 1.0);
+        variance += weight * weight * drawn * (1.0 - drawn) / labelled;
+    }
+    Some(Figure {
+        value,
+        std_error: variance.sqrt(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bet::RateBets;
+
+    /// About fifty numbers from 0 to the last one.
+    fn fifty(last: u64) -> impl Iterator<Item = u64> {
+        (0..=last).filter(move |n| n % (1 + last / 50) == 0)
+    }
+
+    #[test]
+    fn worst_case_never_gains_where_the_level_cannot_be_breached() {
+        for comparator in [Comparator::AtLeast, Comparator::AtMost] {
+            for level in [0.2, 0.5, 0.85, 0.95] {
+                let bets = RateBets::new(level, comparator).unwrap();
+                let mut seen = 0;
+                for cases in [1, 7, 20, 60, 1000] {
+                    for labelled in fifty(cases) {
+                        let coverage = labelled as f64 / cases as f64;
+                        if worst_case_level(level, coverage, comparator).is_some() {
+                            continue;
+                        }
+                        for right in fifty(labelled) {
+                            let known = (right, labelled);
+                            let (hits, of) =
+                                counted(Mode::WorstCase, comparator, known, (0, 0), cases);
+                            assert_eq!(of, cases);
+                            let gains = bets.gains(hits, of);
+                            assert!(gains.iter().all(|gain| *gain <= 0), "{known:?} {cases}");
+                            seen += 1;
+                        }
+                    }
+                }
+                assert!(seen > 50, "{comparator:?} {level}: {seen}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_worst_case_level_is_where_all_cases_meet_the_level() {
+        let needed = worst_case_level(0.85, 0.6, Comparator::AtLeast).unwrap();
+        assert!((0.6 * needed + 0.4 - 0.85).abs() < 1e-12);
+        assert_eq!(worst_case_level(0.85, 0.1, Comparator::AtLeast), None);
+        let needed = worst_case_level(0.2, 0.5, Comparator::AtMost).unwrap();
+        assert!((needed - 0.4).abs() < 1e-12);
+        assert_eq!(worst_case_level(0.2, 0.1, Comparator::AtMost), None);
+        assert_eq!(worst_case_level(0.2, 0.0, Comparator::AtMost), None);
+    }
+
+    #[test]
+    fn bounds_hold_whatever_the_others_are_and_meet_when_all_are_labelled() {
+        let found = manski((45, 60), 100).unwrap();
+        for others in 0..=40_u64 {
+            assert!(found.holds((45 + others) as f64 / 100.0));
+        }
+        assert!((found.low - 0.45).abs() < 1e-15 && (found.high - 0.85).abs() < 1e-15);
+        let all = manski((45, 60), 60).unwrap();
+        assert!((all.high - all.low).abs() < 1e-15);
+        assert_eq!(manski((0, 0), 60), None);
+    }
+
+    #[test]
+    fn at_the_tipping_point_all_cases_meet_the_level() {
+        let point = tipping_point((50, 60), 100, 0.8).unwrap();
+        assert!((50.0 + 40.0 * point - 80.0).abs() < 1e-12);
+        assert_eq!(tipping_point((50, 60), 60, 0.8), None);
+        assert!(tipping_point((60, 60), 100, 0.5).unwrap() < 0.0);
+    }
+
+    #[test]
+    fn a_gamma_of_one_changes_nothing_and_others_shift_the_level() {
+        assert!((gamma_level(0.8, 0.3, 1.0).unwrap() - 0.8).abs() < 1e-12);
+        assert!(gamma_level(0.8, 0.3, 0.5).unwrap() > 0.8);
+        assert!(gamma_level(0.8, 0.3, 2.0).unwrap() < 0.8);
+        let needed = gamma_level(0.8, 0.3, 0.5).unwrap();
+        let odds = 0.5 * needed / (1.0 - needed);
+        assert!((0.3 * needed + 0.7 * odds / (1.0 + odds) - 0.8).abs() < 1e-12);
+        assert_eq!(gamma_level(0.8, 0.3, 0.0), None);
+        assert_eq!(gamma_level(0.8, f64::NAN, 1.0), None);
+    }
+
+    #[test]
+    fn strata_are_weighed_by_all_their_cases() {
+        let stratum = |cases, labelled, right| Stratum {
+            cases,
+            labelled,
+            right,
+        };
+        let found = post_stratified(&[stratum(800, 10, 9), stratum(200, 90, 45)]).unwrap();
+        assert!((found.value - (0.8 * 0.9 + 0.2 * 0.5)).abs() < 1e-12);
+        // Strata without labels join a neighbour.
+        let joined = post_stratified(&[
+            stratum(300, 0, 0),
+            stratum(500, 10, 9),
+            stratum(150, 90, 45),
+            stratum(50, 0, 0),
+        ])
+        .unwrap();
+        assert!((joined.value - found.value).abs() < 1e-12);
+        assert_eq!(post_stratified(&[stratum(5, 0, 0)]), None);
+        assert_eq!(post_stratified(&[]), None);
+    }
+}
