@@ -235,6 +235,8 @@ proptest! {
                 | Summary::CutCounts(_)
                 | Summary::ScoreCells(_)
                 | Summary::Losses(_)
+                | Summary::ClassTable(_)
+                | Summary::Residuals(_)
                 | Summary::Moments(_) => {}
             }
         }

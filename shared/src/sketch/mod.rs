@@ -14,22 +14,26 @@ use crate::window::Overflow;
 use crate::wire::codec::{Decode, Encode, Malformed, Reader, Writer};
 
 mod categories;
+mod class_table;
 mod confusion;
 mod cuts;
 mod histogram;
 mod hygiene;
 mod losses;
 mod moments;
+mod residuals;
 mod score_cells;
 pub(crate) mod wide;
 
 pub use categories::{Categories, MAX_CATEGORIES};
+pub use class_table::{ClassTable, MAX_CLASSES};
 pub use confusion::Confusion;
 pub use cuts::{CutCounts, MAX_ATOMS, MAX_BINS, MAX_CUTS, MAX_SPLITS, PointCell, Points};
 pub use histogram::{Histogram, HistogramCell, MAX_SCALE_EXPONENT};
 pub use hygiene::{Defect, Hygiene, Invalid};
 pub use losses::{GroupLosses, Losses, ScoreBin};
 pub use moments::Moments;
+pub use residuals::{GroupResiduals, Residuals};
 pub use score_cells::{ByLabel, ScoreCell, ScoreCells};
 
 /// Most groups of an attribute that are told apart.
@@ -237,6 +241,10 @@ sketches! {
     7 => Moments,
     /// Log loss and Brier loss, and equal-width score bins, by group.
     8 => Losses,
+    /// S7 of several classes: label by decision by group.
+    9 => ClassTable,
+    /// Sums that the errors of a regression are made of, by group.
+    10 => Residuals,
 }
 
 /// Reads a summary from its canonical bytes in hex.
@@ -260,6 +268,10 @@ pub enum SummaryOf {
     ScoreByLabel(Option<Name>),
     /// Decision and label together, by the groups of an attribute.
     DecisionByLabel(Option<Name>),
+    /// The predicted number.
+    Value,
+    /// Predicted number and label together, by the groups of an attribute.
+    Error(Option<Name>),
 }
 
 /// What a summary is of, and of which kind it is.
@@ -286,6 +298,8 @@ impl fmt::Display for SummaryOf {
             Self::Decision(by) => ("decision", by.as_ref()),
             Self::ScoreByLabel(by) => ("score_by_label", by.as_ref()),
             Self::DecisionByLabel(by) => ("decision_by_label", by.as_ref()),
+            Self::Value => ("value", None),
+            Self::Error(by) => ("error", by.as_ref()),
         };
         match name {
             Some(name) => write!(f, "{word}/{name}"),
@@ -302,6 +316,8 @@ impl Encode for SummaryKey {
             SummaryOf::Decision(by) => (3, by.as_ref()),
             SummaryOf::ScoreByLabel(by) => (4, by.as_ref()),
             SummaryOf::DecisionByLabel(by) => (5, by.as_ref()),
+            SummaryOf::Value => (6, None),
+            SummaryOf::Error(by) => (7, by.as_ref()),
         };
         w.byte(tag);
         w.text(name.map_or("", Name::as_str));
@@ -324,6 +340,8 @@ impl Decode for SummaryKey {
             (3, by) => SummaryOf::Decision(by),
             (4, by) => SummaryOf::ScoreByLabel(by),
             (5, by) => SummaryOf::DecisionByLabel(by),
+            (6, None) => SummaryOf::Value,
+            (7, by) => SummaryOf::Error(by),
             _ => return Err(Malformed::Value("summary subject")),
         };
         let kind = SummaryKind::from_number(r.byte()?).ok_or(Malformed::Value("summary kind"))?;
