@@ -13,6 +13,8 @@ pub mod evaluate;
 pub mod footprint;
 pub mod load;
 pub mod meter;
+pub mod profile;
+pub mod profile_data;
 pub mod proxy_smoke;
 pub mod upstream;
 
