@@ -31,11 +31,41 @@ fn document() -> Document {
         })
     };
     let mut objectives = vec![
-        objective("age-drift", "psi", &json!({ "feature": "age" }), "at_most", &json!({ "action": 0.1, "alert": 0.05 })),
-        objective("job-drift", "psi", &json!({ "feature": "job" }), "at_most", &json!({ "action": 0.1 })),
-        objective("age-missing", "missing_rate", &json!({ "feature": "age" }), "at_most", &json!({ "action": 0.02, "alert": 0.01 })),
-        objective("accuracy", "accuracy", &json!({}), "at_least", &json!({ "action": 0.85 })),
-        objective("parity", "demographic_parity_ratio", &json!({ "attribute": "sex", "group": "female" }), "at_least", &json!({ "action": 0.8 })),
+        objective(
+            "age-drift",
+            "psi",
+            &json!({ "feature": "age" }),
+            "at_most",
+            &json!({ "action": 0.1, "alert": 0.05 }),
+        ),
+        objective(
+            "job-drift",
+            "psi",
+            &json!({ "feature": "job" }),
+            "at_most",
+            &json!({ "action": 0.1 }),
+        ),
+        objective(
+            "age-missing",
+            "missing_rate",
+            &json!({ "feature": "age" }),
+            "at_most",
+            &json!({ "action": 0.02, "alert": 0.01 }),
+        ),
+        objective(
+            "accuracy",
+            "accuracy",
+            &json!({}),
+            "at_least",
+            &json!({ "action": 0.85 }),
+        ),
+        objective(
+            "parity",
+            "demographic_parity_ratio",
+            &json!({ "attribute": "sex", "group": "female" }),
+            "at_least",
+            &json!({ "action": 0.8 }),
+        ),
     ];
     objectives[0]["cluster"] = json!(3);
     serde_json::from_value(json!({
@@ -92,7 +122,11 @@ fn pane(plan: &CapturePlan, block: u64) -> PaneSummary {
         let mut summary = summary.clone();
         for row in 0..400_u64 {
             let chance = (row * 7919 + block * 104_729) % 1000;
-            let age = if wrong { 45 + chance % 10 } else { 25 + 10 * (chance % 4) };
+            let age = if wrong {
+                45 + chance % 10
+            } else {
+                25 + 10 * (chance % 4)
+            };
             let missing = chance < if wrong { 60 } else { 5 };
             match &key.of {
                 SummaryOf::Feature(name) if name.as_str() == "age" => {
@@ -111,15 +145,25 @@ fn pane(plan: &CapturePlan, block: u64) -> PaneSummary {
                 }
                 SummaryOf::Feature(_) => {
                     if let Some(jobs) = Categories::of_mut(&mut summary) {
-                        jobs.add(Some(usize::from(chance >= 500) + usize::from(chance >= 600)));
+                        jobs.add(Some(
+                            usize::from(chance >= 500) + usize::from(chance >= 600),
+                        ));
                     }
                 }
                 _ => {
                     let female = chance % 3 == 0;
                     let right = chance % 100 < if wrong { 70 } else { 90 };
-                    let approved = if wrong && female { chance % 5 == 0 } else { chance % 2 == 0 };
+                    let approved = if wrong && female {
+                        chance % 5 == 0
+                    } else {
+                        chance % 2 == 0
+                    };
                     if let Some(table) = Confusion::of_mut(&mut summary) {
-                        table.add(Some(approved == right), Some(approved), Some(u8::from(female)));
+                        table.add(
+                            Some(approved == right),
+                            Some(approved),
+                            Some(u8::from(female)),
+                        );
                     }
                 }
             }
@@ -147,13 +191,23 @@ impl Register<'_> {
 /// Judges all blocks and writes what a register would hold.
 fn judge(folder: &Path) {
     fs::create_dir_all(folder.join("blobs")).unwrap();
-    let mut register = Register { folder, items: Vec::new() };
+    let mut register = Register {
+        folder,
+        items: Vec::new(),
+    };
     let (document, baseline) = (document(), baseline());
     let plan = CapturePlan::new(&document, &baseline).unwrap();
     let text = canonical::to_json(&document).unwrap();
     let document_name = register.keep(Digest::of(text.as_bytes()), text.as_bytes());
     for objective in &document.objectives {
-        one(&mut register, objective, &document, &baseline, &plan, document_name);
+        one(
+            &mut register,
+            objective,
+            &document,
+            &baseline,
+            &plan,
+            document_name,
+        );
     }
     let verdicts = json!({ "items": register.items });
     fs::write(folder.join("verdicts.json"), verdicts.to_string()).unwrap();
@@ -209,15 +263,24 @@ fn one(
     }
     let confirmed = state.confirmed_at;
     let expected = objective.id.as_str() != "job-drift";
-    assert_eq!(confirmed.is_some(), expected, "{}: {confirmed:?}", objective.id);
+    assert_eq!(
+        confirmed.is_some(),
+        expected,
+        "{}: {confirmed:?}",
+        objective.id
+    );
 }
 
 fn replay(folder: &Path) -> Option<(bool, String)> {
     let python = tools::tool("python3").unwrap()?;
     let script = repository::root().join("tests/replay/replay.py");
-    let done = Command::new(python).arg(script).arg(folder).output().unwrap();
-    let said = String::from_utf8_lossy(&done.stdout).into_owned()
-        + &String::from_utf8_lossy(&done.stderr);
+    let done = Command::new(python)
+        .arg(script)
+        .arg(folder)
+        .output()
+        .unwrap();
+    let said =
+        String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
     Some((done.status.success(), said))
 }
 
@@ -245,7 +308,10 @@ fn t8_a_payoff_that_is_off_by_one_is_noticed() {
     let Some((well, said)) = replay(folder.path()) else {
         return;
     };
-    assert!(!well && said.contains("gains differ") && said.contains(", 1 differ"), "{said}");
+    assert!(
+        !well && said.contains("gains differ") && said.contains(", 1 differ"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -255,5 +321,8 @@ fn the_key_of_a_summary_is_what_the_replay_takes_it_for() {
     let age = || SummaryOf::Feature("age".parse().unwrap());
     assert_eq!(key(age(), SummaryKind::CutCounts), b"\x01\x03age\x02");
     assert_eq!(key(age(), SummaryKind::Hygiene), b"\x01\x03age\x04");
-    assert_eq!(key(SummaryOf::DecisionByLabel(None), SummaryKind::Confusion), b"\x05\x00\x06");
+    assert_eq!(
+        key(SummaryOf::DecisionByLabel(None), SummaryKind::Confusion),
+        b"\x05\x00\x06"
+    );
 }

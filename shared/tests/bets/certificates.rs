@@ -371,7 +371,11 @@ fn t2_half_spaces_do_not_gain_on_laws_that_conform_exactly() {
             .collect();
         for (bet, e) in compiled.bets.iter().zip(&raised) {
             let bound = bound(&compiled.conforming, &bet.certificate);
-            assert!(e.iter().zip(&bound).all(|(e, w)| *e <= rational::one() + shortened(w)));
+            assert!(
+                e.iter()
+                    .zip(&bound)
+                    .all(|(e, w)| *e <= rational::one() + shortened(w))
+            );
         }
         let level = exact(level);
         for _ in 0..10_000 {

@@ -225,10 +225,7 @@ fn t3_three_cells_and_twelve_cases() {
             .collect();
         for bet in 0..compiled.bets.len() {
             let gain = |counts: &[u64; 3]| compiled.gains(counts).unwrap()[bet];
-            let raised: Vec<_> = outcomes
-                .iter()
-                .map(|counts| raised(gain(counts)))
-                .collect();
+            let raised: Vec<_> = outcomes.iter().map(|counts| raised(gain(counts))).collect();
             for law in &laws {
                 is_fair(law, &raised, (divergence, bet));
             }
@@ -255,12 +252,7 @@ fn multinomial(outcomes: &[[u64; 3]], law: &[u64; 3]) -> Law {
 }
 
 /// Laws just inside the ball, in sixteen directions, as fractions of 2^24.
-fn edge_laws(
-    divergence: Divergence,
-    law: &[f64],
-    positions: &[f64],
-    radius: f64,
-) -> Vec<[u64; 3]> {
+fn edge_laws(divergence: Divergence, law: &[f64], positions: &[f64], radius: f64) -> Vec<[u64; 3]> {
     let mut found = Vec::new();
     for direction in 0..16 {
         let angle = f64::from(direction) * std::f64::consts::PI / 8.0;

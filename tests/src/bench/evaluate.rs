@@ -58,7 +58,12 @@ pub fn measure(rounds: usize) -> anyhow::Result<Report> {
     let window = window(&plan);
     let seen = |objective: &Objective| {
         let of = &objective.of;
-        let seen = Seen { document: &document, baseline: &baseline, of, summary: &window };
+        let seen = Seen {
+            document: &document,
+            baseline: &baseline,
+            of,
+            summary: &window,
+        };
         objective.metric.measure(seen)
     };
     let mut states: Vec<LedgerState> = compiled.iter().map(Compiled::start).collect();
@@ -75,7 +80,10 @@ pub fn measure(rounds: usize) -> anyhow::Result<Report> {
         evaluating.push(begun.elapsed().as_secs_f64() * 1e3);
         anyhow::ensure!(said > OBJECTIVES, "verdicts say nothing");
         let found = measured.iter().filter(|m| m.is_ok()).count();
-        anyhow::ensure!(found == OBJECTIVES, "only {found} of {OBJECTIVES} have a value");
+        anyhow::ensure!(
+            found == OBJECTIVES,
+            "only {found} of {OBJECTIVES} have a value"
+        );
     }
     let middle = |of: &[f64]| super::median(of.to_vec()).unwrap_or_default();
     Ok(Report {
@@ -121,7 +129,11 @@ fn objectives() -> Vec<Value> {
 
 fn document() -> anyhow::Result<Document> {
     let feature = |i: usize| {
-        let (kind, unit) = if i < NUMERIC { ("numeric", json!("1")) } else { ("categorical", Value::Null) };
+        let (kind, unit) = if i < NUMERIC {
+            ("numeric", json!("1"))
+        } else {
+            ("categorical", Value::Null)
+        };
         let mut feature =
             json!({ "name": format!("f{i}"), "type": kind, "from": { "input": format!("f{i}") } });
         if !unit.is_null() {
@@ -183,7 +195,11 @@ fn window(plan: &CapturePlan) -> PaneSummary {
         for row in 0..1000_u32 {
             let share = f64::from(row * 619 % 1000) / 1000.0;
             let (label, group) = (row % 3 == 0, Some((row % 2) as u8));
-            let score = if label { 0.3 + 0.7 * share } else { 0.7 * share };
+            let score = if label {
+                0.3 + 0.7 * share
+            } else {
+                0.7 * share
+            };
             if let SummaryOf::Feature(_) = &key.of {
                 if let Some(cuts) = CutCounts::of_mut(&mut summary) {
                     cuts.add(share);

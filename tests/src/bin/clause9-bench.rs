@@ -84,7 +84,12 @@ fn show_evaluate(options: &Options) -> anyhow::Result<()> {
         report.compile_median_ms, report.compile_longest_ms, report.most_bets
     )?;
     for (round, ms) in report.evaluate_ms.iter().enumerate() {
-        writeln!(out, "round {}: {} objectives in {ms:.1} ms", round + 1, evaluate::OBJECTIVES)?;
+        writeln!(
+            out,
+            "round {}: {} objectives in {ms:.1} ms",
+            round + 1,
+            evaluate::OBJECTIVES
+        )?;
     }
     writeln!(
         out,
