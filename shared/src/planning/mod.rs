@@ -110,12 +110,22 @@ fn growths(compiled: &Compiled, at: &Situation) -> Option<Vec<f64>> {
         Bets::TwoRates(bets) => {
             let (sizes, earlier) = groups(at, at.kept * at.reference_rate)?;
             let rows = bets.payoffs(&earlier, sizes.0, sizes.1)?;
-            Some(vec![best(of_groups(&rows, sizes, at, at.breach * at.reference_rate))])
+            Some(vec![best(of_groups(
+                &rows,
+                sizes,
+                at,
+                at.breach * at.reference_rate,
+            ))])
         }
         Bets::Difference(bets) => {
             let (sizes, earlier) = groups(at, at.kept + at.reference_rate)?;
             let rows = bets.payoffs(&earlier, sizes.0, sizes.1)?;
-            Some(vec![best(of_groups(&rows, sizes, at, at.breach + at.reference_rate))])
+            Some(vec![best(of_groups(
+                &rows,
+                sizes,
+                at,
+                at.breach + at.reference_rate,
+            ))])
         }
         Bets::Cells(bets) => drifted(bets, at).filter(|growths| !growths.is_empty()),
         Bets::Normal(_) => None,
@@ -143,7 +153,12 @@ fn of_groups(rows: &[[i64; 4]], sizes: (u64, u64), at: &Situation, compared: f64
         sizes.1 as f64 * compared,
         sizes.1 as f64 * (1.0 - compared),
     ];
-    let dot = |row: &[i64; 4]| row.iter().zip(counts).map(|(l, c)| fixed::to_nats(*l) * c).sum();
+    let dot = |row: &[i64; 4]| {
+        row.iter()
+            .zip(counts)
+            .map(|(l, c)| fixed::to_nats(*l) * c)
+            .sum()
+    };
     rows.iter().map(dot).collect()
 }
 
@@ -228,10 +243,12 @@ fn clears(compiled: &Compiled, at: &Situation, blocks: u64) -> Option<bool> {
         Bets::TwoRates(_) | Bets::Difference(_) | Bets::Normal(_) => return None,
     };
     let level = objective.levels.action;
-    Some(match objective.comparator {
-        Comparator::AtLeast => running.low >= level - objective.margin,
-        Comparator::AtMost => running.high <= level + objective.margin,
-    } && cases >= objective.min_support)
+    Some(
+        match objective.comparator {
+            Comparator::AtLeast => running.low >= level - objective.margin,
+            Comparator::AtMost => running.high <= level + objective.margin,
+        } && cases >= objective.min_support,
+    )
 }
 
 /// A breach worth catching where none is named, and the value while the objective is kept.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub mod footprint;
+pub mod labelled;
 pub mod load;
 pub mod meter;
 pub mod proxy_smoke;

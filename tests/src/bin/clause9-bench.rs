@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use clap::{Args, Parser, Subcommand};
-use clause9_tests::bench::{Setting, footprint, proxy_smoke, upstream};
+use clause9_tests::bench::{Setting, footprint, labelled, proxy_smoke, upstream};
 
 /// Whole-process benchmarks on this machine. Build with `--release` for numbers to be quoted.
 #[derive(Parser)]
@@ -19,6 +19,8 @@ enum Name {
     Footprint(Options),
     /// The same load straight to a trivial model server and through the agent, in turns.
     ProxySmoke(Options),
+    /// Seven figures of labelled rows, through summaries and by scikit-learn, in turns.
+    Labelled(LabelledOptions),
     /// The trivial model server itself, for the others.
     #[command(hide = true)]
     Upstream {
@@ -47,6 +49,22 @@ struct Options {
     json: bool,
 }
 
+#[derive(Args)]
+struct LabelledOptions {
+    /// A Python that has numpy and scikit-learn.
+    #[arg(long)]
+    python: std::path::PathBuf,
+    /// Rows.
+    #[arg(long, default_value_t = 1_000_000)]
+    rows: usize,
+    /// Rounds; each contender runs once in each.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Print one JSON document instead of lines.
+    #[arg(long)]
+    json: bool,
+}
+
 impl Options {
     const fn setting(&self) -> Setting {
         Setting {
@@ -62,6 +80,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().name {
         Name::Footprint(options) => show_footprint(&options),
         Name::ProxySmoke(options) => show_proxy_smoke(&options),
+        Name::Labelled(options) => show_labelled(&options),
         Name::Upstream { port } => upstream::serve(port),
     }
 }
@@ -124,6 +143,36 @@ fn show_proxy_smoke(options: &Options) -> anyhow::Result<()> {
         report.added_p50_us,
         report.throughput_ratio,
         report.agent_cpu_us_per_answer
+    )?;
+    Ok(())
+}
+
+fn show_labelled(options: &LabelledOptions) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let (rows, rounds) = (options.rows, options.rounds);
+    let report = labelled::measure(rows, rounds, &options.python, &mut |run| {
+        if !options.json {
+            let _ = writeln!(
+                out,
+                "round {} {:?}: {:.3} s of processor time",
+                run.round, run.contender, run.cpu_seconds
+            );
+        }
+    })?;
+    if options.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+        return Ok(());
+    }
+    writeln!(out, "built with the profile `{}`", report.profile)?;
+    if let Some(last) = report.runs.last() {
+        for (name, figure) in labelled::NAMES.iter().zip(last.figures) {
+            writeln!(out, "{name}: {figure}")?;
+        }
+    }
+    writeln!(
+        out,
+        "{} rows, median of {rounds} rounds: {:.2} times as fast as scikit-learn (goal 5)",
+        report.rows, report.times_faster
     )?;
     Ok(())
 }

@@ -1,11 +1,13 @@
 //! Population stability index: how far a feature's law has moved from the baseline.
-use super::{ball, family};
 use super::read::{DRIFT, cell_summaries, cells, shown};
+use super::{ball, family};
 use crate::bet::{Bets, Divergence, NoBet};
 use crate::drift::cells::Cells;
 use crate::drift::divergence::{self, Smoothed};
 use crate::interval;
-use crate::metric::{Against, Estimate, Grade, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen};
+use crate::metric::{
+    Against, Estimate, Grade, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen,
+};
 use crate::objective::document::{Document, Subject};
 use crate::sketch::SummaryKey;
 
