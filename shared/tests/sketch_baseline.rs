@@ -207,8 +207,8 @@ fn a_baseline_that_contradicts_itself_is_refused() {
         the law of `amount` cannot be: counts do not add up to the rows; build the baseline again
         the reference has no rows; a baseline needs at least one
         not a baseline: unknown variant `baseline/v2`, expected `baseline/v1` at line 1 column 24; build it with `clause9 baseline`
-        not a baseline: unknown field `extra`, expected one of `clause9`, `system`, `source`, `rows`, `features`, `score`, `labelled` at line 1 column 6975; build it with `clause9 baseline`
-        the law of `score` cannot be: scores are numbers; build the baseline again
+        not a baseline: unknown field `extra`, expected one of `clause9`, `system`, `source`, `rows`, `features`, `score`, `value`, `target`, `labelled` at line 1 column 6975; build it with `clause9 baseline`
+        the law of `score` cannot be: they are numbers; build the baseline again
         the law of `amount` cannot be: cuts must be finite, strictly ascending and at most 16; build the baseline again
         the law of `amount` cannot be: cuts must be finite, strictly ascending and at most 16; build the baseline again
         the law of `amount` cannot be: there must be one count more than cuts; build the baseline again
@@ -218,8 +218,8 @@ fn a_baseline_that_contradicts_itself_is_refused() {
         the law of `purpose` cannot be: categories must be sorted by bytes, each once; build the baseline again
         the law of `purpose` cannot be: there must be one count for each category; build the baseline again
         the law of `purpose` cannot be: counts do not add up to the rows; build the baseline again
-        not a baseline: not a summary: a length is beyond its limit at line 1 column 2971; build it with `clause9 baseline`
-        not a baseline: expected the bytes of a summary in hex at line 1 column 825; build it with `clause9 baseline`
+        not a baseline: not a summary: a length is beyond its limit at line 1 column 3455; build it with `clause9 baseline`
+        not a baseline: expected the bytes of a summary in hex at line 1 column 1309; build it with `clause9 baseline`
         the law of `amount` cannot be: its shape has another centre or scale; build the baseline again
         the law of `labelled` cannot be: more rows have a label than there are; build the baseline again
         the law of `labelled` cannot be: its counts are not those of its labelled rows; build the baseline again"#]].assert_eq(&all.join("\n"));
@@ -270,7 +270,7 @@ fn the_car_loan_reference_becomes_a_baseline() {
         {"kind":"numeric","center":16.0,"scale_exponent":3,"cuts":[6.0,7.0,11.0,14.0,16.0,18.0,19.0,20.0,21.0],"counts":[0,7930,6590,4333,4268,6415,4280,5109,5713,5362],"missing":0,"invalid":0} [6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 17.0, 18.0, 19.0, 20.0, 21.0]
         {"kind":"categorical","categories":["0 - 20K €","20K - 40K €","40K - 60K €","60K+ €"],"counts":[19918,15047,9977,5058],"other":0,"missing":0}
         {"kind":"numeric","center":0.52,"scale_exponent":0,"cuts":[0.01,0.02,0.04,0.09,0.52,0.9,0.95,0.98,0.99],"counts":[3803,3929,5752,6080,5402,4907,3959,5986,3236,6946],"missing":0,"invalid":0} [0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08, 0.09, 0.1, 0.11, 0.12, 0.13, 0.87, 0.88, 0.89, 0.9, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99, 1.0]
-        sha256:20789f485b0e57a8489f1c6daba22c16588d4627bd70c918d1a5b79b8c557350"#]].assert_eq(&format!(
+        sha256:f41a208afa3d2009ec11014c306408f301db1e8cc6b8782078f8082e421a3d18"#]].assert_eq(&format!(
         "{} rows\n{}\n{}",
         baseline.rows,
         laws.join("\n"),

@@ -134,7 +134,7 @@ fn bodies_beyond_the_byte_budget_pass_and_are_counted() {
     small.limits.body_bytes = 12_000;
     let agent = Running::start(small);
     agent.set_clock("2020-01-01T00:00:00Z");
-    assert_eq!(ask(agent.port, &infer("a", 1, TIME)).status(), 200);
+    assert_eq!(ask(agent.port, &infer("a", 2000, TIME)).status(), 200);
     agent.set_clock("2020-01-01T00:01:10Z");
     until("the pane", || !door.items().is_empty());
     assert_eq!(

@@ -12,6 +12,9 @@ use crate::exchange::{Body, Exchange, Message};
 
 /// A held piece keeps its whole read buffer alive; hyper's first one has this many bytes.
 const READ_BUFFER: usize = 8 << 10;
+/// A piece that is so much smaller than the buffer is copied: that costs less than a new buffer for
+/// the next message, and a waiting exchange then takes what it weighs.
+const COPIED: usize = READ_BUFFER / 4;
 
 /// Which body of an exchange.
 #[derive(Clone, Copy, Debug)]
@@ -99,13 +102,18 @@ impl Flight {
             body.discard();
             return;
         }
-        let charge = if body.is_empty() {
+        let small = piece.len() <= COPIED;
+        let charge = if body.is_empty() && !small {
             piece.len().max(READ_BUFFER)
         } else {
             piece.len()
         };
         if captured.held.grow(charge) {
-            body.push(piece.clone());
+            body.push(if small {
+                Bytes::copy_from_slice(piece)
+            } else {
+                piece.clone()
+            });
         } else {
             state.over_budget = true;
             captured.exchange.request.body = Body::default();

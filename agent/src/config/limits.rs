@@ -21,7 +21,7 @@ pub struct LimitsConfig {
     pub remembered_predictions: usize,
     /// Most bytes for remembering them; whichever bound is reached first, the oldest ones are
     /// forgotten. A request of one row takes 56 bytes (with more than 6 attributes, or more rows,
-    /// 96 bytes and 9 and one per attribute for each row): about 18000 single-row requests per MiB.
+    /// besides 9 and one per attribute for each row): about 18000 single-row requests per MiB.
     /// Outcomes that come later than that many requests are not joined. A restart forgets all.
     /// Default: 16777216.
     pub remembered_bytes: usize,

@@ -127,7 +127,9 @@ impl Engine {
             self.tally.unknown_row += 1;
             return Fate::UnknownRow;
         };
-        let key = self.memory.origin(place);
+        let Some(key) = self.memory.origin(place) else {
+            return Fate::UnknownRequest;
+        };
         if arrivals.blocks.len() >= MAX_BLOCKS && !arrivals.blocks.contains_key(key) {
             arrivals.unjoined.dropped += 1;
             self.tally.outcomes_dropped += 1;

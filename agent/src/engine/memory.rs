@@ -1,65 +1,42 @@
 //! What is remembered of predictions until their outcome horizon: by the tag of their request's id,
 //! a few bytes for each, bounded in number and in bytes. The oldest ones make room.
 
-use std::collections::VecDeque;
+mod segments;
+
 use std::sync::Arc;
 
-use clause9_shared::plan::Prediction;
+use clause9_shared::plan::{Answer, Prediction};
 use clause9_shared::window::PaneStart;
 use hashbrown::HashTable;
 
 use crate::engine::{Origin, Tally};
 use crate::sample::Tag;
 
+pub(super) use segments::Place;
+use segments::{Remembered, Rows, Segments};
+
 /// Most attributes of a prediction that is kept without an allocation of its own.
 const INLINE: usize = 6;
-/// Bytes of a packed prediction without its groups: flags and score.
+/// Bytes of a packed prediction without its groups: flags, and the score or what else was answered.
 const FIXED: usize = 9;
+/// Bytes more of one whose label is a number.
+const NUMBER: usize = 8;
 /// What the index takes for one request: five bytes a slot, of which at least two in seven are used.
 const INDEX: usize = 16;
-/// What several rows take besides themselves: the vector, and what the allocator rounds up to.
-const SEVERAL: usize = 40;
 /// In place of a group that is not known.
 const NO_GROUP: u8 = u8::MAX;
-/// Fewest requests that room is made for at once.
-const STEP: usize = 64;
-
-/// The predictions of one request.
-#[derive(Debug)]
-struct Remembered {
-    tag: Tag,
-    origin: Arc<Origin>,
-    rows: Rows,
-}
-
-/// Packed predictions.
-#[derive(Debug)]
-enum Rows {
-    /// One, with few attributes.
-    One {
-        flags: u8,
-        groups: [u8; INLINE],
-        score: f64,
-    },
-    /// Any number, one after the other: flags, score, groups. Boxed to keep the other kind small.
-    #[expect(clippy::box_collection, reason = "a thin pointer halves the entry")]
-    Several(Box<Vec<u8>>),
-}
-
-/// Where a remembered request stands; good until the next insertion or expiry.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place(usize);
 
 /// Requests by the tag of their id.
 #[derive(Debug)]
 pub(super) struct Memory {
     /// In the order they came, which is about the order of their panes.
-    requests: VecDeque<Remembered>,
-    /// Numbers of requests by tag; a number less `first` is a place in `requests`.
+    requests: Segments,
+    /// Numbers of requests by tag.
     index: HashTable<u32>,
-    first: u32,
     /// Attributes of a prediction.
     attributes: usize,
+    /// Whether predictions and labels are numbers.
+    numbers: bool,
     rows: usize,
     most_rows: usize,
     bytes: usize,
@@ -67,12 +44,17 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    pub(super) fn new(attributes: usize, most_rows: usize, most_bytes: usize) -> Self {
+    pub(super) fn new(
+        attributes: usize,
+        numbers: bool,
+        most_rows: usize,
+        most_bytes: usize,
+    ) -> Self {
         Self {
-            requests: VecDeque::new(),
+            requests: Segments::default(),
             index: HashTable::new(),
-            first: 0,
             attributes,
+            numbers,
             rows: 0,
             most_rows,
             bytes: 0,
@@ -86,46 +68,53 @@ impl Memory {
 
     pub(super) fn find(&self, tag: Tag) -> Option<Place> {
         let found = self.index.find(tag.bits(), |number| {
-            self.at(*number).is_some_and(|r| r.tag == tag)
+            let place = self.requests.place(*number);
+            let request = place.and_then(|p| self.requests.get(p));
+            request.is_some_and(|r| r.tag == tag)
         });
-        found.map(|number| Place(place(*number, self.first)))
+        self.requests.place(*found?)
     }
 
     /// Pane and model of a request that was found.
-    pub(super) fn origin(&self, place: Place) -> &Arc<Origin> {
-        &self.requests[place.0].origin
+    pub(super) fn origin(&self, place: Place) -> Option<&Arc<Origin>> {
+        self.requests.get(place).map(|r| &r.origin)
     }
 
     /// One of its predictions.
     pub(super) fn prediction(&self, place: Place, row: usize) -> Option<Prediction> {
-        match &self.requests.get(place.0)?.rows {
+        match &self.requests.get(place)?.rows {
             Rows::One {
                 flags,
                 groups,
                 score,
             } => (row == 0).then(|| unpack(*flags, *score, &groups[..self.attributes])),
-            Rows::Several(bytes) => {
-                let stride = FIXED + self.attributes;
-                let packed = bytes.chunks_exact(stride).nth(row)?;
-                let (score, groups) = packed[1..].split_first_chunk()?;
-                Some(unpack(packed[0], f64::from_le_bytes(*score), groups))
+            Rows::Several { .. } => {
+                let stride = self.stride();
+                let packed = self.requests.packed(place).chunks_exact(stride).nth(row)?;
+                let (score, rest) = packed[1..].split_first_chunk()?;
+                let score = f64::from_le_bytes(*score);
+                if self.numbers {
+                    let (label, groups) = rest.split_first_chunk()?;
+                    let label = f64::from_le_bytes(*label);
+                    Some(unpack_numbers(packed[0], score, label, groups))
+                } else {
+                    Some(unpack(packed[0], score, rest))
+                }
             }
         }
     }
 
     /// Keeps what became of a prediction that was found.
     pub(super) fn store(&mut self, place: Place, row: usize, prediction: &Prediction) {
-        let attributes = self.attributes;
-        match self.requests.get_mut(place.0).map(|r| &mut r.rows) {
-            Some(Rows::One { .. }) | None if row > 0 => {}
-            Some(one @ Rows::One { .. }) => *one = single(prediction),
-            Some(Rows::Several(bytes)) => {
-                let stride = FIXED + attributes;
-                if let Some(packed) = bytes.chunks_exact_mut(stride).nth(row) {
-                    pack(prediction, packed);
+        let (stride, numbers) = (self.stride(), self.numbers);
+        match self.requests.rows_mut(place) {
+            Some((one @ Rows::One { .. }, _)) if row == 0 => *one = single(prediction),
+            Some((Rows::Several { .. }, packed)) => {
+                if let Some(packed) = packed.chunks_exact_mut(stride).nth(row) {
+                    pack(prediction, numbers, packed);
                 }
             }
-            None => {}
+            Some((Rows::One { .. }, _)) | None => {}
         }
     }
 
@@ -150,21 +139,26 @@ impl Memory {
         }
         self.rows += number;
         self.bytes += bytes;
-        self.make_room();
-        let remembered = Remembered {
-            tag,
-            origin,
-            rows: self.packed(rows),
+        let number = match rows {
+            [only] if self.is_single(rows.len()) => {
+                self.requests.push_single(tag, origin, single(only))
+            }
+            _ => {
+                let (stride, numbers) = (self.stride(), self.numbers);
+                let bytes = rows.len() * stride;
+                self.requests.push_packed(tag, origin, bytes, |packed| {
+                    for (row, packed) in rows.iter().zip(packed.chunks_exact_mut(stride)) {
+                        pack(row, numbers, packed);
+                    }
+                })
+            }
         };
-        self.requests.push_back(remembered);
-        let newest = u32::try_from(self.requests.len() - 1).unwrap_or(u32::MAX);
-        let (requests, first) = (&self.requests, self.first);
-        self.index
-            .insert_unique(tag.bits(), first.wrapping_add(newest), |number| {
-                requests
-                    .get(place(*number, first))
-                    .map_or(0, |r| r.tag.bits())
-            });
+        let requests = &self.requests;
+        self.index.insert_unique(tag.bits(), number, |number| {
+            let place = requests.place(*number);
+            let request = place.and_then(|p| requests.get(p));
+            request.map_or(0, |r| r.tag.bits())
+        });
         true
     }
 
@@ -176,30 +170,25 @@ impl Memory {
     }
 
     fn forget_oldest(&mut self) -> Option<usize> {
-        let number = self.first;
-        let oldest = self.requests.pop_front()?;
-        if let Ok(entry) = self
-            .index
-            .find_entry(oldest.tag.bits(), |other| *other == number)
-        {
+        let (number, tag, packed) = self.requests.pop()?;
+        let found = self.index.find_entry(tag.bits(), |other| *other == number);
+        if let Ok(entry) = found {
             entry.remove();
         }
-        self.first = self.first.wrapping_add(1);
-        let rows = match &oldest.rows {
-            Rows::One { .. } => 1,
-            Rows::Several(bytes) => bytes.len() / (FIXED + self.attributes),
-        };
+        let rows = packed.map_or(1, |bytes| bytes / self.stride());
         self.bytes -= self.size(rows);
         self.rows -= rows.max(1);
         Some(rows.max(1))
     }
 
-    fn at(&self, number: u32) -> Option<&Remembered> {
-        self.requests.get(place(number, self.first))
+    const fn is_single(&self, rows: usize) -> bool {
+        rows == 1 && self.attributes <= INLINE && !self.numbers
     }
 
-    const fn is_single(&self, rows: usize) -> bool {
-        rows == 1 && self.attributes <= INLINE
+    /// Bytes of one of several packed predictions.
+    const fn stride(&self) -> usize {
+        let fixed = if self.numbers { FIXED + NUMBER } else { FIXED };
+        fixed + self.attributes
     }
 
     /// What a request of that many rows takes.
@@ -208,36 +197,9 @@ impl Memory {
         if self.is_single(rows) {
             entry
         } else {
-            entry + SEVERAL + rows * (FIXED + self.attributes)
+            entry + rows * self.stride()
         }
     }
-
-    /// A quarter more at a time, where doubling would leave half of a large memory unused.
-    fn make_room(&mut self) {
-        let length = self.requests.len();
-        if length == self.requests.capacity() {
-            let most = self.most_bytes / (size_of::<Remembered>() + INDEX);
-            let more = (length / 4).max(STEP).min(most.saturating_sub(length));
-            self.requests.reserve_exact(more.max(1));
-        }
-    }
-
-    fn packed(&self, rows: &[Prediction]) -> Rows {
-        if let ([only], true) = (rows, self.is_single(rows.len())) {
-            return single(only);
-        }
-        let stride = FIXED + self.attributes;
-        let mut bytes = vec![0; rows.len() * stride];
-        for (row, packed) in rows.iter().zip(bytes.chunks_exact_mut(stride)) {
-            pack(row, packed);
-        }
-        Rows::Several(Box::new(bytes))
-    }
-}
-
-/// Numbers wrap around; there are never as many requests at once.
-const fn place(number: u32, first: u32) -> usize {
-    number.wrapping_sub(first) as usize
 }
 
 fn single(prediction: &Prediction) -> Rows {
@@ -246,40 +208,91 @@ fn single(prediction: &Prediction) -> Rows {
     Rows::One {
         flags: flags(prediction),
         groups,
-        score: prediction.score.unwrap_or(0.0),
+        score: answered(prediction),
     }
 }
 
-fn pack(prediction: &Prediction, into: &mut [u8]) {
+fn pack(prediction: &Prediction, numbers: bool, into: &mut [u8]) {
     into[0] = flags(prediction);
-    into[1..FIXED].copy_from_slice(&prediction.score.unwrap_or(0.0).to_le_bytes());
-    put_groups(prediction, &mut into[FIXED..]);
+    into[1..FIXED].copy_from_slice(&answered(prediction).to_le_bytes());
+    let mut groups = FIXED;
+    if numbers {
+        let label = prediction.label.and_then(Answer::number).unwrap_or(0.0);
+        groups += NUMBER;
+        into[FIXED..groups].copy_from_slice(&label.to_le_bytes());
+    }
+    put_groups(prediction, &mut into[groups..]);
 }
 
 fn put_groups(prediction: &Prediction, into: &mut [u8]) {
     into.fill(NO_GROUP);
-    for (place, group) in into.iter_mut().zip(&prediction.groups) {
+    for (place, group) in into.iter_mut().zip(prediction.groups.iter()) {
         *place = group.unwrap_or(NO_GROUP);
     }
 }
 
-/// Two bits for the decision, two for the label, one for whether there is a score.
+/// The score, the predicted number, or the bits of decided and true class: there is never more than
+/// one of the three.
+fn answered(prediction: &Prediction) -> f64 {
+    let class = |answer: Option<Answer>| answer.and_then(Answer::class).map(u64::from);
+    let number = prediction
+        .score
+        .or(prediction.decision.and_then(Answer::number));
+    number.unwrap_or_else(|| {
+        let label = class(prediction.label).unwrap_or(0);
+        f64::from_bits(class(prediction.decision).unwrap_or(0) | label << 8)
+    })
+}
+
+/// Two bits for the decision, two for the label, one for whether there is a score, one for whether
+/// the answers are classes.
 fn flags(prediction: &Prediction) -> u8 {
-    let truth = |value: Option<bool>| value.map_or(0, |v| 2 | u8::from(v));
+    let truth = |answer: Option<Answer>| match answer {
+        None => 0,
+        Some(Answer::Sign(positive)) => 2 | u8::from(positive),
+        Some(Answer::Class(_) | Answer::Number(_)) => 2,
+    };
+    let answers = [prediction.decision, prediction.label];
+    let classes = answers
+        .iter()
+        .flatten()
+        .any(|answer| answer.class().is_some());
     truth(prediction.decision)
         | truth(prediction.label) << 2
         | u8::from(prediction.score.is_some()) << 4
+        | u8::from(classes) << 5
 }
 
 fn unpack(flags: u8, score: f64, groups: &[u8]) -> Prediction {
-    let truth = |bits: u8| (bits & 2 != 0).then_some(bits & 1 != 0);
-    let group = |group: &u8| (*group != NO_GROUP).then_some(*group);
+    let [decided, label, ..] = score.to_bits().to_le_bytes();
+    let truth = |bits: u8, class: u8| {
+        (bits & 2 != 0).then(|| {
+            if flags & 32 != 0 {
+                Answer::Class(class)
+            } else {
+                Answer::Sign(bits & 1 != 0)
+            }
+        })
+    };
     Prediction {
         score: (flags & 16 != 0).then_some(score),
-        decision: truth(flags),
+        decision: truth(flags, decided),
         groups: groups.iter().map(group).collect(),
-        label: truth(flags >> 2),
+        label: truth(flags >> 2, label),
     }
+}
+
+fn unpack_numbers(flags: u8, predicted: f64, label: f64, groups: &[u8]) -> Prediction {
+    Prediction {
+        score: None,
+        decision: (flags & 2 != 0).then_some(Answer::Number(predicted)),
+        groups: groups.iter().map(group).collect(),
+        label: (flags & 8 != 0).then_some(Answer::Number(label)),
+    }
+}
+
+fn group(group: &u8) -> Option<u8> {
+    (*group != NO_GROUP).then_some(*group)
 }
 
 #[cfg(test)]

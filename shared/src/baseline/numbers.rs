@@ -1,10 +1,17 @@
 //! The law of a reference's numbers: where its cells are, and how many values are in them.
 
 use super::{Law, Shape};
-use crate::sketch::{CutCounts, Histogram, MAX_ATOMS, MAX_SCALE_EXPONENT, Moments};
+use crate::drift::{Grid, Known};
+use crate::sketch::{
+    CutCounts, Histogram, MAX_ATOMS, MAX_BINS, MAX_SCALE_EXPONENT, MAX_SPLITS, Moments, Points,
+};
 
 /// One value in this many of a reference makes an atom: 0.5 %.
 const ATOM_SHARE: usize = 200;
+
+/// No cell that holds more than a single value shall hold more than one value in this many of a
+/// reference: what a distance between distribution functions is uncertain by.
+const SPLIT_SHARE: usize = 50;
 
 /// The law of finite values.
 pub(super) fn law(mut values: Vec<f64>, missing: u64, invalid: u64) -> Law {
@@ -31,18 +38,75 @@ pub(super) fn law(mut values: Vec<f64>, missing: u64, invalid: u64) -> Law {
 
 fn shape(sorted: &[f64], center: f64, scale_exponent: i32, cuts: &[f64]) -> Option<Shape> {
     let mut histogram = Histogram::new(center, scale_exponent)?;
-    let mut points = CutCounts::with_atoms(cuts, &atoms(sorted))?;
     let mut moments = Moments::new(center, scale_exponent)?;
     for x in sorted {
         histogram.add(*x);
-        points.add(*x);
         moments.add(*x);
     }
+    let mut at = Points {
+        cuts: cuts.to_vec(),
+        atoms: atoms(sorted),
+        bins: bins(sorted),
+        splits: Vec::new(),
+    };
+    at.splits = splits(sorted, &histogram, &counted(&at, sorted)?);
     Some(Shape {
         histogram,
-        points,
+        points: counted(&at, sorted)?,
         moments,
     })
+}
+
+fn counted(at: &Points, values: &[f64]) -> Option<CutCounts> {
+    let mut points = CutCounts::with_points(at)?;
+    for x in values {
+        points.add(*x);
+    }
+    Some(points)
+}
+
+/// The edges of twenty equal bins from the smallest value to the largest, as numpy spaces them. None
+/// of values that do not differ, or of which the range has no finite width.
+fn bins(sorted: &[f64]) -> Vec<f64> {
+    const PARTS: u32 = 20;
+    const _: () = assert!(PARTS as usize + 1 == MAX_BINS);
+    let (Some(first), Some(last)) = (sorted.first(), sorted.last()) else {
+        return Vec::new();
+    };
+    let step = (last - first) / f64::from(PARTS);
+    let mut edges: Vec<f64> = (0..PARTS)
+        .map(|i| f64::from(i) * step + first + 0.0)
+        .collect();
+    edges.push(*last);
+    let usable = edges.windows(2).all(|pair| pair[0] < pair[1]) && step.is_finite();
+    if usable { edges } else { Vec::new() }
+}
+
+/// Points that part the cells in which more than one value in [`SPLIT_SHARE`] lies: half-way between
+/// two neighbouring values, so that they tell no value.
+fn splits(sorted: &[f64], histogram: &Histogram, points: &CutCounts) -> Vec<f64> {
+    let known = Known { histogram, points };
+    let Some(grid) = Grid::refine(known, known) else {
+        return Vec::new();
+    };
+    let (mut splits, mut below) = (Vec::new(), 0_usize);
+    for cell in grid.cells() {
+        let count = usize::try_from(cell.baseline).unwrap_or(usize::MAX);
+        let parts = (count * SPLIT_SHARE).div_ceil(sorted.len()).min(count);
+        if cell.low < cell.high {
+            for part in 1..parts {
+                let index = below + part * count / parts;
+                if let [Some(low), Some(high)] = [sorted.get(index - 1), sorted.get(index)] {
+                    splits.push(0.5 * low + 0.5 * high + 0.0);
+                }
+            }
+        }
+        below += count;
+    }
+    splits.sort_by(f64::total_cmp);
+    splits.dedup();
+    splits.truncate(MAX_SPLITS);
+    splits
 }
 
 /// The distinct deciles, ascending. A decile may be the smallest value; then no value of the

@@ -1,5 +1,6 @@
-//! S2: how many values lie at and between documented points: the baseline's deciles (cuts) and the
-//! values that come up often in it (atoms).
+//! S2: how many values lie at and between documented points: the baseline's deciles (cuts), the
+//! values that come up often in it (atoms), the edges of equal bins over its range (bins), and
+//! points that part cells of its histogram in which too much lies (splits).
 //!
 //! Evidence on a feature's drift rests on these counts. They are kept beside the histogram, since a
 //! histogram that had to join cells no longer knows where a decile was (statistics, 1.2), and since
@@ -14,19 +15,40 @@ use crate::wire::codec::{Decode, Encode, Malformed, Reader, Writer};
 pub const MAX_CUTS: usize = 32;
 /// Most atoms.
 pub const MAX_ATOMS: usize = 32;
-const MAX_POINTS: usize = MAX_CUTS + MAX_ATOMS;
+/// Most edges of equal bins.
+pub const MAX_BINS: usize = 21;
+/// Most splits.
+pub const MAX_SPLITS: usize = 64;
+const MAX_POINTS: usize = MAX_CUTS + MAX_ATOMS + MAX_BINS + MAX_SPLITS;
 
 /// A point that is a cut.
 const CUT: u8 = 1;
 /// A point that is an atom.
 const ATOM: u8 = 2;
+/// A point that is an edge of the equal bins.
+const BIN: u8 = 4;
+/// A point that parts a cell of the histogram.
+const SPLIT: u8 = 8;
+
+/// The points of [`CutCounts`] by what they are for. A number may be several.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Points {
+    /// Where decile cells begin, at most [`MAX_CUTS`].
+    pub cuts: Vec<f64>,
+    /// Values that come up often, at most [`MAX_ATOMS`].
+    pub atoms: Vec<f64>,
+    /// Edges of equal bins, at most [`MAX_BINS`].
+    pub bins: Vec<f64>,
+    /// What parts cells of the histogram, at most [`MAX_SPLITS`].
+    pub splits: Vec<f64>,
+}
 
 /// Counts at and between fixed points. A value equal to a cut belongs to the cell above it, as
 /// numpy's bins have it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CutCounts {
     points: Vec<f64>,
-    /// What each point is: [`CUT`], [`ATOM`] or both.
+    /// What each point is: [`CUT`], [`ATOM`], [`BIN`], [`SPLIT`] or several.
     roles: Vec<u8>,
     /// Below the first point, at it, between it and the second one, and so on.
     counts: Vec<u64>,
@@ -53,21 +75,37 @@ impl CutCounts {
     /// Cells with nothing in them, with single values of their own. None unless cuts and atoms are
     /// each finite, strictly ascending, and at most [`MAX_CUTS`] and [`MAX_ATOMS`].
     pub fn with_atoms(cuts: &[f64], atoms: &[f64]) -> Option<Self> {
+        Self::with_points(&Points {
+            cuts: cuts.to_vec(),
+            atoms: atoms.to_vec(),
+            ..Points::default()
+        })
+    }
+
+    /// Cells with nothing in them, at and between points. None unless each list of them is finite,
+    /// strictly ascending and within its limit.
+    pub fn with_points(of: &Points) -> Option<Self> {
+        let lists = [
+            (&of.cuts, CUT, MAX_CUTS),
+            (&of.atoms, ATOM, MAX_ATOMS),
+            (&of.bins, BIN, MAX_BINS),
+            (&of.splits, SPLIT, MAX_SPLITS),
+        ];
         let fit = |list: &[f64], most| {
             let ascending = list.windows(2).all(|pair| pair[0] < pair[1]);
             list.len() <= most && ascending && list.iter().all(|x| x.is_finite())
         };
-        if !fit(cuts, MAX_CUTS) || !fit(atoms, MAX_ATOMS) {
+        if !lists.iter().all(|(list, _, most)| fit(list, *most)) {
             return None;
         }
+        let all = lists.iter().flat_map(|(list, ..)| list.iter());
         // Adding zero turns negative zero into zero.
-        let mut points: Vec<f64> = cuts.iter().chain(atoms).map(|point| point + 0.0).collect();
+        let mut points: Vec<f64> = all.map(|point| point + 0.0).collect();
         points.sort_by(f64::total_cmp);
         points.dedup();
         let role = |point: &f64| {
-            let cut = if cuts.contains(point) { CUT } else { 0 };
-            let atom = if atoms.contains(point) { ATOM } else { 0 };
-            cut | atom
+            let roles = lists.iter().filter(|(list, ..)| list.contains(point));
+            roles.fold(0, |role, (_, bit, _)| role | bit)
         };
         Some(Self {
             roles: points.iter().map(role).collect(),
@@ -111,6 +149,11 @@ impl CutCounts {
         self.points_that_are(ATOM)
     }
 
+    /// The edges of the equal bins, strictly ascending; none of a reference that does not vary.
+    pub fn bins(&self) -> Vec<f64> {
+        self.points_that_are(BIN)
+    }
+
     fn points_that_are(&self, role: u8) -> Vec<f64> {
         let with_roles = self.points.iter().zip(&self.roles);
         with_roles
@@ -133,7 +176,36 @@ impl CutCounts {
         counts
     }
 
-    /// Cuts and atoms together, strictly ascending.
+    /// The counts of the equal bins: below the first edge, from each edge on up to but not including
+    /// the next one, and beyond the last edge. Values at the last edge belong to the bin below it.
+    /// None without bins.
+    pub fn bin_counts(&self) -> Option<Vec<u64>> {
+        let edges = self.roles.iter().filter(|role| **role & BIN != 0).count();
+        if edges < 2 {
+            return None;
+        }
+        let (mut counts, mut left) = (vec![self.counts[0]], edges);
+        for (role, pair) in self.roles.iter().zip(self.counts[1..].chunks_exact(2)) {
+            let is_edge = role & BIN != 0;
+            let is_last = is_edge && left == 1;
+            left -= usize::from(is_edge);
+            if is_edge && !is_last {
+                counts.push(0);
+            }
+            if let Some(bin) = counts.last_mut() {
+                *bin += pair[0];
+            }
+            if is_last {
+                counts.push(0);
+            }
+            if let Some(bin) = counts.last_mut() {
+                *bin += pair[1];
+            }
+        }
+        Some(counts)
+    }
+
+    /// All points together, strictly ascending.
     pub fn points(&self) -> &[f64] {
         &self.points
     }
@@ -208,26 +280,30 @@ impl Encode for CutCounts {
 impl Decode for CutCounts {
     fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
         let len = r.count(MAX_POINTS)?;
-        let (mut cuts, mut atoms) = (Vec::new(), Vec::new());
+        let mut points = Points::default();
         let mut last = f64::NEG_INFINITY;
         for _ in 0..len {
             let point = read_number(r, "cut")?;
             let role = r.byte()?;
-            if role == 0 || role > CUT | ATOM {
+            if role == 0 || role > CUT | ATOM | BIN | SPLIT {
                 return Err(Malformed::Value("role of a point"));
             }
             if point <= last {
                 return Err(Malformed::Order);
             }
             last = point;
-            if role & CUT != 0 {
-                cuts.push(point);
-            }
-            if role & ATOM != 0 {
-                atoms.push(point);
+            for (bit, list) in [
+                (CUT, &mut points.cuts),
+                (ATOM, &mut points.atoms),
+                (BIN, &mut points.bins),
+                (SPLIT, &mut points.splits),
+            ] {
+                if role & bit != 0 {
+                    list.push(point);
+                }
             }
         }
-        let mut cells = Self::with_atoms(&cuts, &atoms).ok_or(Malformed::TooLong)?;
+        let mut cells = Self::with_points(&points).ok_or(Malformed::TooLong)?;
         for count in &mut cells.counts {
             *count = r.unsigned()?;
         }

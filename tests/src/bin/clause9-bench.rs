@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use clap::{Args, Parser, Subcommand};
-use clause9_tests::bench::{Setting, footprint, labelled, proxy_smoke, upstream};
+use clause9_tests::bench::{Setting, detectors, footprint, labelled, proxy_smoke, upstream};
 
 /// Whole-process benchmarks on this machine. Build with `--release` for numbers to be quoted.
 #[derive(Parser)]
@@ -14,6 +14,18 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Name {
+    /// Time of each online detector for each value of a stream.
+    Detectors {
+        /// Rounds; each detector runs once in each.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Values of the stream.
+        #[arg(long, default_value_t = 100_000)]
+        values: usize,
+        /// Print one JSON document instead of lines.
+        #[arg(long)]
+        json: bool,
+    },
     /// Memory, processor time and program size of an idle and a busy agent.
     #[command(alias = "idle")]
     Footprint(Options),
@@ -78,11 +90,33 @@ impl Options {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().name {
+        Name::Detectors {
+            rounds,
+            values,
+            json,
+        } => show_detectors(rounds, values, json),
         Name::Footprint(options) => show_footprint(&options),
         Name::ProxySmoke(options) => show_proxy_smoke(&options),
         Name::Labelled(options) => show_labelled(&options),
         Name::Upstream { port } => upstream::serve(port),
     }
+}
+
+fn show_detectors(rounds: usize, values: usize, json: bool) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let runs = detectors::measure(rounds, values, &mut |run| {
+        if !json {
+            let _ = writeln!(
+                out,
+                "round {} {}: {:.1} ns for each value, {} drifts",
+                run.round, run.detector, run.nanoseconds, run.drifts
+            );
+        }
+    });
+    if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&runs)?)?;
+    }
+    Ok(())
 }
 
 fn show_footprint(options: &Options) -> anyhow::Result<()> {

@@ -93,7 +93,11 @@ fn drawn(random: &mut Random, rows: usize, wobble: f64) -> Vec<f64> {
     let chunks = REFERENCE_ROWS / rows;
     let mut all = Vec::with_capacity(REFERENCE_ROWS);
     for _ in 0..chunks {
-        let mean = if wobble > 0.0 { wobble * random.normal() } else { 0.0 };
+        let mean = if wobble > 0.0 {
+            wobble * random.normal()
+        } else {
+            0.0
+        };
         all.extend((0..rows).map(|_| random.normal() + mean));
     }
     all
@@ -168,7 +172,11 @@ fn one(
 
 /// A window's rows, sorted.
 fn sampled(random: &mut Random, scenario: &Scenario, changed: bool, rows: usize) -> Vec<f64> {
-    let wobble = if scenario.wobble > 0.0 { scenario.wobble * random.normal() } else { 0.0 };
+    let wobble = if scenario.wobble > 0.0 {
+        scenario.wobble * random.normal()
+    } else {
+        0.0
+    };
     let mut values: Vec<f64> = (0..rows)
         .map(|_| {
             if changed && scenario.mode > 0.0 && random.uniform() < scenario.mode {

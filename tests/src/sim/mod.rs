@@ -128,16 +128,23 @@ fn claims(tables: &[Table]) -> Vec<Claim> {
 
 /// Chances of any alarm where nothing is wrong, by whether the rule is one of ours.
 fn anys(table: &Table, which: impl Fn(&str, bool) -> bool) -> impl Iterator<Item = f64> {
-    let rows = table.rows.iter().filter(move |row| which(&row.rule, row.ours));
-    rows.flat_map(|row| &row.cells).filter_map(|cell| match cell {
-        Cell::False { any, .. } => Some(*any),
-        Cell::Delay { .. } => None,
-    })
+    let rows = table
+        .rows
+        .iter()
+        .filter(move |row| which(&row.rule, row.ours));
+    rows.flat_map(|row| &row.cells)
+        .filter_map(|cell| match cell {
+            Cell::False { any, .. } => Some(*any),
+            Cell::Delay { .. } => None,
+        })
 }
 
 fn false_alarms(tables: &[Table]) -> Claim {
     let ours = |rule: &str, ours: bool| ours && rule.contains("nonconformity");
-    let most = tables.iter().flat_map(|t| anys(t, ours)).fold(0.0, f64::max);
+    let most = tables
+        .iter()
+        .flat_map(|t| anys(t, ours))
+        .fold(0.0, f64::max);
     Claim {
         says: "The chance of any false nonconformity in 1,000 windows is at most 5 %, the edge of \
                conforming included."
@@ -163,7 +170,9 @@ fn delays(table: &Table) -> Claim {
     for scenario in changes {
         let ours = median("clause9 PSI <= 0.02, nonconformity", &scenario.name);
         let peers = table.rows.iter().filter(|row| !row.ours);
-        let best = peers.filter_map(|row| median(&row.rule, &scenario.name)).min();
+        let best = peers
+            .filter_map(|row| median(&row.rule, &scenario.name))
+            .min();
         if let Some(best) = best {
             let ours = ours.map_or(i64::MAX, i64::from);
             worst = worst.max(ours.saturating_sub(i64::from(best)));

@@ -16,29 +16,16 @@ fn tag(id: usize) -> Tag {
 fn prediction(attributes: usize) -> Prediction {
     Prediction {
         score: Some(0.25),
-        decision: Some(false),
-        groups: vec![Some(3); attributes],
+        decision: Some(Answer::Sign(false)),
+        groups: std::iter::repeat_n(Some(3), attributes).collect(),
         label: None,
     }
-}
-
-/// What the containers and the allocator hold, from their capacities.
-fn held(memory: &Memory) -> usize {
-    // An allocation is a multiple of 16 bytes with a header of 8.
-    let block = |bytes: usize| (bytes + 8).next_multiple_of(16).max(32);
-    let heap = memory.requests.iter().map(|r| match &r.rows {
-        Rows::One { .. } => 0,
-        Rows::Several(bytes) => block(size_of::<Vec<u8>>()) + block(bytes.capacity()),
-    });
-    memory.requests.capacity() * size_of::<Remembered>()
-        + memory.index.allocation_size()
-        + heap.sum::<usize>()
 }
 
 #[test]
 fn the_accounting_is_near_what_is_held_however_long_it_runs() {
     for (attributes, rows) in [(0, 1), (2, 1), (9, 1), (2, 10)] {
-        let mut memory = Memory::new(attributes, usize::MAX, 4 << 20);
+        let mut memory = Memory::new(attributes, false, usize::MAX, 4 << 20);
         let mut tally = Tally::default();
         let predictions = vec![prediction(attributes); rows];
         let (shared, mut filled) = (origin(0), 0);
@@ -48,7 +35,7 @@ fn the_accounting_is_near_what_is_held_however_long_it_runs() {
                 filled = id + 1;
             }
         }
-        let held = held(&memory);
+        let held = memory.requests.held() + memory.index.allocation_size();
         println!(
             "{attributes} attributes, {rows} rows: {filled} requests in 4 MiB, {} bytes counted and {} held for each",
             memory.size(rows),
@@ -66,13 +53,13 @@ fn the_accounting_is_near_what_is_held_however_long_it_runs() {
 
 #[test]
 fn a_request_of_one_row_takes_56_bytes_as_the_reference_says() {
-    let memory = Memory::new(2, 10, 1000);
-    assert_eq!((memory.size(1), memory.size(3)), (56, 56 + 40 + 3 * 11));
+    let memory = Memory::new(2, false, 10, 1000);
+    assert_eq!((memory.size(1), memory.size(3)), (56, 56 + 3 * 11));
 }
 
 #[test]
 fn bytes_are_a_bound_of_their_own_and_a_larger_request_is_not_remembered() {
-    let mut memory = Memory::new(0, usize::MAX, 3 * 56);
+    let mut memory = Memory::new(0, false, usize::MAX, 3 * 56);
     let mut tally = Tally::default();
     let one = [prediction(0)];
     for id in 0..5 {
@@ -85,25 +72,78 @@ fn bytes_are_a_bound_of_their_own_and_a_larger_request_is_not_remembered() {
     assert_eq!(memory.rows(), 3);
 }
 
-fn any_prediction(attributes: usize) -> impl Strategy<Value = Prediction> {
+#[test]
+fn numbers_may_wrap_around_and_segments_of_any_filling_are_found_again() {
+    let mut requests = Segments::default();
+    let mut known = std::collections::VecDeque::new();
+    for id in 0..3000_usize {
+        // Some of one row, some so large that a segment takes few of them.
+        let bytes = [0, 30, 900, 20_000][id % 4];
+        let number = if bytes == 0 {
+            requests.push_single(tag(id), origin(0), single(&prediction(0)))
+        } else {
+            let first = u8::try_from(id % 251).unwrap();
+            requests.push_packed(tag(id), origin(0), bytes, |packed| packed[0] = first)
+        };
+        known.push_back((number, id, bytes));
+        if id == 10 {
+            requests.skip_to(u32::MAX - 2600);
+            known.clear();
+        }
+        while known.len() > 700 {
+            let (number, id, _) = known.pop_front().unwrap();
+            let (popped, its_tag, _) = requests.pop().unwrap();
+            assert_eq!((popped, its_tag), (number, tag(id)));
+            assert!(requests.place(number).is_none(), "it is gone");
+        }
+    }
+    assert_eq!(requests.len(), known.len());
+    assert!(
+        known.front().unwrap().0 > known.back().unwrap().0,
+        "what is left has wrapped around"
+    );
+    for (number, id, bytes) in known {
+        let place = requests.place(number).unwrap();
+        assert_eq!(requests.get(place).unwrap().tag, tag(id));
+        let packed = requests.packed(place);
+        assert_eq!(packed.len(), bytes);
+        if bytes > 0 {
+            assert_eq!(usize::from(packed[0]), id % 251);
+        }
+    }
+}
+
+/// Predictions of one kind: signs with a score, classes, or numbers.
+fn any_prediction(attributes: usize, kind: u8) -> impl Strategy<Value = Prediction> {
     let score = proptest::option::of(0.0..=1.0_f64);
-    let truth = || proptest::option::of(any::<bool>());
+    let answer = move || {
+        let one = (any::<bool>(), 0..16_u8, -1e9..1e9_f64);
+        let one = one.prop_map(move |(sign, class, number)| match kind {
+            0 => Answer::Sign(sign),
+            1 => Answer::Class(class),
+            _ => Answer::Number(number),
+        });
+        proptest::option::of(one)
+    };
     let groups = proptest::collection::vec(proptest::option::of(0..64_u8), attributes);
-    (score, truth(), groups, truth()).prop_map(|(score, decision, groups, label)| Prediction {
-        score,
-        decision,
-        groups,
-        label,
+    (score, answer(), groups, answer()).prop_map(move |(score, decision, groups, label)| {
+        Prediction {
+            score: score.filter(|_| kind == 0),
+            decision,
+            groups: groups.into_iter().collect(),
+            label,
+        }
     })
 }
 
 proptest! {
     #[test]
     fn what_was_packed_comes_back(
-        (attributes, rows) in (0..10_usize).prop_flat_map(|a| (Just(a), proptest::collection::vec(any_prediction(a), 0..4))),
+        (attributes, kind, rows) in (0..10_usize, 0..3_u8)
+            .prop_flat_map(|(a, kind)| (Just(a), Just(kind), proptest::collection::vec(any_prediction(a, kind), 0..4))),
         swap in any::<bool>(),
     ) {
-        let mut memory = Memory::new(attributes, 100, 1 << 20);
+        let mut memory = Memory::new(attributes, kind == 2, 100, 1 << 20);
         let mut tally = Tally::default();
         // One more before it, which expires: places move.
         memory.insert(tag(0), origin(0), &[], &mut tally);
@@ -118,7 +158,7 @@ proptest! {
                 memory.store(place, row, prediction);
             }
         }
-        prop_assert_eq!(&memory.origin(place).0, &origin(5).0);
+        prop_assert_eq!(&memory.origin(place).unwrap().0, &origin(5).0);
         for (row, prediction) in rows.iter().enumerate() {
             prop_assert_eq!(memory.prediction(place, row), Some(prediction.clone()));
         }

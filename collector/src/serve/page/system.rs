@@ -176,7 +176,7 @@ fn coverage(system: &KnownSystem, seals: &[SealRow], gaps: &[GapRow]) -> Markup 
                         th scope="col" { "Pane" }
                         @for (_, title) in columns { th scope="col" class="n" { (title) } }
                         th scope="col" class="n" { "Labels" }
-                        th scope="col" { "Not known" }
+                        th scope="col" { "Gaps" }
                     } }
                     tbody {
                         @for seal in seals {
@@ -209,7 +209,7 @@ fn unknown(seal: &SealRow, gaps: &[GapRow]) -> Markup {
         }
     }));
     html! {
-        @if lines.is_empty() { span class="sub" { "nothing" } }
+        @if lines.is_empty() { span class="sub" { "none" } }
         @else { ul class="plain" { @for line in lines { li { (line) } } } }
     }
 }

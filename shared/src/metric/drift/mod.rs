@@ -8,11 +8,13 @@ mod ball;
 mod counted;
 mod divergence;
 mod function;
+mod joint;
 mod level;
 mod psi;
 mod read;
 mod table;
 mod transport;
+mod uniform;
 mod values;
 mod variation;
 
@@ -23,6 +25,10 @@ pub(super) use divergence::{
 pub(super) use function::{
     AndersonDarling, AndersonDarlingP, CramerVonMises, CramerVonMisesP, Ks, KsP, Kuiper, KuiperP,
 };
+pub(super) use joint::{
+    CentroidCosine, CorrelationShift, CorrelationShiftP, DirectionKs, DirectionPsi, Frechet,
+    Hotelling, HotellingP, LinearAuc, Mahalanobis, Mmd, PcaError, PcaErrorRatio,
+};
 pub(super) use level::{MeanShift, VarianceRatio, Welch, WelchP};
 pub(super) use psi::{Psi, PsiFloor, PsiSmoothed};
 pub(super) use table::{
@@ -30,6 +36,10 @@ pub(super) use table::{
 };
 pub(super) use transport::{
     Energy, Wasserstein, WassersteinIqr, WassersteinOverRefStd, WassersteinStd,
+};
+pub(super) use uniform::{
+    HellingerUniform20, JsDistanceUniform20, KlUniform20, LInfinityUniform20, PsiUniform20,
+    TotalVariationUniform20,
 };
 pub(super) use values::{Mean, Median, Quantile25, Quantile75, StandardDeviation};
 pub(super) use variation::{

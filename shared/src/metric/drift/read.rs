@@ -70,6 +70,12 @@ pub(super) fn category_summary(_: &Document, of: &Subject) -> Vec<SummaryKey> {
     key.into_iter().collect()
 }
 
+/// A feature's counts at and between fixed points.
+pub(super) fn point_summary(_: &Document, of: &Subject) -> Vec<SummaryKey> {
+    let key = feature_key(of, SummaryKind::CutCounts);
+    key.into_iter().collect()
+}
+
 /// A feature's moments.
 pub(super) fn moment_summary(_: &Document, of: &Subject) -> Vec<SummaryKey> {
     feature_key(of, SummaryKind::Moments).into_iter().collect()
@@ -95,15 +101,10 @@ pub(super) fn cells(seen: &Seen<'_>, with_missing: bool) -> Result<Cells, Unmeas
             invalid,
             ..
         } => {
-            let cuts = CutCounts::of(seen.of_feature(SummaryKind::CutCounts)?)
-                .ok_or_else(|| other_kind("cut counts"))?;
+            let cuts = window_points(seen)?;
             let hygiene = hygiene(seen)?;
             let unusable = hygiene.missing_total() + hygiene.invalid_total();
-            (
-                cuts.counts().clone(),
-                counts.clone(),
-                (unusable, missing + invalid),
-            )
+            (cuts.counts(), counts.clone(), (unusable, missing + invalid))
         }
         Law::Categorical {
             counts,
@@ -151,6 +152,12 @@ pub(super) fn categories<'a>(seen: &Seen<'a>) -> Result<&'a Categories, Unmeasur
     Categories::of(summary).ok_or_else(|| other_kind("categories"))
 }
 
+/// The window's counts at and between fixed points.
+pub(super) fn window_points<'a>(seen: &Seen<'a>) -> Result<&'a CutCounts, Unmeasurable> {
+    let summary = seen.of_feature(SummaryKind::CutCounts)?;
+    CutCounts::of(summary).ok_or_else(|| other_kind("cut counts"))
+}
+
 /// The window's moments.
 pub(super) fn moments<'a>(seen: &Seen<'a>) -> Result<&'a Moments, Unmeasurable> {
     let summary = seen.of_feature(SummaryKind::Moments)?;
@@ -168,8 +175,7 @@ pub(super) fn shape<'a>(seen: &Seen<'a>) -> Result<&'a Shape, Unmeasurable> {
 pub(super) fn grid(seen: &Seen<'_>) -> Result<Grid, Unmeasurable> {
     let histogram = Histogram::of(seen.of_feature(SummaryKind::Histogram)?)
         .ok_or_else(|| other_kind("histogram"))?;
-    let points = CutCounts::of(seen.of_feature(SummaryKind::CutCounts)?)
-        .ok_or_else(|| other_kind("cut counts"))?;
+    let points = window_points(seen)?;
     if histogram.total() == 0 {
         return Err(Unmeasurable::NoData);
     }

@@ -35,14 +35,14 @@ pub(super) fn check(findings: &mut Findings<'_>, at: &str, objective: &Objective
     }
 }
 
-/// Whether a metric may be too high as well as too low: parity with another group lies in between.
+/// Whether a metric may be too high as well as too low: parity with another group lies in between,
+/// and so does a mean that has not moved.
 fn is_either_way(spec: &MetricSpec) -> bool {
     match spec.needs {
         Needs::AttributeGroup => true,
         Needs::Attribute | Needs::Group => spec.range.0 < 0.0 || spec.range.1 > 1.0,
-        Needs::Nothing | Needs::Feature | Needs::NumericFeature | Needs::CategoricalFeature => {
-            false
-        }
+        Needs::NumericFeature => spec.range.0 < 0.0,
+        Needs::Nothing | Needs::Feature | Needs::CategoricalFeature => false,
     }
 }
 
