@@ -234,6 +234,7 @@ mod tests {
         .into_iter()
         .map(|(chance, positive, negative)| Expected {
             chance,
+            pool: 0,
             rests_on: 100.0,
             positive,
             negative,

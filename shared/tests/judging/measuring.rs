@@ -1,6 +1,6 @@
 //! Metrics through the real summaries.
 
-use clause9_shared::baseline::{Baseline, Law, Shape};
+use clause9_shared::baseline::{Baseline, Joint, Law, Shape};
 use clause9_shared::ids::Name;
 use clause9_shared::inference::{Inference, Tensor, Values};
 use clause9_shared::metric::{MetricId, Needs, Sample, Seen, Unmeasurable};
@@ -61,6 +61,9 @@ fn rich() -> (Document, Baseline) {
         panic!("age is a number")
     };
     *shape = Some(Box::new(ages(cuts)));
+    let ages = [25.0, 35.0, 45.0, 60.0];
+    let column = ages.into_iter().cycle().take(10_000).collect();
+    baseline.joint = Joint::of_columns(vec![name("age")], &[column]);
     (document, baseline)
 }
 

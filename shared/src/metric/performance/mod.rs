@@ -207,7 +207,7 @@ const fn shown(value: f64, of: u64) -> Estimate {
 }
 
 /// A value that is shown, never judged, between what cells leave open.
-const fn shown_within(found: Bracketed, of: u64) -> Estimate {
+fn shown_within(found: Bracketed, of: u64) -> Estimate {
     Estimate {
         bound: Some((found.low, found.high)),
         ..shown(found.value, of)
