@@ -288,6 +288,9 @@ fn show_profile(
             cpu / own
         )?;
     }
+    Ok(())
+}
+
 fn show_labelled(options: &LabelledOptions) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let (rows, rounds) = (options.rows, options.rounds);
