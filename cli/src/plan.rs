@@ -48,7 +48,9 @@ fn breach(text: &str) -> Result<(String, f64), String> {
     let (id, value) = text
         .split_once('=')
         .ok_or("write an objective and a value, as accuracy=0.8")?;
-    let value: f64 = value.parse().map_err(|_| format!("`{value}` is no number"))?;
+    let value: f64 = value
+        .parse()
+        .map_err(|_| format!("`{value}` is no number"))?;
     Ok((id.to_owned(), value))
 }
 
@@ -61,7 +63,10 @@ pub(crate) fn run(args: &Plan, terminal: &mut Terminal) -> anyhow::Result<Ended>
     let baseline = baseline(&args.baseline)?;
     for (id, _) in &args.breach {
         let known = document.objectives.iter().any(|o| o.id.as_str() == id);
-        anyhow::ensure!(known, "--breach {id}: there is no such objective; name one of the file");
+        anyhow::ensure!(
+            known,
+            "--breach {id}: there is no such objective; name one of the file"
+        );
     }
     let (mut rows, mut ended) = (Vec::new(), Ended::Well);
     for objective in &document.objectives {
@@ -90,10 +95,17 @@ pub(crate) fn baseline(path: &std::path::Path) -> anyhow::Result<Baseline> {
     Baseline::from_json(&text).with_context(|| format!("{name} is no baseline"))
 }
 
-fn one(args: &Plan, compiled: &Compiled, terminal: &mut Terminal) -> anyhow::Result<serde_json::Value> {
+fn one(
+    args: &Plan,
+    compiled: &Compiled,
+    terminal: &mut Terminal,
+) -> anyhow::Result<serde_json::Value> {
     let objective = &compiled.objective;
     let (usual, kept) = planning::usual(compiled);
-    let named = args.breach.iter().find(|(id, _)| objective.id.as_str() == id);
+    let named = args
+        .breach
+        .iter()
+        .find(|(id, _)| objective.id.as_str() == id);
     let situation = Situation {
         cases: args.rows,
         breach: named.map_or(usual, |(_, value)| *value),
@@ -125,10 +137,14 @@ fn said(objective: &Objective, at: &Situation, forecast: Option<&Forecast>) -> S
         Some(1) => "1 pane".to_owned(),
         Some(n) => format!("{n} panes"),
     };
-    let slowest = found.blocks_to_confirm_slowest.map_or_else(String::new, |n| {
-        format!(" ({} for the shape that is found last)", windows(Some(n)))
-    });
-    let cases = found.cases_to_confirm.map_or_else(String::new, |n| format!(", {n} cases"));
+    let slowest = found
+        .blocks_to_confirm_slowest
+        .map_or_else(String::new, |n| {
+            format!(" ({} for the shape that is found last)", windows(Some(n)))
+        });
+    let cases = found
+        .cases_to_confirm
+        .map_or_else(String::new, |n| format!(", {n} cases"));
     format!(
         "with {} cases in a pane, {metric} {} (level {}) is confirmed after about {}{slowest}{cases}, a \
          warning after {}; in a cycle of {} panes the chance of any false nonconformity is at most \

@@ -67,7 +67,11 @@ pub(crate) fn run(args: &Replay, terminal: &mut Terminal) -> anyhow::Result<Ende
     };
     let (stored, baseline) = stored(args, document)?;
     let (mut rows, mut ended) = (Vec::new(), Ended::Well);
-    let wanted = |o: &&Objective| args.objective.as_deref().is_none_or(|id| id == o.id.as_str());
+    let wanted = |o: &&Objective| {
+        args.objective
+            .as_deref()
+            .is_none_or(|id| id == o.id.as_str())
+    };
     for objective in document.objectives.iter().filter(wanted) {
         let compiled = match Compiled::new(document, objective, &baseline) {
             Ok(compiled) => compiled,
@@ -151,12 +155,20 @@ fn from_folder(folder: &Path) -> anyhow::Result<Stored> {
     let shown = folder.display();
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(|| format!("cannot read {shown}"))? {
-        names.push(entry.with_context(|| format!("cannot read {shown}"))?.path());
+        names.push(
+            entry
+                .with_context(|| format!("cannot read {shown}"))?
+                .path(),
+        );
     }
     names.sort();
     let mut stored = Stored::default();
     for path in names {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let list = if name.ends_with(".traffic.bin") {
             &mut stored.traffic
         } else if name.ends_with(".outcomes.bin") {
@@ -165,10 +177,15 @@ fn from_folder(folder: &Path) -> anyhow::Result<Stored> {
             continue;
         };
         let bytes = std::fs::read(&path).with_context(|| format!("cannot read {name}"))?;
-        list.push(PaneSummary::from_bytes(&bytes).with_context(|| format!("{name} is no summary"))?);
+        list.push(
+            PaneSummary::from_bytes(&bytes).with_context(|| format!("{name} is no summary"))?,
+        );
     }
     let found = stored.traffic.len() + stored.outcomes.len();
-    ensure!(found > 0, "{shown} holds no windows; write some with `clause9 profile --windows-out`");
+    ensure!(
+        found > 0,
+        "{shown} holds no windows; write some with `clause9 profile --windows-out`"
+    );
     Ok(stored)
 }
 
@@ -185,7 +202,8 @@ fn from_collector(url: &str, system: &str) -> anyhow::Result<Stored> {
         let page: Value = serde_json::from_slice(&get(host, &path)?)?;
         for item in page["items"].as_array().into_iter().flatten() {
             let name = item["digest"].as_str().unwrap_or_default();
-            let record: Value = serde_json::from_slice(&get(host, &format!("/v1/evidence/{name}"))?)?;
+            let record: Value =
+                serde_json::from_slice(&get(host, &format!("/v1/evidence/{name}"))?)?;
             let body = &record["body"];
             let list = match body["stream"].as_str() {
                 Some("traffic") => &mut stored.traffic,
@@ -197,7 +215,10 @@ fn from_collector(url: &str, system: &str) -> anyhow::Result<Stored> {
             let bytes = get(host, &format!("/v1/blobs/{summary}"))?;
             let pane = PaneSummary::from_bytes(&bytes)
                 .with_context(|| format!("{summary} is no summary"))?;
-            ensure!(pane.digest() == summary, "{summary} is not what it is called");
+            ensure!(
+                pane.digest() == summary,
+                "{summary} is not what it is called"
+            );
             list.push(pane);
         }
         match page["next"].as_u64() {
@@ -215,13 +236,20 @@ fn get(host: &str, path: &str) -> anyhow::Result<Vec<u8>> {
     stream.set_write_timeout(Some(PATIENCE)).with_context(say)?;
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n").with_context(say)?;
     let mut bytes = Vec::new();
-    stream.take(MOST_BYTES).read_to_end(&mut bytes).with_context(say)?;
+    stream
+        .take(MOST_BYTES)
+        .read_to_end(&mut bytes)
+        .with_context(say)?;
     let head = bytes
         .windows(4)
         .position(|end| end == b"\r\n\r\n")
         .with_context(|| format!("{}: no answer in HTTP", say()))?;
     let status = String::from_utf8_lossy(&bytes[..head]);
     let status = status.lines().next().unwrap_or_default();
-    ensure!(status.split(' ').nth(1) == Some("200"), "{}: {status}", say());
+    ensure!(
+        status.split(' ').nth(1) == Some("200"),
+        "{}: {status}",
+        say()
+    );
     Ok(bytes.split_off(head + 4))
 }

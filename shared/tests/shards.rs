@@ -237,6 +237,8 @@ proptest! {
                 | Summary::CutCounts(_)
                 | Summary::ScoreCells(_)
                 | Summary::Losses(_)
+                | Summary::ClassTable(_)
+                | Summary::Residuals(_)
                 | Summary::Moments(_) => {}
             }
         }

@@ -25,6 +25,8 @@ pub struct BaselineBuilder {
     rows: u64,
     features: Vec<(Name, ValueReader, Column)>,
     score: Column,
+    value: Column,
+    target: Column,
     labels: Labels,
     /// Whole rows, if that is asked for: feature, its values by row.
     joint: Vec<(usize, Vec<f64>)>,
@@ -71,6 +73,24 @@ impl Column {
         }
     }
 
+    const fn numbers() -> Self {
+        Self::new(Collected::Numbers(Vec::new()))
+    }
+
+    /// A number, finite or not.
+    fn take_number(&mut self, x: f64, of: &str) -> Result<(), BaselineError> {
+        let reading = match crate::sketch::Invalid::of(x) {
+            Some(invalid) => Reading::Invalid(invalid),
+            None => Reading::Number(x),
+        };
+        self.take(reading, of)
+    }
+
+    /// The law of what was taken, if anything was.
+    fn finish_if_any(self, rows: u64) -> Option<Law> {
+        (rows > self.missing).then(|| self.finish())
+    }
+
     fn end_row(&mut self) {
         self.number_under_way = false;
         if !std::mem::take(&mut self.filled) {
@@ -102,7 +122,9 @@ impl BaselineBuilder {
             source_name: source_name.to_owned(),
             rows: 0,
             features: features.collect(),
-            score: Column::new(Collected::Numbers(Vec::new())),
+            score: Column::numbers(),
+            value: Column::numbers(),
+            target: Column::numbers(),
             labels: Labels::new(document),
             joint: Vec::new(),
             failed: None,
@@ -146,12 +168,15 @@ impl BaselineBuilder {
         if self.failed.is_some() {
             return;
         }
-        let reading = match crate::sketch::Invalid::of(score) {
-            Some(invalid) => Reading::Invalid(invalid),
-            None => Reading::Number(score),
-        };
         self.labels.take_score(score);
-        self.failed = self.score.take(reading, "score").err();
+        self.failed = self.score.take_number(score, "score").err();
+    }
+
+    /// The predicted number in the row under way. Without any the baseline has no law of them.
+    pub fn observe_value(&mut self, value: f64) {
+        if self.failed.is_none() {
+            self.failed = self.value.take_number(value, "value").err();
+        }
     }
 
     /// The model's own decision in the row under way, where the objectives file takes it from an
@@ -162,7 +187,11 @@ impl BaselineBuilder {
 
     /// The label of the row under way. A value that the objectives file does not list is none.
     pub fn observe_label(&mut self, cell: Cell<'_>) {
-        self.labels.take_label(cell);
+        if self.failed.is_none()
+            && let Some(number) = self.labels.take_label(cell)
+        {
+            self.failed = self.target.take_number(number, "label").err();
+        }
     }
 
     /// The row is complete.
@@ -178,7 +207,9 @@ impl BaselineBuilder {
         for (_, _, column) in &mut self.features {
             column.end_row();
         }
-        self.score.end_row();
+        for column in [&mut self.score, &mut self.value, &mut self.target] {
+            column.end_row();
+        }
         self.labels.end_row();
         if self.rows > MAX_ROWS {
             self.failed = Some(BaselineError::TooManyRows(self.rows));
@@ -199,7 +230,6 @@ impl BaselineBuilder {
         if let Some(failed) = self.failed {
             return Err(failed);
         }
-        let scored = self.rows > self.score.missing;
         let joint = self.joint_law();
         let baseline = Baseline {
             clause9: Format::V1,
@@ -214,7 +244,9 @@ impl BaselineBuilder {
                 .into_iter()
                 .map(|(name, _, column)| (name, column.finish()))
                 .collect(),
-            score: scored.then(|| self.score.finish()),
+            score: self.score.finish_if_any(self.rows),
+            value: self.value.finish_if_any(self.rows),
+            target: self.target.finish_if_any(self.rows),
             labelled: self.labels.finish(),
             joint,
         };

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::canonical;
 use crate::digest::Digest;
 use crate::ids::{Name, SystemId};
-use crate::sketch::{Confusion, CutCounts, Histogram, Moments, ScoreCells};
+use crate::sketch::{ClassTable, Confusion, CutCounts, Histogram, Moments, ScoreCells};
 
 /// The first line of every baseline file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -46,6 +46,12 @@ pub struct Baseline {
     /// The score's law, if the reference has scores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<Law>,
+    /// The law of predicted numbers, if the reference has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Law>,
+    /// The law of labels that are numbers, if the reference has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Law>,
     /// What the reference's labels say, if it has labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labelled: Option<Labelled>,
@@ -54,7 +60,7 @@ pub struct Baseline {
     pub joint: Option<Joint>,
 }
 
-/// The labelled rows of the reference. What is estimated without labels rests on them.
+/// The labelled rows of the reference, where labels are no numbers. What is estimated without labels rests on them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Labelled {
@@ -66,6 +72,10 @@ pub struct Labelled {
     /// Decisions by label, if two-valued decisions are watched: one group, no case without a label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decisions: Option<Confusion>,
+    /// Decisions by label, if one of several classes is decided on: one group, no case without a
+    /// label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<ClassTable>,
 }
 
 /// Longest text of a baseline in bytes.

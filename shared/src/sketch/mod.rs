@@ -14,6 +14,7 @@ use crate::window::Overflow;
 use crate::wire::codec::{Decode, Encode, Malformed, Reader, Writer};
 
 mod categories;
+mod class_table;
 mod confusion;
 mod cuts;
 mod gram;
@@ -22,10 +23,12 @@ mod hygiene;
 mod losses;
 mod moments;
 mod projections;
+mod residuals;
 mod score_cells;
 pub(crate) mod wide;
 
 pub use categories::{Categories, MAX_CATEGORIES};
+pub use class_table::{ClassTable, MAX_CLASSES};
 pub use confusion::Confusion;
 pub use cuts::{CutCounts, MAX_ATOMS, MAX_BINS, MAX_CUTS, MAX_SPLITS, PointCell, Points};
 pub use gram::{CLIP, Gram, MAX_DIMENSIONS};
@@ -34,6 +37,7 @@ pub use hygiene::{Defect, Hygiene, Invalid};
 pub use losses::{GroupLosses, Losses, ScoreBin};
 pub use moments::Moments;
 pub use projections::{MAX_FUNCTIONS, Projections};
+pub use residuals::{GroupResiduals, Residuals};
 pub use score_cells::{ByLabel, ScoreCell, ScoreCells};
 
 /// Most groups of an attribute that are told apart.
@@ -266,6 +270,10 @@ sketches! {
     7 => Moments,
     /// Log loss and Brier loss, and equal-width score bins, by group.
     8 => Losses,
+    /// S7 of several classes: label by decision by group.
+    9 => ClassTable,
+    /// Sums that the errors of a regression are made of, by group.
+    10 => Residuals,
     /// S9: sums of standardised numbers and of their products.
     20 => Gram,
     /// S8: means of random functions of whole rows.
@@ -293,6 +301,10 @@ pub enum SummaryOf {
     ScoreByLabel(Option<Name>),
     /// Decision and label together, by the groups of an attribute.
     DecisionByLabel(Option<Name>),
+    /// The predicted number.
+    Value,
+    /// Predicted number and label together, by the groups of an attribute.
+    Error(Option<Name>),
     /// Rows as a whole: how their numbers go together.
     Joint,
     /// Rows along one of the frozen random directions.
@@ -323,6 +335,8 @@ impl fmt::Display for SummaryOf {
             Self::Decision(by) => ("decision", by.as_ref()),
             Self::ScoreByLabel(by) => ("score_by_label", by.as_ref()),
             Self::DecisionByLabel(by) => ("decision_by_label", by.as_ref()),
+            Self::Value => ("value", None),
+            Self::Error(by) => ("error", by.as_ref()),
             Self::Joint => ("joint", None),
             Self::Direction(direction) => return write!(f, "direction/{direction}"),
         };
@@ -341,6 +355,8 @@ impl Encode for SummaryKey {
             SummaryOf::Decision(by) => (3, by.as_ref()),
             SummaryOf::ScoreByLabel(by) => (4, by.as_ref()),
             SummaryOf::DecisionByLabel(by) => (5, by.as_ref()),
+            SummaryOf::Value => (6, None),
+            SummaryOf::Error(by) => (7, by.as_ref()),
             SummaryOf::Joint => (JOINT, None),
             SummaryOf::Direction(direction) => (FIRST_DIRECTION.saturating_add(*direction), None),
         };
@@ -365,6 +381,8 @@ impl Decode for SummaryKey {
             (3, by) => SummaryOf::Decision(by),
             (4, by) => SummaryOf::ScoreByLabel(by),
             (5, by) => SummaryOf::DecisionByLabel(by),
+            (6, None) => SummaryOf::Value,
+            (7, by) => SummaryOf::Error(by),
             (JOINT, None) => SummaryOf::Joint,
             (FIRST_DIRECTION..=LAST_DIRECTION, None) => SummaryOf::Direction(tag - FIRST_DIRECTION),
             _ => return Err(Malformed::Value("summary subject")),

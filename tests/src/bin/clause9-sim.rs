@@ -46,7 +46,8 @@ fn main() -> anyhow::Result<()> {
         writeln!(out, "{mark}: {}\n  {}", claim.says, claim.found)?;
     }
     if let Some(folder) = &options.out {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
         let write = |name: &str, text: String| {
             let path = folder.join(name);
             std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
@@ -54,6 +55,9 @@ fn main() -> anyhow::Result<()> {
         write("alarms.html", page::html(&report))?;
         write("alarms.json", serde_json::to_string_pretty(&report)? + "\n")?;
     }
-    anyhow::ensure!(report.claims.iter().all(|c| c.holds), "not everything claimed is shown");
+    anyhow::ensure!(
+        report.claims.iter().all(|c| c.holds),
+        "not everything claimed is shown"
+    );
     Ok(())
 }

@@ -45,7 +45,10 @@ pub fn table(runs: u64) -> Table {
             let mut random = Random::new(&[4, index as u64, run]);
             let counts: Vec<(u64, u64)> = (0..skip + windows)
                 .map(|window| {
-                    (random.hits(&majority), random.hits(&laws[usize::from(window >= skip)]))
+                    (
+                        random.hits(&majority),
+                        random.hits(&laws[usize::from(window >= skip)]),
+                    )
                 })
                 .collect();
             let later = || counts[skip..].iter();

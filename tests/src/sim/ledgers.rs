@@ -42,6 +42,8 @@ impl Followed {
 
     /// For each window after the first `skip`: whether the evidence is at the threshold.
     pub fn alarms(&self, skip: usize, threshold: i64) -> impl Iterator<Item = bool> {
-        self.evidence[skip..].iter().map(move |evidence| *evidence >= threshold)
+        self.evidence[skip..]
+            .iter()
+            .map(move |evidence| *evidence >= threshold)
     }
 }

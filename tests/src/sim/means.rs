@@ -22,7 +22,10 @@ pub fn losses(runs: u64) -> Table {
             settings.push((sigma, mean, kind));
         }
     }
-    let named: Vec<_> = scenarios.iter().map(|(name, kind)| (name.as_str(), *kind)).collect();
+    let named: Vec<_> = scenarios
+        .iter()
+        .map(|(name, kind)| (name.as_str(), *kind))
+        .collect();
     let rules = [
         ("one-sided t-test p < 0.05 each window", false),
         ("clause9, cells of 1/32, nonconformity", true),
@@ -36,11 +39,14 @@ pub fn losses(runs: u64) -> Table {
         let middle = libm::log(mean) - 0.5 * sigma * sigma;
         for run in 0..runs {
             let mut random = Random::new(&[6, index as u64, run]);
-            let mut ledgers = grids.each_ref().map(|grid| Followed::new(grid.bets.bets.len()));
+            let mut ledgers = grids
+                .each_ref()
+                .map(|grid| Followed::new(grid.bets.bets.len()));
             let mut t_test = Vec::with_capacity(windows);
             for _ in 0..windows {
-                let values: Vec<f64> =
-                    (0..ROWS).map(|_| libm::exp(middle + sigma * random.normal())).collect();
+                let values: Vec<f64> = (0..ROWS)
+                    .map(|_| libm::exp(middle + sigma * random.normal()))
+                    .collect();
                 for (ledger, grid) in ledgers.iter_mut().zip(&grids) {
                     ledger.book(&grid.gains(&values));
                 }
@@ -116,7 +122,10 @@ pub fn areas(runs: u64) -> Table {
         let windows = if *kind == Kind::Null { 1000 } else { 150 };
         for run in 0..runs {
             let mut random = Random::new(&[5, index as u64, run]);
-            let mut ledgers = [Followed::new(pairs.payoffs.len()), Followed::new(normal.strengths.len())];
+            let mut ledgers = [
+                Followed::new(pairs.payoffs.len()),
+                Followed::new(normal.strengths.len()),
+            ];
             let mut each = Vec::with_capacity(windows);
             for _ in 0..windows {
                 let seen = Ranked::draw(&mut random, apart);
@@ -168,7 +177,9 @@ impl Ranked {
         Self {
             right: right as u128,
             area: right / (60.0 * 140.0),
-            std_error: (variance(&beats, 140.0) + variance(&loses, 60.0)).max(1e-12).sqrt(),
+            std_error: (variance(&beats, 140.0) + variance(&loses, 60.0))
+                .max(1e-12)
+                .sqrt(),
         }
     }
 }

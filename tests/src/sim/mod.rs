@@ -83,6 +83,7 @@ pub fn alarms(effort: Effort, command: &str, done: &mut dyn FnMut(&Table)) -> Re
     let parts: Vec<Part> = vec![
         Box::new(move || drift::table(100, effort.drift)),
         Box::new(move || drift::table(500, effort.drift)),
+        Box::new(move || drift::edge(effort.drift)),
         Box::new(move || performance::table(effort.accuracy)),
         Box::new(move || fairness::table(effort.fairness)),
         Box::new(move || means::areas(effort.means)),
@@ -128,16 +129,23 @@ fn claims(tables: &[Table]) -> Vec<Claim> {
 
 /// Chances of any alarm where nothing is wrong, by whether the rule is one of ours.
 fn anys(table: &Table, which: impl Fn(&str, bool) -> bool) -> impl Iterator<Item = f64> {
-    let rows = table.rows.iter().filter(move |row| which(&row.rule, row.ours));
-    rows.flat_map(|row| &row.cells).filter_map(|cell| match cell {
-        Cell::False { any, .. } => Some(*any),
-        Cell::Delay { .. } => None,
-    })
+    let rows = table
+        .rows
+        .iter()
+        .filter(move |row| which(&row.rule, row.ours));
+    rows.flat_map(|row| &row.cells)
+        .filter_map(|cell| match cell {
+            Cell::False { any, .. } => Some(*any),
+            Cell::Delay { .. } => None,
+        })
 }
 
 fn false_alarms(tables: &[Table]) -> Claim {
     let ours = |rule: &str, ours: bool| ours && rule.contains("nonconformity");
-    let most = tables.iter().flat_map(|t| anys(t, ours)).fold(0.0, f64::max);
+    let most = tables
+        .iter()
+        .flat_map(|t| anys(t, ours))
+        .fold(0.0, f64::max);
     Claim {
         says: "The chance of any false nonconformity in 1,000 windows is at most 5 %, the edge of \
                conforming included."
@@ -163,7 +171,9 @@ fn delays(table: &Table) -> Claim {
     for scenario in changes {
         let ours = median("clause9 PSI <= 0.02, nonconformity", &scenario.name);
         let peers = table.rows.iter().filter(|row| !row.ours);
-        let best = peers.filter_map(|row| median(&row.rule, &scenario.name)).min();
+        let best = peers
+            .filter_map(|row| median(&row.rule, &scenario.name))
+            .min();
         if let Some(best) = best {
             let ours = ours.map_or(i64::MAX, i64::from);
             worst = worst.max(ours.saturating_sub(i64::from(best)));
@@ -186,7 +196,7 @@ mod tests {
     #[test]
     fn t4_reduced_runs_show_what_is_claimed() {
         let report = alarms(Effort::REDUCED, "test", &mut |_| {});
-        assert_eq!(report.tables.len(), 6);
+        assert_eq!(report.tables.len(), 7);
         for claim in &report.claims {
             assert!(claim.holds, "{}: {}", claim.says, claim.found);
         }

@@ -38,7 +38,8 @@ code { font: .9em ui-monospace, monospace; }
 
 /// The page of a report.
 pub fn html(report: &Report) -> String {
-    let mut page = String::from("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
+    let mut page =
+        String::from("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
     page.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
     page.push_str("<title>clause9: alarms without cause, and with it</title><style>");
     page.push_str(STYLE);
@@ -123,7 +124,13 @@ fn plot(page: &mut String, table: &Table) {
     for (index, scenario) in table.scenarios.iter().enumerate() {
         let left = NAMES + index as f64 * (PANEL + SPACE);
         let longest = longest(table, index);
-        axis(page, left, table.rows.len() as f64 * ROW, scenario.kind, longest);
+        axis(
+            page,
+            left,
+            table.rows.len() as f64 * ROW,
+            scenario.kind,
+            longest,
+        );
         let _ = write!(
             page,
             "<text class=\"strong\" x=\"{left:.1}\" y=\"14\">{}</text><text class=\"soft\" x=\"{left:.1}\" y=\"30\">{}</text>",
@@ -200,7 +207,11 @@ fn axis(page: &mut String, left: f64, height: f64, kind: Kind, longest: u32) {
 fn mark(page: &mut String, (left, middle): (f64, f64), cell: Cell, ours: bool, longest: u32) {
     let class = if ours { "ours" } else { "peer" };
     match cell {
-        Cell::False { per_thousand, any, runs } => {
+        Cell::False {
+            per_thousand,
+            any,
+            runs,
+        } => {
             let width = (any * PANEL).max(1.5);
             let _ = write!(
                 page,
@@ -208,7 +219,9 @@ fn mark(page: &mut String, (left, middle): (f64, f64), cell: Cell, ours: bool, l
                 middle - 4.5
             );
         }
-        Cell::Delay { median, p90, runs, .. } => {
+        Cell::Delay {
+            median, p90, runs, ..
+        } => {
             let (x, end) = (left + place(median, longest), left + place(p90, longest));
             let _ = write!(
                 page,

@@ -51,8 +51,9 @@ pub fn table(runs: u64) -> Table {
             let hits: Vec<u64> = (0..skip + windows)
                 .map(|window| random.hits(&laws[usize::from(window >= skip)]))
                 .collect();
-            let chunks: Vec<f64> =
-                (0..20).map(|_| random.hits(&good) as f64 / LABELS as f64).collect();
+            let chunks: Vec<f64> = (0..20)
+                .map(|_| random.hits(&good) as f64 / LABELS as f64)
+                .collect();
             let lowest = mean_less_three_sd(&chunks);
             let later = || hits[skip..].iter();
             let share = |hits: &u64| *hits as f64 / LABELS as f64;
@@ -114,7 +115,9 @@ fn from_the_start(hits: &[u64]) -> Vec<bool> {
     let alarm = |hits: &u64| {
         right += *hits as f64;
         all += LABELS as f64;
-        let terms = logs.iter().map(|(hit, miss)| right * hit + (all - right) * miss);
+        let terms = logs
+            .iter()
+            .map(|(hit, miss)| right * hit + (all - right) * miss);
         log_sum(terms) >= price
     };
     hits.iter().map(alarm).collect()

@@ -184,10 +184,16 @@ mod tests {
         let draws: Vec<f64> = (0..n).map(|_| random.normal()).collect();
         let mean = draws.iter().sum::<f64>() / f64::from(n);
         let square = draws.iter().map(|x| x * x).sum::<f64>() / f64::from(n);
-        assert!(mean.abs() < 0.01 && (square - 1.0).abs() < 0.015, "{mean} {square}");
+        assert!(
+            mean.abs() < 0.01 && (square - 1.0).abs() < 0.015,
+            "{mean} {square}"
+        );
         let law = binomial_law(200, 0.85);
         let hits: u64 = (0..20_000).map(|_| random.hits(&law)).sum();
         assert!((hits as f64 / 4e6 - 0.85).abs() < 0.001);
-        assert_ne!(Random::new(&[1, 3]).uniform().to_bits(), Random::new(&[1, 2]).uniform().to_bits());
+        assert_ne!(
+            Random::new(&[1, 3]).uniform().to_bits(),
+            Random::new(&[1, 2]).uniform().to_bits()
+        );
     }
 }

@@ -31,7 +31,9 @@ impl Reference {
         let (_, sd) = mean_and_sd(&all);
         let mut sorted = all.clone();
         sorted.sort_unstable_by(f64::total_cmp);
-        let edges: Vec<f64> = (1..10).map(|i| quantile(&sorted, f64::from(i) / 10.0)).collect();
+        let edges: Vec<f64> = (1..10)
+            .map(|i| quantile(&sorted, f64::from(i) / 10.0))
+            .collect();
         let bins = doane(&all, sorted[0], sorted[sorted.len() - 1], sd);
         let (n, n0) = (rows as f64, all.len() as f64);
         let effective = n * n0 / (n + n0);
@@ -49,7 +51,11 @@ impl Reference {
             edges,
         };
         found.deciles = found.cells(&found.sorted);
-        found.smoothed = found.deciles.iter().map(|a| (*a as f64 + 0.5) / (n0 + 5.0)).collect();
+        found.smoothed = found
+            .deciles
+            .iter()
+            .map(|a| (*a as f64 + 0.5) / (n0 + 5.0))
+            .collect();
         found.bin_shares = found.binned(&found.sorted);
         let chunks: Vec<f64> = all.chunks(rows).map(|chunk| found.js(chunk)).collect();
         let (mean, spread) = mean_and_sd(&chunks);
@@ -107,7 +113,9 @@ impl Reference {
     pub fn wasserstein(&self, sorted: &[f64]) -> f64 {
         let each = self.sorted.len() / sorted.len();
         let ways = self.sorted.chunks(each).zip(sorted);
-        let way: f64 = ways.map(|(chunk, x)| chunk.iter().map(|y| (y - x).abs()).sum::<f64>()).sum();
+        let way: f64 = ways
+            .map(|(chunk, x)| chunk.iter().map(|y| (y - x).abs()).sum::<f64>())
+            .sum();
         way / self.sorted.len() as f64 / self.sd
     }
 
@@ -135,7 +143,9 @@ impl Reference {
             let m = 0.5 * (p + q);
             0.5 * (entropy(*q, m) + entropy(*p, m))
         });
-        (terms.sum::<f64>() / std::f64::consts::LN_2).max(0.0).sqrt()
+        (terms.sum::<f64>() / std::f64::consts::LN_2)
+            .max(0.0)
+            .sqrt()
     }
 }
 
@@ -204,7 +214,9 @@ fn kolmogorov_at(p: f64) -> f64 {
 
 /// The x from which the chi-square law leaves less than p.
 fn chi_square_at(p: f64, degrees: f64) -> f64 {
-    halve(0.0, 500.0, |x| 1.0 - interval::noncentral_chi2(x, degrees, 0.0) > p)
+    halve(0.0, 500.0, |x| {
+        1.0 - interval::noncentral_chi2(x, degrees, 0.0) > p
+    })
 }
 
 /// Where a condition stops holding.
@@ -238,7 +250,9 @@ mod tests {
         let sorted: Vec<f64> = (0..10_000).map(f64::from).collect();
         assert!(reference.ks(&sorted) < 1e-3);
         assert!(reference.js(&sorted) < 1e-9 && reference.wasserstein(&sorted) < 1e-9);
-        let moved: Vec<f64> = (0..100).map(|i| f64::from(i * 100 + 50) + 2886.75).collect();
+        let moved: Vec<f64> = (0..100)
+            .map(|i| f64::from(i * 100 + 50) + 2886.75)
+            .collect();
         assert!((reference.wasserstein(&moved) - 1.0).abs() < 0.01);
     }
 }

@@ -106,12 +106,18 @@ impl Alarms {
                 runs,
             },
             Kind::Change => {
-                let mut delays: Vec<u32> =
-                    self.firsts.iter().map(|first| first.unwrap_or(u32::MAX)).collect();
+                let mut delays: Vec<u32> = self
+                    .firsts
+                    .iter()
+                    .map(|first| first.unwrap_or(u32::MAX))
+                    .collect();
                 delays.sort_unstable();
                 let at = |share: f64| {
                     let rank = ((share * runs as f64).ceil() as usize).clamp(1, runs.max(1));
-                    delays.get(rank - 1).copied().filter(|delay| *delay != u32::MAX)
+                    delays
+                        .get(rank - 1)
+                        .copied()
+                        .filter(|delay| *delay != u32::MAX)
                 };
                 Cell::Delay {
                     median: at(0.5),
@@ -141,7 +147,10 @@ impl Collected {
         };
         Self {
             scenarios: scenarios.iter().map(scenario).collect(),
-            rules: rules.iter().map(|(rule, ours)| ((*rule).to_owned(), *ours)).collect(),
+            rules: rules
+                .iter()
+                .map(|(rule, ours)| ((*rule).to_owned(), *ours))
+                .collect(),
             alarms: vec![vec![Alarms::default(); scenarios.len()]; rules.len()],
         }
     }
@@ -153,15 +162,19 @@ impl Collected {
 
     /// The table.
     pub fn table(self, id: &str, title: &str, setting: &str) -> Table {
-        let rows = self.rules.into_iter().zip(self.alarms).map(|((rule, ours), alarms)| Row {
-            rule,
-            ours,
-            cells: alarms
-                .iter()
-                .zip(&self.scenarios)
-                .map(|(alarms, scenario)| alarms.cell(scenario.kind))
-                .collect(),
-        });
+        let rows = self
+            .rules
+            .into_iter()
+            .zip(self.alarms)
+            .map(|((rule, ours), alarms)| Row {
+                rule,
+                ours,
+                cells: alarms
+                    .iter()
+                    .zip(&self.scenarios)
+                    .map(|(alarms, scenario)| alarms.cell(scenario.kind))
+                    .collect(),
+            });
         Table {
             id: id.to_owned(),
             title: title.to_owned(),
@@ -175,11 +188,19 @@ impl Collected {
 impl std::fmt::Display for Cell {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::False { per_thousand, any, .. } => {
-                let digits = if *per_thousand >= 10.0 || *per_thousand == 0.0 { 0 } else { 2 };
+            Self::False {
+                per_thousand, any, ..
+            } => {
+                let digits = if *per_thousand >= 10.0 || *per_thousand == 0.0 {
+                    0
+                } else {
+                    2
+                };
                 write!(f, "{per_thousand:.digits$}, {any:.2}")
             }
-            Self::Delay { median, p90, of, .. } => {
+            Self::Delay {
+                median, p90, of, ..
+            } => {
                 let text = |x: &Option<u32>| x.map_or_else(|| format!(">{of}"), |x| x.to_string());
                 write!(f, "{} [{}]", text(median), text(p90))
             }

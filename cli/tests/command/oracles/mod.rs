@@ -212,12 +212,11 @@ fn the_command_agrees_with_the_reference_implementations() {
             println!("not measured: {metric} in {case}: {}", cell.absent);
         }
     }
-    let kinds: BTreeMap<String, usize> =
-        failed.iter().fold(BTreeMap::new(), |mut m, f| {
-            let kind = f.split(' ').take(2).collect::<Vec<_>>().join(" ");
-            *m.entry(kind).or_default() += 1;
-            m
-        });
+    let kinds: BTreeMap<String, usize> = failed.iter().fold(BTreeMap::new(), |mut m, f| {
+        let kind = f.split(' ').take(2).collect::<Vec<_>>().join(" ");
+        *m.entry(kind).or_default() += 1;
+        m
+    });
     assert!(
         failed.is_empty(),
         "{} figures differ: {kinds:?}\n{}",

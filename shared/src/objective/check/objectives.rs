@@ -194,6 +194,7 @@ fn check_outputs(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
     let Outputs {
         score,
         decision,
+        value: _,
         label,
     } = &findings.document().outputs;
     let metric = objective.metric.spec();
