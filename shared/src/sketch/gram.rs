@@ -157,3 +157,37 @@ impl Decode for Gram {
         Ok(gram)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_are_those_of_each_pair() {
+        let cases = [
+            [1.0, -2.0, 0.5],
+            [0.25, 4.0, -1.0],
+            [3.0, 0.0, 2.0],
+            [-1.0, 1.0, f64::NAN],
+        ];
+        let mut gram = Gram::new(Digest::of(b"test"), 3).unwrap();
+        for case in &cases {
+            gram.add(case);
+        }
+        let found = gram.moments().unwrap();
+        let value = |case: &[f64; 3], i: usize| if case[i].is_nan() { 0.0 } else { case[i] };
+        let mean = |of: &dyn Fn(&[f64; 3]) -> f64| cases.iter().map(of).sum::<f64>() / 4.0;
+        for i in 0..3 {
+            let mean_i = mean(&|case| value(case, i));
+            assert!((found.mean[i] - mean_i).abs() < 1e-12);
+            for j in 0..3 {
+                let product = mean(&|case| value(case, i) * value(case, j));
+                let expected = product - mean_i * mean(&|case| value(case, j));
+                assert!(
+                    (found.covariance.at(i, j) - expected).abs() < 1e-12,
+                    "{i} {j}"
+                );
+            }
+        }
+    }
+}
