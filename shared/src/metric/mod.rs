@@ -461,6 +461,18 @@ metrics! {
     239 => Brier(performance::Brier),
     240 => EceTen(performance::EceTen),
     241 => MceTen(performance::MceTen),
+    280 => ExpectedAccuracy(performance::ExpectedAccuracy),
+    281 => ExpectedAccuracyRaw(performance::ExpectedAccuracyRaw),
+    282 => ExpectedPrecision(performance::ExpectedPrecision),
+    283 => ExpectedPrecisionRaw(performance::ExpectedPrecisionRaw),
+    284 => ExpectedRecall(performance::ExpectedRecall),
+    285 => ExpectedRecallRaw(performance::ExpectedRecallRaw),
+    286 => ExpectedSpecificity(performance::ExpectedSpecificity),
+    287 => ExpectedSpecificityRaw(performance::ExpectedSpecificityRaw),
+    288 => ExpectedF1(performance::ExpectedF1),
+    289 => ExpectedF1Raw(performance::ExpectedF1Raw),
+    290 => ExpectedRocAuc(performance::ExpectedRocAuc),
+    291 => ExpectedRocAucRaw(performance::ExpectedRocAucRaw),
 
     // Fairness: 300 to 399, of a group; 500 to 599, of a whole attribute.
     300 => GroupSelectionRate(fairness::of_group::Selection),

@@ -11,6 +11,7 @@ use serde::Serialize;
 pub mod detectors;
 pub mod evaluate;
 pub mod footprint;
+pub mod labelled;
 pub mod load;
 pub mod meter;
 pub mod profile;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use clause9_tests::bench::{
-    Setting, detectors, evaluate, footprint, profile, proxy_smoke, upstream,
+    Setting, detectors, evaluate, footprint, labelled, profile, proxy_smoke, upstream,
 };
 
 /// Whole-process benchmarks on this machine. Build with `--release` for numbers to be quoted.
@@ -59,6 +59,8 @@ enum Name {
         #[arg(long)]
         data: PathBuf,
     },
+    /// Seven figures of labelled rows, through summaries and by scikit-learn, in turns.
+    Labelled(LabelledOptions),
     /// The trivial model server itself, for the others.
     #[command(hide = true)]
     Upstream {
@@ -82,6 +84,22 @@ struct Options {
     /// Rows in a request.
     #[arg(long, default_value_t = 8)]
     rows: usize,
+    /// Print one JSON document instead of lines.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct LabelledOptions {
+    /// A Python that has numpy and scikit-learn.
+    #[arg(long)]
+    python: std::path::PathBuf,
+    /// Rows.
+    #[arg(long, default_value_t = 1_000_000)]
+    rows: usize,
+    /// Rounds; each contender runs once in each.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
     /// Print one JSON document instead of lines.
     #[arg(long)]
     json: bool,
@@ -121,6 +139,7 @@ fn main() -> anyhow::Result<()> {
             }
             Ok(())
         }
+        Name::Labelled(options) => show_labelled(&options),
         Name::Upstream { port } => upstream::serve(port),
     }
 }
@@ -269,5 +288,35 @@ fn show_profile(
             cpu / own
         )?;
     }
+    Ok(())
+}
+
+fn show_labelled(options: &LabelledOptions) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let (rows, rounds) = (options.rows, options.rounds);
+    let report = labelled::measure(rows, rounds, &options.python, &mut |run| {
+        if !options.json {
+            let _ = writeln!(
+                out,
+                "round {} {:?}: {:.3} s of processor time",
+                run.round, run.contender, run.cpu_seconds
+            );
+        }
+    })?;
+    if options.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+        return Ok(());
+    }
+    writeln!(out, "built with the profile `{}`", report.profile)?;
+    if let Some(last) = report.runs.last() {
+        for (name, figure) in labelled::NAMES.iter().zip(last.figures) {
+            writeln!(out, "{name}: {figure}")?;
+        }
+    }
+    writeln!(
+        out,
+        "{} rows, median of {rounds} rounds: {:.2} times as fast as scikit-learn (goal 5)",
+        report.rows, report.times_faster
+    )?;
     Ok(())
 }
