@@ -264,6 +264,12 @@ fn each_metric_counts_what_its_card_says() {
         vanished 0.000000
         range_conformity 1.000000
         type_conformity 1.000000
+        psi.uniform20 0.000000
+        js_distance.uniform20 0.000000
+        hellinger.uniform20 0.000000
+        kl.uniform20 0.000000
+        total_variation.uniform20 0.000000
+        l_infinity.uniform20 0.000000
         error_rate 0.285714
         recall 0.600000
         specificity 0.777778
