@@ -1,9 +1,10 @@
 //! What every summary type obeys, checked for each row of the table.
 #![expect(clippy::unwrap_used, reason = "a test's own values are what they are")]
 
+use clause9_shared::digest::Digest;
 use clause9_shared::sketch::{
-    Categories, ClassTable, Confusion, CutCounts, Histogram, Hygiene, Invalid, Losses, MergeError,
-    Moments, Residuals, ScoreCells, Sketch, SummaryKind,
+    Categories, ClassTable, Confusion, CutCounts, Gram, Histogram, Hygiene, Invalid, Losses,
+    MergeError, Moments, Projections, Residuals, ScoreCells, Sketch, SummaryKind,
 };
 use clause9_shared::wire::codec::{Decode, Encode};
 use proptest::prelude::*;
@@ -222,6 +223,24 @@ sketch_laws! {
             Residuals::new(3.6, 2, 2).unwrap(),
         ]
     }
+    Gram in gram {
+        empty: Gram::new(Digest::of(b"a"), 3).unwrap(),
+        values: prop::array::uniform3(wide_number()),
+        add: |g: &mut Gram, case: [f64; 3]| g.add(&case),
+        different: vec![
+            Gram::new(Digest::of(b"b"), 3).unwrap(),
+            Gram::new(Digest::of(b"a"), 2).unwrap(),
+        ]
+    }
+    Projections in projections {
+        empty: Projections::new(Digest::of(b"a"), 3).unwrap(),
+        values: prop::array::uniform3(wide_number()),
+        add: |p: &mut Projections, values: [f64; 3]| p.add(&values),
+        different: vec![
+            Projections::new(Digest::of(b"b"), 3).unwrap(),
+            Projections::new(Digest::of(b"a"), 2).unwrap(),
+        ]
+    }
 }
 
 #[test]
@@ -255,7 +274,7 @@ macro_rules! total {
     };
 }
 
-total!(Histogram: total, CutCounts: total, Categories: total, Hygiene: rows, ScoreCells: total, Confusion: total, Moments: total, Losses: total, ClassTable: total, Residuals: total);
+total!(Histogram: total, CutCounts: total, Categories: total, Hygiene: rows, ScoreCells: total, Confusion: total, Moments: total, Losses: total, ClassTable: total, Residuals: total, Gram: n, Projections: n);
 
 /// Whether a value is one: histograms and cuts let go what is not finite.
 trait Counts {
@@ -275,6 +294,7 @@ impl Counts for f64 {
 }
 impl Counts for Option<Option<usize>> {}
 impl Counts for (u8, bool, bool) {}
+impl Counts for [f64; 3] {}
 impl Counts for (Option<f64>, Option<bool>, Option<u8>) {}
 impl Counts for (Option<bool>, Option<bool>, Option<u8>) {}
 impl Counts for (Option<u8>, Option<u8>, Option<u8>) {}

@@ -4,13 +4,13 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::labels::Labels;
-use super::{Baseline, BaselineError, Format, Law, MAX_CATEGORY, Source, numbers};
+use super::{Baseline, BaselineError, Format, Joint, Law, MAX_CATEGORY, Source, numbers};
 use crate::digest::Digest;
 use crate::ids::{Name, SystemId};
 use crate::inference::Cell;
 use crate::objective::document::{Document, FeatureType};
 use crate::plan::value::{Digits, Reading, ValueReader};
-use crate::sketch::MAX_CATEGORIES;
+use crate::sketch::{MAX_CATEGORIES, MAX_DIMENSIONS};
 
 /// Most rows of a reference.
 pub const MAX_ROWS: u64 = 50_000_000;
@@ -28,6 +28,8 @@ pub struct BaselineBuilder {
     value: Column,
     target: Column,
     labels: Labels,
+    /// Whole rows, if that is asked for: feature, its values by row.
+    joint: Vec<(usize, Vec<f64>)>,
     /// The first thing that went wrong; told at the end.
     failed: Option<BaselineError>,
 }
@@ -39,6 +41,8 @@ struct Column {
     invalid: u64,
     /// Whether the row under way has its value.
     filled: bool,
+    /// Whether that is a number.
+    number_under_way: bool,
 }
 
 #[derive(Debug)]
@@ -57,6 +61,15 @@ impl Column {
             missing: 0,
             invalid: 0,
             filled: false,
+            number_under_way: false,
+        }
+    }
+
+    /// The number of the row under way, if it has one.
+    fn under_way(&self) -> Option<f64> {
+        match &self.values {
+            Collected::Numbers(values) if self.number_under_way => values.last().copied(),
+            Collected::Numbers(_) | Collected::Names { .. } => None,
         }
     }
 
@@ -79,6 +92,7 @@ impl Column {
     }
 
     fn end_row(&mut self) {
+        self.number_under_way = false;
         if !std::mem::take(&mut self.filled) {
             self.missing += 1;
         }
@@ -112,8 +126,26 @@ impl BaselineBuilder {
             value: Column::numbers(),
             target: Column::numbers(),
             labels: Labels::new(document),
+            joint: Vec::new(),
             failed: None,
         }
+    }
+
+    /// Also keeps how the numeric features go together, the first 64 of them: then agents keep the
+    /// same of live traffic. To be asked for before the first row.
+    #[must_use]
+    pub fn jointly(mut self) -> Self {
+        let numeric = |(_, _, column): &(Name, ValueReader, Column)| match column.values {
+            Collected::Numbers(_) => true,
+            Collected::Names { .. } => false,
+        };
+        let features = self.features.iter().enumerate();
+        self.joint = features
+            .filter(|(_, feature)| numeric(feature))
+            .take(MAX_DIMENSIONS)
+            .map(|(i, _)| (i, Vec::new()))
+            .collect();
+        self
     }
 
     /// The value of a feature (by its index in the document) in the row under way. A feature that
@@ -168,6 +200,10 @@ impl BaselineBuilder {
             return;
         }
         self.rows += 1;
+        for (feature, values) in &mut self.joint {
+            let column = self.features.get(*feature).map(|(_, _, column)| column);
+            values.push(column.and_then(Column::under_way).unwrap_or(f64::NAN));
+        }
         for (_, _, column) in &mut self.features {
             column.end_row();
         }
@@ -180,11 +216,21 @@ impl BaselineBuilder {
         }
     }
 
+    /// How the rows' numbers go together; None unless it was asked for.
+    fn joint_law(&mut self) -> Option<Joint> {
+        let (features, columns): (Vec<usize>, Vec<_>) =
+            std::mem::take(&mut self.joint).into_iter().unzip();
+        let name = |i: usize| self.features.get(i).map(|(name, ..)| name.clone());
+        let names: Option<Vec<Name>> = features.into_iter().map(name).collect();
+        Joint::of_columns(names?, &columns)
+    }
+
     /// The baseline of the rows that were completed. `source_digest` names the reference's bytes.
-    pub fn finish(self, source_digest: Digest) -> Result<Baseline, BaselineError> {
+    pub fn finish(mut self, source_digest: Digest) -> Result<Baseline, BaselineError> {
         if let Some(failed) = self.failed {
             return Err(failed);
         }
+        let joint = self.joint_law();
         let baseline = Baseline {
             clause9: Format::V1,
             system: self.system,
@@ -202,6 +248,7 @@ impl BaselineBuilder {
             value: self.value.finish_if_any(self.rows),
             target: self.target.finish_if_any(self.rows),
             labelled: self.labels.finish(),
+            joint,
         };
         baseline.check()?;
         Ok(baseline)
@@ -216,7 +263,10 @@ impl Column {
         match (reading, &mut self.values) {
             (Reading::Missing, _) => self.missing += 1,
             // Negative zero is zero.
-            (Reading::Number(x), Collected::Numbers(values)) => values.push(x + 0.0),
+            (Reading::Number(x), Collected::Numbers(values)) => {
+                values.push(x + 0.0);
+                self.number_under_way = true;
+            }
             (Reading::Category(name), Collected::Names { counts, .. })
                 if name.len() <= MAX_CATEGORY =>
             {

@@ -67,6 +67,12 @@ impl Baseline {
                 what,
             })?;
         }
+        if let Some(joint) = &self.joint {
+            joint.check(self.rows).map_err(|what| BaselineError::Law {
+                of: "joint".to_owned(),
+                what,
+            })?;
+        }
         if let Some(labelled) = &self.labelled {
             labelled
                 .check(self.rows)
@@ -91,7 +97,7 @@ impl Baseline {
 }
 
 impl Law {
-    fn check(&self, rows: u64) -> Result<(), &'static str> {
+    pub(super) fn check(&self, rows: u64) -> Result<(), &'static str> {
         let counted = match self {
             Self::Numeric {
                 center,

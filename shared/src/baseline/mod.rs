@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 mod builder;
 mod check;
+mod joint;
 mod labels;
 mod numbers;
 
 pub use builder::{BaselineBuilder, MAX_DISTINCT, MAX_ROWS};
 pub use check::BaselineError;
+pub use joint::Joint;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,6 +55,9 @@ pub struct Baseline {
     /// What the reference's labels say, if it has labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labelled: Option<Labelled>,
+    /// How the numeric features go together, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joint: Option<Joint>,
 }
 
 /// The labelled rows of the reference, where labels are no numbers. What is estimated without labels rests on them.

@@ -50,6 +50,9 @@ pub(super) fn traffic(document: &Document, baseline: &Baseline) -> Result<PaneSu
     for feature in &document.features {
         keep_feature(&mut pane, feature, baseline)?;
     }
+    if let Some(joint) = &baseline.joint {
+        pane.0.extend(super::joint::summaries(document, joint)?);
+    }
     if document.outputs.score.is_some() {
         keep_score(&mut pane, baseline)?;
     }
@@ -224,7 +227,7 @@ fn keep_score(pane: &mut Pane, baseline: &Baseline) -> Result<(), PlanError> {
 }
 
 /// The points at which a law is counted: its cuts, and its atoms if they are known.
-fn points(cuts: &[f64], shape: Option<&Shape>) -> Option<CutCounts> {
+pub(super) fn points(cuts: &[f64], shape: Option<&Shape>) -> Option<CutCounts> {
     match shape {
         Some(shape) => Some(shape.points.emptied()),
         None => CutCounts::new(cuts),

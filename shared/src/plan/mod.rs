@@ -29,6 +29,7 @@ use crate::sketch::{PaneSummary, SummaryKey};
 use crate::time::Timestamp;
 
 mod join;
+mod joint;
 mod layout;
 mod observe;
 mod prediction;
@@ -95,6 +96,9 @@ pub enum PlanError {
     /// The baseline's scores are not numbers.
     #[error("the baseline's scores are not numbers; build the baseline again")]
     Score,
+    /// The baseline's law of rows as a whole cannot be counted.
+    #[error("the baseline's law of rows as a whole cannot be counted; build the baseline again")]
+    Joint,
     /// The baseline contradicts itself.
     #[error("the baseline cannot be used: {0}")]
     Baseline(#[from] crate::baseline::BaselineError),

@@ -71,6 +71,12 @@ impl Slots {
             let cell = places.input(inference, i, row, feature.column.index);
             feature.observe(cell, into);
         }
+        if let Some(joint) = &self.joint {
+            joint.observe(into, |feature| {
+                let slot = self.features.get(feature)?;
+                slot.number(places.input(inference, feature, row, slot.column.index))
+            });
+        }
         let output = |i: usize, column: usize| places.output(inference, i, row, column);
         let score = self.score.as_ref().and_then(|slot| {
             let cell = output(0, slot.column.index);
@@ -132,6 +138,14 @@ impl Slots {
 }
 
 impl FeatureSlot {
+    /// The number in a cell, if it is one.
+    fn number(&self, cell: Cell<'_>) -> Option<f64> {
+        match self.reader.read(cell, &mut Digits::default()) {
+            Reading::Number(x) => Some(x),
+            Reading::Missing | Reading::Invalid(_) | Reading::Category(_) => None,
+        }
+    }
+
     fn observe(&self, cell: Cell<'_>, into: &mut PaneSummary) {
         let mut digits = Digits::default();
         let reading = self.reader.read(cell, &mut digits);

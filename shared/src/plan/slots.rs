@@ -6,6 +6,7 @@ use crate::objective::document::{
     Attribute, AttributeSource, Decision, DecisionRule, Document, Feature, InputPath, Label,
     LabelType, OutputPath, Range, Scalar,
 };
+use crate::plan::joint::JointSlot;
 use crate::plan::layout::place;
 use crate::plan::value::ValueReader;
 use crate::sketch::{PaneSummary, SummaryKind, SummaryOf};
@@ -157,6 +158,7 @@ impl AttributeSlot {
 /// All of it.
 #[derive(Clone, Debug)]
 pub(super) struct Slots {
+    pub(super) joint: Option<JointSlot>,
     pub(super) features: Vec<FeatureSlot>,
     pub(super) score: Option<NumberSlot>,
     pub(super) value: Option<NumberSlot>,
@@ -195,8 +197,13 @@ impl Slots {
             }),
             None => None,
         };
+        let joint = match &baseline.joint {
+            Some(_) => Some(JointSlot::new(document, baseline, traffic)?),
+            None => None,
+        };
         let attributes = document.attributes.iter();
         Some(Self {
+            joint,
             features: features.collect::<Option<_>>()?,
             score,
             value,

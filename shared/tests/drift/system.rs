@@ -70,7 +70,7 @@ impl System {
             "panes": { "length": "1d" }, "features": features, "outputs": {}, "objectives": []
         }))
         .unwrap();
-        let mut builder = BaselineBuilder::new(&document, "reference.csv");
+        let mut builder = BaselineBuilder::new(&document, "reference.csv").jointly();
         for row in 0..reference.first().map_or(0, |(_, column)| column.len()) {
             for (feature, (_, column)) in reference.iter().enumerate() {
                 let cell = match column {
@@ -114,6 +114,16 @@ impl System {
             self.plan.observe(observation, &mut pane);
         }
         pane
+    }
+
+    /// A metric of whole rows.
+    pub(crate) fn measure_rows(&self, metric: MetricId, summary: &PaneSummary) -> Measurement {
+        metric.measure(Seen {
+            document: &self.document,
+            baseline: &self.baseline,
+            of: &Subject::default(),
+            summary,
+        })
     }
 
     /// A metric of a column.

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub mod detectors;
+pub mod evaluate;
 pub mod footprint;
+pub mod labelled;
 pub mod load;
 pub mod meter;
 pub mod profile;

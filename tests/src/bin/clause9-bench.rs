@@ -4,7 +4,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use clause9_tests::bench::{Setting, footprint, profile, proxy_smoke, upstream};
+use clause9_tests::bench::{
+    Setting, detectors, evaluate, footprint, labelled, profile, proxy_smoke, upstream,
+};
 
 /// Whole-process benchmarks on this machine. Build with `--release` for numbers to be quoted.
 #[derive(Parser)]
@@ -15,11 +17,25 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Name {
+    /// Time of each online detector for each value of a stream.
+    Detectors {
+        /// Rounds; each detector runs once in each.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Values of the stream.
+        #[arg(long, default_value_t = 100_000)]
+        values: usize,
+        /// Print one JSON document instead of lines.
+        #[arg(long)]
+        json: bool,
+    },
     /// Memory, processor time and program size of an idle and a busy agent.
     #[command(alias = "idle")]
     Footprint(Options),
     /// The same load straight to a trivial model server and through the agent, in turns.
     ProxySmoke(Options),
+    /// Compiling drift objectives, and evaluating a thousand objectives on one merged window.
+    Evaluate(Options),
     /// A million rows of 25 columns profiled in memory, beside other tools on the same data.
     Profile {
         /// Rounds; each contender runs once in each.
@@ -43,6 +59,8 @@ enum Name {
         #[arg(long)]
         data: PathBuf,
     },
+    /// Seven figures of labelled rows, through summaries and by scikit-learn, in turns.
+    Labelled(LabelledOptions),
     /// The trivial model server itself, for the others.
     #[command(hide = true)]
     Upstream {
@@ -71,6 +89,22 @@ struct Options {
     json: bool,
 }
 
+#[derive(Args)]
+struct LabelledOptions {
+    /// A Python that has numpy and scikit-learn.
+    #[arg(long)]
+    python: std::path::PathBuf,
+    /// Rows.
+    #[arg(long, default_value_t = 1_000_000)]
+    rows: usize,
+    /// Rounds; each contender runs once in each.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Print one JSON document instead of lines.
+    #[arg(long)]
+    json: bool,
+}
+
 impl Options {
     const fn setting(&self) -> Setting {
         Setting {
@@ -84,8 +118,14 @@ impl Options {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().name {
+        Name::Detectors {
+            rounds,
+            values,
+            json,
+        } => show_detectors(rounds, values, json),
         Name::Footprint(options) => show_footprint(&options),
         Name::ProxySmoke(options) => show_proxy_smoke(&options),
+        Name::Evaluate(options) => show_evaluate(&options),
         Name::Profile {
             rounds,
             data,
@@ -99,8 +139,56 @@ fn main() -> anyhow::Result<()> {
             }
             Ok(())
         }
+        Name::Labelled(options) => show_labelled(&options),
         Name::Upstream { port } => upstream::serve(port),
     }
+}
+
+fn show_detectors(rounds: usize, values: usize, json: bool) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let runs = detectors::measure(rounds, values, &mut |run| {
+        if !json {
+            let _ = writeln!(
+                out,
+                "round {} {}: {:.1} ns for each value, {} drifts",
+                run.round, run.detector, run.nanoseconds, run.drifts
+            );
+        }
+    });
+    if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&runs)?)?;
+    }
+    Ok(())
+}
+
+fn show_evaluate(options: &Options) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let report = evaluate::measure(options.rounds)?;
+    if options.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+        return Ok(());
+    }
+    writeln!(out, "built with the profile `{}`", report.profile)?;
+    let (compile_goal, evaluate_goal) = evaluate::GOALS_MS;
+    writeln!(
+        out,
+        "compiling a drift objective: median {:.1} ms, longest {:.1} ms, at most {} bets (goal {compile_goal} ms)",
+        report.compile_median_ms, report.compile_longest_ms, report.most_bets
+    )?;
+    for (round, ms) in report.evaluate_ms.iter().enumerate() {
+        writeln!(
+            out,
+            "round {}: {} objectives in {ms:.1} ms",
+            round + 1,
+            evaluate::OBJECTIVES
+        )?;
+    }
+    writeln!(
+        out,
+        "median {:.1} ms, of which measuring {:.1} ms (goal {evaluate_goal} ms)",
+        report.evaluate_median_ms, report.measure_median_ms
+    )?;
+    Ok(())
 }
 
 fn show_footprint(options: &Options) -> anyhow::Result<()> {
@@ -200,5 +288,35 @@ fn show_profile(
             cpu / own
         )?;
     }
+    Ok(())
+}
+
+fn show_labelled(options: &LabelledOptions) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let (rows, rounds) = (options.rows, options.rounds);
+    let report = labelled::measure(rows, rounds, &options.python, &mut |run| {
+        if !options.json {
+            let _ = writeln!(
+                out,
+                "round {} {:?}: {:.3} s of processor time",
+                run.round, run.contender, run.cpu_seconds
+            );
+        }
+    })?;
+    if options.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+        return Ok(());
+    }
+    writeln!(out, "built with the profile `{}`", report.profile)?;
+    if let Some(last) = report.runs.last() {
+        for (name, figure) in labelled::NAMES.iter().zip(last.figures) {
+            writeln!(out, "{name}: {figure}")?;
+        }
+    }
+    writeln!(
+        out,
+        "{} rows, median of {rounds} rounds: {:.2} times as fast as scikit-learn (goal 5)",
+        report.rows, report.times_faster
+    )?;
     Ok(())
 }

@@ -63,6 +63,7 @@ pub(super) struct Segments {
 }
 
 impl Segments {
+    #[cfg(test)]
     pub(super) const fn len(&self) -> usize {
         self.length
     }

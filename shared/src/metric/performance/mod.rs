@@ -6,6 +6,7 @@
 mod agreement;
 mod calibration;
 mod calibration_line;
+mod expected;
 mod loss;
 mod means;
 mod ranking;
@@ -19,6 +20,11 @@ pub(super) use calibration::{
     EceTen, Mce, MceTen, ObservedOverExpected,
 };
 pub(super) use calibration_line::{CalibrationIntercept, CalibrationSlope};
+pub(super) use expected::{
+    ExpectedAccuracy, ExpectedAccuracyRaw, ExpectedF1, ExpectedF1Raw, ExpectedPrecision,
+    ExpectedPrecisionRaw, ExpectedRecall, ExpectedRecallRaw, ExpectedRocAuc, ExpectedRocAucRaw,
+    ExpectedSpecificity, ExpectedSpecificityRaw,
+};
 pub(super) use loss::{Brier, LogLoss};
 pub(super) use means::{BalancedAccuracy, F0_5, F1, F2, GMean, YoudenJ};
 pub(super) use ranking::{AveragePrecision, Gain10, Gini, Lift10, ScoreSeparation};
@@ -196,7 +202,7 @@ fn around(value: f64, std_error: f64) -> (f64, f64) {
 }
 
 /// A value that is shown, never judged.
-const fn shown(value: f64, of: u64) -> Estimate {
+fn shown(value: f64, of: u64) -> Estimate {
     Estimate {
         value,
         interval: None,
