@@ -34,7 +34,6 @@ pub(crate) fn run(args: &Args, terminal: &mut Terminal) -> anyhow::Result<Ended>
             decision: args.decision.as_deref(),
             prediction: args.prediction.as_deref(),
             label: args.label.as_deref(),
-            value: None,
         };
         reference::build(document, &table, outputs, Mistakes::End, &meter, || {
             progress.at(meter.at());
