@@ -125,6 +125,8 @@ fn row(metric: MetricId) -> String {
     let reads: Vec<&str> = [
         (spec.needs_score, "score"),
         (spec.needs_decision, "decision"),
+        (spec.needs_value, "value"),
+        (spec.needs_classes, "several classes"),
         (spec.needs_label, "label"),
     ]
     .into_iter()

@@ -34,6 +34,8 @@ fn card(metric: MetricId) -> String {
     let outputs: Vec<&str> = [
         (spec.needs_score, "a score"),
         (spec.needs_decision, "a decision"),
+        (spec.needs_value, "a predicted number"),
+        (spec.needs_classes, "several classes"),
         (spec.needs_label, "a label"),
     ]
     .into_iter()

@@ -29,6 +29,10 @@ fn lacks(metric: MetricId, document: &Document, labelled: bool) -> Option<&'stat
         Some("there is no score; name its column with --score")
     } else if spec.needs_decision && document.outputs.decision.is_none() {
         Some("there is no decision; name its column with --decision")
+    } else if spec.needs_value && document.outputs.value.is_none() {
+        Some("there is no predicted number; name its column with --prediction")
+    } else if spec.needs_classes && !has_classes(document) {
+        Some("decisions are not between several classes")
     } else if spec.needs_label && document.outputs.label.is_none() {
         Some("there is no label; name its column with --label")
     } else if spec.needs_label && !labelled {
@@ -36,6 +40,12 @@ fn lacks(metric: MetricId, document: &Document, labelled: bool) -> Option<&'stat
     } else {
         None
     }
+}
+
+/// Whether decisions are between several classes.
+fn has_classes(document: &Document) -> bool {
+    let decision = document.outputs.decision.as_ref();
+    decision.is_some_and(|decision| decision.classes().is_some())
 }
 
 /// The subjects of a metric in a document.

@@ -55,6 +55,10 @@ pub struct MetricSpec {
     pub needs_score: bool,
     /// Whether the objectives file must have a decision.
     pub needs_decision: bool,
+    /// Whether the objectives file must have a predicted number.
+    pub needs_value: bool,
+    /// Whether the decision must be one of several classes.
+    pub needs_classes: bool,
     /// Whether the objectives file must have a label.
     pub needs_label: bool,
 }
@@ -522,6 +526,11 @@ metrics! {
     356 => GeneralisedEntropy(fairness::entropy::GeneralisedEntropy),
     357 => TheilIndex(fairness::entropy::TheilIndex),
     358 => EntropyBetweenGroups(fairness::entropy::EntropyBetweenGroups),
+    359 => GroupMeanError(fairness::regression::GroupMeanError),
+    360 => GroupMeanAbsoluteError(fairness::regression::GroupMeanAbsoluteError),
+    361 => MeanErrorDifference(fairness::regression::MeanErrorDifference),
+    362 => MeanAbsoluteErrorDifference(fairness::regression::MeanAbsoluteErrorDifference),
+    363 => DecidedClassDistance(fairness::classes::DecidedClassDistance),
 
     // Service: 400 to 499.
 

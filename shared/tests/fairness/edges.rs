@@ -10,6 +10,9 @@ fn all(pane: &PaneSummary) -> Vec<(String, Result<f64, Unmeasurable>)> {
     let mut found = Vec::new();
     for metric in MetricId::ALL {
         let spec = metric.spec();
+        if spec.needs_value || spec.needs_classes {
+            continue;
+        }
         let subjects: Vec<Option<&str>> = match spec.needs {
             Needs::Attribute => vec![None],
             Needs::AttributeGroup => vec![Some("female")],

@@ -30,6 +30,8 @@ pub(super) const DRIFT: MetricSpec = MetricSpec {
     needs: Needs::Feature,
     needs_score: false,
     needs_decision: false,
+    needs_value: false,
+    needs_classes: false,
     needs_label: false,
 };
 

@@ -60,9 +60,11 @@ mod pooled;
 mod spread;
 
 pub(super) mod calibration;
+pub(super) mod classes;
 pub(super) mod entropy;
 pub(super) mod odds;
 pub(super) mod overall;
+pub(super) mod regression;
 pub(super) mod unknown;
 
 pub use aliases::{ALIASES, Alias};
@@ -90,6 +92,8 @@ const GROUP: MetricSpec = MetricSpec {
     needs: Needs::AttributeGroup,
     needs_score: false,
     needs_decision: true,
+    needs_value: false,
+    needs_classes: false,
     needs_label: true,
 };
 

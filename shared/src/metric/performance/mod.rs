@@ -75,6 +75,8 @@ const DECIDED: MetricSpec = MetricSpec {
     needs: Needs::Nothing,
     needs_score: false,
     needs_decision: true,
+    needs_value: false,
+    needs_classes: false,
     needs_label: true,
 };
 

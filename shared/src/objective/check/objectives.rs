@@ -194,13 +194,15 @@ fn check_outputs(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
     let Outputs {
         score,
         decision,
-        value: _,
+        value,
         label,
     } = &findings.document().outputs;
+    let has_classes = decision.as_ref().is_some_and(|d| d.classes().is_some());
     let metric = objective.metric.spec();
     for (key, needed, there) in [
         ("score", metric.needs_score, score.is_some()),
         ("decision", metric.needs_decision, decision.is_some()),
+        ("value", metric.needs_value, value.is_some()),
         ("label", metric.needs_label, label.is_some()),
     ] {
         if needed && !there {
@@ -212,5 +214,15 @@ fn check_outputs(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
                 ),
             );
         }
+    }
+    if metric.needs_classes && !has_classes {
+        findings.at(
+            &format!("{at}/metric"),
+            format!(
+                "metric `{}` is of decisions between several classes; list them under \
+                 `outputs.decision.rule.class`, or name a metric of two",
+                metric.name
+            ),
+        );
     }
 }
