@@ -33,6 +33,7 @@ pub(crate) fn run(args: &Args, terminal: &mut Terminal) -> anyhow::Result<Ended>
             score: args.score.as_deref(),
             decision: args.decision.as_deref(),
             label: args.label.as_deref(),
+            value: None,
         };
         reference::build(document, &table, outputs, Mistakes::End, &meter, || {
             progress.at(meter.at());

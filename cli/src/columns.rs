@@ -1,6 +1,8 @@
 //! Which column is what: a document's features, outputs and attributes found in a table by name.
 
-use clause9_shared::objective::document::{AttributeSource, DecisionRule, Scalar};
+use clause9_shared::objective::document::{
+    AttributeSource, Decision, DecisionRule, Label, LabelType, Scalar,
+};
 use clause9_shared::objective::{Document, Feature, FeatureType};
 
 use crate::data::{BadData, Form, Table, bad};
@@ -165,6 +167,27 @@ pub(crate) fn form_like(values: &[&Scalar]) -> Form {
     }
 }
 
+/// The values that a decision's column is compared with.
+pub(crate) fn decided(rule: &DecisionRule) -> Vec<&Scalar> {
+    match rule {
+        DecisionRule::ScoreAtLeast(_) => Vec::new(),
+        DecisionRule::Output { positive, .. } => vec![positive],
+        DecisionRule::Class { classes, .. } => classes.iter().collect(),
+    }
+}
+
+/// The form in which labels are read.
+pub(crate) fn label_form(label: &Label, decision: Option<&Decision>) -> Form {
+    match label.kind {
+        LabelType::Binary => {
+            let values: Vec<_> = label.positive.iter().chain(&label.negative).collect();
+            form_like(&values)
+        }
+        LabelType::Class => form_like(&decision.map(|d| decided(&d.rule)).unwrap_or_default()),
+        LabelType::Numeric => Form::Number,
+    }
+}
+
 /// A tensor that a model would have been sent or would have answered with, and where the values of
 /// each of its columns are found (of a column that nobody reads: nowhere).
 #[derive(Debug)]
@@ -238,6 +261,7 @@ impl Sources {
                     let found = finder.attribute(&names, &role, what)?;
                     sources.late.push((index, found));
                 }
+                AttributeSource::Parts => {}
             }
         }
         sources.find_outputs(document, finder, named)?;
@@ -273,17 +297,28 @@ impl Sources {
         if let Some(decision) = &outputs.decision {
             match &decision.rule {
                 DecisionRule::ScoreAtLeast(_) => {}
-                DecisionRule::Output { from, positive } => {
+                DecisionRule::Output { from, .. } | DecisionRule::Class { from, .. } => {
                     let names = or(named.decision, &[from.output.as_str(), "decision"]);
                     let what = " for the decision; name it with --decision";
-                    let form = form_like(&[positive]);
+                    let form = form_like(&decided(&decision.rule));
                     let found = finder.find(&names, form, "decision", what)?;
                     put(&mut self.outputs, &from.output, from.column, found);
                 }
             }
         }
+        if let Some(value) = &outputs.value {
+            let names = [value.from.output.as_str(), "value"];
+            let what = " for the predicted number";
+            let found = finder.find(&names, Form::Number, "value", what)?;
+            put(
+                &mut self.outputs,
+                &value.from.output,
+                value.from.column,
+                found,
+            );
+        }
         if let Some(label) = &outputs.label {
-            let form = form_like(&[&label.positive, &label.negative]);
+            let form = label_form(label, outputs.decision.as_ref());
             self.label = match named.label {
                 Some(name) => {
                     Some(finder.find(&[name], form, "label", ", which was given as --label")?)

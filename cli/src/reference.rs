@@ -2,10 +2,10 @@
 
 use clause9_shared::baseline::{Baseline, BaselineBuilder};
 use clause9_shared::inference::Cell;
-use clause9_shared::objective::document::{DecisionRule, Scalar};
+use clause9_shared::objective::document::Scalar;
 use clause9_shared::objective::{Document, Feature, FeatureType};
 
-use crate::columns::{Finder, Source, form_like};
+use crate::columns::{Finder, Source, decided, form_like, label_form};
 use crate::data::{Batch, Form, Meter, Table, bad};
 
 /// What to do with a row or a value that cannot be used.
@@ -22,6 +22,7 @@ pub(crate) enum Mistakes {
 pub(crate) struct Outputs<'a> {
     pub(crate) score: Option<&'a str>,
     pub(crate) decision: Option<&'a str>,
+    pub(crate) value: Option<&'a str>,
     pub(crate) label: Option<&'a str>,
 }
 
@@ -62,11 +63,22 @@ pub(crate) fn build(
     };
     let label = match (outputs.label, &document.outputs.label) {
         (Some(column), Some(label)) => {
-            let form = form_like(&[&label.positive, &label.negative]);
+            let form = label_form(label, document.outputs.decision.as_ref());
             Some(finder.find(&[column], form, "label", " for the label")?)
         }
         (Some(_) | None, _) => None,
     };
+    let value = outputs
+        .value
+        .map(|column| {
+            finder.find(
+                &[column],
+                Form::Number,
+                "value",
+                " for the predicted number",
+            )
+        })
+        .transpose()?;
     let file = table.path.file_name();
     let file = file.map_or_else(|| table.name.clone(), |f| f.to_string_lossy().into_owned());
     let mut reading = Reading {
@@ -75,6 +87,7 @@ pub(crate) fn build(
         features,
         score,
         decision,
+        value,
         label,
         mistakes,
         builder: BaselineBuilder::new(document, &file),
@@ -101,6 +114,7 @@ struct Reading<'a> {
     features: Vec<Source>,
     score: Option<(&'a str, Source)>,
     decision: Option<Source>,
+    value: Option<Source>,
     label: Option<Source>,
     mistakes: Mistakes,
     builder: BaselineBuilder,
@@ -160,6 +174,12 @@ impl Reading<'_> {
         if let Some(source) = self.decision {
             self.builder.observe_decision(cell(batch, source, row));
         }
+        if let Some(value) = self
+            .value
+            .and_then(|source| cell(batch, source, row).number())
+        {
+            self.builder.observe_value(value);
+        }
         if let Some(source) = self.label {
             self.builder.observe_label(cell(batch, source, row));
         }
@@ -174,10 +194,9 @@ fn decision_form(document: &Document) -> Option<Form> {
         .outputs
         .decision
         .as_ref()
-        .and_then(|decision| match &decision.rule {
-            DecisionRule::ScoreAtLeast(_) => None,
-            DecisionRule::Output { positive, .. } => Some(form_like(&[positive])),
-        })
+        .map(|decision| decided(&decision.rule))
+        .filter(|values| !values.is_empty())
+        .map(|values| form_like(&values))
 }
 
 fn cell(batch: &Batch, source: Source, row: usize) -> Cell<'_> {

@@ -30,12 +30,11 @@ fn card(metric: MetricId) -> String {
         }
         Needs::Group => "an `attribute` and any `group` of it",
         Needs::Attribute => "an `attribute` as a whole",
+        Needs::Class => "a `class` of a decision among several, held against the rest",
     };
     let outputs: Vec<&str> = [
         (spec.needs_score, "a score"),
         (spec.needs_decision, "a decision"),
-        (spec.needs_value, "a predicted number"),
-        (spec.needs_classes, "several classes"),
         (spec.needs_label, "a label"),
     ]
     .into_iter()

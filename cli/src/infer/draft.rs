@@ -100,19 +100,29 @@ fn outputs(out: &mut String, document: &Document) -> fmt::Result {
                 quoted(&from.output),
                 scalar(positive)
             ),
+            DecisionRule::Class { from, classes } => format!(
+                "{{ class: {{ from: {{ output: {} }}, classes: [{}] }} }}",
+                quoted(&from.output),
+                classes.iter().map(scalar).collect::<Vec<_>>().join(", ")
+            ),
         };
-        writeln!(
-            out,
-            "  decision:\n    rule: {rule}\n    # What a positive decision means, for people.\n    positive_means: {}",
-            quoted(&decision.positive_means)
-        )?;
+        writeln!(out, "  decision:\n    rule: {rule}")?;
+        if let Some(means) = &decision.positive_means {
+            writeln!(
+                out,
+                "    # What a positive decision means, for people.\n    positive_means: {}",
+                quoted(means)
+            )?;
+        }
     }
-    if let Some(label) = &outputs.label {
+    if let Some(label) = &outputs.label
+        && let (Some(positive), Some(negative)) = (&label.positive, &label.negative)
+    {
         writeln!(
             out,
             "  label:\n    positive: {}\n    negative: {}",
-            scalar(&label.positive),
-            scalar(&label.negative)
+            scalar(positive),
+            scalar(negative)
         )?;
     }
     Ok(())
@@ -132,7 +142,7 @@ fn attributes(out: &mut String, document: &Document) -> fmt::Result {
             AttributeSource::Request(path) => {
                 format!("{{ request: {{ input: {} }} }}", quoted(&path.input))
             }
-            AttributeSource::Outcome => "outcome".to_owned(),
+            AttributeSource::Outcome | AttributeSource::Parts => "outcome".to_owned(),
         };
         let groups: Vec<String> = attribute.groups.iter().map(|g| quoted(g)).collect();
         writeln!(

@@ -8,8 +8,8 @@ use clause9_shared::inference::Owned;
 use clause9_shared::objective::check::{MAX_ATTRIBUTES, MAX_FEATURES};
 use clause9_shared::objective::document::{
     Attribute, AttributeSource, Decision, DecisionRule, Document, Feature, FeatureType, Format,
-    InputPath, Label, MissingPolicy, Model, ModelSource, OutputPath, Outputs, Panes, Role, Scalar,
-    Score, System,
+    InputPath, Label, LabelType, MissingPolicy, Model, ModelSource, OutputPath, Outputs, Panes,
+    Role, Scalar, Score, System,
 };
 use clause9_shared::time::Span;
 
@@ -307,14 +307,19 @@ fn outputs(sources: &[&Looked<'_>], said: &Said<'_>) -> anyhow::Result<Outputs> 
     let label = said.label.map(|column| {
         let look = look_at(sources, column, "--label")?;
         let (positive, negative) = two_values(look, column, said.positive)?;
-        anyhow::Ok(Label { positive, negative })
+        anyhow::Ok(Label {
+            kind: LabelType::Binary,
+            positive: Some(positive),
+            negative: Some(negative),
+        })
     });
     Ok(Outputs {
         score: said.score.map(|column| Score { from: from(column) }),
         decision: decision.map(|rule| Decision {
             rule,
-            positive_means: "positive".to_owned(),
+            positive_means: Some("positive".to_owned()),
         }),
+        value: None,
         label: label.transpose()?,
     })
 }
@@ -422,6 +427,7 @@ fn attributes(
             } else {
                 AttributeSource::Outcome
             },
+            of: Vec::new(),
             groups,
             reference,
         });

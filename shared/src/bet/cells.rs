@@ -1,7 +1,8 @@
 //! Bets on counts over cells, against a convex set of conforming laws. Exact at any number of cases.
 //!
 //! Every bet carries a *certificate*: a linear function w of the law that is at most 0 on the whole
-//! set, with `exp(l_b) <= 1 + w_b` in every cell. Then `sum q_b exp(l_b) <= 1 + <q, w> <= 1` for each
+//! set, with `exp(l_b) <= 1 + w_b` in every cell (w shortened by 2^-36 for the rounding of payoffs).
+//! Then `sum q_b exp(l_b) <= 1 + <q, w> <= 1` for each
 //! conforming law q, so the bet cannot gain in expectation while the objective is kept; whoever
 //! doubts a bet checks the certificate and needs no solver. Where the certificate comes from (a dual
 //! optimum) decides only how much a breach pays, never whether the bet is valid: weak duality.

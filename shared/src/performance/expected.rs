@@ -232,9 +232,10 @@ mod tests {
             (0.9, 50.0, 0.0),
         ]
         .into_iter()
-        .map(|(chance, positive, negative)| Expected {
+        .enumerate()
+        .map(|(pool, (chance, positive, negative))| Expected {
             chance,
-            pool: 0,
+            pool,
             rests_on: 100.0,
             positive,
             negative,

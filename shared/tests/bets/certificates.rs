@@ -196,6 +196,12 @@ fn bound(conforming: &Conforming, certificate: &Certificate) -> Vec<BigInt> {
     }
 }
 
+/// The bound w times `1 - 2^-36`: if w is at most 0 in the mean, so is this, and where a cell's `1 + w`
+/// is near 0 it leaves room for the rounding of the payoff, which is `2^-36` of everything.
+fn shortened(w: &BigInt) -> BigInt {
+    w - (w >> 36)
+}
+
 /// The mean of `e^payoff` under a law of weights is at most 1.
 fn at_most_one(raised: &[BigInt], weights: &[BigInt]) -> bool {
     let total: BigInt = weights.iter().sum();
@@ -301,7 +307,7 @@ fn t2_every_certificate_holds_in_rational_arithmetic() {
             let bound = bound(&compiled.conforming, &bet.certificate);
             for (e, w) in raised.iter().zip(&bound) {
                 assert!(
-                    *e <= rational::one() + w,
+                    *e <= rational::one() + shortened(w),
                     "{divergence:?} {baseline:?} {radius}"
                 );
             }
@@ -365,7 +371,11 @@ fn t2_half_spaces_do_not_gain_on_laws_that_conform_exactly() {
             .collect();
         for (bet, e) in compiled.bets.iter().zip(&raised) {
             let bound = bound(&compiled.conforming, &bet.certificate);
-            assert!(e.iter().zip(&bound).all(|(e, w)| *e <= rational::one() + w));
+            assert!(
+                e.iter()
+                    .zip(&bound)
+                    .all(|(e, w)| *e <= rational::one() + shortened(w))
+            );
         }
         let level = exact(level);
         for _ in 0..10_000 {

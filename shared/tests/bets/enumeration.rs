@@ -17,29 +17,42 @@ fn fraction(above: u64, below: u64) -> BigRational {
     BigRational::new(BigInt::from(above), BigInt::from(below))
 }
 
+/// Chances as whole numbers, and what they add up to.
+struct Law {
+    weights: Vec<BigInt>,
+    total: BigInt,
+}
+
+fn power(x: &BigInt, k: u64) -> BigInt {
+    (0..k).fold(BigInt::one(), |product, _| product * x)
+}
+
 /// Chances of 0 to n hits.
-fn binomial(n: u64, share: &BigRational) -> Vec<BigRational> {
-    let miss = BigRational::one() - share;
-    let power = |x: &BigRational, k: u64| (0..k).fold(BigRational::one(), |product, _| product * x);
+fn binomial(n: u64, share: &BigRational) -> Law {
+    let (hit, all) = (share.numer(), share.denom());
+    let miss = all - hit;
     let mut choose = BigInt::one();
-    let mut chances = Vec::new();
+    let mut weights = Vec::new();
     for k in 0..=n {
-        let ways = BigRational::from_integer(choose.clone());
-        chances.push(ways * power(share, k) * power(&miss, n - k));
+        weights.push(&choose * power(hit, k) * power(&miss, n - k));
         choose = choose * (n - k) / (k + 1);
     }
-    chances
+    Law {
+        weights,
+        total: power(all, n),
+    }
 }
 
-fn is_fair(expected: &BigRational, what: impl std::fmt::Debug) {
-    assert!(
-        *expected <= BigRational::from_integer(rational::one()),
-        "{what:?}"
-    );
+/// `sum chance * e^gain <= 1`, in whole numbers.
+fn is_fair(law: &Law, raised: &[BigInt], what: impl std::fmt::Debug) {
+    assert_eq!(law.weights.len(), raised.len());
+    assert_eq!(law.weights.iter().sum::<BigInt>(), law.total);
+    let paid: BigInt = law.weights.iter().zip(raised).map(|(w, e)| w * e).sum();
+    assert!(paid <= &law.total * rational::one(), "{what:?}");
 }
 
-fn raised(gain: i64) -> BigRational {
-    BigRational::from_integer(rational::exp_up(i128::from(gain)))
+fn raised(gain: i64) -> BigInt {
+    rational::exp_up(i128::from(gain))
 }
 
 #[test]
@@ -57,22 +70,18 @@ fn t3_rates_of_up_to_sixty_cases() {
             Comparator::AtMost => BigRational::zero(),
         };
         for n in 1..=60 {
-            let gains: Vec<_> = (0..=n)
-                .map(|hits| {
-                    bets.gains(hits, n)
-                        .into_iter()
-                        .map(raised)
-                        .collect::<Vec<_>>()
+            let raised: Vec<Vec<BigInt>> = (0..BETS)
+                .map(|bet| {
+                    (0..=n)
+                        .map(|hits| raised(bets.gains(hits, n)[bet]))
+                        .collect()
                 })
                 .collect();
             for step in [0, 1, 4, 8] {
-                let away = fraction(step, 8);
-                let share = &edge + (&far - &edge) * away;
-                let chances = binomial(n, &short(&share, comparator));
-                for bet in 0..BETS {
-                    let paid = chances.iter().zip(&gains);
-                    let e: BigRational = paid.map(|(chance, gain)| chance * &gain[bet]).sum();
-                    is_fair(&e, (level, comparator, n, step, bet));
+                let share = &edge + (&far - &edge) * fraction(step, 8);
+                let law = binomial(n, &short(&share, comparator));
+                for (bet, raised) in raised.iter().enumerate() {
+                    is_fair(&law, raised, (level, comparator, n, step, bet));
                 }
             }
         }
@@ -92,27 +101,22 @@ fn short(share: &BigRational, comparator: Comparator) -> BigRational {
 
 const SIZES: (u64, u64) = (25, 7);
 
-/// The largest expectation of a row of payoffs over pairs of shares (a, b).
+/// The expectation of a row of payoffs over pairs of shares (a, b).
 fn two_groups(row: [i64; 4], pairs: &[(BigRational, BigRational)], what: &str) {
-    let outcomes: Vec<Vec<BigRational>> = (0..=SIZES.0)
-        .map(|a| {
-            (0..=SIZES.1)
-                .map(|b| raised(gains(&[row], (a, SIZES.0), (b, SIZES.1))[0]))
-                .collect()
-        })
-        .collect();
+    let mut outcomes = Vec::new();
+    for a in 0..=SIZES.0 {
+        for b in 0..=SIZES.1 {
+            outcomes.push(raised(gains(&[row], (a, SIZES.0), (b, SIZES.1))[0]));
+        }
+    }
     for (a, b) in pairs {
         let (of_a, of_b) = (binomial(SIZES.0, a), binomial(SIZES.1, b));
-        let mut e = BigRational::zero();
-        for (chance, row) in of_a.iter().zip(&outcomes) {
-            let inner: BigRational = row
-                .iter()
-                .zip(&of_b)
-                .map(|(paid, chance)| paid * chance)
-                .sum();
-            e += chance * inner;
-        }
-        is_fair(&e, (what, a, b));
+        let both = |a: &BigInt| of_b.weights.iter().map(|b| a * b).collect::<Vec<_>>();
+        let law = Law {
+            weights: of_a.weights.iter().flat_map(both).collect(),
+            total: of_a.total * of_b.total,
+        };
+        is_fair(&law, &outcomes, (what, a, b));
     }
 }
 
@@ -212,48 +216,43 @@ fn t3_three_cells_and_twelve_cases() {
             level: radius,
         })
         .unwrap();
-        let conforming = edge_laws(divergence, &law, &positions, radius);
+        let outcomes: Vec<[u64; 3]> = (0..=12_u64)
+            .flat_map(|a| (0..=12 - a).map(move |b| [a, b, 12 - a - b]))
+            .collect();
+        let laws: Vec<Law> = edge_laws(divergence, &law, &positions, radius)
+            .iter()
+            .map(|law| multinomial(&outcomes, law))
+            .collect();
         for bet in 0..compiled.bets.len() {
-            let mut outcomes = Vec::new();
-            for a in 0..=12_u64 {
-                for b in 0..=12 - a {
-                    let counts = [a, b, 12 - a - b];
-                    outcomes.push((counts, raised(compiled.gains(&counts).unwrap()[bet])));
-                }
-            }
-            for law in &conforming {
-                let mut e = BigRational::zero();
-                for (counts, paid) in &outcomes {
-                    e += multinomial(counts, law) * paid;
-                }
-                is_fair(&e, (divergence, bet, law));
+            let gain = |counts: &[u64; 3]| compiled.gains(counts).unwrap()[bet];
+            let raised: Vec<_> = outcomes.iter().map(|counts| raised(gain(counts))).collect();
+            for law in &laws {
+                is_fair(law, &raised, (divergence, bet));
             }
         }
     }
 }
 
-fn multinomial(counts: &[u64; 3], law: &[BigRational; 3]) -> BigRational {
+/// Chances of outcomes of 12 cases, from shares in 2^-24.
+fn multinomial(outcomes: &[[u64; 3]], law: &[u64; 3]) -> Law {
     let factorial = |n: u64| (1..=n).fold(BigInt::one(), |product, i| product * i);
-    let below = counts
-        .iter()
-        .fold(BigInt::one(), |product, c| product * factorial(*c));
-    let ways = factorial(counts.iter().sum()) / below;
-    let chance = counts
-        .iter()
-        .zip(law)
-        .fold(BigRational::one(), |product, (c, q)| {
-            (0..*c).fold(product, |product, _| product * q)
-        });
-    BigRational::from_integer(ways) * chance
+    let weight = |counts: &[u64; 3]| {
+        let below = counts
+            .iter()
+            .fold(BigInt::one(), |product, c| product * factorial(*c));
+        let chance = counts.iter().zip(law);
+        chance.fold(factorial(12) / below, |product, (c, q)| {
+            product * power(&BigInt::from(*q), *c)
+        })
+    };
+    Law {
+        weights: outcomes.iter().map(weight).collect(),
+        total: power(&BigInt::from(1 << 24), 12),
+    }
 }
 
 /// Laws just inside the ball, in sixteen directions, as fractions of 2^24.
-fn edge_laws(
-    divergence: Divergence,
-    law: &[f64],
-    positions: &[f64],
-    radius: f64,
-) -> Vec<[BigRational; 3]> {
+fn edge_laws(divergence: Divergence, law: &[f64], positions: &[f64], radius: f64) -> Vec<[u64; 3]> {
     let mut found = Vec::new();
     for direction in 0..16 {
         let angle = f64::from(direction) * std::f64::consts::PI / 8.0;
@@ -274,12 +273,7 @@ fn edge_laws(
         let at = moved(low);
         let a = (at[0] * 16_777_216.0).round() as u64;
         let b = (at[1] * 16_777_216.0).round() as u64;
-        let below = 1 << 24;
-        found.push([
-            fraction(a, below),
-            fraction(b, below),
-            fraction(below - a - b, below),
-        ]);
+        found.push([a, b, (1 << 24) - a - b]);
     }
     found
 }

@@ -83,6 +83,7 @@ pub fn alarms(effort: Effort, command: &str, done: &mut dyn FnMut(&Table)) -> Re
     let parts: Vec<Part> = vec![
         Box::new(move || drift::table(100, effort.drift)),
         Box::new(move || drift::table(500, effort.drift)),
+        Box::new(move || drift::edge(effort.drift)),
         Box::new(move || performance::table(effort.accuracy)),
         Box::new(move || fairness::table(effort.fairness)),
         Box::new(move || means::areas(effort.means)),
@@ -195,7 +196,7 @@ mod tests {
     #[test]
     fn t4_reduced_runs_show_what_is_claimed() {
         let report = alarms(Effort::REDUCED, "test", &mut |_| {});
-        assert_eq!(report.tables.len(), 6);
+        assert_eq!(report.tables.len(), 7);
         for claim in &report.claims {
             assert!(claim.holds, "{}: {}", claim.says, claim.found);
         }

@@ -65,3 +65,48 @@ pub(super) fn refuses(against: Against<'_>, divergence: Divergence, radius: f64)
 }
 
 const NOT_THERE: &str = "its feature is not in the baseline; build the baseline again";
+
+/// As [`family!`](super::family), of distances that judge: how the level becomes a radius on the
+/// scale of which divergence.
+macro_rules! judged {
+    ($family:path, $reads:path; $($(#[$doc:meta])* $name:ident { $($field:ident: $value:expr),* $(,)? } within $radius:expr, of $divergence:path = $measure:expr;)*) => { $(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub(crate) struct $name;
+
+        impl $crate::metric::Metric for $name {
+            const SPEC: $crate::metric::MetricSpec = $crate::metric::MetricSpec {
+                $($field: $value,)*
+                grade: $crate::metric::Grade::A,
+                sample: $crate::metric::SampleKind::Cells,
+                ..$family
+            };
+
+            fn reads(
+                document: &$crate::objective::document::Document,
+                of: &$crate::objective::document::Subject,
+            ) -> Vec<$crate::sketch::SummaryKey> {
+                $reads(document, of)
+            }
+
+            fn measure(seen: $crate::metric::Seen<'_>) -> $crate::metric::Measurement {
+                $measure(&seen)
+            }
+
+            fn bets(
+                against: $crate::metric::Against<'_>,
+            ) -> Result<$crate::bet::Bets, $crate::bet::NoBet> {
+                $crate::metric::drift::ball::bets(against, $divergence, ($radius)(against.level))
+            }
+
+            fn refuses(against: $crate::metric::Against<'_>) -> Option<String> {
+                $crate::metric::drift::ball::refuses(
+                    against,
+                    $divergence,
+                    ($radius)(against.level),
+                )
+            }
+        }
+    )* };
+}
+pub(super) use judged;

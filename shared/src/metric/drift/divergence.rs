@@ -1,9 +1,10 @@
 //! Distances between the shares of cells: Jensen-Shannon, Hellinger, Kullback-Leibler.
-use super::family;
 use super::read::{DRIFT, cell_summaries, cells, shown, shown_within};
+use super::{ball, family};
+use crate::bet::Divergence;
 use crate::drift::cells::Cells;
 use crate::drift::divergence::{self, Smoothed};
-use crate::metric::{Measurement, MetricSpec, Seen};
+use crate::metric::{Estimate, Measurement, MetricSpec, Sample, Seen};
 
 /// 97.5 % point of the normal law.
 const Z: f64 = 1.959_963_984_540_054;
@@ -12,7 +13,8 @@ const DIVERGENCE: MetricSpec = MetricSpec {
     cannot_tell: "Whether the change harms anyone, which way values moved, movements within a cell, \
                   or changes in how features go together. Levels in use are conventions.",
     reference: "scipy.spatial.distance.jensenshannon, scipy.special.rel_entr and NumPy on the same \
-                cells: agree to 1e-9 relative.",
+                cells: agree to 1e-9 relative. In simulation with ten cells the interval contains \
+                the true value in 91 to 100 % of windows of 100 rows, 94 to 100 % from 500 on.",
     ..DRIFT
 };
 
@@ -26,7 +28,7 @@ const PLAIN: MetricSpec = MetricSpec {
     ..DIVERGENCE
 };
 
-family! { DIVERGENCE, cell_summaries;
+ball::judged! { DIVERGENCE, cell_summaries;
     /// Jensen-Shannon distance to base two of the smoothed shares.
     JsDistance {
         name: "js_distance",
@@ -43,7 +45,7 @@ family! { DIVERGENCE, cell_summaries;
                      shows about 0.12 where nothing has moved; the interval does not, and may lie \
                      below it. Half a case in each cell keeps empty ones finite, so that the value \
                      is below the unsmoothed one.",
-    } = |seen: &Seen<'_>| {
+    } within |level: f64| level * level * core::f64::consts::LN_2, of Divergence::JensenShannon = |seen: &Seen<'_>| {
         let cells = cells(seen, true)?;
         distance(&cells, divergence::smoothed_jensen_shannon(&cells), core::f64::consts::LN_2)
     };
@@ -61,7 +63,7 @@ family! { DIVERGENCE, cell_summaries;
         edge_cases: "No rows: no data. The value contains its bias: with 100 rows and ten cells it \
                      shows about 0.1 where nothing has moved; the interval does not, and may lie \
                      below it.",
-    } = |seen: &Seen<'_>| {
+    } within |level: f64| level * level, of Divergence::Hellinger = |seen: &Seen<'_>| {
         let cells = cells(seen, true)?;
         distance(&cells, divergence::smoothed_hellinger_squared(&cells), 1.0)
     };
@@ -82,10 +84,11 @@ family! { DIVERGENCE, cell_summaries;
                   moved, at 95 %, clipped at zero.",
         edge_cases: "No rows: no data. The value contains its bias, the interval does not and may \
                      lie below it. Half a case in each cell keeps it finite.",
-    } = |seen: &Seen<'_>| {
+    } within |level: f64| level, of Divergence::KullbackLeibler = |seen: &Seen<'_>| {
         let cells = cells(seen, true)?;
         let found = divergence::smoothed_kullback_leibler(&cells);
-        shown_within(found.value, ends(found), cells.totals().0)
+        let shown = shown_within(found.value, ends(found), cells.totals().0);
+        judged(&cells, shown, found.value - found.bias, found.std_error)
     };
 }
 
@@ -159,5 +162,23 @@ fn ends(found: Smoothed) -> (f64, f64) {
 fn distance(cells: &Cells, found: Smoothed, most: f64) -> Measurement {
     let root = |divergence: f64| libm::sqrt((divergence / most).max(0.0)).min(1.0);
     let (low, high) = ends(found);
-    shown_within(root(found.value), (root(low), root(high)), cells.totals().0)
+    let shown = shown_within(root(found.value), (root(low), root(high)), cells.totals().0);
+    // The running mean is of the roots without bias; near zero, where a root has no slope, the error
+    // is that of one standard error more.
+    let estimate = root(found.value - found.bias);
+    let above = root((found.value - found.bias).max(0.0) + found.std_error);
+    judged(cells, shown, estimate, above - estimate)
+}
+
+/// What is shown, with the counts for the ledger and the estimate for the running mean.
+fn judged(cells: &Cells, shown: Measurement, estimate: f64, std_error: f64) -> Measurement {
+    Ok(Estimate {
+        sample: Sample::Cells {
+            counts: cells.window().to_vec(),
+            estimate,
+            std_error,
+            least: cells.totals().0,
+        },
+        ..shown?
+    })
 }

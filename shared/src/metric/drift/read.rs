@@ -6,7 +6,7 @@ use crate::drift::cells::Cells;
 use crate::drift::shift::Moments as Sample2;
 use crate::drift::{Bracketed, Grid, Known};
 use crate::metric::{
-    Estimate, Grade, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind,
+    Answers, Estimate, Grade, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind,
     Unmeasurable, feature_key, other_kind,
 };
 use crate::objective::document::{Comparator, Document, FeatureType, Subject};
@@ -30,9 +30,8 @@ pub(super) const DRIFT: MetricSpec = MetricSpec {
     needs: Needs::Feature,
     needs_score: false,
     needs_decision: false,
-    needs_value: false,
-    needs_classes: false,
     needs_label: false,
+    answers: Answers::Any,
 };
 
 /// The summaries that hold a feature's cells: decile cells or categories, and what was unusable.

@@ -2,7 +2,7 @@
 
 use super::{GROUP, attribute, index, shown};
 use crate::fairness::law_distance;
-use crate::metric::{Measurement, MetricSpec, Seen, StreamKind, Unmeasurable, other_kind};
+use crate::metric::{Answers, Measurement, Seen, StreamKind, Unmeasurable, other_kind};
 use crate::objective::document::Subject;
 use crate::sketch::{ClassTable, SummaryKey, SummaryKind, SummaryOf};
 
@@ -52,7 +52,7 @@ metric! {
         range: (0.0, 1.0),
         stream: StreamKind::ByAttribute,
         needs_label: false,
-        needs_classes: true,
+        answers: Answers::Classes,
         meaning: "How differently the classes are decided in the group and in the reference group: the \
                   share of the group's decisions that would have to be others for both to have the \
                   same shares of every class. 0 is parity.",

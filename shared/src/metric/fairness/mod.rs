@@ -5,7 +5,7 @@
 
 use crate::fairness::{Cell, Counts, Rate, Table};
 use crate::metric::{
-    Estimate, Grade, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind,
+    Answers, Estimate, Grade, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind,
     Unmeasurable, other_kind,
 };
 use crate::objective::document::{Attribute, Comparator, Subject};
@@ -92,9 +92,8 @@ const GROUP: MetricSpec = MetricSpec {
     needs: Needs::AttributeGroup,
     needs_score: false,
     needs_decision: true,
-    needs_value: false,
-    needs_classes: false,
     needs_label: true,
+    answers: Answers::TwoValued,
 };
 
 /// The groups of the attribute that a subject names, and their counts.

@@ -3,7 +3,9 @@
 
 use super::{GROUP, attribute, index, normal};
 use crate::fairness::{Measured, Moments, welch};
-use crate::metric::{Measurement, MetricSpec, Needs, SampleKind, Seen, Unmeasurable, other_kind};
+use crate::metric::{
+    Answers, Measurement, MetricSpec, Needs, SampleKind, Seen, Unmeasurable, other_kind,
+};
 use crate::objective::document::Subject;
 use crate::sketch::{GroupResiduals, Residuals, SummaryKey, SummaryKind, SummaryOf};
 
@@ -11,7 +13,7 @@ const ERRORS: MetricSpec = MetricSpec {
     range: (-1e12, 1e12),
     sample: SampleKind::Normal,
     needs_decision: false,
-    needs_value: true,
+    answers: Answers::Number,
     reference: "numpy on the raw residuals of a seeded data set, to 1e-9; Welch's interval: scipy \
                 (ttest_ind, equal_var=False), to 1e-6.",
     ..GROUP
