@@ -60,18 +60,12 @@ fn check_subject(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
         Needs::Nothing => (&[], "all cases, so `of` names nothing"),
         Needs::Feature => (&["feature"], "a feature: `of: { feature: .. }`"),
         Needs::NumericFeature => (&["feature"], "a numeric feature: `of: { feature: .. }`"),
-        Needs::CategoricalFeature => (
-            &["feature"],
-            "a categorical feature: `of: { feature: .. }`",
-        ),
+        Needs::CategoricalFeature => (&["feature"], "a categorical feature: `of: { feature: .. }`"),
         Needs::AttributeGroup | Needs::Group => (
             &["attribute", "group"],
             "a group of an attribute: `of: { attribute: .., group: .. }`",
         ),
-        Needs::Attribute => (
-            &["attribute"],
-            "a whole attribute: `of: { attribute: .. }`",
-        ),
+        Needs::Attribute => (&["attribute"], "a whole attribute: `of: { attribute: .. }`"),
         Needs::Class => (&["class"], "a class of the decision: `of: { class: .. }`"),
     };
     for (key, named) in [
