@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clause9_shared::ids::Name;
 use clause9_shared::inference::{Inference, Owned, Values};
-use clause9_shared::metric::{MetricId, Needs};
+use clause9_shared::metric::{Answers, MetricId, Needs};
 use clause9_shared::objective::document::Scalar;
 use clause9_shared::plan::{Answer, CapturePlan, Joined, Outcome, PlanError, Prediction};
 use clause9_shared::sketch::{
@@ -637,13 +637,23 @@ fn a_prediction_survives_being_written_down() {
     );
 }
 
+/// The metrics that fit the loan system, whose answers are a score and a decision between two.
+fn fitting() -> impl Iterator<Item = &'static MetricId> {
+    MetricId::ALL
+        .iter()
+        .filter(|metric| match metric.spec().answers {
+            Answers::Any | Answers::TwoValued => true,
+            Answers::Classes | Answers::Number => false,
+        })
+}
+
 /// An objective of each metric on each subject of the loan system that it can be of.
 fn objectives() -> Value {
     let mut objectives = Vec::new();
-    for metric in MetricId::ALL {
+    for metric in fitting() {
         let spec = metric.spec();
         let subjects = match spec.needs {
-            Needs::Nothing => vec![json!({})],
+            Needs::Nothing | Needs::Class => vec![json!({})],
             Needs::Feature => ["wild", "amount", "purpose"]
                 .map(|feature| json!({ "feature": feature }))
                 .to_vec(),
@@ -681,7 +691,7 @@ fn whatever_a_metric_reads_the_plan_keeps_or_says_that_it_does_not() {
     json["outputs"].as_object_mut().unwrap().remove("label");
     let plan = CapturePlan::new(&loan::document_of(json.clone()), &baseline).unwrap();
     let unmet: BTreeSet<_> = plan.unmet().into_iter().map(|(id, ..)| id).collect();
-    let labelled = MetricId::ALL.iter().filter(|m| m.spec().needs_label);
+    let labelled = fitting().filter(|m| m.spec().needs_label);
     let labelled: BTreeSet<_> = labelled.map(|m| m.spec().name.parse().unwrap()).collect();
     assert_eq!(unmet, labelled);
 }

@@ -156,7 +156,11 @@ pub(crate) fn metrics_of(column: &Column) -> impl Iterator<Item = MetricId> {
             Needs::Feature => true,
             Needs::NumericFeature => numbers,
             Needs::CategoricalFeature => !numbers,
-            Needs::Nothing | Needs::AttributeGroup | Needs::Group | Needs::Attribute => false,
+            Needs::Nothing
+            | Needs::AttributeGroup
+            | Needs::Group
+            | Needs::Attribute
+            | Needs::Class => false,
         })
 }
 

@@ -3,7 +3,7 @@
 use clause9_shared::baseline::{Baseline, Joint, Law, Shape};
 use clause9_shared::ids::Name;
 use clause9_shared::inference::{Inference, Tensor, Values};
-use clause9_shared::metric::{MetricId, Needs, Sample, Seen, Unmeasurable};
+use clause9_shared::metric::{Answers, MetricId, Needs, Sample, Seen, Unmeasurable};
 use clause9_shared::objective::document::{Document, Subject};
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::sketch::{
@@ -157,9 +157,19 @@ fn inference(age: f64, branch: &str, region: &str, score: f64) -> Inference {
     }
 }
 
+/// The metrics that fit the small system, whose answers are a score and a decision between two.
+fn fitting() -> impl Iterator<Item = &'static MetricId> {
+    MetricId::ALL
+        .iter()
+        .filter(|metric| match metric.spec().answers {
+            Answers::Any | Answers::TwoValued => true,
+            Answers::Classes | Answers::Number => false,
+        })
+}
+
 fn of(metric: MetricId) -> Subject {
     match metric.spec().needs {
-        Needs::Nothing => Subject::default(),
+        Needs::Nothing | Needs::Class => Subject::default(),
         Needs::Feature | Needs::NumericFeature => age(),
         Needs::CategoricalFeature => Subject {
             feature: Some(name("branch")),
@@ -188,8 +198,7 @@ fn value(metric: MetricId, pane: &PaneSummary) -> Result<f64, Unmeasurable> {
 #[test]
 fn each_metric_counts_what_its_card_says() {
     let pane = pane();
-    let found: String = MetricId::ALL
-        .iter()
+    let found: String = fitting()
         .map(|metric| {
             let name = metric.spec().name;
             match value(*metric, &pane) {
@@ -447,7 +456,7 @@ fn each_metric_counts_what_its_card_says() {
 #[test]
 fn each_metric_reads_the_summaries_it_asks_for_and_says_which_one_lacks() {
     let full = pane();
-    for metric in MetricId::ALL {
+    for metric in fitting() {
         let keys = metric.reads(&rich().0, &of(*metric));
         assert!(!keys.is_empty());
         assert!(keys.iter().all(|key| full.get(key).is_some()), "{metric:?}");
@@ -468,7 +477,7 @@ fn each_metric_reads_the_summaries_it_asks_for_and_says_which_one_lacks() {
 fn an_idle_pane_is_no_data_for_every_metric() {
     let plan = plan();
     let idle = both(&plan.empty_traffic(), &plan.empty_outcomes());
-    for metric in MetricId::ALL {
+    for metric in fitting() {
         assert_eq!(
             value(*metric, &idle),
             Err(Unmeasurable::NoData),
