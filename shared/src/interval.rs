@@ -202,10 +202,18 @@ pub fn noncentral_chi2(x: f64, degrees: f64, noncentrality: f64) -> f64 {
     let (mut j, mut weight, mut step) = (last, poisson(last, mean), 0.0);
     let mut sum = weight * central;
     while j > first {
-        weight = if weight > TINY { weight * j / mean } else { poisson(j - 1.0, mean) };
+        weight = if weight > TINY {
+            weight * j / mean
+        } else {
+            poisson(j - 1.0, mean)
+        };
         j -= 1.0;
         shape -= 1.0;
-        step = if step > TINY { step * (shape + 1.0) / y } else { density(shape) };
+        step = if step > TINY {
+            step * (shape + 1.0) / y
+        } else {
+            density(shape)
+        };
         central += step;
         sum += weight * central.min(1.0);
     }

@@ -280,8 +280,8 @@ fn replay(folder: &Path) -> Option<(bool, String)> {
         }
         Err(error) => panic!("python3 cannot be run: {error}"),
     };
-    let said = String::from_utf8_lossy(&done.stdout).into_owned()
-        + &String::from_utf8_lossy(&done.stderr);
+    let said =
+        String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
     Some((done.status.success(), said))
 }
 

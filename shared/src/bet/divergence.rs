@@ -294,7 +294,10 @@ fn worst(measure: Divergence, values: &[f64], law: &[f64], radius: f64) -> Optio
         return None;
     }
     let mean: f64 = values.iter().zip(law).map(|(v, p)| v * p).sum();
-    let squares = values.iter().zip(law).map(|(v, p)| p * (v - mean) * (v - mean));
+    let squares = values
+        .iter()
+        .zip(law)
+        .map(|(v, p)| p * (v - mean) * (v - mean));
     // Near the baseline the worst law's distance is `variance / (2 d''(1) mu^2)`; from that guess on
     // by chords in logarithms, within a bracket. The bound is flat around the optimum: an error in the
     // multiplier costs its square.
@@ -324,7 +327,11 @@ fn worst(measure: Divergence, values: &[f64], law: &[f64], radius: f64) -> Optio
         }
         before = Some((at, off));
         let next = at - off / slope;
-        at = if next > near && next < far { next } else { 0.5 * (near + far) };
+        at = if next > near && next < far {
+            next
+        } else {
+            0.5 * (near + far)
+        };
     }
     // A little more than the multiplier found: the law is then inside the ball, not beside its edge.
     let mu = libm::exp(at) * (1.0 + 2e-8);
