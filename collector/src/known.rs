@@ -8,7 +8,7 @@ use clause9_shared::digest::Digest;
 use clause9_shared::ids::{AgentId, SystemId};
 use clause9_shared::judge::Compiled;
 use clause9_shared::metric::StreamKind;
-use clause9_shared::objective::{AttributeSource, Document, Objective};
+use clause9_shared::objective::{Document, Objective};
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::time::{Clock, Span};
 
@@ -83,8 +83,7 @@ impl KnownSystem {
             StreamKind::Outcomes => StreamKind::Outcomes,
             StreamKind::ByAttribute => {
                 let late = self.document.attributes.iter().any(|a| {
-                    Some(&a.name) == objective.of.attribute.as_ref()
-                        && matches!(a.from, AttributeSource::Outcome)
+                    Some(&a.name) == objective.of.attribute.as_ref() && self.document.comes_late(a)
                 });
                 if late {
                     StreamKind::Outcomes

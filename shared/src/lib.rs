@@ -43,6 +43,7 @@ pub mod performance;
 pub mod plan;
 pub mod planning;
 pub mod sketch;
+pub mod text;
 pub mod time;
 pub mod verdict;
 pub mod window;

@@ -10,7 +10,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clause9_shared::metric::{MetricId, Needs};
+use clause9_shared::metric::{Answers, MetricId, Needs};
 use clause9_shared::objective::document::Comparator;
 use clause9_shared::objective::{Document, load, schema};
 
@@ -52,9 +52,7 @@ fn blocks<'a>(markdown: &'a str, kind: &str) -> Vec<&'a str> {
 
 fn example() -> Document {
     let markdown = read("docs/objectives.md");
-    let [text] = blocks(&markdown, "yaml")[..] else {
-        panic!("one example in docs/objectives.md");
-    };
+    let text = blocks(&markdown, "yaml")[0];
     load("docs/objectives.md", text).unwrap_or_else(|p| panic!("{p:#?}"))
 }
 
@@ -64,10 +62,32 @@ fn the_example_of_the_reference_passes_and_shows_every_key() {
     let schema: serde_json::Value = serde_json::from_str(&schema::objectives()).unwrap();
     let mut written = std::collections::BTreeSet::new();
     keys(&json, &mut written);
+    // The other examples are parts, each to be put in place of the first one's.
+    for part in &blocks(&read("docs/objectives.md"), "yaml")[1..] {
+        let part = clause9_shared::yaml::from_str::<serde_json::Value>("part", part).unwrap();
+        keys(&part.value, &mut written);
+        let mut whole = json.clone();
+        for (key, value) in part.value.as_object().unwrap() {
+            whole[key] = value.clone();
+        }
+        whole["objectives"] = serde_json::json!([]);
+        let text = serde_json::to_string(&whole).unwrap();
+        let problems = load("part", &text).unwrap_err();
+        assert_eq!(
+            problems.len(),
+            1,
+            "only objectives are lacking: {problems:?}"
+        );
+    }
     let structures = schema["$defs"].as_object().unwrap().values();
     for structure in structures.chain([&schema]) {
         for key in structure["properties"].as_object().into_iter().flatten() {
-            assert!(written.contains(key.0), "the example lacks `{}`", key.0);
+            // Only objectives on a decision among classes have it, and the example's is between two.
+            assert!(
+                written.contains(key.0) || key.0 == "class",
+                "the example lacks `{}`",
+                key.0
+            );
         }
     }
 }
@@ -106,8 +126,10 @@ fn row(metric: MetricId) -> String {
             "an attribute",
             Some("the attribute (from the request or later)"),
         ),
+        Needs::Class => ("a class of the decision", None),
     };
     let reads: Vec<&str> = [
+        (spec.answers == Answers::Number, "value"),
         (spec.needs_score, "score"),
         (spec.needs_decision, "decision"),
         (spec.needs_label, "label"),

@@ -30,6 +30,7 @@ fn card(metric: MetricId) -> String {
         }
         Needs::Group => "an `attribute` and any `group` of it",
         Needs::Attribute => "an `attribute` as a whole",
+        Needs::Class => "a `class` of a decision among several, held against the rest",
     };
     let outputs: Vec<&str> = [
         (spec.needs_score, "a score"),

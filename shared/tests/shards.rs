@@ -231,10 +231,14 @@ proptest! {
                 Summary::Hygiene(h) => prop_assert_eq!(h.rows(), whole.rows, "{}", key.of),
                 Summary::Categories(c) => prop_assert_eq!(c.total(), whole.rows),
                 Summary::Confusion(c) => prop_assert_eq!(c.total(), whole.rows),
+                Summary::Gram(g) => prop_assert_eq!(g.n(), whole.rows),
+                Summary::Projections(p) => prop_assert_eq!(p.n(), whole.rows),
                 Summary::Histogram(_)
                 | Summary::CutCounts(_)
                 | Summary::ScoreCells(_)
                 | Summary::Losses(_)
+                | Summary::ClassTable(_)
+                | Summary::Residuals(_)
                 | Summary::Moments(_) => {}
             }
         }

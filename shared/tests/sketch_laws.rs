@@ -1,9 +1,10 @@
 //! What every summary type obeys, checked for each row of the table.
 #![expect(clippy::unwrap_used, reason = "a test's own values are what they are")]
 
+use clause9_shared::digest::Digest;
 use clause9_shared::sketch::{
-    Categories, Confusion, CutCounts, Histogram, Hygiene, Invalid, Losses, MergeError, Moments,
-    ScoreCells, Sketch, SummaryKind,
+    Categories, ClassTable, Confusion, CutCounts, Gram, Histogram, Hygiene, Invalid, Losses,
+    MergeError, Moments, Projections, Residuals, ScoreCells, Sketch, SummaryKind,
 };
 use clause9_shared::wire::codec::{Decode, Encode};
 use proptest::prelude::*;
@@ -206,6 +207,40 @@ sketch_laws! {
         add: |l: &mut Losses, (score, label, group): (Option<f64>, bool, Option<u8>)| l.add(score, label, group),
         different: vec![Losses::new(2).unwrap()]
     }
+    ClassTable in class_table {
+        empty: ClassTable::new(4, 2).unwrap(),
+        values: (prop::option::of(0..6_u8), prop::option::of(0..6_u8), prop::option::of(0..4_u8)),
+        add: |c: &mut ClassTable, (label, decision, group): (Option<u8>, Option<u8>, Option<u8>)| c.add(label, decision, group),
+        different: vec![ClassTable::new(4, 3).unwrap(), ClassTable::new(3, 2).unwrap()]
+    }
+    Residuals in residuals {
+        empty: Residuals::new(3.5, 2, 2).unwrap(),
+        values: (wide_number(), wide_number(), prop::option::of(0..4_u8)),
+        add: |r: &mut Residuals, (label, prediction, group): (f64, f64, Option<u8>)| r.add(label, prediction, group),
+        different: vec![
+            Residuals::new(3.5, 2, 3).unwrap(),
+            Residuals::new(3.5, 3, 2).unwrap(),
+            Residuals::new(3.6, 2, 2).unwrap(),
+        ]
+    }
+    Gram in gram {
+        empty: Gram::new(Digest::of(b"a"), 3).unwrap(),
+        values: prop::array::uniform3(wide_number()),
+        add: |g: &mut Gram, case: [f64; 3]| g.add(&case),
+        different: vec![
+            Gram::new(Digest::of(b"b"), 3).unwrap(),
+            Gram::new(Digest::of(b"a"), 2).unwrap(),
+        ]
+    }
+    Projections in projections {
+        empty: Projections::new(Digest::of(b"a"), 3).unwrap(),
+        values: prop::array::uniform3(wide_number()),
+        add: |p: &mut Projections, values: [f64; 3]| p.add(&values),
+        different: vec![
+            Projections::new(Digest::of(b"b"), 3).unwrap(),
+            Projections::new(Digest::of(b"a"), 2).unwrap(),
+        ]
+    }
 }
 
 #[test]
@@ -239,7 +274,7 @@ macro_rules! total {
     };
 }
 
-total!(Histogram: total, CutCounts: total, Categories: total, Hygiene: rows, ScoreCells: total, Confusion: total, Moments: total, Losses: total);
+total!(Histogram: total, CutCounts: total, Categories: total, Hygiene: rows, ScoreCells: total, Confusion: total, Moments: total, Losses: total, ClassTable: total, Residuals: total, Gram: n, Projections: n);
 
 /// Whether a value is one: histograms and cuts let go what is not finite.
 trait Counts {
@@ -259,8 +294,15 @@ impl Counts for f64 {
 }
 impl Counts for Option<Option<usize>> {}
 impl Counts for (u8, bool, bool) {}
+impl Counts for [f64; 3] {}
 impl Counts for (Option<f64>, Option<bool>, Option<u8>) {}
 impl Counts for (Option<bool>, Option<bool>, Option<u8>) {}
+impl Counts for (Option<u8>, Option<u8>, Option<u8>) {}
+impl Counts for (f64, f64, Option<u8>) {
+    fn counts(&self) -> bool {
+        self.0.is_finite() && self.1.is_finite()
+    }
+}
 impl Counts for (Option<f64>, bool, Option<u8>) {
     fn counts(&self) -> bool {
         self.0.is_some_and(|score| (0.0..=1.0).contains(&score))

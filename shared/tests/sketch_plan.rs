@@ -7,16 +7,16 @@
 
 mod loan;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clause9_shared::ids::Name;
 use clause9_shared::inference::{Inference, Owned, Values};
-use clause9_shared::metric::{MetricId, Needs};
+use clause9_shared::metric::{Answers, MetricId, Needs};
 use clause9_shared::objective::document::Scalar;
-use clause9_shared::plan::{CapturePlan, Joined, Outcome, PlanError, Prediction};
+use clause9_shared::plan::{Answer, CapturePlan, Joined, Outcome, PlanError, Prediction};
 use clause9_shared::sketch::{
-    Categories, Confusion, CutCounts, Defect, Histogram, Hygiene, PaneSummary, ScoreCells, Summary,
-    SummaryKey, SummaryKind, SummaryOf,
+    Categories, ClassTable, Confusion, CutCounts, Defect, Histogram, Hygiene, Moments, PaneSummary,
+    Residuals, ScoreCells, Summary, SummaryKey, SummaryKind, SummaryOf,
 };
 use expect_test::{Expect, expect};
 use loan::{exchange, tensor};
@@ -171,7 +171,7 @@ fn a_plan_that_cannot_be_is_refused() {
     );
     refused(
         |d| d["attributes"][0]["groups"] = json!(vec!["g"; 65]),
-        &expect!["attribute `region` needs 1 to 64 groups"],
+        &expect!["the decision needs 2 to 16 classes"],
     );
     let groups: Vec<String> = (0..64).map(|i| i.to_string()).collect();
     let attribute = |i: usize| json!({ "name": format!("a{i}"), "from": "outcome", "groups": groups, "reference": "0" });
@@ -200,6 +200,17 @@ fn too_many_summaries_are_refused() {
         .unwrap();
     let error = CapturePlan::new(&document, &baseline).unwrap_err();
     assert_eq!(error, PlanError::TooManySummaries(2205));
+    let mut json = loan::document_json();
+    json["objectives"] = json!([]);
+    json["features"] = (0..257).map(feature).collect();
+    let document = loan::document_of(json);
+    let mut builder = clause9_shared::baseline::BaselineBuilder::new(&document, "x");
+    builder.end_row();
+    let baseline = builder
+        .finish(clause9_shared::digest::Digest::of(b""))
+        .unwrap();
+    let error = CapturePlan::new(&document, &baseline).unwrap_err();
+    assert_eq!(error, PlanError::TooManyFeatures(257));
 }
 
 /// One exchange of as many rows as amounts, each value of its own type.
@@ -321,7 +332,10 @@ fn what_is_out_of_range_is_marked_and_counted() {
         (hygiene.count(Defect::OutOfRange), hygiene.invalid_total()),
         (2, 1)
     );
-    let known: Vec<_> = predictions.iter().map(|p| (p.score, p.decision)).collect();
+    let known: Vec<_> = predictions
+        .iter()
+        .map(|p| (p.score, p.decision.and_then(Answer::sign)))
+        .collect();
     assert_eq!(
         known,
         [
@@ -392,7 +406,10 @@ fn the_servers_own_decision_is_compared_with_the_documented_value() {
         ];
         let inputs = vec![tensor("wild", 1, Values::Float(vec![1.0; rows]))];
         let (_, predictions) = observed(&plan, &exchange(rows, inputs, outputs));
-        predictions.iter().map(|p| p.decision).collect::<Vec<_>>()
+        predictions
+            .iter()
+            .map(|p| p.decision.and_then(Answer::sign))
+            .collect::<Vec<_>>()
     };
     assert_eq!(
         decided(Values::Int(vec![1, 0, 2])),
@@ -606,7 +623,7 @@ fn the_first_word_counts_and_the_rest_is_reported() {
         }
     );
     assert_eq!(totals(&pane), [1, 1, 1, 1]);
-    assert_eq!(known.label, Some(true));
+    assert_eq!(known.label, Some(Answer::Sign(true)));
 }
 
 #[test]
@@ -620,13 +637,23 @@ fn a_prediction_survives_being_written_down() {
     );
 }
 
+/// The metrics that fit the loan system, whose answers are a score and a decision between two.
+fn fitting() -> impl Iterator<Item = &'static MetricId> {
+    MetricId::ALL
+        .iter()
+        .filter(|metric| match metric.spec().answers {
+            Answers::Any | Answers::TwoValued => true,
+            Answers::Classes | Answers::Number => false,
+        })
+}
+
 /// An objective of each metric on each subject of the loan system that it can be of.
 fn objectives() -> Value {
     let mut objectives = Vec::new();
-    for metric in MetricId::ALL {
+    for metric in fitting() {
         let spec = metric.spec();
         let subjects = match spec.needs {
-            Needs::Nothing => vec![json!({})],
+            Needs::Nothing | Needs::Class => vec![json!({})],
             Needs::Feature => ["wild", "amount", "purpose"]
                 .map(|feature| json!({ "feature": feature }))
                 .to_vec(),
@@ -664,7 +691,7 @@ fn whatever_a_metric_reads_the_plan_keeps_or_says_that_it_does_not() {
     json["outputs"].as_object_mut().unwrap().remove("label");
     let plan = CapturePlan::new(&loan::document_of(json.clone()), &baseline).unwrap();
     let unmet: BTreeSet<_> = plan.unmet().into_iter().map(|(id, ..)| id).collect();
-    let labelled = MetricId::ALL.iter().filter(|m| m.spec().needs_label);
+    let labelled = fitting().filter(|m| m.spec().needs_label);
     let labelled: BTreeSet<_> = labelled.map(|m| m.spec().name.parse().unwrap()).collect();
     assert_eq!(unmet, labelled);
 }
@@ -681,4 +708,241 @@ fn a_plan_that_lacks_what_an_objective_reads_is_not_served() {
         "objective `drift` version 1 reads the summary `decision_by_label` (Confusion), which no agent keeps; remove these objectives, or keep what they read"
     ]]
     .assert_eq(&refused);
+}
+
+/// A system that decides on one of three classes.
+fn classes() -> Value {
+    let mut json = loan::document_json();
+    json["objectives"] = json!([]);
+    json["outputs"] = json!({
+        "decision": { "rule": { "class": { "from": { "output": "probability" }, "classes": ["a", 2, true] } } },
+        "label": { "type": "class" }
+    });
+    json
+}
+
+#[test]
+fn classes_are_counted_by_label_and_group() {
+    let json = classes();
+    let document = loan::document_of(json);
+    let plan = CapturePlan::new(&document, &loan::baseline(&document)).unwrap();
+    let texts = ["a", "b", "a"].map(Into::into).to_vec();
+    let inputs = vec![
+        tensor("purpose", 1, Values::Text(vec!["car".into(); 3])),
+        tensor(
+            "region",
+            1,
+            Values::Text(["south", "north", "west"].map(Into::into).to_vec()),
+        ),
+    ];
+    let inference = exchange(
+        3,
+        inputs,
+        vec![tensor("probability", 1, Values::Text(texts))],
+    );
+    let (pane, predictions) = observed(&plan, &inference);
+    let table =
+        |pane: &PaneSummary, of| get(pane, of, SummaryKind::ClassTable, ClassTable::of).clone();
+    let all = table(&pane, SummaryOf::Decision(None));
+    assert_eq!(
+        (
+            all.count(None, Some(0), Some(0)),
+            all.count(None, None, Some(0))
+        ),
+        (2, 1)
+    );
+    let by_region = table(&pane, SummaryOf::Decision(region()));
+    assert_eq!(
+        (
+            by_region.count(None, Some(0), Some(1)),
+            by_region.count(None, Some(0), None)
+        ),
+        (1, 1)
+    );
+    let mut late = plan.empty_outcomes();
+    let mut known = predictions[0].clone();
+    let outcome = |label| Outcome {
+        request_id: "r".into(),
+        row: 0,
+        label: Some(label),
+        attributes: [("sex".parse().unwrap(), "male".to_owned())].into(),
+        available_at: None,
+    };
+    assert_eq!(
+        plan.join(&mut known, &outcome(Scalar::Text("c".into())), &mut late)
+            .unlisted,
+        1
+    );
+    let joined = plan.join(&mut known, &outcome(Scalar::Number(2.0)), &mut late);
+    assert_eq!((joined.labels, joined.repeated), (1, 1));
+    assert_eq!(known.label, Some(Answer::Class(1)));
+    for (of, group) in [(None, 0), (region(), 1), (sex(), 1)] {
+        let table = table(&late, SummaryOf::DecisionByLabel(of));
+        assert_eq!(
+            (table.count(Some(1), Some(0), Some(group)), table.total()),
+            (1, 1)
+        );
+    }
+}
+
+#[test]
+fn predicted_numbers_and_their_errors_are_counted() {
+    let mut json = loan::document_json();
+    json["objectives"] = json!([]);
+    json["outputs"] = json!({
+        "value": { "from": { "output": "price" }, "unit": "[EUR]" },
+        "label": { "type": "numeric" }
+    });
+    let document = loan::document_of(json);
+    let mut builder = clause9_shared::baseline::BaselineBuilder::new(&document, "x");
+    for i in 0..1000 {
+        builder.observe_value(f64::from(i));
+        builder.observe_label(clause9_shared::inference::Cell::Int(i64::from(i) + 3));
+        builder.end_row();
+    }
+    let baseline = builder
+        .finish(clause9_shared::digest::Digest::of(b""))
+        .unwrap();
+    let target = baseline.target.as_ref().unwrap().shape().unwrap();
+    assert_eq!(target.moments.mean(), Some(502.5));
+    let plan = CapturePlan::new(&document, &baseline).unwrap();
+    expect![[r#"
+        error Histogram
+        error Residuals
+        error/region Residuals
+        error/sex Residuals"#]]
+    .assert_eq(&keys(&plan.empty_outcomes()));
+    let prices = vec![
+        Owned::Float(100.0),
+        Owned::Text("?".into()),
+        Owned::Float(250.0),
+    ];
+    let inputs = vec![tensor("purpose", 1, Values::Text(vec!["car".into(); 3]))];
+    let inference = exchange(3, inputs, vec![tensor("price", 1, Values::Mixed(prices))]);
+    let (pane, mut predictions) = observed(&plan, &inference);
+    let moments = get(&pane, SummaryOf::Value, SummaryKind::Moments, Moments::of);
+    assert_eq!((moments.n(), moments.mean()), (2, Some(175.0)));
+    let mut late = plan.empty_outcomes();
+    for prediction in &mut predictions {
+        let outcome = Outcome {
+            request_id: "r".into(),
+            row: 0,
+            label: Some(Scalar::Number(110.0)),
+            attributes: BTreeMap::new(),
+            available_at: None,
+        };
+        assert_eq!(plan.join(prediction, &outcome, &mut late).labels, 1);
+        let outcome = Outcome {
+            label: None,
+            attributes: [("sex".parse().unwrap(), "female".to_owned())].into(),
+            ..outcome
+        };
+        plan.join(prediction, &outcome, &mut late);
+    }
+    for (of, group) in [(None, 0), (sex(), 0)] {
+        let residuals = get(
+            &late,
+            SummaryOf::Error(of),
+            SummaryKind::Residuals,
+            Residuals::of,
+        );
+        let group = residuals.group(Some(group));
+        assert_eq!((group.n(), group.mean_absolute_error()), (2, Some(75.0)));
+        assert_eq!(group.mean_error(), Some(65.0));
+    }
+    let errors = get(
+        &late,
+        SummaryOf::Error(None),
+        SummaryKind::Histogram,
+        Histogram::of,
+    );
+    assert_eq!(errors.total(), 2);
+}
+
+#[test]
+fn an_intersection_is_known_when_all_its_parts_are() {
+    let mut json = loan::document_json();
+    json["objectives"] = json!([]);
+    let attributes = json["attributes"].as_array_mut().unwrap();
+    attributes.push(json!({ "name": "both", "of": ["sex", "region"] }));
+    attributes.push(json!({ "name": "area", "from": { "request": { "input": "purpose" } }, "groups": ["car", "home"], "reference": "car" }));
+    attributes.push(json!({ "name": "place", "of": ["region", "area"] }));
+    let document = loan::document_of(json);
+    assert_eq!(document.attributes[2].groups[1], "female & south");
+    assert_eq!(document.attributes[2].reference, "male & north");
+    let plan = CapturePlan::new(&document, &loan::baseline(&document)).unwrap();
+    let inputs = vec![
+        tensor(
+            "purpose",
+            1,
+            Values::Text(["car", "home", "boat"].map(Into::into).to_vec()),
+        ),
+        tensor(
+            "region",
+            1,
+            Values::Text(["south", "south", "north"].map(Into::into).to_vec()),
+        ),
+    ];
+    let scores = Values::Float(vec![0.7, 0.2, 0.9]);
+    let (pane, mut predictions) = observed(
+        &plan,
+        &exchange(3, inputs, vec![tensor("probability", 1, scores)]),
+    );
+    let by = |name: &str| name.parse::<Name>().ok();
+    let early = get(
+        &pane,
+        SummaryOf::Decision(by("place")),
+        SummaryKind::Confusion,
+        Confusion::of,
+    );
+    assert_eq!(early.count(None, Some(true), Some(2)), 1, "south and car");
+    assert_eq!(early.count(None, Some(false), Some(3)), 1, "south and home");
+    assert_eq!(early.count(None, Some(true), None), 1, "boat is no group");
+    let mut late = plan.empty_outcomes();
+    let outcome = |label, sex: Option<&str>| Outcome {
+        request_id: "r".into(),
+        row: 0,
+        label,
+        attributes: sex
+            .map(|s| ("sex".parse().unwrap(), s.to_owned()))
+            .into_iter()
+            .collect(),
+        available_at: None,
+    };
+    let counted = |late: &PaneSummary| {
+        let decided = get(
+            late,
+            SummaryOf::Decision(by("both")),
+            SummaryKind::Confusion,
+            Confusion::of,
+        );
+        let labelled = get(
+            late,
+            SummaryOf::DecisionByLabel(by("both")),
+            SummaryKind::Confusion,
+            Confusion::of,
+        );
+        (
+            decided.count(None, Some(true), Some(1)),
+            labelled.count(Some(false), Some(true), Some(1)),
+        )
+    };
+    plan.join(
+        &mut predictions[0],
+        &outcome(Some(Scalar::Number(0.0)), None),
+        &mut late,
+    );
+    assert_eq!(counted(&late), (0, 0));
+    let joined = plan.join(
+        &mut predictions[0],
+        &outcome(None, Some("female")),
+        &mut late,
+    );
+    assert_eq!((joined.attributes, counted(&late)), (1, (1, 1)));
+    plan.join(
+        &mut predictions[0],
+        &outcome(Some(Scalar::Number(1.0)), Some("male")),
+        &mut late,
+    );
+    assert_eq!(counted(&late), (1, 1), "the first ones count");
 }

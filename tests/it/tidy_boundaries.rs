@@ -6,6 +6,7 @@ use clause9_tests::repository::{production, root, rust_files, text};
 
 /// What `shared` may depend on. Each of them computes, parses or encodes; none does I/O.
 const SHARED_MAY_USE: &[&str] = &[
+    "aho-corasick",
     "ed25519-dalek",
     "hmac",
     "libm",

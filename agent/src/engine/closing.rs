@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clause9_shared::metric::{MetricId, Seen, StreamKind};
-use clause9_shared::objective::{AttributeSource, Objective};
+use clause9_shared::objective::Objective;
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::Timestamp;
 use clause9_shared::window::{Coverage, DropReason, PaneStart};
@@ -178,13 +178,15 @@ impl Engine {
         if kind != StreamKind::ByAttribute {
             return kind;
         }
-        let attributes = &self.settings.plan.document().attributes;
-        let named = attributes
+        let document = self.settings.plan.document();
+        let named = document
+            .attributes
             .iter()
             .find(|a| Some(&a.name) == objective.of.attribute.as_ref());
-        match named.map(|a| &a.from) {
-            Some(AttributeSource::Request(_)) => StreamKind::Traffic,
-            Some(AttributeSource::Outcome) | None => StreamKind::Outcomes,
+        if named.is_none_or(|attribute| document.comes_late(attribute)) {
+            StreamKind::Outcomes
+        } else {
+            StreamKind::Traffic
         }
     }
 }

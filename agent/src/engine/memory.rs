@@ -5,7 +5,7 @@ mod segments;
 
 use std::sync::Arc;
 
-use clause9_shared::plan::Prediction;
+use clause9_shared::plan::{Answer, Prediction};
 use clause9_shared::window::PaneStart;
 use hashbrown::HashTable;
 
@@ -17,8 +17,10 @@ use segments::{Remembered, Rows, Segments};
 
 /// Most attributes of a prediction that is kept without an allocation of its own.
 const INLINE: usize = 6;
-/// Bytes of a packed prediction without its groups: flags and score.
+/// Bytes of a packed prediction without its groups: flags, and the score or what else was answered.
 const FIXED: usize = 9;
+/// Bytes more of one whose label is a number.
+const NUMBER: usize = 8;
 /// What the index takes for one request: five bytes a slot, of which at least two in seven are used.
 const INDEX: usize = 16;
 /// In place of a group that is not known.
@@ -33,6 +35,8 @@ pub(super) struct Memory {
     index: HashTable<u32>,
     /// Attributes of a prediction.
     attributes: usize,
+    /// Whether predictions and labels are numbers.
+    numbers: bool,
     rows: usize,
     most_rows: usize,
     bytes: usize,
@@ -40,11 +44,17 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    pub(super) fn new(attributes: usize, most_rows: usize, most_bytes: usize) -> Self {
+    pub(super) fn new(
+        attributes: usize,
+        numbers: bool,
+        most_rows: usize,
+        most_bytes: usize,
+    ) -> Self {
         Self {
             requests: Segments::default(),
             index: HashTable::new(),
             attributes,
+            numbers,
             rows: 0,
             most_rows,
             bytes: 0,
@@ -79,22 +89,29 @@ impl Memory {
                 score,
             } => (row == 0).then(|| unpack(*flags, *score, &groups[..self.attributes])),
             Rows::Several { .. } => {
-                let stride = FIXED + self.attributes;
+                let stride = self.stride();
                 let packed = self.requests.packed(place).chunks_exact(stride).nth(row)?;
-                let (score, groups) = packed[1..].split_first_chunk()?;
-                Some(unpack(packed[0], f64::from_le_bytes(*score), groups))
+                let (score, rest) = packed[1..].split_first_chunk()?;
+                let score = f64::from_le_bytes(*score);
+                if self.numbers {
+                    let (label, groups) = rest.split_first_chunk()?;
+                    let label = f64::from_le_bytes(*label);
+                    Some(unpack_numbers(packed[0], score, label, groups))
+                } else {
+                    Some(unpack(packed[0], score, rest))
+                }
             }
         }
     }
 
     /// Keeps what became of a prediction that was found.
     pub(super) fn store(&mut self, place: Place, row: usize, prediction: &Prediction) {
-        let stride = FIXED + self.attributes;
+        let (stride, numbers) = (self.stride(), self.numbers);
         match self.requests.rows_mut(place) {
             Some((one @ Rows::One { .. }, _)) if row == 0 => *one = single(prediction),
             Some((Rows::Several { .. }, packed)) => {
                 if let Some(packed) = packed.chunks_exact_mut(stride).nth(row) {
-                    pack(prediction, packed);
+                    pack(prediction, numbers, packed);
                 }
             }
             Some((Rows::One { .. }, _)) | None => {}
@@ -127,11 +144,11 @@ impl Memory {
                 self.requests.push_single(tag, origin, single(only))
             }
             _ => {
-                let stride = FIXED + self.attributes;
+                let (stride, numbers) = (self.stride(), self.numbers);
                 let bytes = rows.len() * stride;
                 self.requests.push_packed(tag, origin, bytes, |packed| {
                     for (row, packed) in rows.iter().zip(packed.chunks_exact_mut(stride)) {
-                        pack(row, packed);
+                        pack(row, numbers, packed);
                     }
                 })
             }
@@ -158,14 +175,20 @@ impl Memory {
         if let Ok(entry) = found {
             entry.remove();
         }
-        let rows = packed.map_or(1, |bytes| bytes / (FIXED + self.attributes));
+        let rows = packed.map_or(1, |bytes| bytes / self.stride());
         self.bytes -= self.size(rows);
         self.rows -= rows.max(1);
         Some(rows.max(1))
     }
 
     const fn is_single(&self, rows: usize) -> bool {
-        rows == 1 && self.attributes <= INLINE
+        rows == 1 && self.attributes <= INLINE && !self.numbers
+    }
+
+    /// Bytes of one of several packed predictions.
+    const fn stride(&self) -> usize {
+        let fixed = if self.numbers { FIXED + NUMBER } else { FIXED };
+        fixed + self.attributes
     }
 
     /// What a request of that many rows takes.
@@ -174,7 +197,7 @@ impl Memory {
         if self.is_single(rows) {
             entry
         } else {
-            entry + rows * (FIXED + self.attributes)
+            entry + rows * self.stride()
         }
     }
 }
@@ -185,40 +208,91 @@ fn single(prediction: &Prediction) -> Rows {
     Rows::One {
         flags: flags(prediction),
         groups,
-        score: prediction.score.unwrap_or(0.0),
+        score: answered(prediction),
     }
 }
 
-fn pack(prediction: &Prediction, into: &mut [u8]) {
+fn pack(prediction: &Prediction, numbers: bool, into: &mut [u8]) {
     into[0] = flags(prediction);
-    into[1..FIXED].copy_from_slice(&prediction.score.unwrap_or(0.0).to_le_bytes());
-    put_groups(prediction, &mut into[FIXED..]);
+    into[1..FIXED].copy_from_slice(&answered(prediction).to_le_bytes());
+    let mut groups = FIXED;
+    if numbers {
+        let label = prediction.label.and_then(Answer::number).unwrap_or(0.0);
+        groups += NUMBER;
+        into[FIXED..groups].copy_from_slice(&label.to_le_bytes());
+    }
+    put_groups(prediction, &mut into[groups..]);
 }
 
 fn put_groups(prediction: &Prediction, into: &mut [u8]) {
     into.fill(NO_GROUP);
-    for (place, group) in into.iter_mut().zip(&prediction.groups) {
+    for (place, group) in into.iter_mut().zip(prediction.groups.iter()) {
         *place = group.unwrap_or(NO_GROUP);
     }
 }
 
-/// Two bits for the decision, two for the label, one for whether there is a score.
+/// The score, the predicted number, or the bits of decided and true class: there is never more than
+/// one of the three.
+fn answered(prediction: &Prediction) -> f64 {
+    let class = |answer: Option<Answer>| answer.and_then(Answer::class).map(u64::from);
+    let number = prediction
+        .score
+        .or(prediction.decision.and_then(Answer::number));
+    number.unwrap_or_else(|| {
+        let label = class(prediction.label).unwrap_or(0);
+        f64::from_bits(class(prediction.decision).unwrap_or(0) | label << 8)
+    })
+}
+
+/// Two bits for the decision, two for the label, one for whether there is a score, one for whether
+/// the answers are classes.
 fn flags(prediction: &Prediction) -> u8 {
-    let truth = |value: Option<bool>| value.map_or(0, |v| 2 | u8::from(v));
+    let truth = |answer: Option<Answer>| match answer {
+        None => 0,
+        Some(Answer::Sign(positive)) => 2 | u8::from(positive),
+        Some(Answer::Class(_) | Answer::Number(_)) => 2,
+    };
+    let answers = [prediction.decision, prediction.label];
+    let classes = answers
+        .iter()
+        .flatten()
+        .any(|answer| answer.class().is_some());
     truth(prediction.decision)
         | truth(prediction.label) << 2
         | u8::from(prediction.score.is_some()) << 4
+        | u8::from(classes) << 5
 }
 
 fn unpack(flags: u8, score: f64, groups: &[u8]) -> Prediction {
-    let truth = |bits: u8| (bits & 2 != 0).then_some(bits & 1 != 0);
-    let group = |group: &u8| (*group != NO_GROUP).then_some(*group);
+    let [decided, label, ..] = score.to_bits().to_le_bytes();
+    let truth = |bits: u8, class: u8| {
+        (bits & 2 != 0).then(|| {
+            if flags & 32 != 0 {
+                Answer::Class(class)
+            } else {
+                Answer::Sign(bits & 1 != 0)
+            }
+        })
+    };
     Prediction {
         score: (flags & 16 != 0).then_some(score),
-        decision: truth(flags),
+        decision: truth(flags, decided),
         groups: groups.iter().map(group).collect(),
-        label: truth(flags >> 2),
+        label: truth(flags >> 2, label),
     }
+}
+
+fn unpack_numbers(flags: u8, predicted: f64, label: f64, groups: &[u8]) -> Prediction {
+    Prediction {
+        score: None,
+        decision: (flags & 2 != 0).then_some(Answer::Number(predicted)),
+        groups: groups.iter().map(group).collect(),
+        label: (flags & 8 != 0).then_some(Answer::Number(label)),
+    }
+}
+
+fn group(group: &u8) -> Option<u8> {
+    (*group != NO_GROUP).then_some(*group)
 }
 
 #[cfg(test)]

@@ -158,6 +158,7 @@ impl Engine {
             empty_outcomes: settings.plan.empty_outcomes(),
             memory: Memory::new(
                 settings.plan.document().attributes.len(),
+                settings.plan.document().outputs.value.is_some(),
                 settings.remembered,
                 settings.remembered_bytes,
             ),

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use clause9_shared::digest::Digest;
 use clause9_shared::inference::{Cell, Inference, Owned, Tensor, Values};
 use clause9_shared::objective::document::Scalar;
-use clause9_shared::plan::{CapturePlan, Outcome};
+use clause9_shared::plan::{CapturePlan, Observation, Outcome};
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::Timestamp;
 
 use super::windowing::{Bounds, Windowing};
-use crate::columns::{CROSS, Source, Sources, TensorSource};
+use crate::columns::{Source, Sources, TensorSource};
 use crate::data::{Batch, Column, Form, Meter, Refused, Table, bad};
 use crate::labels::Labels;
 
@@ -79,6 +79,14 @@ pub(crate) struct Counting<'a> {
     pub(crate) as_of: Option<Timestamp>,
 }
 
+/// What is known of a row besides what the model saw and said.
+struct Known<'a> {
+    line: u64,
+    at: Option<Timestamp>,
+    joined: bool,
+    outcome: &'a Outcome,
+}
+
 /// The windows in the making.
 struct Windows {
     all: Vec<Window>,
@@ -132,7 +140,7 @@ impl Counting<'_> {
         let joined: Vec<Option<u32>> = (0..batch.rows)
             .map(|row| match self.sources.id {
                 Some(Source::Batch(id)) => self.labels.find(batch.columns[id].cell(row)),
-                Some(Source::Joined(_) | Source::Crossed(_)) | None => None,
+                Some(Source::Joined(_)) | None => None,
             })
             .collect();
         let outcomes: Vec<Outcome> = (0..batch.rows)
@@ -151,46 +159,67 @@ impl Counting<'_> {
             while let Some(before) = refused.next_if(|r| r.line < line) {
                 tally.refuse(before);
             }
-            let number = tally.rows;
-            let at = times[row];
-            let needs_time = self.windowings.iter().any(|w| w.needs_time()) || self.as_of.is_some();
-            if at.is_none() && needs_time {
-                tally.refuse(Refused {
-                    line,
-                    why: "no point in time in the column of --timestamp; write one as 2026-01-31T12:00:00Z"
-                        .to_owned(),
-                });
-                continue;
-            }
-            tally.rows += 1;
-            if at.zip(self.as_of).is_some_and(|(at, as_of)| at > as_of) {
-                tally.after_as_of += 1;
-                continue;
-            }
-            tally.counted += 1;
-            tally.joined += u64::from(joined[row].is_some());
-            for (way, windowing) in self.windowings.iter().enumerate() {
-                let window = windows.of(self.plan, way, *windowing, number, at)?;
-                window.rows += 1;
-                let mut prediction = self.plan.observe(observation, &mut window.traffic);
-                let outcome = &outcomes[row];
-                let known = self
-                    .plan
-                    .join(&mut prediction, outcome, &mut window.outcomes);
-                window.labelled += known.labels;
-                if way == 0 {
-                    tally.labelled += known.labels;
-                    let unlisted = outcome.label.is_some() && known.labels == 0;
-                    tally.unlisted_labels += u64::from(unlisted);
-                }
-                if let Some(at) = at {
-                    let (first, last) = window.times.unwrap_or((at, at));
-                    window.times = Some((first.min(at), last.max(at)));
-                }
-            }
+            let known = Known {
+                line,
+                at: times[row],
+                joined: joined[row].is_some(),
+                outcome: &outcomes[row],
+            };
+            self.row(observation, &known, windows, tally)?;
         }
         for rest in refused {
             tally.refuse(rest);
+        }
+        Ok(())
+    }
+
+    /// Counts a row in its windows.
+    fn row(
+        &self,
+        observation: Observation<'_>,
+        known: &Known<'_>,
+        windows: &mut Windows,
+        tally: &mut Tally,
+    ) -> anyhow::Result<()> {
+        let number = tally.rows;
+        let needs_time = self.windowings.iter().any(|w| w.needs_time()) || self.as_of.is_some();
+        if known.at.is_none() && needs_time {
+            tally.refuse(Refused {
+                line: known.line,
+                why: "no point in time in the column of --timestamp; write one as 2026-01-31T12:00:00Z"
+                    .to_owned(),
+            });
+            return Ok(());
+        }
+        tally.rows += 1;
+        if known
+            .at
+            .zip(self.as_of)
+            .is_some_and(|(at, as_of)| at > as_of)
+        {
+            tally.after_as_of += 1;
+            return Ok(());
+        }
+        tally.counted += 1;
+        tally.joined += u64::from(known.joined);
+        for (way, windowing) in self.windowings.iter().enumerate() {
+            let window = windows.of(self.plan, way, *windowing, number, known.at)?;
+            window.rows += 1;
+            let mut prediction = self.plan.observe(observation, &mut window.traffic);
+            let outcome = known.outcome;
+            let added = self
+                .plan
+                .join(&mut prediction, outcome, &mut window.outcomes);
+            window.labelled += added.labels;
+            if way == 0 {
+                tally.labelled += added.labels;
+                let unlisted = outcome.label.is_some() && added.labels == 0;
+                tally.unlisted_labels += u64::from(unlisted);
+            }
+            if let Some(at) = known.at {
+                let (first, last) = window.times.unwrap_or((at, at));
+                window.times = Some((first.min(at), last.max(at)));
+            }
         }
         Ok(())
     }
@@ -203,7 +232,7 @@ impl Counting<'_> {
                     None
                 }
             },
-            Some(Source::Joined(_) | Source::Crossed(_)) | None => None,
+            Some(Source::Joined(_)) | None => None,
         }
     }
 
@@ -212,7 +241,6 @@ impl Counting<'_> {
         let cell = |source: Source| match source {
             Source::Batch(column) => crate::data::owned(batch.columns[column].cell(row)),
             Source::Joined(column) => self.labels.cell(column, joined).clone(),
-            Source::Crossed(place) => self.together(place, batch, row),
         };
         let attributes = self.sources.late.iter().filter_map(|(index, source)| {
             let name = self.plan.document().attributes[*index].name.clone();
@@ -232,27 +260,6 @@ impl Counting<'_> {
             attributes: attributes.collect(),
             available_at: None,
         }
-    }
-
-    /// The values of columns that are taken together; missing if one of them is.
-    fn together(&self, place: usize, batch: &Batch, row: usize) -> Owned {
-        let columns = self
-            .sources
-            .crossed
-            .get(place)
-            .map_or(&[][..], Vec::as_slice);
-        let parts: Option<Vec<&str>> = columns
-            .iter()
-            .map(|column| match batch.columns[*column].cell(row) {
-                Cell::Text(text) => Some(text),
-                Cell::Missing | Cell::Float(_) | Cell::Int(_) | Cell::Uint(_) | Cell::Bool(_) => {
-                    None
-                }
-            })
-            .collect();
-        parts.map_or(Owned::Missing, |parts| {
-            Owned::Text(parts.join(CROSS).into())
-        })
     }
 
     /// The batch as an exchange of so many rows. Takes the batch's columns.
@@ -281,10 +288,6 @@ impl Counting<'_> {
             .iter()
             .map(|column| match column {
                 Some(Source::Batch(index)) => values(&mut batch.columns[*index]),
-                Some(Source::Crossed(place)) => {
-                    let cells = (0..rows).map(|row| self.together(*place, batch, row));
-                    Values::Mixed(cells.collect())
-                }
                 Some(Source::Joined(index)) => {
                     let cells = joined.iter().map(|place| self.labels.cell(*index, *place));
                     Values::Mixed(cells.cloned().collect())

@@ -252,15 +252,26 @@ fn the_draft_passes_the_check_and_measures_the_same() {
         "--attribute",
         "city",
         "--attribute",
+        "member",
+        "--attribute",
         "city & member",
+        "--timestamp",
+        "at",
         "--draft-objectives",
         "draft.yaml",
     ];
     let inferred = report(at, "current.csv", &more);
     let ran = run(at, &["check", "draft.yaml"]);
     assert_eq!(ran.code, Some(0), "{}", ran.out);
-    let roles = ["--score", "score", "--label", "label", "--id", "id"];
-    let args = [&["--objectives", "draft.yaml", "--json", "-"][..], &roles].concat();
+    let args = [
+        "--objectives",
+        "draft.yaml",
+        "--timestamp",
+        "at",
+        "--json",
+        "-",
+    ];
+    let args = [&args[..], &ROLES].concat();
     let ran = profile(at, "current.csv", &args);
     let drafted: Value =
         serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{}{}", ran.out, ran.err));
@@ -561,7 +572,7 @@ fn odd_numbers_and_empty_windows_give_a_result() {
             "--window",
             "rows:7",
         ];
-        let ran = profile(at, name, &[&args[..], &[]].concat());
+        let ran = profile(at, name, &args);
         // NaN and infinity are counted as invalid values of rows that can be read.
         assert_eq!(ran.code, Some(0), "{name}: {}{}", ran.out, ran.err);
     }

@@ -75,20 +75,13 @@ fn a_full_disk_refuses_batches_loses_nothing_acknowledged_and_goes_on_when_there
     let counted = running.metric("clause9_collector_batches_total{result=\"unavailable\"}");
     assert_eq!(counted, failures);
     assert_eq!(get(running.address, "/live").status, 200);
-    let ready = |status: u16| {
-        let begun = Instant::now();
-        while get(running.address, "/ready").status != status {
-            assert!(begun.elapsed() < Duration::from_secs(10), "not {status}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    };
-    ready(503);
+    ready(&running, 503);
     // Ticks go by without a batch, and it does not take that for health.
     std::thread::sleep(Duration::from_millis(1500));
-    ready(503);
+    ready(&running, 503);
 
     disk.free();
-    ready(200);
+    ready(&running, 200);
     // An outbox sends again until it is told that the batch is kept.
     for envelope in &refused {
         let begun = Instant::now();
@@ -114,4 +107,12 @@ fn a_full_disk_refuses_batches_loses_nothing_acknowledged_and_goes_on_when_there
     }
     drop(running);
     drop(disk);
+}
+
+fn ready(running: &Running, status: u16) {
+    let begun = Instant::now();
+    while get(running.address, "/ready").status != status {
+        assert!(begun.elapsed() < Duration::from_secs(10), "not {status}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }

@@ -13,7 +13,7 @@ use clause9_shared::ids::{AgentId, BootId, Sequence};
 use clause9_shared::inference::{Cell, Inference, Owned, Tensor, Values};
 use clause9_shared::objective::document::Scalar;
 use clause9_shared::objective::{self, Document};
-use clause9_shared::plan::{CapturePlan, Outcome};
+use clause9_shared::plan::{Answer, CapturePlan, Outcome};
 use clause9_shared::time::{Clock, Span, Timestamp};
 use clause9_shared::window::{Coverage, DropReason, OutcomeCoverage, PaneKey, PaneStart};
 use clause9_shared::wire::batch::{self, Batch, ClosedWindow, Stream};
@@ -194,7 +194,7 @@ impl Agents {
         let mut labels = 0;
         for (row, observation) in self.plan.observations(&inference).unwrap().enumerate() {
             let mut prediction = self.plan.observe(observation, &mut traffic);
-            let decided = prediction.decision.unwrap();
+            let decided = prediction.decision.and_then(Answer::sign).unwrap();
             let label = if row % 10 == 0 { !decided } else { decided };
             let outcome = Outcome {
                 request_id: format!("{n}-{h}"),

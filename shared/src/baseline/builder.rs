@@ -4,13 +4,13 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::labels::Labels;
-use super::{Baseline, BaselineError, Format, Law, MAX_CATEGORY, Source, numbers};
+use super::{Baseline, BaselineError, Format, Joint, Law, MAX_CATEGORY, Source, numbers};
 use crate::digest::Digest;
 use crate::ids::{Name, SystemId};
 use crate::inference::Cell;
 use crate::objective::document::{Document, FeatureType};
 use crate::plan::value::{Digits, Reading, ValueReader};
-use crate::sketch::MAX_CATEGORIES;
+use crate::sketch::{MAX_CATEGORIES, MAX_DIMENSIONS};
 
 /// Most rows of a reference.
 pub const MAX_ROWS: u64 = 50_000_000;
@@ -25,7 +25,11 @@ pub struct BaselineBuilder {
     rows: u64,
     features: Vec<(Name, ValueReader, Column)>,
     score: Column,
+    value: Column,
+    target: Column,
     labels: Labels,
+    /// Whole rows, if that is asked for: feature, its values by row.
+    joint: Vec<(usize, Vec<f64>)>,
     /// The first thing that went wrong; told at the end.
     failed: Option<BaselineError>,
 }
@@ -37,6 +41,8 @@ struct Column {
     invalid: u64,
     /// Whether the row under way has its value.
     filled: bool,
+    /// Whether that is a number.
+    number_under_way: bool,
 }
 
 #[derive(Debug)]
@@ -55,10 +61,38 @@ impl Column {
             missing: 0,
             invalid: 0,
             filled: false,
+            number_under_way: false,
         }
     }
 
+    /// The number of the row under way, if it has one.
+    fn under_way(&self) -> Option<f64> {
+        match &self.values {
+            Collected::Numbers(values) if self.number_under_way => values.last().copied(),
+            Collected::Numbers(_) | Collected::Names { .. } => None,
+        }
+    }
+
+    const fn numbers() -> Self {
+        Self::new(Collected::Numbers(Vec::new()))
+    }
+
+    /// A number, finite or not.
+    fn take_number(&mut self, x: f64, of: &str) -> Result<(), BaselineError> {
+        let reading = match crate::sketch::Invalid::of(x) {
+            Some(invalid) => Reading::Invalid(invalid),
+            None => Reading::Number(x),
+        };
+        self.take(reading, of)
+    }
+
+    /// The law of what was taken, if anything was.
+    fn finish_if_any(self, rows: u64) -> Option<Law> {
+        (rows > self.missing).then(|| self.finish())
+    }
+
     fn end_row(&mut self) {
+        self.number_under_way = false;
         if !std::mem::take(&mut self.filled) {
             self.missing += 1;
         }
@@ -88,10 +122,30 @@ impl BaselineBuilder {
             source_name: source_name.to_owned(),
             rows: 0,
             features: features.collect(),
-            score: Column::new(Collected::Numbers(Vec::new())),
+            score: Column::numbers(),
+            value: Column::numbers(),
+            target: Column::numbers(),
             labels: Labels::new(document),
+            joint: Vec::new(),
             failed: None,
         }
+    }
+
+    /// Also keeps how the numeric features go together, the first 64 of them: then agents keep the
+    /// same of live traffic. To be asked for before the first row.
+    #[must_use]
+    pub fn jointly(mut self) -> Self {
+        let numeric = |(_, _, column): &(Name, ValueReader, Column)| match column.values {
+            Collected::Numbers(_) => true,
+            Collected::Names { .. } => false,
+        };
+        let features = self.features.iter().enumerate();
+        self.joint = features
+            .filter(|(_, feature)| numeric(feature))
+            .take(MAX_DIMENSIONS)
+            .map(|(i, _)| (i, Vec::new()))
+            .collect();
+        self
     }
 
     /// The value of a feature (by its index in the document) in the row under way. A feature that
@@ -114,12 +168,15 @@ impl BaselineBuilder {
         if self.failed.is_some() {
             return;
         }
-        let reading = match crate::sketch::Invalid::of(score) {
-            Some(invalid) => Reading::Invalid(invalid),
-            None => Reading::Number(score),
-        };
         self.labels.take_score(score);
-        self.failed = self.score.take(reading, "score").err();
+        self.failed = self.score.take_number(score, "score").err();
+    }
+
+    /// The predicted number in the row under way. Without any the baseline has no law of them.
+    pub fn observe_value(&mut self, value: f64) {
+        if self.failed.is_none() {
+            self.failed = self.value.take_number(value, "value").err();
+        }
     }
 
     /// The model's own decision in the row under way, where the objectives file takes it from an
@@ -130,7 +187,11 @@ impl BaselineBuilder {
 
     /// The label of the row under way. A value that the objectives file does not list is none.
     pub fn observe_label(&mut self, cell: Cell<'_>) {
-        self.labels.take_label(cell);
+        if self.failed.is_none()
+            && let Some(number) = self.labels.take_label(cell)
+        {
+            self.failed = self.target.take_number(number, "label").err();
+        }
     }
 
     /// The row is complete.
@@ -139,22 +200,37 @@ impl BaselineBuilder {
             return;
         }
         self.rows += 1;
+        for (feature, values) in &mut self.joint {
+            let column = self.features.get(*feature).map(|(_, _, column)| column);
+            values.push(column.and_then(Column::under_way).unwrap_or(f64::NAN));
+        }
         for (_, _, column) in &mut self.features {
             column.end_row();
         }
-        self.score.end_row();
+        for column in [&mut self.score, &mut self.value, &mut self.target] {
+            column.end_row();
+        }
         self.labels.end_row();
         if self.rows > MAX_ROWS {
             self.failed = Some(BaselineError::TooManyRows(self.rows));
         }
     }
 
+    /// How the rows' numbers go together; None unless it was asked for.
+    fn joint_law(&mut self) -> Option<Joint> {
+        let (features, columns): (Vec<usize>, Vec<_>) =
+            std::mem::take(&mut self.joint).into_iter().unzip();
+        let name = |i: usize| self.features.get(i).map(|(name, ..)| name.clone());
+        let names: Option<Vec<Name>> = features.into_iter().map(name).collect();
+        Joint::of_columns(names?, &columns)
+    }
+
     /// The baseline of the rows that were completed. `source_digest` names the reference's bytes.
-    pub fn finish(self, source_digest: Digest) -> Result<Baseline, BaselineError> {
+    pub fn finish(mut self, source_digest: Digest) -> Result<Baseline, BaselineError> {
         if let Some(failed) = self.failed {
             return Err(failed);
         }
-        let scored = self.rows > self.score.missing;
+        let joint = self.joint_law();
         let baseline = Baseline {
             clause9: Format::V1,
             system: self.system,
@@ -168,8 +244,11 @@ impl BaselineBuilder {
                 .into_iter()
                 .map(|(name, _, column)| (name, column.finish()))
                 .collect(),
-            score: scored.then(|| self.score.finish()),
+            score: self.score.finish_if_any(self.rows),
+            value: self.value.finish_if_any(self.rows),
+            target: self.target.finish_if_any(self.rows),
             labelled: self.labels.finish(),
+            joint,
         };
         baseline.check()?;
         Ok(baseline)
@@ -184,7 +263,10 @@ impl Column {
         match (reading, &mut self.values) {
             (Reading::Missing, _) => self.missing += 1,
             // Negative zero is zero.
-            (Reading::Number(x), Collected::Numbers(values)) => values.push(x + 0.0),
+            (Reading::Number(x), Collected::Numbers(values)) => {
+                values.push(x + 0.0);
+                self.number_under_way = true;
+            }
             (Reading::Category(name), Collected::Names { counts, .. })
                 if name.len() <= MAX_CATEGORY =>
             {

@@ -18,7 +18,7 @@ pub enum BaselineError {
     /// A law contradicts itself or the number of rows.
     #[error("the law of `{of}` cannot be: {what}; build the baseline again")]
     Law {
-        /// The feature's name, or `score` or `labelled`.
+        /// The feature's name, or `score`, `value`, `target` or `labelled`.
         of: String,
         /// What is wrong.
         what: &'static str,
@@ -52,11 +52,24 @@ impl Baseline {
         if self.rows > MAX_JSON_ROWS {
             return Err(BaselineError::TooManyRows(self.rows));
         }
-        let score = self.score.iter().map(|law| ("score", law));
+        let outputs = [
+            ("score", &self.score),
+            ("value", &self.value),
+            ("target", &self.target),
+        ];
+        let outputs = outputs
+            .into_iter()
+            .filter_map(|(of, law)| law.as_ref().map(|law| (of, law)));
         let features = self.features.iter().map(|(name, law)| (name.as_str(), law));
-        for (of, law) in features.chain(score) {
+        for (of, law) in features.chain(outputs.clone()) {
             law.check(self.rows).map_err(|what| BaselineError::Law {
                 of: of.to_owned(),
+                what,
+            })?;
+        }
+        if let Some(joint) = &self.joint {
+            joint.check(self.rows).map_err(|what| BaselineError::Law {
+                of: "joint".to_owned(),
                 what,
             })?;
         }
@@ -68,18 +81,23 @@ impl Baseline {
                     what,
                 })?;
         }
-        match self.score {
-            Some(Law::Categorical { .. }) => Err(BaselineError::Law {
-                of: "score".to_owned(),
-                what: "scores are numbers",
-            }),
-            Some(Law::Numeric { .. }) | None => Ok(()),
+        for (of, law) in outputs {
+            match law {
+                Law::Numeric { .. } => {}
+                Law::Categorical { .. } => {
+                    return Err(BaselineError::Law {
+                        of: of.to_owned(),
+                        what: "they are numbers",
+                    });
+                }
+            }
         }
+        Ok(())
     }
 }
 
 impl Law {
-    fn check(&self, rows: u64) -> Result<(), &'static str> {
+    pub(super) fn check(&self, rows: u64) -> Result<(), &'static str> {
         let counted = match self {
             Self::Numeric {
                 center,
@@ -172,9 +190,21 @@ impl Labelled {
             let labelled = decisions.sum(|label, _, group| label.is_some() && group == Some(0));
             decisions.groups() == 1 && decisions.total() == self.rows && labelled == self.rows
         });
+        let classes = self.classes.iter().all(|classes| {
+            let places = (0..classes.classes()).map(Some);
+            let counted = |label| {
+                let decisions = places.clone().chain([None]);
+                decisions
+                    .map(|decision| classes.count(label, decision, Some(0)))
+                    .sum::<u64>()
+            };
+            classes.groups() == 1
+                && classes.total() == self.rows
+                && places.clone().map(counted).sum::<u64>() == self.rows
+        });
         if self.rows > rows {
             Err("more rows have a label than there are")
-        } else if scores && decisions {
+        } else if scores && decisions && classes {
             Ok(())
         } else {
             Err("its counts are not those of its labelled rows")

@@ -43,9 +43,10 @@ impl Joint {
         let mut waves = Projections::new(space, 2 * WAVES)?;
         let mut along = vec![Vec::new(); DIRECTIONS];
         let mut case = vec![0.0; features.len()];
-        for row in 0..columns.iter().map(Vec::len).min().unwrap_or(0) {
-            for (i, z) in case.iter_mut().enumerate() {
-                *z = frame.standardise(i, columns[i][row], CLIP);
+        let rows = columns.iter().map(Vec::len).min().unwrap_or(0);
+        for row in 0..rows {
+            for (i, (z, column)) in case.iter_mut().zip(columns).enumerate() {
+                *z = frame.standardise(i, column[row], CLIP);
             }
             gram.add(&case);
             let mut values = [0.0; 2 * WAVES];
@@ -124,7 +125,10 @@ fn spread(values: &[f64]) -> (f64, f64) {
 
 fn space(features: &[Name], means: &[f64], deviations: &[f64]) -> Digest {
     let bits = |numbers: &[f64]| -> Vec<String> {
-        numbers.iter().map(|x| format!("{:016x}", x.to_bits())).collect()
+        numbers
+            .iter()
+            .map(|x| format!("{:016x}", x.to_bits()))
+            .collect()
     };
     let text = serde_json::json!({ "features": features, "means": bits(means),
         "deviations": bits(deviations) });

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 mod builder;
 mod check;
+mod joint;
 mod labels;
 mod numbers;
 
 pub use builder::{BaselineBuilder, MAX_DISTINCT, MAX_ROWS};
 pub use check::BaselineError;
+pub use joint::Joint;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::canonical;
 use crate::digest::Digest;
 use crate::ids::{Name, SystemId};
-use crate::sketch::{Confusion, CutCounts, Histogram, Moments, ScoreCells};
+use crate::sketch::{ClassTable, Confusion, CutCounts, Histogram, Moments, ScoreCells};
 
 /// The first line of every baseline file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -44,12 +46,21 @@ pub struct Baseline {
     /// The score's law, if the reference has scores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<Law>,
+    /// The law of predicted numbers, if the reference has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Law>,
+    /// The law of labels that are numbers, if the reference has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Law>,
     /// What the reference's labels say, if it has labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labelled: Option<Labelled>,
+    /// How the numeric features go together, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joint: Option<Joint>,
 }
 
-/// The labelled rows of the reference. What is estimated without labels rests on them.
+/// The labelled rows of the reference, where labels are no numbers. What is estimated without labels rests on them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Labelled {
@@ -61,6 +72,10 @@ pub struct Labelled {
     /// Decisions by label, if two-valued decisions are watched: one group, no case without a label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decisions: Option<Confusion>,
+    /// Decisions by label, if one of several classes is decided on: one group, no case without a
+    /// label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<ClassTable>,
 }
 
 /// Longest text of a baseline in bytes.

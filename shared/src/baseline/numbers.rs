@@ -68,12 +68,13 @@ fn counted(at: &Points, values: &[f64]) -> Option<CutCounts> {
 /// The edges of twenty equal bins from the smallest value to the largest, as numpy spaces them. None
 /// of values that do not differ, or of which the range has no finite width.
 fn bins(sorted: &[f64]) -> Vec<f64> {
+    const PARTS: u32 = 20;
+    const _: () = assert!(PARTS as usize + 1 == MAX_BINS);
     let (Some(first), Some(last)) = (sorted.first(), sorted.last()) else {
         return Vec::new();
     };
-    let parts = MAX_BINS as u32 - 1;
-    let step = (last - first) / f64::from(parts);
-    let mut edges: Vec<f64> = (0..parts)
+    let step = (last - first) / f64::from(PARTS);
+    let mut edges: Vec<f64> = (0..PARTS)
         .map(|i| f64::from(i) * step + first + 0.0)
         .collect();
     edges.push(*last);

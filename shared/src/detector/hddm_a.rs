@@ -1,4 +1,4 @@
-//! HDDM_A: whether the mean since the lowest point lies above it by more than Hoeffding's inequality
+//! `HDDM_A`: whether the mean since the lowest point lies above it by more than Hoeffding's inequality
 //! allows (Frías-Blanco et al. 2015, algorithm A, one-sided: rising means).
 
 use super::mean::Mean;

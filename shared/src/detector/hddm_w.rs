@@ -1,4 +1,4 @@
-//! HDDM_W: as HDDM_A with averages that forget, and McDiarmid's inequality (Frías-Blanco et al. 2015,
+//! `HDDM_W`: as `HDDM_A` with averages that forget, and `McDiarmid`'s inequality (Frías-Blanco et al. 2015,
 //! algorithm W, one-sided: rising means). It hears slow changes sooner.
 
 use super::hddm_a::{HddmASettings, check};
@@ -49,7 +49,7 @@ impl Weighted {
     }
 }
 
-/// How far a weighted average may lie from its expectation (McDiarmid).
+/// How far a weighted average may lie from its expectation (`McDiarmid`).
 fn bound(squares: f64, chance: f64) -> f64 {
     (squares * libm::log(1.0 / chance) / 2.0).sqrt()
 }

@@ -87,7 +87,7 @@ impl Kswin {
         }
     }
 
-    /// The next number of the SplitMix64 sequence (Steele, Lea and Flood 2014).
+    /// The next number of the `SplitMix64` sequence (Steele, Lea and Flood 2014).
     fn random(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.state;

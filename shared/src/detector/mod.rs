@@ -101,7 +101,7 @@ detectors! {
     Eddm, "eddm", EddmSettings, true;
     /// Hoeffding's bound, moving averages.
     HddmA, "hddm_a", HddmASettings, true;
-    /// Hoeffding's (McDiarmid's) bound, weighted moving averages.
+    /// `McDiarmid`'s bound, weighted moving averages.
     HddmW, "hddm_w", HddmWSettings, true;
 }
 

@@ -10,7 +10,7 @@ use super::cells::{Cells, Shares};
 /// Population stability index: the sum of (q - p) ln(q / p). Infinite where one side alone is zero.
 pub fn psi(shares: &Shares) -> f64 {
     sum(shares, |q, p| {
-        if q == p {
+        if q == 0.0 && p == 0.0 {
             0.0
         } else {
             (q - p) * libm::log(q / p)

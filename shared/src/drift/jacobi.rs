@@ -1,6 +1,11 @@
 //! Eigenvalues and eigenvectors of a symmetric matrix by cyclic Jacobi rotations: the same bits on
 //! every machine, and exact enough for the few dozen dimensions that are summarised.
 
+#![expect(
+    clippy::many_single_char_names,
+    reason = "as the formulas are written in the literature"
+)]
+
 /// Most sweeps; convergence is quadratic and takes six to ten.
 const SWEEPS: u32 = 60;
 
@@ -62,7 +67,9 @@ impl Symmetric {
         let roots: Vec<f64> = values.iter().map(|v| libm::sqrt(v.max(0.0))).collect();
         Self::new(self.size, |row, column| {
             let parts = roots.iter().zip(&vectors);
-            parts.map(|(root, vector)| root * vector[row] * vector[column]).sum()
+            parts
+                .map(|(root, vector)| root * vector[row] * vector[column])
+                .sum()
         })
     }
 
@@ -73,7 +80,10 @@ impl Symmetric {
             .map(|column| inner.times(&self.entries[column * self.size..(column + 1) * self.size]))
             .collect();
         Self::new(self.size, |row, column| {
-            dot(&self.entries[row * self.size..(row + 1) * self.size], &columns[column])
+            dot(
+                &self.entries[row * self.size..(row + 1) * self.size],
+                &columns[column],
+            )
         })
     }
 
@@ -148,7 +158,9 @@ mod tests {
     use super::*;
 
     fn example(size: usize) -> Symmetric {
-        Symmetric::new(size, |i, j| libm::cos((i * 7 + j * 3) as f64) + f64::from(u8::from(i == j)) * i as f64)
+        Symmetric::new(size, |i, j| {
+            libm::cos((i * 7 + j * 3) as f64) + f64::from(u8::from(i == j)) * i as f64
+        })
     }
 
     #[test]

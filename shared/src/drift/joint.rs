@@ -106,7 +106,10 @@ pub fn mahalanobis(window: &JointMoments, baseline: &JointMoments) -> Option<Mah
     let Eigen { values, vectors } = pooled.eigen();
     let least = RANK * values.first().copied().filter(|largest| *largest > 0.0)?;
     let shift = shift(window, baseline);
-    let parts = values.iter().zip(&vectors).filter(|(value, _)| **value > least);
+    let parts = values
+        .iter()
+        .zip(&vectors)
+        .filter(|(value, _)| **value > least);
     let (mut square, mut rank) = (0.0, 0.0);
     for (value, vector) in parts {
         let along = dot(vector, &shift);
@@ -213,7 +216,10 @@ mod tests {
     }
 
     fn near(found: f64, expected: f64) {
-        assert!((found - expected).abs() < 1e-9 * (1.0 + expected.abs()), "{found} is not {expected}");
+        assert!(
+            (found - expected).abs() < 1e-9 * (1.0 + expected.abs()),
+            "{found} is not {expected}"
+        );
     }
 
     #[test]

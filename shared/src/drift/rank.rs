@@ -1,5 +1,10 @@
 //! Rank statistics of two samples, with all values of a cell taken as tied.
 
+#![expect(
+    clippy::many_single_char_names,
+    reason = "as the formulas are written in the literature"
+)]
+
 use super::grid::Grid;
 
 /// The two-sample Cramer-von Mises criterion.

@@ -24,10 +24,15 @@ pub struct Welch {
     pub p_value: f64,
 }
 
+/// Above zero; what is no number is not.
+fn is_positive(x: f64) -> bool {
+    x > 0.0
+}
+
 /// The window's mean minus the baseline's, in standard deviations of the baseline (Glass 1976), with
 /// its standard error. None with a constant baseline.
 pub fn standardised(window: Moments, baseline: Moments) -> Option<(f64, f64)> {
-    if window.n == 0 || baseline.n < 2 || !(baseline.variance > 0.0) {
+    if window.n == 0 || baseline.n < 2 || !is_positive(baseline.variance) {
         return None;
     }
     let (n, n0) = (window.n as f64, baseline.n as f64);
@@ -49,7 +54,7 @@ pub fn welch(window: Moments, baseline: Moments) -> Option<Welch> {
     }
     let (n, n0) = (window.n as f64, baseline.n as f64);
     let (a, b) = (window.variance / n, baseline.variance / n0);
-    if !(a + b > 0.0) {
+    if !is_positive(a + b) {
         return None;
     }
     let t = (window.mean - baseline.mean) / libm::sqrt(a + b);
@@ -64,7 +69,7 @@ pub fn welch(window: Moments, baseline: Moments) -> Option<Welch> {
 /// The window's variance over the baseline's. None if the baseline's is zero or the window has fewer
 /// than two cases.
 pub fn variance_ratio(window: Moments, baseline: Moments) -> Option<f64> {
-    if window.n < 2 || baseline.n < 2 || !(baseline.variance > 0.0) {
+    if window.n < 2 || baseline.n < 2 || !is_positive(baseline.variance) {
         return None;
     }
     let ratio = window.variance / baseline.variance;

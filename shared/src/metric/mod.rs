@@ -57,6 +57,21 @@ pub struct MetricSpec {
     pub needs_decision: bool,
     /// Whether the objectives file must have a label.
     pub needs_label: bool,
+    /// What kind of answer it is about.
+    pub answers: Answers,
+}
+
+/// What kind of answer of the model a metric is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answers {
+    /// None, or whatever there is.
+    Any,
+    /// A score, or a decision between two.
+    TwoValued,
+    /// A decision among several classes.
+    Classes,
+    /// A predicted number.
+    Number,
 }
 
 /// How strong the evidence of a metric's ledger is (statistics, decision D7).
@@ -101,6 +116,8 @@ pub enum Needs {
     Group,
     /// An attribute as a whole.
     Attribute,
+    /// One of the classes that a decision is among.
+    Class,
 }
 
 /// A measured value with its uncertainty and what a ledger may bet on.
@@ -404,6 +421,19 @@ metrics! {
     154 => KlUniform20(drift::KlUniform20),
     155 => TotalVariationUniform20(drift::TotalVariationUniform20),
     156 => LInfinityUniform20(drift::LInfinityUniform20),
+    157 => Frechet(drift::Frechet),
+    158 => PcaError(drift::PcaError),
+    159 => PcaErrorRatio(drift::PcaErrorRatio),
+    160 => CentroidCosine(drift::CentroidCosine),
+    161 => Mahalanobis(drift::Mahalanobis),
+    162 => LinearAuc(drift::LinearAuc),
+    163 => Hotelling(drift::Hotelling),
+    164 => HotellingP(drift::HotellingP),
+    165 => CorrelationShift(drift::CorrelationShift),
+    166 => CorrelationShiftP(drift::CorrelationShiftP),
+    167 => Mmd(drift::Mmd),
+    168 => DirectionPsi(drift::DirectionPsi),
+    169 => DirectionKs(drift::DirectionKs),
 
     // Performance: 200 to 299.
     200 => ErrorRate(performance::ErrorRate),
@@ -448,6 +478,51 @@ metrics! {
     239 => Brier(performance::Brier),
     240 => EceTen(performance::EceTen),
     241 => MceTen(performance::MceTen),
+    242 => MeanAbsoluteError(performance::MeanAbsoluteError),
+    243 => MeanSquaredError(performance::MeanSquaredError),
+    244 => RootMeanSquaredError(performance::RootMeanSquaredError),
+    245 => MeanError(performance::MeanError),
+    246 => MedianAbsoluteError(performance::MedianAbsoluteError),
+    247 => AbsoluteErrorP90(performance::AbsoluteErrorP90),
+    248 => AbsolutePercentageError(performance::AbsolutePercentageError),
+    249 => AbsolutePercentageErrorFloor(performance::AbsolutePercentageErrorFloor),
+    250 => SymmetricPercentageError(performance::SymmetricPercentageError),
+    251 => SquaredLogError(performance::SquaredLogError),
+    252 => RootSquaredLogError(performance::RootSquaredLogError),
+    253 => PinballLow(performance::PinballLow),
+    254 => PinballHigh(performance::PinballHigh),
+    255 => Determination(performance::Determination),
+    256 => ExplainedVariance(performance::ExplainedVariance),
+    257 => MulticlassAccuracy(performance::MulticlassAccuracy),
+    258 => MacroPrecision(performance::MacroPrecision),
+    259 => MacroPrecisionZero(performance::MacroPrecisionZero),
+    260 => MacroRecall(performance::MacroRecall),
+    261 => MacroRecallZero(performance::MacroRecallZero),
+    262 => MacroF1(performance::MacroF1),
+    263 => WeightedPrecision(performance::WeightedPrecision),
+    264 => WeightedPrecisionZero(performance::WeightedPrecisionZero),
+    265 => WeightedRecall(performance::WeightedRecall),
+    266 => WeightedF1(performance::WeightedF1),
+    267 => MulticlassMatthews(performance::MulticlassMatthews),
+    268 => MulticlassKappa(performance::MulticlassKappa),
+    269 => ClassPrecision(performance::ClassPrecision),
+    270 => ClassRecall(performance::ClassRecall),
+    271 => ClassSpecificity(performance::ClassSpecificity),
+    272 => ClassFalsePositiveRate(performance::ClassFalsePositiveRate),
+    273 => ClassPrevalence(performance::ClassPrevalence),
+    274 => ClassF1(performance::ClassF1),
+    280 => ExpectedAccuracy(performance::ExpectedAccuracy),
+    281 => ExpectedAccuracyRaw(performance::ExpectedAccuracyRaw),
+    282 => ExpectedPrecision(performance::ExpectedPrecision),
+    283 => ExpectedPrecisionRaw(performance::ExpectedPrecisionRaw),
+    284 => ExpectedRecall(performance::ExpectedRecall),
+    285 => ExpectedRecallRaw(performance::ExpectedRecallRaw),
+    286 => ExpectedSpecificity(performance::ExpectedSpecificity),
+    287 => ExpectedSpecificityRaw(performance::ExpectedSpecificityRaw),
+    288 => ExpectedF1(performance::ExpectedF1),
+    289 => ExpectedF1Raw(performance::ExpectedF1Raw),
+    290 => ExpectedRocAuc(performance::ExpectedRocAuc),
+    291 => ExpectedRocAucRaw(performance::ExpectedRocAucRaw),
 
     // Fairness: 300 to 399, of a group; 500 to 599, of a whole attribute.
     300 => GroupSelectionRate(fairness::of_group::Selection),
@@ -509,6 +584,11 @@ metrics! {
     356 => GeneralisedEntropy(fairness::entropy::GeneralisedEntropy),
     357 => TheilIndex(fairness::entropy::TheilIndex),
     358 => EntropyBetweenGroups(fairness::entropy::EntropyBetweenGroups),
+    359 => GroupMeanError(fairness::regression::GroupMeanError),
+    360 => GroupMeanAbsoluteError(fairness::regression::GroupMeanAbsoluteError),
+    361 => MeanErrorDifference(fairness::regression::MeanErrorDifference),
+    362 => MeanAbsoluteErrorDifference(fairness::regression::MeanAbsoluteErrorDifference),
+    363 => DecidedClassDistance(fairness::classes::DecidedClassDistance),
 
     // Service: 400 to 499.
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::ids::{Name, ObjectiveId};
 use crate::metric::MetricId;
+use crate::objective::intersection;
 use crate::time::{Span, Timestamp};
 
 /// The first line of every objectives file.
@@ -29,10 +30,14 @@ pub struct Document {
     pub panes: Panes,
     /// Model inputs that are watched.
     pub features: Vec<Feature>,
-    /// Model outputs that are watched: at most one score and one decision.
+    /// Model outputs that are watched: a score, a decision or both; or else a number.
     pub outputs: Outputs,
     /// Protected attributes and their groups.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "intersection::read",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub attributes: Vec<Attribute>,
     /// What the system is held to. Several versions of one objective may stand here.
     pub objectives: Vec<Objective>,
@@ -225,6 +230,16 @@ pub enum Scalar {
     Text(String),
 }
 
+impl std::fmt::Display for Scalar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bool(value) => value.fmt(f),
+            Self::Number(value) => value.fmt(f),
+            Self::Text(value) => value.fmt(f),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Scalar {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde_json::Value;
@@ -261,6 +276,9 @@ pub struct Outputs {
     /// What is decided for a case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
+    /// A predicted number. Not beside a score or a decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
     /// What later turns out to be true, brought by outcomes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Label>,
@@ -274,14 +292,36 @@ pub struct Score {
     pub from: OutputPath,
 }
 
-/// What is decided for a case: two classes in this version.
+/// A predicted number (regression).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Value {
+    /// Where in the response it stands.
+    pub from: OutputPath,
+    /// Unit in UCUM (`1` for a pure number); labels are in it, too.
+    pub unit: String,
+}
+
+/// What is decided for a case.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
     /// The rule that turns an answer into a decision. Changing it is a change of method.
     pub rule: DecisionRule,
-    /// What the positive decision means, for people: `approved`.
-    pub positive_means: String,
+    /// What the positive decision means, for people: `approved`. Where there are classes, none of
+    /// them is positive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positive_means: Option<String>,
+}
+
+impl Decision {
+    /// The classes that are told apart, where there are not just two decisions.
+    pub fn classes(&self) -> Option<&[Scalar]> {
+        match &self.rule {
+            DecisionRule::Class { classes, .. } => Some(classes),
+            DecisionRule::ScoreAtLeast(_) | DecisionRule::Output { .. } => None,
+        }
+    }
 }
 
 /// How an answer becomes a decision.
@@ -297,40 +337,96 @@ pub enum DecisionRule {
         /// The value that means positive.
         positive: Scalar,
     },
+    /// The server's own choice of one of several classes.
+    Class {
+        /// Where in the response it stands.
+        from: OutputPath,
+        /// The classes that are told apart, 2 to 16. Any other value counts as unknown.
+        classes: Vec<Scalar>,
+    },
 }
 
 /// The late truth.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Label {
-    /// The label value that means positive.
-    pub positive: Scalar,
-    /// The label value that means negative.
-    pub negative: Scalar,
+    /// What kind of values labels have. Default: two, `positive` and `negative`.
+    #[serde(
+        rename = "type",
+        default,
+        skip_serializing_if = "LabelType::is_default"
+    )]
+    pub kind: LabelType,
+    /// The label value that means positive; of two-valued labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positive: Option<Scalar>,
+    /// The label value that means negative; of two-valued labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub negative: Option<Scalar>,
 }
 
-/// A protected attribute (A.5.4): whom the system must not treat worse.
+/// What kind of values labels have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelType {
+    /// Two values.
+    #[default]
+    Binary,
+    /// The classes of the decision.
+    Class,
+    /// Numbers in the unit of the predicted value.
+    Numeric,
+}
+
+impl LabelType {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde asks for a reference"
+    )]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A protected attribute (A.5.4): whom the system must not treat worse. Or an intersection of such.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Attribute {
     /// Short name, as `sex`.
     pub name: Name,
-    /// Where its value comes from.
+    /// Where its value comes from. Intersections have none.
+    #[serde(default, skip_serializing_if = "AttributeSource::is_parts")]
     pub from: AttributeSource,
-    /// The groups that are told apart, 2 to 64. Any other value counts as unknown.
+    /// Of which attributes it is the intersection. Its groups are all combinations of theirs, at
+    /// most 64, and known where all of theirs are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub of: Vec<Name>,
+    /// The groups that are told apart, 2 to 64. Any other value counts as unknown. Those of
+    /// intersections need not be written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
-    /// The group that the others are compared with.
+    /// The group that the others are compared with. That of an intersection need not be written.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reference: String,
 }
 
 /// Where an attribute's value comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum AttributeSource {
     /// It stands in the request.
     Request(InputPath),
     /// It comes later, in outcomes, under the attribute's name.
     Outcome,
+    /// It follows from the attributes that it is an intersection of.
+    #[default]
+    Parts,
+}
+
+impl AttributeSource {
+    fn is_parts(&self) -> bool {
+        *self == Self::Parts
+    }
 }
 
 /// One version of one objective (clause 6.2, 9.1): what the system is held to from one date on.
@@ -446,6 +542,9 @@ pub struct Subject {
     /// The group that is compared with the attribute's reference group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    /// One class of a decision among several, held against the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
 }
 
 impl Subject {

@@ -3,10 +3,11 @@
 pub mod check;
 pub mod document;
 mod identity;
+mod intersection;
 pub mod schema;
 
 pub use check::load;
 pub use document::{
     Attribute, AttributeSource, Comparator, Decision, DecisionRule, Document, Feature, FeatureType,
-    Objective, Subject,
+    Label, LabelType, Objective, Scalar, Subject,
 };

@@ -1,11 +1,12 @@
 //! Counting what an outcome adds to what is known of a prediction.
 
 use crate::objective::document::Scalar;
-use crate::plan::observe::count;
-use crate::plan::slots::{AttributeSlot, LabelSlots, Slots, SourceSlot};
-use crate::plan::value::{as_cell, is_value};
-use crate::plan::{Joined, Outcome, Prediction};
-use crate::sketch::{Confusion, Losses, PaneSummary, ScoreCells};
+use crate::plan::observe::{count, count_decision};
+use crate::plan::prediction::{Answer, Groups, Prediction};
+use crate::plan::slots::{AttributeSlot, LabelReader, LabelSlots, Slots, SourceSlot};
+use crate::plan::value::{as_cell, class_of, is_value};
+use crate::plan::{Joined, Outcome};
+use crate::sketch::{Histogram, Losses, PaneSummary, Residuals, ScoreCells};
 
 impl Slots {
     pub(super) fn join(
@@ -15,7 +16,10 @@ impl Slots {
         into: &mut PaneSummary,
     ) -> Joined {
         let mut joined = Joined::default();
-        prediction.groups.resize(self.attributes.len(), None);
+        let known: Groups = (0..self.attributes.len())
+            .map(|attribute| prediction.groups.get(attribute))
+            .collect();
+        let mut groups = known;
         let label_is_new = outcome
             .label
             .as_ref()
@@ -24,10 +28,15 @@ impl Slots {
             self.by_label.count(prediction, Some(0), into);
         }
         for (index, slot) in self.attributes.iter().enumerate() {
-            let group_is_new = slot.take_group(index, prediction, outcome, &mut joined);
-            let group = prediction.groups[index];
-            if group_is_new {
-                slot.count_decision(prediction, group, into);
+            slot.take_group(index, &mut groups, outcome, &mut joined);
+        }
+        self.combine(&mut groups);
+        prediction.groups = groups;
+        for (index, slot) in self.attributes.iter().enumerate() {
+            let group = groups.get(index);
+            let group_is_new = group.is_some() && known.get(index).is_none();
+            if let (true, true, Some(place)) = (group_is_new, slot.late, slot.decision) {
+                count_decision(into, place, None, prediction.decision, group);
             }
             let complete = prediction.label.is_some() && group.is_some();
             if complete && (group_is_new || label_is_new) {
@@ -40,17 +49,11 @@ impl Slots {
 
     /// Takes the label if it is documented and the first one; whether it was taken.
     fn take_label(&self, prediction: &mut Prediction, label: &Scalar, joined: &mut Joined) -> bool {
-        let cell = as_cell(label);
-        let documented = self.label.as_ref();
-        let value = documented.and_then(|documented| {
-            let positive = is_value(cell, &documented.positive);
-            (positive || is_value(cell, &documented.negative)).then_some(positive)
-        });
-        match value {
+        match self.label.as_ref().and_then(|reader| reader.read(label)) {
             None => joined.unlisted += 1,
             Some(_) if prediction.label.is_some() => joined.repeated += 1,
-            Some(positive) => {
-                prediction.label = Some(positive);
+            Some(label) => {
+                prediction.label = Some(label);
                 joined.labels += 1;
                 return true;
             }
@@ -62,8 +65,8 @@ impl Slots {
     fn undocumented(&self, outcome: &Outcome) -> u64 {
         let expected = |wanted: &crate::ids::Name| {
             self.attributes.iter().any(|slot| match &slot.source {
-                SourceSlot::Outcome { name, .. } => name == wanted,
-                SourceSlot::Request { .. } => false,
+                SourceSlot::Outcome(name) => name == wanted,
+                SourceSlot::Request(_) | SourceSlot::Parts(_) => false,
             })
         };
         outcome
@@ -74,43 +77,45 @@ impl Slots {
     }
 }
 
+impl LabelReader {
+    /// What a label says; none if it is not documented.
+    fn read(&self, label: &Scalar) -> Option<Answer> {
+        let cell = as_cell(label);
+        match self {
+            Self::Signs { positive, negative } => {
+                let is_positive = is_value(cell, positive);
+                (is_positive || is_value(cell, negative)).then_some(Answer::Sign(is_positive))
+            }
+            Self::Classes(classes) => class_of(cell, classes).map(Answer::Class),
+            Self::Numbers => cell
+                .number()
+                .filter(|label| label.is_finite())
+                .map(Answer::Number),
+        }
+    }
+}
+
 impl AttributeSlot {
-    /// Takes the group if it is documented and the first one; whether it was taken.
+    /// Takes the group if it is documented and the first one.
     fn take_group(
         &self,
         index: usize,
-        prediction: &mut Prediction,
+        groups: &mut Groups,
         outcome: &Outcome,
         joined: &mut Joined,
-    ) -> bool {
+    ) {
         let value = match &self.source {
-            SourceSlot::Request { .. } => None,
-            SourceSlot::Outcome { name, .. } => outcome.attributes.get(name),
+            SourceSlot::Request(_) | SourceSlot::Parts(_) => None,
+            SourceSlot::Outcome(name) => outcome.attributes.get(name),
         };
-        let Some(value) = value else { return false };
+        let Some(value) = value else { return };
         match self.group(value) {
             None => joined.unlisted += 1,
-            Some(_) if prediction.groups[index].is_some() => joined.repeated += 1,
-            Some(group) => {
-                prediction.groups[index] = Some(group);
+            Some(_) if groups.get(index).is_some() => joined.repeated += 1,
+            group @ Some(_) => {
+                groups.set(index, group);
                 joined.attributes += 1;
-                return true;
             }
-        }
-        false
-    }
-
-    fn count_decision(&self, prediction: &Prediction, group: Option<u8>, into: &mut PaneSummary) {
-        match self.source {
-            SourceSlot::Outcome {
-                decision: Some(place),
-                ..
-            } => {
-                count(into, place, Confusion::of_mut, |c| {
-                    c.add(None, prediction.decision, group);
-                });
-            }
-            SourceSlot::Outcome { decision: None, .. } | SourceSlot::Request { .. } => {}
         }
     }
 }
@@ -118,20 +123,34 @@ impl AttributeSlot {
 impl LabelSlots {
     /// Counts a labelled prediction in the tables that there are.
     fn count(&self, prediction: &Prediction, group: Option<u8>, into: &mut PaneSummary) {
+        let (label, decision) = (prediction.label, prediction.decision);
         if let Some(place) = self.decision {
-            count(into, place, Confusion::of_mut, |c| {
-                c.add(prediction.label, prediction.decision, group);
-            });
+            count_decision(into, place, label, decision, group);
         }
-        if let Some(place) = self.score {
+        if let (Some(place), Some(positive)) = (self.score, label.and_then(Answer::sign)) {
             count(into, place, ScoreCells::of_mut, |c| {
-                c.add(prediction.score, prediction.label, group);
+                c.add(prediction.score, Some(positive), group);
             });
+            if let Some(place) = self.losses {
+                count(into, place, Losses::of_mut, |l| {
+                    l.add(prediction.score, positive, group);
+                });
+            }
         }
-        if let (Some(place), Some(positive)) = (self.losses, prediction.label) {
-            count(into, place, Losses::of_mut, |l| {
-                l.add(prediction.score, positive, group);
-            });
+        let numbers = label
+            .and_then(Answer::number)
+            .zip(decision.and_then(Answer::number));
+        if let Some((truth, predicted)) = numbers {
+            if let Some(place) = self.residuals {
+                count(into, place, Residuals::of_mut, |r| {
+                    r.add(truth, predicted, group);
+                });
+            }
+            if let Some(place) = self.errors {
+                count(into, place, Histogram::of_mut, |h| {
+                    h.add((predicted - truth).abs());
+                });
+            }
         }
     }
 }

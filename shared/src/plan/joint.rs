@@ -2,6 +2,7 @@
 
 use crate::baseline::{Baseline, Joint, Law};
 use crate::drift::frame::{DIRECTIONS, Frame, WAVES};
+use crate::ids::Name;
 use crate::objective::document::{Document, FeatureType};
 use crate::plan::PlanError;
 use crate::plan::layout::{place, points};
@@ -24,7 +25,10 @@ pub(super) fn summaries(
     let misfit = || PlanError::Joint;
     let size = joint.features.len();
     let mut kept = vec![
-        (SummaryOf::Joint, Gram::new(joint.space(), size).map(Summary::Gram)),
+        (
+            SummaryOf::Joint,
+            Gram::new(joint.space(), size).map(Summary::Gram),
+        ),
         (
             SummaryOf::Joint,
             Projections::new(joint.space(), 2 * WAVES).map(Summary::Projections),
@@ -74,7 +78,7 @@ impl JointSlot {
         traffic: &PaneSummary,
     ) -> Option<Self> {
         let joint = baseline.joint.as_ref()?;
-        let index = |name| document.features.iter().position(|f| f.name == *name);
+        let index = |name: &Name| document.features.iter().position(|f| f.name == *name);
         let direction = |direction: usize| {
             let of = SummaryOf::Direction(u8::try_from(direction).ok()?);
             let histogram = place(traffic, of.clone(), SummaryKind::Histogram)?;
@@ -90,7 +94,11 @@ impl JointSlot {
     }
 
     /// Counts a row by its numbers; `number` gives that of a feature of the document, if it is there.
-    pub(super) fn observe(&self, into: &mut PaneSummary, number: impl Fn(usize) -> Option<f64>) {
+    pub(super) fn observe(
+        &self,
+        into: &mut PaneSummary,
+        mut number: impl FnMut(usize) -> Option<f64>,
+    ) {
         let mut case = [0.0; MAX_DIMENSIONS];
         let size = self.features.len();
         for (dimension, (z, feature)) in case.iter_mut().zip(&self.features).enumerate() {

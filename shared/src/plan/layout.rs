@@ -6,12 +6,13 @@ use crate::baseline::{Baseline, Law, Shape};
 use crate::canonical;
 use crate::digest::Digest;
 use crate::objective::document::{
-    Attribute, AttributeSource, DecisionRule, Document, Feature, FeatureType,
+    Attribute, Decision, DecisionRule, Document, Feature, FeatureType,
 };
 use crate::plan::PlanError;
 use crate::sketch::{
-    Categories, Confusion, CutCounts, Histogram, Hygiene, Losses, MAX_SUMMARIES, Moments,
-    PaneSummary, ScoreCells, Summary, SummaryKey, SummaryKind, SummaryOf,
+    Categories, ClassTable, Confusion, CutCounts, Histogram, Hygiene, Losses, MAX_SCALE_EXPONENT,
+    MAX_SUMMARIES, Moments, PaneSummary, Residuals, ScoreCells, Summary, SummaryKey, SummaryKind,
+    SummaryOf,
 };
 use crate::wire::batch::MAX_SUMMARY;
 
@@ -49,18 +50,21 @@ pub(super) fn traffic(document: &Document, baseline: &Baseline) -> Result<PaneSu
     for feature in &document.features {
         keep_feature(&mut pane, feature, baseline)?;
     }
+    if let Some(joint) = &baseline.joint {
+        pane.0.extend(super::joint::summaries(document, joint)?);
+    }
     if document.outputs.score.is_some() {
         keep_score(&mut pane, baseline)?;
     }
-    if document.outputs.decision.is_some() {
-        pane.keep(
-            SummaryOf::Decision(None),
-            Summary::Confusion(Confusion::of_all()),
-        );
+    if document.outputs.value.is_some() {
+        keep_value(&mut pane, baseline)?;
+    }
+    if let Some(decision) = &document.outputs.decision {
+        pane.keep(SummaryOf::Decision(None), decisions(decision, 1)?);
         for attribute in &document.attributes {
-            if !is_late(attribute) {
+            if !document.comes_late(attribute) {
                 let by = SummaryOf::Decision(Some(attribute.name.clone()));
-                pane.keep(by, Summary::Confusion(confusion(attribute)?));
+                pane.keep(by, decisions(decision, groups(attribute)?)?);
             }
         }
     }
@@ -68,49 +72,122 @@ pub(super) fn traffic(document: &Document, baseline: &Baseline) -> Result<PaneSu
 }
 
 /// The outcome stream with nothing in it.
-pub(super) fn outcomes(document: &Document) -> Result<PaneSummary, PlanError> {
+pub(super) fn outcomes(document: &Document, baseline: &Baseline) -> Result<PaneSummary, PlanError> {
     let mut pane = Pane::default();
-    let decided = document.outputs.decision.is_some();
-    let labelled = document.outputs.label.is_some();
-    let scored = document.outputs.score.is_some();
-    if decided && labelled {
-        pane.keep(
-            SummaryOf::DecisionByLabel(None),
-            Summary::Confusion(Confusion::of_all()),
-        );
-    }
-    if scored && labelled {
-        pane.keep(
-            SummaryOf::ScoreByLabel(None),
-            Summary::ScoreCells(ScoreCells::of_all()),
-        );
-        pane.keep(
-            SummaryOf::ScoreByLabel(None),
-            Summary::Losses(Losses::of_all()),
-        );
-    }
+    let outputs = &document.outputs;
+    keep_by_label(&mut pane, document, baseline, None)?;
     for attribute in &document.attributes {
-        let by = || Some(attribute.name.clone());
-        let table = confusion(attribute)?;
-        if decided && is_late(attribute) {
-            pane.keep(SummaryOf::Decision(by()), Summary::Confusion(table.clone()));
+        if let Some(decision) = &outputs.decision
+            && document.comes_late(attribute)
+        {
+            let by = SummaryOf::Decision(Some(attribute.name.clone()));
+            pane.keep(by, decisions(decision, groups(attribute)?)?);
         }
-        if decided && labelled {
-            pane.keep(SummaryOf::DecisionByLabel(by()), Summary::Confusion(table));
-        }
-        if scored && labelled {
-            let cells = ScoreCells::new(groups(attribute)?).ok_or_else(|| bad_groups(attribute))?;
-            pane.keep(SummaryOf::ScoreByLabel(by()), Summary::ScoreCells(cells));
-            let losses = Losses::new(groups(attribute)?).ok_or_else(|| bad_groups(attribute))?;
-            pane.keep(SummaryOf::ScoreByLabel(by()), Summary::Losses(losses));
-        }
+        keep_by_label(&mut pane, document, baseline, Some(attribute))?;
     }
     pane.finish()
 }
 
+/// What is counted with the label, of all cases or by the groups of an attribute.
+fn keep_by_label(
+    pane: &mut Pane,
+    document: &Document,
+    baseline: &Baseline,
+    attribute: Option<&Attribute>,
+) -> Result<(), PlanError> {
+    let outputs = &document.outputs;
+    if outputs.label.is_none() {
+        return Ok(());
+    }
+    let by = || attribute.map(|a| a.name.clone());
+    let groups = attribute.map_or(Ok(1), groups)?;
+    let bad = || attribute.map_or(PlanError::Score, bad_groups);
+    if let Some(decision) = &outputs.decision {
+        pane.keep(
+            SummaryOf::DecisionByLabel(by()),
+            decisions(decision, groups)?,
+        );
+    }
+    if outputs.score.is_some() {
+        let cells = ScoreCells::new(groups).ok_or_else(bad)?;
+        pane.keep(SummaryOf::ScoreByLabel(by()), Summary::ScoreCells(cells));
+        let losses = Losses::new(groups).ok_or_else(bad)?;
+        pane.keep(SummaryOf::ScoreByLabel(by()), Summary::Losses(losses));
+    }
+    if outputs.value.is_some() {
+        let (center, scale) = value_cells(baseline)?;
+        let residuals = Residuals::new(center, scale, groups).ok_or_else(bad)?;
+        pane.keep(SummaryOf::Error(by()), Summary::Residuals(residuals));
+        if attribute.is_none() {
+            let errors = Histogram::new(0.0, error_scale(scale)).ok_or(PlanError::Value)?;
+            pane.keep(SummaryOf::Error(None), Summary::Histogram(errors));
+        }
+    }
+    Ok(())
+}
+
+/// The table of a decision: of two, or of several classes.
+fn decisions(decision: &Decision, groups: u8) -> Result<Summary, PlanError> {
+    match decision.classes() {
+        None => Confusion::new(groups)
+            .map(Summary::Confusion)
+            .ok_or(PlanError::Classes),
+        Some(classes) => u8::try_from(classes.len())
+            .ok()
+            .and_then(|classes| ClassTable::new(classes, groups))
+            .map(Summary::ClassTable)
+            .ok_or(PlanError::Classes),
+    }
+}
+
+/// Absolute errors are finest where they are 16 times smaller than predictions are spread.
+fn error_scale(scale: i32) -> i32 {
+    (scale - 4).max(-MAX_SCALE_EXPONENT)
+}
+
+/// Centre and scale of predicted numbers; without a law in the baseline, those of a pure number.
+fn value_cells(baseline: &Baseline) -> Result<(f64, i32), PlanError> {
+    match &baseline.value {
+        Some(Law::Numeric {
+            center,
+            scale_exponent,
+            ..
+        }) => Ok((*center, *scale_exponent)),
+        Some(Law::Categorical { .. }) => Err(PlanError::Value),
+        None => Ok((0.0, 0)),
+    }
+}
+
+fn keep_value(pane: &mut Pane, baseline: &Baseline) -> Result<(), PlanError> {
+    let cells = value_cells(baseline)?;
+    let law = baseline.value.as_ref();
+    keep_numbers(pane, &SummaryOf::Value, cells, law).ok_or(PlanError::Value)
+}
+
+/// What is kept of a number: its histogram and moments, its cuts if there is a law of it, and what is
+/// wrong with it.
+fn keep_numbers(
+    pane: &mut Pane,
+    of: &SummaryOf,
+    (center, scale): (f64, i32),
+    law: Option<&Law>,
+) -> Option<()> {
+    if let Some(Law::Numeric { cuts, shape, .. }) = law {
+        let cuts = points(cuts, shape.as_deref())?;
+        pane.keep(of.clone(), Summary::CutCounts(cuts));
+    }
+    pane.keep(
+        of.clone(),
+        Summary::Histogram(Histogram::new(center, scale)?),
+    );
+    pane.keep(of.clone(), Summary::Moments(Moments::new(center, scale)?));
+    pane.keep(of.clone(), Summary::Hygiene(Hygiene::new()));
+    Some(())
+}
+
 fn keep_feature(pane: &mut Pane, feature: &Feature, baseline: &Baseline) -> Result<(), PlanError> {
     let misfit = || PlanError::Feature(feature.name.clone());
-    let of = || SummaryOf::Feature(feature.name.clone());
+    let of = SummaryOf::Feature(feature.name.clone());
     let law = baseline.features.get(&feature.name).ok_or_else(misfit)?;
     match (feature.kind, law) {
         (
@@ -118,66 +195,42 @@ fn keep_feature(pane: &mut Pane, feature: &Feature, baseline: &Baseline) -> Resu
             Law::Numeric {
                 center,
                 scale_exponent,
-                cuts,
-                shape,
                 ..
             },
         ) => {
-            let histogram = Histogram::new(*center, *scale_exponent).ok_or_else(misfit)?;
-            let cuts = points(cuts, shape.as_deref()).ok_or_else(misfit)?;
-            let moments = Moments::new(*center, *scale_exponent).ok_or_else(misfit)?;
-            pane.keep(of(), Summary::Histogram(histogram));
-            pane.keep(of(), Summary::Moments(moments));
-            pane.keep(of(), Summary::CutCounts(cuts));
+            let cells = (*center, *scale_exponent);
+            keep_numbers(pane, &of, cells, Some(law)).ok_or_else(misfit)
         }
         (FeatureType::Categorical, Law::Categorical { categories, .. }) => {
             let counters = Categories::new(categories).ok_or_else(misfit)?;
-            pane.keep(of(), Summary::Categories(counters));
+            pane.keep(of.clone(), Summary::Categories(counters));
+            pane.keep(of, Summary::Hygiene(Hygiene::new()));
+            Ok(())
         }
         (FeatureType::Numeric, Law::Categorical { .. })
-        | (FeatureType::Categorical, Law::Numeric { .. }) => return Err(misfit()),
+        | (FeatureType::Categorical, Law::Numeric { .. }) => Err(misfit()),
     }
-    pane.keep(of(), Summary::Hygiene(Hygiene::new()));
-    Ok(())
 }
 
 fn keep_score(pane: &mut Pane, baseline: &Baseline) -> Result<(), PlanError> {
-    let (mut center, mut scale) = SCORE_CELLS;
-    match &baseline.score {
+    let cells = match &baseline.score {
         Some(Law::Numeric {
-            center: c,
+            center,
             scale_exponent,
-            cuts,
-            shape,
             ..
-        }) => {
-            (center, scale) = (*c, *scale_exponent);
-            let cuts = points(cuts, shape.as_deref()).ok_or(PlanError::Score)?;
-            pane.keep(SummaryOf::Score, Summary::CutCounts(cuts));
-        }
+        }) => (*center, *scale_exponent),
         Some(Law::Categorical { .. }) => return Err(PlanError::Score),
-        None => {}
-    }
-    let histogram = Histogram::new(center, scale).ok_or(PlanError::Score)?;
-    let moments = Moments::new(center, scale).ok_or(PlanError::Score)?;
-    pane.keep(SummaryOf::Score, Summary::Histogram(histogram));
-    pane.keep(SummaryOf::Score, Summary::Moments(moments));
-    pane.keep(SummaryOf::Score, Summary::Hygiene(Hygiene::new()));
-    Ok(())
+        None => SCORE_CELLS,
+    };
+    let law = baseline.score.as_ref();
+    keep_numbers(pane, &SummaryOf::Score, cells, law).ok_or(PlanError::Score)
 }
 
 /// The points at which a law is counted: its cuts, and its atoms if they are known.
-fn points(cuts: &[f64], shape: Option<&Shape>) -> Option<CutCounts> {
+pub(super) fn points(cuts: &[f64], shape: Option<&Shape>) -> Option<CutCounts> {
     match shape {
         Some(shape) => Some(shape.points.emptied()),
         None => CutCounts::new(cuts),
-    }
-}
-
-fn is_late(attribute: &Attribute) -> bool {
-    match attribute.from {
-        AttributeSource::Request(_) => false,
-        AttributeSource::Outcome => true,
     }
 }
 
@@ -187,10 +240,6 @@ fn groups(attribute: &Attribute) -> Result<u8, PlanError> {
 
 fn bad_groups(attribute: &Attribute) -> PlanError {
     PlanError::Groups(attribute.name.clone())
-}
-
-fn confusion(attribute: &Attribute) -> Result<Confusion, PlanError> {
-    Confusion::new(groups(attribute)?).ok_or_else(|| bad_groups(attribute))
 }
 
 /// The name of what is counted and how. What people may edit without counting otherwise
@@ -212,7 +261,7 @@ pub(super) fn digest(
     let attributes: Vec<_> = document
         .attributes
         .iter()
-        .map(|a| json!({ "name": a.name, "from": a.from, "groups": a.groups }))
+        .map(|a| json!({ "name": a.name, "from": a.from, "of": a.of, "groups": a.groups }))
         .collect();
     let outputs = &document.outputs;
     let rule: Option<&DecisionRule> = outputs.decision.as_ref().map(|d| &d.rule);
@@ -227,6 +276,7 @@ pub(super) fn digest(
         "attributes": attributes,
         "score": outputs.score,
         "decision": rule,
+        "value": outputs.value,
         "label": outputs.label,
         "baseline": baseline.digest(),
         "traffic": summaries[0],

@@ -4,12 +4,14 @@
 //! # Every fact is counted once, when it is complete
 //! A pane's traffic is counted when it is observed; what comes later is counted as an addition to
 //! it. Nothing is ever taken back, so blocks can be added in any order:
-//! - inputs, scores and decisions of all cases: in the *traffic* pane, when observed;
+//! - inputs, scores, decisions and predicted numbers of all cases: in the *traffic* pane, when observed;
 //! - decisions by the groups of an attribute: when the group is known, that is in the traffic pane
 //!   for an attribute of the request (values that are not documented count as unknown), in the
 //!   *outcome* pane for one that comes later (cases whose group never comes are in no group);
-//! - decisions and scores by label: in the outcome pane, when the label comes;
+//! - decisions, scores and predicted numbers by label: in the outcome pane, when the label comes;
 //! - the same by label and group: in the outcome pane, when the later one of the two comes.
+//!
+//! The group of an intersection is known when those of all its parts are.
 //!
 //! The first label and the first group count; what repeats them is reported, not counted.
 
@@ -21,16 +23,21 @@ use crate::baseline::Baseline;
 use crate::digest::Digest;
 use crate::ids::{Name, ObjectiveId};
 use crate::inference::Inference;
+use crate::objective::check::{MAX_ATTRIBUTES, MAX_FEATURES};
 use crate::objective::document::{Document, Scalar};
 use crate::sketch::{PaneSummary, SummaryKey};
 use crate::time::Timestamp;
 
 mod join;
+mod joint;
 mod layout;
 mod observe;
+mod prediction;
+mod resolve;
 mod slots;
 pub(crate) mod value;
 
+pub use prediction::{Answer, Groups, Prediction};
 use slots::Slots;
 
 /// Which summaries are kept, with everything resolved that observing needs.
@@ -71,12 +78,27 @@ pub enum PlanError {
     /// Two features or attributes share a name.
     #[error("`{0}` is there twice; give each feature and each attribute a name of its own")]
     Twice(String),
+    /// There are too many features.
+    #[error("the plan would watch {0} features, the limit is {max}; watch fewer", max = crate::objective::check::MAX_FEATURES)]
+    TooManyFeatures(usize),
+    /// There are too many attributes.
+    #[error("the plan would tell {0} attributes apart, the limit is {max}; name fewer", max = crate::objective::check::MAX_ATTRIBUTES)]
+    TooManyAttributes(usize),
+    /// The classes of the decision cannot be told apart.
+    #[error("the decision needs 2 to {max} classes", max = crate::sketch::MAX_CLASSES)]
+    Classes,
+    /// The baseline's predicted numbers are not numbers.
+    #[error("the baseline's predicted values are not numbers; build the baseline again")]
+    Value,
     /// An attribute's groups cannot be told apart.
     #[error("attribute `{0}` needs 1 to {max} groups", max = crate::sketch::MAX_GROUPS)]
     Groups(Name),
     /// The baseline's scores are not numbers.
     #[error("the baseline's scores are not numbers; build the baseline again")]
     Score,
+    /// The baseline's law of rows as a whole cannot be counted.
+    #[error("the baseline's law of rows as a whole cannot be counted; build the baseline again")]
+    Joint,
     /// The baseline contradicts itself.
     #[error("the baseline cannot be used: {0}")]
     Baseline(#[from] crate::baseline::BaselineError),
@@ -108,19 +130,6 @@ pub struct SchemaMismatch(pub String);
 pub struct Observation<'a> {
     inference: &'a Inference,
     row: usize,
-}
-
-/// What is remembered of a prediction until its outcome comes. A few bytes, no raw input.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Prediction {
-    /// The score, if there is one within 0 to 1.
-    pub score: Option<f64>,
-    /// The decision, if there is one.
-    pub decision: Option<bool>,
-    /// Per attribute of the plan: the group's index, once known.
-    pub groups: Vec<Option<u8>>,
-    /// The label, once known.
-    pub label: Option<bool>,
 }
 
 /// A late record: what turned out to be true of one case, or a protected attribute of it.
@@ -167,7 +176,13 @@ impl CapturePlan {
         }
         baseline.check()?;
         let traffic = layout::traffic(document, baseline)?;
-        let outcomes = layout::outcomes(document)?;
+        if document.attributes.len() > MAX_ATTRIBUTES {
+            return Err(PlanError::TooManyAttributes(document.attributes.len()));
+        }
+        let outcomes = layout::outcomes(document, baseline)?;
+        if document.features.len() > MAX_FEATURES {
+            return Err(PlanError::TooManyFeatures(document.features.len()));
+        }
         let digest = layout::digest(document, baseline, [&traffic, &outcomes])?;
         let slots = Slots::new(document, baseline, &traffic, &outcomes).ok_or(PlanError::Score)?;
         Ok(Self {
@@ -210,14 +225,40 @@ impl CapturePlan {
         &self,
         inference: &'a Inference,
     ) -> Result<impl Iterator<Item = Observation<'a>> + use<'a>, SchemaMismatch> {
-        self.slots.check(inference)?;
+        self.slots.resolve(inference)?;
         Ok((0..inference.rows).map(move |row| Observation { inference, row }))
     }
 
     /// Counts one row into a traffic summary of this plan.
     pub fn observe(&self, observation: Observation<'_>, into: &mut PaneSummary) -> Prediction {
-        self.slots
-            .observe(observation.inference, observation.row, into)
+        let Observation { inference, row } = observation;
+        match self.slots.resolve(inference) {
+            Ok(places) => self.slots.observe(inference, &places, row, into),
+            // Checked when the observation was made.
+            Err(SchemaMismatch(_)) => Prediction {
+                score: None,
+                decision: None,
+                groups: Groups::unknown(self.slots.attributes.len()),
+                label: None,
+            },
+        }
+    }
+
+    /// Counts all rows of an exchange into a traffic summary of this plan, if it has what the plan
+    /// reads; else it is not counted at all. What is to be remembered of the rows is appended.
+    /// Quicker than row by row, since tensors are looked up once.
+    pub fn observe_all(
+        &self,
+        inference: &Inference,
+        into: &mut PaneSummary,
+        predictions: &mut Vec<Prediction>,
+    ) -> Result<(), SchemaMismatch> {
+        let places = self.slots.resolve(inference)?;
+        predictions.reserve(inference.rows);
+        for row in 0..inference.rows {
+            predictions.push(self.slots.observe(inference, &places, row, into));
+        }
+        Ok(())
     }
 
     /// Counts what an outcome adds to what is known of a prediction into an outcome summary.

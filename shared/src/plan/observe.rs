@@ -1,18 +1,19 @@
-//! Counting a row of an exchange, and checking beforehand that the exchange has what is read.
+//! Counting the rows of an exchange.
 
-use crate::inference::{Cell, Inference, Tensor};
+use crate::inference::{Cell, Inference};
+use crate::plan::prediction::{Answer, Groups, Prediction};
+use crate::plan::resolve::Places;
 use crate::plan::slots::{
-    AttributeSlot, Column, DecisionSlot, FeatureSlot, Inputs, LawSlot, Rule, ScoreSlot, Slots,
-    SourceSlot,
+    AttributeSlot, DecisionSlot, FeatureSlot, LawSlot, NumberSlot, Rule, Slots, SourceSlot,
 };
 use crate::plan::value::{Digits, Reading, is_value, name_of};
-use crate::plan::{Prediction, SchemaMismatch};
 use crate::sketch::{
-    Categories, Confusion, CutCounts, Histogram, Hygiene, Invalid, Moments, PaneSummary, Summary,
+    Categories, CutCounts, Histogram, Hygiene, Invalid, Moments, PaneSummary, Summary,
 };
 
 /// Counts into the summary at a position. A pane of another plan has none there: a mistake of the
 /// caller that must not stop the monitor.
+#[inline]
 pub(super) fn count<T>(
     into: &mut PaneSummary,
     position: usize,
@@ -26,44 +27,125 @@ pub(super) fn count<T>(
     }
 }
 
+/// Counts a decision, a class or neither into the table at a position, with the label if it is known.
+pub(super) fn count_decision(
+    into: &mut PaneSummary,
+    position: usize,
+    label: Option<Answer>,
+    decision: Option<Answer>,
+    group: Option<u8>,
+) {
+    match into.at_mut(position) {
+        Some(Summary::Confusion(table)) => {
+            table.add(
+                label.and_then(Answer::sign),
+                decision.and_then(Answer::sign),
+                group,
+            );
+        }
+        Some(Summary::ClassTable(table)) => {
+            table.add(
+                label.and_then(Answer::class),
+                decision.and_then(Answer::class),
+                group,
+            );
+        }
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "a decision's table is of two kinds"
+        )]
+        _ => debug_assert!(false, "the pane belongs to another plan"),
+    }
+}
+
 impl Slots {
+    /// Counts one row, whose tensors stand at these places.
     pub(super) fn observe(
         &self,
         inference: &Inference,
+        places: &Places,
         row: usize,
         into: &mut PaneSummary,
     ) -> Prediction {
-        let mut inputs = Inputs::new(inference);
-        for feature in &self.features {
-            feature.observe(inputs.cell(&feature.column, row), into);
+        for (i, feature) in self.features.iter().enumerate() {
+            let cell = places.input(inference, i, row, feature.column.index);
+            feature.observe(cell, into);
         }
-        let score = self
-            .score
-            .as_ref()
-            .and_then(|slot| slot.observe(inference, row, into));
-        let decision = self
-            .decision
-            .as_ref()
-            .and_then(|slot| slot.decide(inference, row, score));
-        if let Some(slot) = &self.decision {
-            count(into, slot.all, Confusion::of_mut, |c| {
-                c.add(None, decision, Some(0));
+        if let Some(joint) = &self.joint {
+            joint.observe(into, |feature| {
+                let slot = self.features.get(feature)?;
+                slot.number(places.input(inference, feature, row, slot.column.index))
             });
         }
-        let groups = self.attributes.iter();
-        let groups = groups
-            .map(|slot| slot.observe(&mut inputs, row, decision, into))
-            .collect();
+        let output = |i: usize, column: usize| places.output(inference, i, row, column);
+        let score = self.score.as_ref().and_then(|slot| {
+            let cell = output(0, slot.column.index);
+            slot.observe(cell, into, |score| (0.0..=1.0).contains(&score))
+        });
+        let value = self.value.as_ref().and_then(|slot| {
+            let cell = output(1, slot.column.index);
+            slot.observe(cell, into, |_| true)
+        });
+        let decision = self.decision.as_ref().and_then(|slot| {
+            let decision = slot.decide(|column| output(2, column), score);
+            count_decision(into, slot.all, None, decision, Some(0));
+            decision
+        });
+        let decision = decision.or(value.map(Answer::Number));
         Prediction {
             score,
             decision,
-            groups,
+            groups: self.observe_groups(inference, places, row, decision, into),
             label: None,
+        }
+    }
+
+    fn observe_groups(
+        &self,
+        inference: &Inference,
+        places: &Places,
+        row: usize,
+        decision: Option<Answer>,
+        into: &mut PaneSummary,
+    ) -> Groups {
+        let mut groups = Groups::unknown(self.attributes.len());
+        for (i, slot) in self.attributes.iter().enumerate() {
+            if let SourceSlot::Request(column) = &slot.source {
+                let at = self.features.len() + i;
+                groups.set(i, slot.read(places.input(inference, at, row, column.index)));
+            }
+        }
+        self.combine(&mut groups);
+        for (i, slot) in self.attributes.iter().enumerate() {
+            if let (false, Some(place)) = (slot.late, slot.decision) {
+                count_decision(into, place, None, decision, groups.get(i));
+            }
+        }
+        groups
+    }
+
+    /// Fills in the groups of intersections, where those of all parts are known.
+    pub(super) fn combine(&self, groups: &mut Groups) {
+        for (i, slot) in self.attributes.iter().enumerate() {
+            if let SourceSlot::Parts(parts) = &slot.source {
+                let combined = parts.iter().try_fold(0_u8, |index, (part, size)| {
+                    index.checked_mul(*size)?.checked_add(groups.get(*part)?)
+                });
+                groups.set(i, combined);
+            }
         }
     }
 }
 
 impl FeatureSlot {
+    /// The number in a cell, if it is one.
+    fn number(&self, cell: Cell<'_>) -> Option<f64> {
+        match self.reader.read(cell, &mut Digits::default()) {
+            Reading::Number(x) => Some(x),
+            Reading::Missing | Reading::Invalid(_) | Reading::Category(_) => None,
+        }
+    }
+
     fn observe(&self, cell: Cell<'_>, into: &mut PaneSummary) {
         let mut digits = Digits::default();
         let reading = self.reader.read(cell, &mut digits);
@@ -108,10 +190,14 @@ impl FeatureSlot {
     }
 }
 
-impl ScoreSlot {
-    /// Counts the score; returns it if it is a probability.
-    fn observe(&self, inference: &Inference, row: usize, into: &mut PaneSummary) -> Option<f64> {
-        let cell = self.column.output(inference, row);
+impl NumberSlot {
+    /// Counts a number; returns it if it is within its range.
+    fn observe(
+        &self,
+        cell: Cell<'_>,
+        into: &mut PaneSummary,
+        within: impl Fn(f64) -> bool,
+    ) -> Option<f64> {
         let number = match cell {
             Cell::Missing => {
                 count(into, self.hygiene, Hygiene::of_mut, Hygiene::add_missing);
@@ -128,110 +214,45 @@ impl ScoreSlot {
             });
             return None;
         }
-        let score = number?;
-        let probability = (0.0..=1.0).contains(&score);
+        let number = number?;
+        let usable = within(number);
         count(into, self.hygiene, Hygiene::of_mut, |h| {
-            h.add_usable(score.is_subnormal(), !probability);
+            h.add_usable(number.is_subnormal(), !usable);
         });
-        count(into, self.histogram, Histogram::of_mut, |h| h.add(score));
-        count(into, self.moments, Moments::of_mut, |m| m.add(score));
+        count(into, self.histogram, Histogram::of_mut, |h| h.add(number));
+        count(into, self.moments, Moments::of_mut, |m| m.add(number));
         if let Some(cuts) = self.cuts {
-            count(into, cuts, CutCounts::of_mut, |c| c.add(score));
+            count(into, cuts, CutCounts::of_mut, |c| c.add(number));
         }
-        probability.then_some(score)
+        usable.then_some(number)
     }
 }
 
 impl DecisionSlot {
-    /// The decision; none where there is nothing to decide by.
-    fn decide(&self, inference: &Inference, row: usize, score: Option<f64>) -> Option<bool> {
+    /// The decision; none where there is nothing to decide by. `output` gives the value of a column
+    /// of the decision's tensor.
+    fn decide<'a>(&self, output: impl Fn(usize) -> Cell<'a>, score: Option<f64>) -> Option<Answer> {
         match &self.rule {
-            Rule::ScoreAtLeast(threshold) => score.map(|score| score >= *threshold),
-            Rule::Output { column, positive } => match column.output(inference, row) {
+            Rule::ScoreAtLeast(threshold) => score.map(|score| Answer::Sign(score >= *threshold)),
+            Rule::Output { column, positive } => match output(column.index) {
                 Cell::Missing => None,
                 Cell::Float(x) if x.is_nan() => None,
                 cell @ (Cell::Float(_)
                 | Cell::Int(_)
                 | Cell::Uint(_)
                 | Cell::Bool(_)
-                | Cell::Text(_)) => Some(is_value(cell, positive)),
+                | Cell::Text(_)) => Some(Answer::Sign(is_value(cell, positive))),
             },
+            Rule::Class { column, classes } => {
+                super::value::class_of(output(column.index), classes).map(Answer::Class)
+            }
         }
     }
 }
 
 impl AttributeSlot {
-    /// The group, if it stands in the request; then the decision is counted by it.
-    fn observe(
-        &self,
-        inputs: &mut Inputs<'_>,
-        row: usize,
-        decision: Option<bool>,
-        into: &mut PaneSummary,
-    ) -> Option<u8> {
-        match &self.source {
-            SourceSlot::Outcome { .. } => None,
-            SourceSlot::Request {
-                column,
-                decision: place,
-            } => {
-                let cell = inputs.cell(column, row);
-                let group =
-                    name_of(cell, &mut Digits::default()).and_then(|name| self.group(&name));
-                if let Some(place) = *place {
-                    count(into, place, Confusion::of_mut, |c| {
-                        c.add(None, decision, group);
-                    });
-                }
-                group
-            }
-        }
+    /// The group that a cell names.
+    fn read(&self, cell: Cell<'_>) -> Option<u8> {
+        name_of(cell, &mut Digits::default()).and_then(|name| self.group(&name))
     }
-}
-
-impl Slots {
-    pub(super) fn check(&self, inference: &Inference) -> Result<(), SchemaMismatch> {
-        let (mut documented, mut found) = (0, 0);
-        let mut inputs = Inputs::new(inference);
-        for column in self.inputs() {
-            documented += 1;
-            if let Some(tensor) = inputs.tensor(column) {
-                fits(tensor, column, inference.rows, "input")?;
-                found += 1;
-            }
-        }
-        if documented > 0 && found == 0 {
-            return Err(SchemaMismatch(
-                "the request has none of the inputs that the objectives file names; compare the \
-                 names under `from` with the model's input names"
-                    .to_owned(),
-            ));
-        }
-        for column in self.outputs() {
-            let tensor = inference.output(&column.tensor).ok_or_else(|| {
-                SchemaMismatch(format!(
-                    "the response has no output `{}`, which the objectives file names",
-                    column.tensor
-                ))
-            })?;
-            fits(tensor, column, inference.rows, "output")?;
-        }
-        Ok(())
-    }
-}
-
-fn fits(tensor: &Tensor, column: &Column, rows: usize, what: &str) -> Result<(), SchemaMismatch> {
-    let (name, columns, values) = (&column.tensor, tensor.columns, tensor.values.len());
-    if column.index >= columns {
-        return Err(SchemaMismatch(format!(
-            "{what} `{name}` has {columns} columns, the objectives file names column {} (from 0)",
-            column.index
-        )));
-    }
-    if rows.checked_mul(columns) != Some(values) {
-        return Err(SchemaMismatch(format!(
-            "{what} `{name}` holds {values} values, not {columns} for each of {rows} rows"
-        )));
-    }
-    Ok(())
 }

@@ -2,11 +2,11 @@
 
 use crate::baseline::{Baseline, Law};
 use crate::ids::Name;
-use crate::inference::{Cell, Inference, Tensor};
 use crate::objective::document::{
     Attribute, AttributeSource, Decision, DecisionRule, Document, Feature, InputPath, Label,
-    OutputPath, Range, Scalar,
+    LabelType, OutputPath, Range, Scalar,
 };
+use crate::plan::joint::JointSlot;
 use crate::plan::layout::place;
 use crate::plan::value::ValueReader;
 use crate::sketch::{PaneSummary, SummaryKind, SummaryOf};
@@ -33,53 +33,6 @@ impl Column {
     fn of_output(path: &OutputPath) -> Self {
         Self::new(&path.output, path.column)
     }
-
-    /// The value of a response's row.
-    pub(super) fn output<'a>(&self, inference: &'a Inference, row: usize) -> Cell<'a> {
-        inference
-            .output(&self.tensor)
-            .map_or(Cell::Missing, |t| t.cell(row, self.index))
-    }
-}
-
-/// Finds tensors by name. Requests mostly list them in the document's order, so each search starts
-/// where the last one ended.
-pub(super) struct Inputs<'a> {
-    tensors: &'a [Tensor],
-    at: usize,
-}
-
-impl<'a> Inputs<'a> {
-    pub(super) const fn new(inference: &'a Inference) -> Self {
-        Self {
-            tensors: inference.inputs.as_slice(),
-            at: 0,
-        }
-    }
-
-    /// The value of a request's row; an absent tensor's values are missing.
-    pub(super) fn cell(&mut self, column: &Column, row: usize) -> Cell<'a> {
-        self.tensor(column)
-            .map_or(Cell::Missing, |tensor| tensor.cell(row, column.index))
-    }
-
-    /// The tensor that a column belongs to.
-    pub(super) fn tensor(&mut self, column: &Column) -> Option<&'a Tensor> {
-        let wanted = |tensor: &&Tensor| *tensor.name == *column.tensor;
-        // Mostly it is the next one, or the same one again.
-        let next = self.tensors.get(self.at + 1).filter(wanted);
-        if next.is_some() {
-            self.at += 1;
-            return next;
-        }
-        let (before, after) = self.tensors.split_at(self.at);
-        let steps = after
-            .iter()
-            .chain(before)
-            .position(|tensor| wanted(&tensor))?;
-        self.at = (self.at + steps) % self.tensors.len();
-        self.tensors.get(self.at)
-    }
 }
 
 /// A feature and where its counts are (positions in the traffic pane).
@@ -105,9 +58,9 @@ pub(super) enum LawSlot {
     },
 }
 
-/// The score and where its counts are.
+/// A number among the outputs (the score, or a predicted number) and where its counts are.
 #[derive(Clone, Debug)]
-pub(super) struct ScoreSlot {
+pub(super) struct NumberSlot {
     pub(super) column: Column,
     pub(super) hygiene: usize,
     pub(super) histogram: usize,
@@ -119,34 +72,57 @@ pub(super) struct ScoreSlot {
 #[derive(Clone, Debug)]
 pub(super) struct DecisionSlot {
     pub(super) rule: Rule,
+    /// Of all cases, in the traffic pane.
     pub(super) all: usize,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Rule {
+    ScoreAtLeast(f64),
+    Output {
+        column: Column,
+        positive: Scalar,
+    },
+    Class {
+        column: Column,
+        classes: Box<[Scalar]>,
+    },
+}
+
+/// Which values of labels are taken, and as what.
+#[derive(Clone, Debug)]
+pub(super) enum LabelReader {
+    Signs { positive: Scalar, negative: Scalar },
+    Classes(Box<[Scalar]>),
+    Numbers,
 }
 
 /// Where the counts by label are, of all cases or by the groups of an attribute (positions in the
 /// outcome pane).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LabelSlots {
+    /// A confusion or a class table.
     pub(super) decision: Option<usize>,
     pub(super) score: Option<usize>,
     pub(super) losses: Option<usize>,
+    pub(super) residuals: Option<usize>,
+    pub(super) errors: Option<usize>,
 }
 
 impl LabelSlots {
     fn new(outcomes: &PaneSummary, by: Option<&Name>) -> Self {
-        let decision = || SummaryOf::DecisionByLabel(by.cloned());
-        let score = || SummaryOf::ScoreByLabel(by.cloned());
+        let decision = |kind| place(outcomes, SummaryOf::DecisionByLabel(by.cloned()), kind);
+        let score = |kind| place(outcomes, SummaryOf::ScoreByLabel(by.cloned()), kind);
+        let error = |kind| place(outcomes, SummaryOf::Error(by.cloned()), kind);
         Self {
-            decision: place(outcomes, decision(), SummaryKind::Confusion),
-            score: place(outcomes, score(), SummaryKind::ScoreCells),
-            losses: place(outcomes, score(), SummaryKind::Losses),
+            decision: decision(SummaryKind::Confusion)
+                .or_else(|| decision(SummaryKind::ClassTable)),
+            score: score(SummaryKind::ScoreCells),
+            losses: score(SummaryKind::Losses),
+            residuals: error(SummaryKind::Residuals),
+            errors: error(SummaryKind::Histogram),
         }
     }
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum Rule {
-    ScoreAtLeast(f64),
-    Output { column: Column, positive: Scalar },
 }
 
 /// An attribute and where its counts are.
@@ -154,18 +130,21 @@ pub(super) enum Rule {
 pub(super) struct AttributeSlot {
     pub(super) groups: Box<[Box<str>]>,
     pub(super) source: SourceSlot,
+    /// Whether decisions by group are in the outcome pane, not in the traffic pane.
+    pub(super) late: bool,
+    /// Where decisions by group are: a confusion or a class table.
+    pub(super) decision: Option<usize>,
     pub(super) by_label: LabelSlots,
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum SourceSlot {
-    /// In the request; decisions by group are in the traffic pane.
-    Request {
-        column: Column,
-        decision: Option<usize>,
-    },
-    /// Under a name in outcomes; decisions by group are in the outcome pane.
-    Outcome { name: Name, decision: Option<usize> },
+    /// In the request.
+    Request(Column),
+    /// Under a name in outcomes.
+    Outcome(Name),
+    /// In other attributes: their places and how many groups they have.
+    Parts(Box<[(usize, u8)]>),
 }
 
 impl AttributeSlot {
@@ -179,11 +158,13 @@ impl AttributeSlot {
 /// All of it.
 #[derive(Clone, Debug)]
 pub(super) struct Slots {
+    pub(super) joint: Option<JointSlot>,
     pub(super) features: Vec<FeatureSlot>,
-    pub(super) score: Option<ScoreSlot>,
+    pub(super) score: Option<NumberSlot>,
+    pub(super) value: Option<NumberSlot>,
     pub(super) decision: Option<DecisionSlot>,
     pub(super) attributes: Vec<AttributeSlot>,
-    pub(super) label: Option<Label>,
+    pub(super) label: Option<LabelReader>,
     pub(super) by_label: LabelSlots,
 }
 
@@ -200,57 +181,61 @@ impl Slots {
             .features
             .iter()
             .map(|f| feature(f, baseline, traffic));
-        let score = match &document.outputs.score {
-            Some(score) => Some(ScoreSlot {
-                column: Column::of_output(&score.from),
-                hygiene: place(traffic, SummaryOf::Score, SummaryKind::Hygiene)?,
-                histogram: place(traffic, SummaryOf::Score, SummaryKind::Histogram)?,
-                moments: place(traffic, SummaryOf::Score, SummaryKind::Moments)?,
-                cuts: place(traffic, SummaryOf::Score, SummaryKind::CutCounts),
-            }),
+        let outputs = &document.outputs;
+        let score = match &outputs.score {
+            Some(score) => Some(number(&score.from, &SummaryOf::Score, traffic)?),
             None => None,
         };
-        let decision = match &document.outputs.decision {
+        let value = match &outputs.value {
+            Some(value) => Some(number(&value.from, &SummaryOf::Value, traffic)?),
+            None => None,
+        };
+        let decision = match &outputs.decision {
             Some(decision) => Some(DecisionSlot {
                 rule: rule(decision),
-                all: place(traffic, SummaryOf::Decision(None), SummaryKind::Confusion)?,
+                all: table(traffic, None)?,
             }),
             None => None,
         };
+        let joint = match &baseline.joint {
+            Some(_) => Some(JointSlot::new(document, baseline, traffic)?),
+            None => None,
+        };
+        let attributes = document.attributes.iter();
         Some(Self {
+            joint,
             features: features.collect::<Option<_>>()?,
             score,
+            value,
             decision,
-            attributes: document
-                .attributes
-                .iter()
-                .map(|a| attribute(a, traffic, outcomes))
+            attributes: attributes
+                .map(|a| attribute(a, document, traffic, outcomes))
                 .collect(),
-            label: document.outputs.label.clone(),
+            label: label(document),
             by_label: LabelSlots::new(outcomes, None),
         })
     }
 
-    /// Columns of the request that the document names.
-    pub(super) fn inputs(&self) -> impl Iterator<Item = &Column> {
-        let features = self.features.iter().map(|slot| &slot.column);
-        features.chain(
-            self.attributes
-                .iter()
-                .filter_map(|slot| match &slot.source {
-                    SourceSlot::Request { column, .. } => Some(column),
-                    SourceSlot::Outcome { .. } => None,
-                }),
-        )
+    /// Columns of the request that the document names: of features, then of attributes.
+    pub(super) fn inputs(&self) -> impl Iterator<Item = Option<&Column>> {
+        let features = self.features.iter().map(|slot| Some(&slot.column));
+        features.chain(self.attributes.iter().map(|slot| match &slot.source {
+            SourceSlot::Request(column) => Some(column),
+            SourceSlot::Outcome(_) | SourceSlot::Parts(_) => None,
+        }))
     }
 
-    /// Columns of the response that the document names.
-    pub(super) fn outputs(&self) -> impl Iterator<Item = &Column> {
-        let decision = self.decision.iter().filter_map(|slot| match &slot.rule {
-            Rule::Output { column, .. } => Some(column),
+    /// Columns of the response that the document names: score, predicted number, decision.
+    pub(super) fn outputs(&self) -> [Option<&Column>; 3] {
+        let decision = self.decision.as_ref().and_then(|slot| match &slot.rule {
+            Rule::Output { column, .. } | Rule::Class { column, .. } => Some(column),
             Rule::ScoreAtLeast(_) => None,
         });
-        self.score.iter().map(|slot| &slot.column).chain(decision)
+        [
+            self.score.as_ref().map(|slot| &slot.column),
+            self.value.as_ref().map(|slot| &slot.column),
+            decision,
+        ]
     }
 }
 
@@ -276,6 +261,23 @@ fn feature(feature: &Feature, baseline: &Baseline, traffic: &PaneSummary) -> Opt
     })
 }
 
+fn number(from: &OutputPath, of: &SummaryOf, traffic: &PaneSummary) -> Option<NumberSlot> {
+    let at = |kind| place(traffic, of.clone(), kind);
+    Some(NumberSlot {
+        column: Column::of_output(from),
+        hygiene: at(SummaryKind::Hygiene)?,
+        histogram: at(SummaryKind::Histogram)?,
+        moments: at(SummaryKind::Moments)?,
+        cuts: at(SummaryKind::CutCounts),
+    })
+}
+
+/// Where decisions by the groups of an attribute are.
+fn table(pane: &PaneSummary, by: Option<&Name>) -> Option<usize> {
+    let at = |kind| place(pane, SummaryOf::Decision(by.cloned()), kind);
+    at(SummaryKind::Confusion).or_else(|| at(SummaryKind::ClassTable))
+}
+
 fn rule(decision: &Decision) -> Rule {
     match &decision.rule {
         DecisionRule::ScoreAtLeast(threshold) => Rule::ScoreAtLeast(*threshold),
@@ -283,25 +285,50 @@ fn rule(decision: &Decision) -> Rule {
             column: Column::of_output(from),
             positive: positive.clone(),
         },
+        DecisionRule::Class { from, classes } => Rule::Class {
+            column: Column::of_output(from),
+            classes: classes.as_slice().into(),
+        },
+    }
+}
+
+/// How labels are read; none if there are none, or if what they are compared with is not said.
+fn label(document: &Document) -> Option<LabelReader> {
+    let Label {
+        kind,
+        positive,
+        negative,
+    } = document.outputs.label.as_ref()?;
+    match kind {
+        LabelType::Binary => Some(LabelReader::Signs {
+            positive: positive.clone()?,
+            negative: negative.clone()?,
+        }),
+        LabelType::Class => {
+            let classes = document.outputs.decision.as_ref()?.classes()?;
+            Some(LabelReader::Classes(classes.into()))
+        }
+        LabelType::Numeric => Some(LabelReader::Numbers),
     }
 }
 
 fn attribute(
     attribute: &Attribute,
+    document: &Document,
     traffic: &PaneSummary,
     outcomes: &PaneSummary,
 ) -> AttributeSlot {
-    let late = |of: SummaryOf, kind| place(outcomes, of, kind);
-    let decision = SummaryOf::Decision(Some(attribute.name.clone()));
+    let late = document.comes_late(attribute);
     let source = match &attribute.from {
-        AttributeSource::Request(path) => SourceSlot::Request {
-            column: Column::of_input(path),
-            decision: place(traffic, decision, SummaryKind::Confusion),
-        },
-        AttributeSource::Outcome => SourceSlot::Outcome {
-            name: attribute.name.clone(),
-            decision: late(decision, SummaryKind::Confusion),
-        },
+        AttributeSource::Request(path) => SourceSlot::Request(Column::of_input(path)),
+        AttributeSource::Outcome => SourceSlot::Outcome(attribute.name.clone()),
+        AttributeSource::Parts => {
+            let size = |part: &usize| {
+                u8::try_from(document.attributes[*part].groups.len()).unwrap_or(u8::MAX)
+            };
+            let parts = document.parts_of(attribute).into_iter();
+            SourceSlot::Parts(parts.map(|part| (part, size(&part))).collect())
+        }
     };
     AttributeSlot {
         groups: attribute
@@ -310,6 +337,8 @@ fn attribute(
             .map(|group| group.as_str().into())
             .collect(),
         source,
+        late,
+        decision: table(if late { outcomes } else { traffic }, Some(&attribute.name)),
         by_label: LabelSlots::new(outcomes, Some(&attribute.name)),
     }
 }

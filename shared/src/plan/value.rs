@@ -166,6 +166,12 @@ pub(crate) fn is_value(cell: Cell<'_>, value: &Scalar) -> bool {
     }
 }
 
+/// The place of the documented class that a cell is; none if it is none of them.
+pub(crate) fn class_of(cell: Cell<'_>, classes: &[Scalar]) -> Option<u8> {
+    let place = classes.iter().position(|class| is_value(cell, class))?;
+    u8::try_from(place).ok()
+}
+
 /// A scalar as a cell, so that late values are compared as early ones are.
 pub(crate) fn as_cell(value: &Scalar) -> Cell<'_> {
     match value {

@@ -173,13 +173,6 @@ impl Losses {
         })
     }
 
-    /// Losses of all cases as one group.
-    pub(crate) fn of_all() -> Self {
-        Self {
-            groups: vec![GroupLosses::EMPTY; 2],
-        }
-    }
-
     /// Counts a labelled case. A score that is none, or not within 0 to 1, has no loss and leaves no
     /// trace here; a group beyond the last one is unknown.
     pub fn add(&mut self, score: Option<f64>, positive: bool, group: Option<u8>) {
@@ -282,12 +275,12 @@ impl Decode for Losses {
 }
 
 /// Reads the place of a sparse entry: so many after the next one.
-fn place(r: &mut Reader<'_>, next: usize, places: usize) -> Result<usize, Malformed> {
+pub(super) fn place(r: &mut Reader<'_>, next: usize, places: usize) -> Result<usize, Malformed> {
     usize::try_from(r.unsigned()?)
         .ok()
         .and_then(|gap| gap.checked_add(next))
         .filter(|index| *index < places)
-        .ok_or(Malformed::Value("place of losses"))
+        .ok_or(Malformed::Value("place of a group or bin"))
 }
 
 fn decode_group(r: &mut Reader<'_>) -> Result<GroupLosses, Malformed> {

@@ -14,22 +14,30 @@ use crate::window::Overflow;
 use crate::wire::codec::{Decode, Encode, Malformed, Reader, Writer};
 
 mod categories;
+mod class_table;
 mod confusion;
 mod cuts;
+mod gram;
 mod histogram;
 mod hygiene;
 mod losses;
 mod moments;
+mod projections;
+mod residuals;
 mod score_cells;
 pub(crate) mod wide;
 
 pub use categories::{Categories, MAX_CATEGORIES};
+pub use class_table::{ClassTable, MAX_CLASSES};
 pub use confusion::Confusion;
 pub use cuts::{CutCounts, MAX_ATOMS, MAX_BINS, MAX_CUTS, MAX_SPLITS, PointCell, Points};
+pub use gram::{CLIP, Gram, MAX_DIMENSIONS};
 pub use histogram::{Histogram, HistogramCell, MAX_SCALE_EXPONENT};
 pub use hygiene::{Defect, Hygiene, Invalid};
 pub use losses::{GroupLosses, Losses, ScoreBin};
 pub use moments::Moments;
+pub use projections::{MAX_FUNCTIONS, Projections};
+pub use residuals::{GroupResiduals, Residuals};
 pub use score_cells::{ByLabel, ScoreCell, ScoreCells};
 
 /// Most groups of an attribute that are told apart.
@@ -67,6 +75,31 @@ fn sum_of(counts: &[u64]) -> Result<u64, Malformed> {
 /// The sum of two totals, if it fits 64 bits. Then no counter under it overflows either.
 fn add_totals(mine: u64, theirs: u64) -> Result<u64, MergeError> {
     Ok(mine.checked_add(theirs).ok_or(Overflow)?)
+}
+
+/// A number in steps of 2^-digits, the nearest one, to even from half-way; 0 of what is no number.
+fn fixed_point(x: f64, digits: i32) -> i64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "callers clip first; a cast saturates and takes what is no number for 0"
+    )]
+    let fixed = libm::rint(libm::ldexp(x, digits)) as i64;
+    fixed
+}
+
+/// Writes a sum of 128 bits.
+fn write_wide(w: &mut Writer, sum: i128) {
+    w.raw(&sum.to_le_bytes());
+}
+
+/// Reads a sum of 128 bits, at most `most` on either side.
+fn read_wide(r: &mut Reader<'_>, most: i128) -> Result<i128, Malformed> {
+    let sum = i128::from_le_bytes(r.array()?);
+    if sum.checked_abs().is_some_and(|size| size <= most) {
+        Ok(sum)
+    } else {
+        Err(Malformed::Value("sum of a summary"))
+    }
 }
 
 /// Writes a finite number by its bits.
@@ -237,6 +270,14 @@ sketches! {
     7 => Moments,
     /// Log loss and Brier loss, and equal-width score bins, by group.
     8 => Losses,
+    /// S7 of several classes: label by decision by group.
+    9 => ClassTable,
+    /// Sums that the errors of a regression are made of, by group.
+    10 => Residuals,
+    /// S9: sums of standardised numbers and of their products.
+    20 => Gram,
+    /// S8: means of random functions of whole rows.
+    21 => Projections,
 }
 
 /// Reads a summary from its canonical bytes in hex.
@@ -260,6 +301,14 @@ pub enum SummaryOf {
     ScoreByLabel(Option<Name>),
     /// Decision and label together, by the groups of an attribute.
     DecisionByLabel(Option<Name>),
+    /// The predicted number.
+    Value,
+    /// Predicted number and label together, by the groups of an attribute.
+    Error(Option<Name>),
+    /// Rows as a whole: how their numbers go together.
+    Joint,
+    /// Rows along one of the frozen random directions.
+    Direction(u8),
 }
 
 /// What a summary is of, and of which kind it is.
@@ -286,6 +335,10 @@ impl fmt::Display for SummaryOf {
             Self::Decision(by) => ("decision", by.as_ref()),
             Self::ScoreByLabel(by) => ("score_by_label", by.as_ref()),
             Self::DecisionByLabel(by) => ("decision_by_label", by.as_ref()),
+            Self::Value => ("value", None),
+            Self::Error(by) => ("error", by.as_ref()),
+            Self::Joint => ("joint", None),
+            Self::Direction(direction) => return write!(f, "direction/{direction}"),
         };
         match name {
             Some(name) => write!(f, "{word}/{name}"),
@@ -302,6 +355,10 @@ impl Encode for SummaryKey {
             SummaryOf::Decision(by) => (3, by.as_ref()),
             SummaryOf::ScoreByLabel(by) => (4, by.as_ref()),
             SummaryOf::DecisionByLabel(by) => (5, by.as_ref()),
+            SummaryOf::Value => (6, None),
+            SummaryOf::Error(by) => (7, by.as_ref()),
+            SummaryOf::Joint => (JOINT, None),
+            SummaryOf::Direction(direction) => (FIRST_DIRECTION.saturating_add(*direction), None),
         };
         w.byte(tag);
         w.text(name.map_or("", Name::as_str));
@@ -324,6 +381,10 @@ impl Decode for SummaryKey {
             (3, by) => SummaryOf::Decision(by),
             (4, by) => SummaryOf::ScoreByLabel(by),
             (5, by) => SummaryOf::DecisionByLabel(by),
+            (6, None) => SummaryOf::Value,
+            (7, by) => SummaryOf::Error(by),
+            (JOINT, None) => SummaryOf::Joint,
+            (FIRST_DIRECTION..=LAST_DIRECTION, None) => SummaryOf::Direction(tag - FIRST_DIRECTION),
             _ => return Err(Malformed::Value("summary subject")),
         };
         let kind = SummaryKind::from_number(r.byte()?).ok_or(Malformed::Value("summary kind"))?;
@@ -333,6 +394,12 @@ impl Decode for SummaryKey {
 
 /// Version of the encoding of a pane's summaries.
 const FORMAT: u8 = 2;
+/// How a key of rows as a whole begins.
+const JOINT: u8 = 63;
+/// How keys of directions begin.
+const FIRST_DIRECTION: u8 = 64;
+const LAST_DIRECTION: u8 = 127;
+
 /// Most summaries in one pane.
 pub const MAX_SUMMARIES: usize = 2048;
 

@@ -209,6 +209,15 @@ impl Fixed {
     pub(super) const fn wide(self) -> Wide {
         Wide::of(self.0)
     }
+
+    pub(super) const fn abs(self) -> Self {
+        Self(self.0.abs())
+    }
+
+    /// The product, in multiples of 2^-80.
+    pub(super) fn times(self, other: Self) -> Wide {
+        Wide::of(self.0).times(other.0)
+    }
 }
 
 /// The integer nearest to a number below 2^51 in size, ties to even: adding 1.5 * 2^52 leaves it in
@@ -257,15 +266,37 @@ impl Sums {
         self.sum.to_f64() * power_of_two(-(FRACTION as i32))
     }
 
+    /// The sum of squares.
+    pub(crate) fn squares(&self) -> f64 {
+        self.squares.to_f64() * power_of_two(-2 * FRACTION as i32)
+    }
+
+    /// The sum of products of the distances of `n` pairs of numbers from their means, from the sum of
+    /// their products.
+    pub(super) fn common(a: &Self, b: &Self, products: Wide, n: u64) -> f64 {
+        let (near_a, from_a) = a.from_near(n);
+        let (near_b, from_b) = b.from_near(n);
+        // sum of (a - m)(b - k) = sum of ab - m (sum of b) - k (sum of a - n m)
+        let common = products.plus(b.sum.times(near_a).negated());
+        let common = common.plus(from_a.times(near_b).negated()).to_f64();
+        let rest = from_a.to_f64() * from_b.to_f64() / n as f64;
+        (common - rest) * power_of_two(-2 * FRACTION as i32)
+    }
+
+    /// An integer near the mean of `n` numbers, and the sum of their distances from it.
+    fn from_near(&self, n: u64) -> (i128, Wide) {
+        let near = (self.sum.to_f64() / n as f64).round_ties_even() as i128;
+        let shift = Wide::of(i128::from(n)).times(near);
+        (near, self.sum.plus(shift.negated()))
+    }
+
     /// The sum of squared distances from the mean of `n` numbers. Distances are first taken from an
     /// integer near the mean, exactly, so that little is lost however far the mean is from zero.
     pub(crate) fn central(&self, n: u64) -> f64 {
         if n == 0 {
             return 0.0;
         }
-        let n_wide = i128::from(n);
-        let near = (self.sum.to_f64() / n as f64).round_ties_even() as i128;
-        let from_near = self.sum.plus(Wide::of(n_wide).times(near).negated());
+        let (near, from_near) = self.from_near(n);
         // sum of (q - m)^2 = sum of q^2 - m (sum of q) - m (sum of q - n m)
         let squares = self.squares.plus(self.sum.times(near).negated());
         let squares = squares.plus(from_near.times(near).negated()).to_f64();
@@ -292,6 +323,16 @@ impl Sums {
             Ok(read)
         } else {
             Err(Malformed::Value("sum of numbers"))
+        }
+    }
+
+    /// Reads a sum of products of `n` pairs of numbers.
+    pub(super) fn decode_product(r: &mut Reader<'_>, n: u64) -> Result<Wide, Malformed> {
+        let read = Wide::decode(r)?;
+        if read.is_at_most(n, 2 * BITS) {
+            Ok(read)
+        } else {
+            Err(Malformed::Value("sum of products"))
         }
     }
 }

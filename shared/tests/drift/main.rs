@@ -5,5 +5,6 @@
 mod case;
 mod edges;
 mod golden;
+mod joint;
 mod random;
 mod system;

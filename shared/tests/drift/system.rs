@@ -70,7 +70,7 @@ impl System {
             "panes": { "length": "1d" }, "features": features, "outputs": {}, "objectives": []
         }))
         .unwrap();
-        let mut builder = BaselineBuilder::new(&document, "reference.csv");
+        let mut builder = BaselineBuilder::new(&document, "reference.csv").jointly();
         for row in 0..reference.first().map_or(0, |(_, column)| column.len()) {
             for (feature, (_, column)) in reference.iter().enumerate() {
                 let cell = match column {
@@ -116,6 +116,16 @@ impl System {
         pane
     }
 
+    /// A metric of whole rows.
+    pub(crate) fn measure_rows(&self, metric: MetricId, summary: &PaneSummary) -> Measurement {
+        metric.measure(Seen {
+            document: &self.document,
+            baseline: &self.baseline,
+            of: &Subject::default(),
+            summary,
+        })
+    }
+
     /// A metric of a column.
     pub(crate) fn measure(
         &self,
@@ -146,7 +156,11 @@ pub(crate) fn metrics_of(column: &Column) -> impl Iterator<Item = MetricId> {
             Needs::Feature => true,
             Needs::NumericFeature => numbers,
             Needs::CategoricalFeature => !numbers,
-            Needs::Nothing | Needs::AttributeGroup | Needs::Group | Needs::Attribute => false,
+            Needs::Nothing
+            | Needs::AttributeGroup
+            | Needs::Group
+            | Needs::Attribute
+            | Needs::Class => false,
         })
 }
 

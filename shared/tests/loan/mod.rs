@@ -59,7 +59,7 @@ pub fn document() -> Document {
 /// A baseline of a thousand rows.
 pub fn baseline(document: &Document) -> Baseline {
     let mut dice = Dice(1);
-    let mut builder = BaselineBuilder::new(document, "reference.csv");
+    let mut builder = BaselineBuilder::new(document, "reference.csv").jointly();
     for i in 0..1000 {
         builder.observe(0, Cell::Float(dice.wild()));
         builder.observe(1, Cell::Float(dice.unit() * 5000.0));

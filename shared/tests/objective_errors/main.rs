@@ -12,6 +12,7 @@ mod inputs;
 mod levels;
 mod limits;
 mod objectives;
+mod outputs;
 mod references;
 mod structure;
 mod system;

@@ -187,7 +187,7 @@ fn an_unknown_decision_rule() {
     case(
         "rule: { score_at_least: 0.5 }",
         "rule: { «here»score_above: 0.5 }",
-        expect!["unknown value `score_above`; possible values: score_at_least, output"],
+        expect!["unknown value `score_above`; possible values: score_at_least, output, class"],
     );
 }
 

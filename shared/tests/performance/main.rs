@@ -8,3 +8,4 @@ mod expecting;
 mod oracle;
 mod predictions;
 mod scores;
+mod tables;

@@ -8,10 +8,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub mod detectors;
 pub mod evaluate;
 pub mod footprint;
+pub mod labelled;
 pub mod load;
 pub mod meter;
+pub mod profile;
+pub mod profile_data;
 pub mod proxy_smoke;
 pub mod upstream;
 

@@ -1,9 +1,12 @@
 //! `clause9-bench NAME`: whole-process benchmarks; see `clause9_tests::bench` for what they are not.
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use clause9_tests::bench::{Setting, evaluate, footprint, proxy_smoke, upstream};
+use clause9_tests::bench::{
+    Setting, detectors, evaluate, footprint, labelled, profile, proxy_smoke, upstream,
+};
 
 /// Whole-process benchmarks on this machine. Build with `--release` for numbers to be quoted.
 #[derive(Parser)]
@@ -14,6 +17,18 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Name {
+    /// Time of each online detector for each value of a stream.
+    Detectors {
+        /// Rounds; each detector runs once in each.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Values of the stream.
+        #[arg(long, default_value_t = 100_000)]
+        values: usize,
+        /// Print one JSON document instead of lines.
+        #[arg(long)]
+        json: bool,
+    },
     /// Memory, processor time and program size of an idle and a busy agent.
     #[command(alias = "idle")]
     Footprint(Options),
@@ -21,6 +36,31 @@ enum Name {
     ProxySmoke(Options),
     /// Compiling drift objectives, and evaluating a thousand objectives on one merged window.
     Evaluate(Options),
+    /// A million rows of 25 columns profiled in memory, beside other tools on the same data.
+    Profile {
+        /// Rounds; each contender runs once in each.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// Where the data is written, once.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// A folder of Python virtual environments: `whylogs`, `evidently`, `sketches`. Those that are
+        /// not there are left out.
+        #[arg(long, value_name = "DIR")]
+        peers: Option<PathBuf>,
+        /// Print one JSON document instead of lines.
+        #[arg(long)]
+        json: bool,
+    },
+    /// One run of our own, for the one above.
+    #[command(hide = true)]
+    ProfileSelf {
+        /// Where the data is.
+        #[arg(long)]
+        data: PathBuf,
+    },
+    /// Seven figures of labelled rows, through summaries and by scikit-learn, in turns.
+    Labelled(LabelledOptions),
     /// The trivial model server itself, for the others.
     #[command(hide = true)]
     Upstream {
@@ -49,6 +89,22 @@ struct Options {
     json: bool,
 }
 
+#[derive(Args)]
+struct LabelledOptions {
+    /// A Python that has numpy and scikit-learn.
+    #[arg(long)]
+    python: std::path::PathBuf,
+    /// Rows.
+    #[arg(long, default_value_t = 1_000_000)]
+    rows: usize,
+    /// Rounds; each contender runs once in each.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Print one JSON document instead of lines.
+    #[arg(long)]
+    json: bool,
+}
+
 impl Options {
     const fn setting(&self) -> Setting {
         Setting {
@@ -62,11 +118,47 @@ impl Options {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().name {
+        Name::Detectors {
+            rounds,
+            values,
+            json,
+        } => show_detectors(rounds, values, json),
         Name::Footprint(options) => show_footprint(&options),
         Name::ProxySmoke(options) => show_proxy_smoke(&options),
         Name::Evaluate(options) => show_evaluate(&options),
+        Name::Profile {
+            rounds,
+            data,
+            peers,
+            json,
+        } => show_profile(rounds, &data, peers.as_deref(), json),
+        Name::ProfileSelf { data } => {
+            let mut out = std::io::stdout().lock();
+            for phase in profile::run_self(&data)? {
+                writeln!(out, "{}", serde_json::to_string(&phase)?)?;
+            }
+            Ok(())
+        }
+        Name::Labelled(options) => show_labelled(&options),
         Name::Upstream { port } => upstream::serve(port),
     }
+}
+
+fn show_detectors(rounds: usize, values: usize, json: bool) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let runs = detectors::measure(rounds, values, &mut |run| {
+        if !json {
+            let _ = writeln!(
+                out,
+                "round {} {}: {:.1} ns for each value, {} drifts",
+                run.round, run.detector, run.nanoseconds, run.drifts
+            );
+        }
+    });
+    if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&runs)?)?;
+    }
+    Ok(())
 }
 
 fn show_evaluate(options: &Options) -> anyhow::Result<()> {
@@ -157,6 +249,74 @@ fn show_proxy_smoke(options: &Options) -> anyhow::Result<()> {
         report.added_p50_us,
         report.throughput_ratio,
         report.agent_cpu_us_per_answer
+    )?;
+    Ok(())
+}
+
+fn show_profile(
+    rounds: usize,
+    data: &Path,
+    peers: Option<&Path>,
+    json: bool,
+) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let report = profile::measure(rounds, data, peers, &mut |run| {
+        if !json {
+            for phase in &run.phases {
+                let _ = writeln!(
+                    out,
+                    "round {} {}: {}: {:.3} CPU s",
+                    run.round, run.contender, phase.phase, phase.cpu
+                );
+            }
+        }
+    })?;
+    if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+        return Ok(());
+    }
+    writeln!(out, "built with the profile `{}`; medians:", report.profile)?;
+    let own = report
+        .medians
+        .iter()
+        .find(|(name, _)| name.contains("count 1,000,000"));
+    let own = own.map_or(f64::NAN, |(_, cpu)| *cpu);
+    for (name, cpu) in &report.medians {
+        writeln!(
+            out,
+            "{cpu:9.3} s, {:7.1} times counting here: {name}",
+            cpu / own
+        )?;
+    }
+    Ok(())
+}
+
+fn show_labelled(options: &LabelledOptions) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let (rows, rounds) = (options.rows, options.rounds);
+    let report = labelled::measure(rows, rounds, &options.python, &mut |run| {
+        if !options.json {
+            let _ = writeln!(
+                out,
+                "round {} {:?}: {:.3} s of processor time",
+                run.round, run.contender, run.cpu_seconds
+            );
+        }
+    })?;
+    if options.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+        return Ok(());
+    }
+    writeln!(out, "built with the profile `{}`", report.profile)?;
+    if let Some(last) = report.runs.last() {
+        for (name, figure) in labelled::NAMES.iter().zip(last.figures) {
+            writeln!(out, "{name}: {figure}")?;
+        }
+    }
+    writeln!(
+        out,
+        "{} rows, median of {rounds} rounds: {:.2} times as fast as scikit-learn (goal 5)",
+        report.rows, report.times_faster
     )?;
     Ok(())
 }

@@ -16,8 +16,8 @@ fn tag(id: usize) -> Tag {
 fn prediction(attributes: usize) -> Prediction {
     Prediction {
         score: Some(0.25),
-        decision: Some(false),
-        groups: vec![Some(3); attributes],
+        decision: Some(Answer::Sign(false)),
+        groups: std::iter::repeat_n(Some(3), attributes).collect(),
         label: None,
     }
 }
@@ -25,7 +25,7 @@ fn prediction(attributes: usize) -> Prediction {
 #[test]
 fn the_accounting_is_near_what_is_held_however_long_it_runs() {
     for (attributes, rows) in [(0, 1), (2, 1), (9, 1), (2, 10)] {
-        let mut memory = Memory::new(attributes, usize::MAX, 4 << 20);
+        let mut memory = Memory::new(attributes, false, usize::MAX, 4 << 20);
         let mut tally = Tally::default();
         let predictions = vec![prediction(attributes); rows];
         let (shared, mut filled) = (origin(0), 0);
@@ -53,13 +53,13 @@ fn the_accounting_is_near_what_is_held_however_long_it_runs() {
 
 #[test]
 fn a_request_of_one_row_takes_56_bytes_as_the_reference_says() {
-    let memory = Memory::new(2, 10, 1000);
+    let memory = Memory::new(2, false, 10, 1000);
     assert_eq!((memory.size(1), memory.size(3)), (56, 56 + 3 * 11));
 }
 
 #[test]
 fn bytes_are_a_bound_of_their_own_and_a_larger_request_is_not_remembered() {
-    let mut memory = Memory::new(0, usize::MAX, 3 * 56);
+    let mut memory = Memory::new(0, false, usize::MAX, 3 * 56);
     let mut tally = Tally::default();
     let one = [prediction(0)];
     for id in 0..5 {
@@ -113,25 +113,37 @@ fn numbers_may_wrap_around_and_segments_of_any_filling_are_found_again() {
     }
 }
 
-fn any_prediction(attributes: usize) -> impl Strategy<Value = Prediction> {
+/// Predictions of one kind: signs with a score, classes, or numbers.
+fn any_prediction(attributes: usize, kind: u8) -> impl Strategy<Value = Prediction> {
     let score = proptest::option::of(0.0..=1.0_f64);
-    let truth = || proptest::option::of(any::<bool>());
+    let answer = move || {
+        let one = (any::<bool>(), 0..16_u8, -1e9..1e9_f64);
+        let one = one.prop_map(move |(sign, class, number)| match kind {
+            0 => Answer::Sign(sign),
+            1 => Answer::Class(class),
+            _ => Answer::Number(number),
+        });
+        proptest::option::of(one)
+    };
     let groups = proptest::collection::vec(proptest::option::of(0..64_u8), attributes);
-    (score, truth(), groups, truth()).prop_map(|(score, decision, groups, label)| Prediction {
-        score,
-        decision,
-        groups,
-        label,
+    (score, answer(), groups, answer()).prop_map(move |(score, decision, groups, label)| {
+        Prediction {
+            score: score.filter(|_| kind == 0),
+            decision,
+            groups: groups.into_iter().collect(),
+            label,
+        }
     })
 }
 
 proptest! {
     #[test]
     fn what_was_packed_comes_back(
-        (attributes, rows) in (0..10_usize).prop_flat_map(|a| (Just(a), proptest::collection::vec(any_prediction(a), 0..4))),
+        (attributes, kind, rows) in (0..10_usize, 0..3_u8)
+            .prop_flat_map(|(a, kind)| (Just(a), Just(kind), proptest::collection::vec(any_prediction(a, kind), 0..4))),
         swap in any::<bool>(),
     ) {
-        let mut memory = Memory::new(attributes, 100, 1 << 20);
+        let mut memory = Memory::new(attributes, kind == 2, 100, 1 << 20);
         let mut tally = Tally::default();
         // One more before it, which expires: places move.
         memory.insert(tag(0), origin(0), &[], &mut tally);

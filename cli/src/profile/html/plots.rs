@@ -1,6 +1,6 @@
 //! The page's plots.
 
-use clause9_shared::metric::{MetricId, Needs, StreamKind};
+use clause9_shared::metric::{MetricId, Needs, SampleKind, StreamKind};
 use clause9_shared::objective::document::Subject;
 use maud::{Markup, html};
 
@@ -98,7 +98,8 @@ pub(super) fn performance(page: &Page<'_>) -> Markup {
             StreamKind::Outcomes => true,
             StreamKind::Traffic | StreamKind::ByAttribute => false,
         };
-        spec.needs == Needs::Nothing && of_outcomes
+        let judged = spec.sample != SampleKind::Unjudged;
+        spec.needs == Needs::Nothing && of_outcomes && judged
     });
     let trends: Vec<Markup> = shown
         .map(|metric| over_windows(page, metric, &everyone))
@@ -177,6 +178,7 @@ pub(super) fn groups(page: &Page<'_>) -> Markup {
     let metrics: Vec<MetricId> = MetricId::ALL
         .iter()
         .copied()
+        .filter(|m| m.spec().sample != SampleKind::Unjudged)
         .filter(|m| rows.iter().any(|r| r.metric == *m))
         .collect();
     if metrics.is_empty() {

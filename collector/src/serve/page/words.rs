@@ -67,6 +67,10 @@ pub(super) fn of(subject: &Subject) -> String {
         text.push_str(", ");
         text.push_str(group);
     }
+    if let Some(class) = &subject.class {
+        text.push_str(" of class ");
+        text.push_str(class);
+    }
     text
 }
 

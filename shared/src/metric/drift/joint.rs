@@ -251,7 +251,8 @@ fn direction_key(direction: u8, kind: SummaryKind) -> SummaryKey {
 fn direction_summaries(_: &Document, _: &Subject) -> Vec<SummaryKey> {
     let kinds = [SummaryKind::Histogram, SummaryKind::CutCounts];
     let each = (0_u8..).take(crate::drift::frame::DIRECTIONS);
-    each.flat_map(|d| kinds.map(|kind| direction_key(d, kind))).collect()
+    each.flat_map(|d| kinds.map(|kind| direction_key(d, kind)))
+        .collect()
 }
 
 fn joint_law<'a>(seen: &Seen<'a>) -> Result<&'a Joint, Unmeasurable> {
@@ -297,7 +298,9 @@ fn centroid_cosine(seen: &Seen<'_>) -> Measurement {
     let (window, baseline, law) = moments(seen)?;
     let own = |of: &JointMoments| -> Vec<f64> {
         let units = law.means.iter().zip(&law.deviations).zip(&of.mean);
-        units.map(|((mean, deviation), z)| mean + deviation * z).collect()
+        units
+            .map(|((mean, deviation), z)| mean + deviation * z)
+            .collect()
     };
     let found = joint::cosine(&own(&window), &own(&baseline));
     let none = Unmeasurable::Undefined("a mean vector has no length");

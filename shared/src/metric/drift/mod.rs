@@ -8,6 +8,7 @@ mod ball;
 mod counted;
 mod divergence;
 mod function;
+mod joint;
 mod level;
 mod psi;
 mod read;
@@ -23,6 +24,10 @@ pub(super) use divergence::{
 };
 pub(super) use function::{
     AndersonDarling, AndersonDarlingP, CramerVonMises, CramerVonMisesP, Ks, KsP, Kuiper, KuiperP,
+};
+pub(super) use joint::{
+    CentroidCosine, CorrelationShift, CorrelationShiftP, DirectionKs, DirectionPsi, Frechet,
+    Hotelling, HotellingP, LinearAuc, Mahalanobis, Mmd, PcaError, PcaErrorRatio,
 };
 pub(super) use level::{MeanShift, VarianceRatio, Welch, WelchP};
 pub(super) use psi::{Psi, PsiFloor, PsiSmoothed};

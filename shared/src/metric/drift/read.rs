@@ -6,7 +6,7 @@ use crate::drift::cells::Cells;
 use crate::drift::shift::Moments as Sample2;
 use crate::drift::{Bracketed, Grid, Known};
 use crate::metric::{
-    Estimate, Grade, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind,
+    Answers, Estimate, Grade, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind,
     Unmeasurable, feature_key, other_kind,
 };
 use crate::objective::document::{Comparator, Document, FeatureType, Subject};
@@ -31,6 +31,7 @@ pub(super) const DRIFT: MetricSpec = MetricSpec {
     needs_score: false,
     needs_decision: false,
     needs_label: false,
+    answers: Answers::Any,
 };
 
 /// The summaries that hold a feature's cells: decile cells or categories, and what was unusable.

@@ -1,9 +1,10 @@
 //! A group against the reference group, rate by rate: difference and ratio.
 
 use super::{GROUP, Groups};
-use crate::fairness::{self, Counts, Rate};
+use crate::bet::{Bets, DifferenceBets, NoBet};
+use crate::fairness::{self, Counts, Measured, Rate};
 use crate::metric::{
-    Estimate, Grade, Measurement, MetricSpec, Sample, SampleKind, Seen, Unmeasurable,
+    Against, Estimate, Grade, Measurement, MetricSpec, Sample, SampleKind, Seen, Unmeasurable,
 };
 
 /// What all differences have in common.
@@ -11,7 +12,8 @@ pub(super) const DIFFERENCE: MetricSpec = MetricSpec {
     reference: "fairlearn 0.15 and AIF360 0.6 on a real data set, every window, group and \
                 intersection: counts are equal, so the difference agrees to rounding. Intervals: \
                 the published examples of Newcombe (1998), to their four digits.",
-    sample: SampleKind::Normal,
+    grade: Grade::A,
+    sample: SampleKind::TwoRates,
     ..GROUP
 };
 
@@ -56,8 +58,26 @@ pub(super) fn empty(
 #[inline(never)]
 pub(super) fn difference_of(reference: Counts, compared: Counts) -> Measurement {
     let found = fairness::difference(reference, compared).ok_or(Unmeasurable::NoData)?;
-    let of = reference.1.saturating_add(compared.1);
-    super::normal(found, of, reference.1.min(compared.1))
+    Ok(of_two(found, reference, compared))
+}
+
+/// The bets against a difference.
+pub(super) fn difference_bets(against: Against<'_>) -> Result<Bets, NoBet> {
+    DifferenceBets::new(against.level, against.comparator).map(Bets::Difference)
+}
+
+/// A figure of two groups' counts, which its ledger reads.
+const fn of_two(found: Measured, reference: Counts, compared: Counts) -> Estimate {
+    Estimate {
+        value: found.value,
+        interval: found.interval,
+        bound: None,
+        support: reference.1.saturating_add(compared.1),
+        sample: Sample::TwoRates {
+            reference,
+            compared,
+        },
+    }
 }
 
 /// The ratio of two groups' shares, compared over reference.
@@ -68,16 +88,7 @@ pub(super) fn ratio_of(reference: Counts, compared: Counts) -> Measurement {
         compared,
     };
     let found = fairness::ratio(reference, compared).ok_or(refused)?;
-    Ok(Estimate {
-        value: found.value,
-        interval: found.interval,
-        bound: None,
-        support: reference.1.saturating_add(compared.1),
-        sample: Sample::TwoRates {
-            reference,
-            compared,
-        },
-    })
+    Ok(of_two(found, reference, compared))
 }
 
 #[inline(never)]
@@ -118,9 +129,8 @@ macro_rules! rate_difference {
                 ),
                 formula: concat!(
                     $fraction, " of the group, minus the same of the reference group. Interval: \
-                     Newcombe's hybrid score interval at 95 %. Standard error: of both shares \
-                     with one hit and one miss added (Agresti and Caffo 2000), so that few cases \
-                     never count as certain."
+                     Newcombe's hybrid score interval at 95 %. The ledger reads the four counts \
+                     themselves and is exact at any group size."
                 ),
                 edge_cases: concat!(
                     "No ", $case, " in one of the two groups: undefined, never 0. Rows whose \
@@ -144,6 +154,10 @@ macro_rules! rate_difference {
             #[inline(never)]
             fn measure(seen: Seen<'_>) -> Measurement {
                 measure_difference(seen, Rate::$rate)
+            }
+
+            fn bets(against: Against<'_>) -> Result<Bets, NoBet> {
+                difference_bets(against)
             }
         }
     };
@@ -203,9 +217,10 @@ macro_rules! rate_ratio {
 /// Differences, one metric for each rate.
 pub(in crate::metric) mod difference {
     use super::super::key;
-    use super::{DIFFERENCE, measure_difference};
+    use super::{DIFFERENCE, difference_bets, measure_difference};
+    use crate::bet::{Bets, NoBet};
     use crate::fairness::Rate;
-    use crate::metric::{Measurement, Metric, MetricSpec, Seen, StreamKind};
+    use crate::metric::{Against, Measurement, Metric, MetricSpec, Seen, StreamKind};
     use crate::objective::document::{Comparator, Document, Subject};
     use crate::sketch::SummaryKey;
 

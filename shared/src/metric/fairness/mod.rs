@@ -5,7 +5,7 @@
 
 use crate::fairness::{Cell, Counts, Rate, Table};
 use crate::metric::{
-    Estimate, Grade, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind,
+    Answers, Estimate, Grade, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind,
     Unmeasurable, other_kind,
 };
 use crate::objective::document::{Attribute, Comparator, Subject};
@@ -60,9 +60,11 @@ mod pooled;
 mod spread;
 
 pub(super) mod calibration;
+pub(super) mod classes;
 pub(super) mod entropy;
 pub(super) mod odds;
 pub(super) mod overall;
+pub(super) mod regression;
 pub(super) mod unknown;
 
 pub use aliases::{ALIASES, Alias};
@@ -91,6 +93,7 @@ const GROUP: MetricSpec = MetricSpec {
     needs_score: false,
     needs_decision: true,
     needs_label: true,
+    answers: Answers::TwoValued,
 };
 
 /// The groups of the attribute that a subject names, and their counts.

@@ -1,6 +1,5 @@
 //! Criteria that take several rates of a group together, against the reference group.
 
-use super::compare::difference_of;
 use super::{GROUP, Groups, key, labelled, normal, pooled, shown};
 use crate::fairness::{self, Measured, Rate, Table};
 use crate::metric::{MetricSpec, Needs, SampleKind, Seen, Unmeasurable};
@@ -313,7 +312,8 @@ metric! {
             let why = "the group has no decision, or all decisions are alike";
             return Err(groups.nothing(Rate::Selection, why));
         }
-        difference_of(accepted, refused)
+        let found = fairness::difference(accepted, refused).ok_or(Unmeasurable::NoData)?;
+        normal(found, all.1, accepted.1.min(refused.1))
     }, CLARIFY, {
         name: "demographic_disparity",
         title: "Demographic disparity",

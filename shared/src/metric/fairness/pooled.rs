@@ -3,8 +3,9 @@
 
 use super::Groups;
 use super::compare::{DIFFERENCE, RATIO, difference_of, empty, ratio_of};
+use crate::bet::{Bets, NoBet, RatioBets};
 use crate::fairness::{Counts, Rate, Table};
-use crate::metric::{Measurement, MetricSpec, Needs, Seen, Unmeasurable};
+use crate::metric::{Against, Measurement, MetricSpec, Needs, Seen, Unmeasurable};
 
 const POOLED_DIFFERENCE: MetricSpec = MetricSpec {
     reference: "AIF360 0.6 (ClassificationMetric, unprivileged minus privileged) on a real data \
@@ -72,9 +73,13 @@ fn measure_ratio(seen: Seen<'_>, rate: Rate) -> Measurement {
     }
 }
 
+fn ratio_bets(against: Against<'_>) -> Result<Bets, NoBet> {
+    RatioBets::new(against.level, against.comparator).map(Bets::TwoRates)
+}
+
 macro_rules! rate_pooled {
     ($kind:literal, $how:literal, $parity_at:literal, $interval:literal, $base:ident,
-     $measure:ident;
+     $measure:ident, $bets:ident;
      $rate:ident, $stream:ident, $label:literal, $name:literal, $stem:literal, $title:literal,
      $parity:literal, $share:literal, $fraction:literal, $case:literal, $good:ident,
      $blind:literal) => {
@@ -132,6 +137,10 @@ macro_rules! rate_pooled {
             fn measure(seen: Seen<'_>) -> Measurement {
                 $measure(seen, Rate::$rate)
             }
+
+            fn bets(against: Against<'_>) -> Result<Bets, NoBet> {
+                $bets(against)
+            }
         }
     };
 }
@@ -139,8 +148,9 @@ macro_rules! rate_pooled {
 macro_rules! pooled_by_difference {
     ($($row:tt)*) => {
         rate_pooled!(
-            "difference", "minus", "0", "Interval: Newcombe's hybrid score interval at 95 %.",
-            POOLED_DIFFERENCE, measure_difference; $($row)*
+            "difference", "minus", "0", "Interval: Newcombe's hybrid score interval at 95 %. The ledger \
+             reads the four counts themselves and is exact at any group size.",
+            POOLED_DIFFERENCE, measure_difference, difference_bets; $($row)*
         );
     };
 }
@@ -150,17 +160,19 @@ macro_rules! pooled_by_ratio {
         rate_pooled!(
             "ratio", "over", "1", "Interval: Koopman's score interval at 95 %. The ledger reads \
              the four counts themselves and is exact at any group size.",
-            POOLED_RATIO, measure_ratio; $($row)*
+            POOLED_RATIO, measure_ratio, ratio_bets; $($row)*
         );
     };
 }
 
 /// Differences, one metric for each rate.
 pub(in crate::metric) mod pooled_difference {
+    use super::super::compare::difference_bets;
     use super::super::key;
     use super::{POOLED_DIFFERENCE, measure_difference};
+    use crate::bet::{Bets, NoBet};
     use crate::fairness::Rate;
-    use crate::metric::{Measurement, Metric, MetricSpec, Seen, StreamKind};
+    use crate::metric::{Against, Measurement, Metric, MetricSpec, Seen, StreamKind};
     use crate::objective::document::{Comparator, Document, Subject};
     use crate::sketch::SummaryKey;
 
@@ -171,9 +183,10 @@ pub(in crate::metric) mod pooled_difference {
 /// Ratios, one metric for each rate.
 pub(in crate::metric) mod pooled_ratio {
     use super::super::key;
-    use super::{POOLED_RATIO, measure_ratio};
+    use super::{POOLED_RATIO, measure_ratio, ratio_bets};
+    use crate::bet::{Bets, NoBet};
     use crate::fairness::Rate;
-    use crate::metric::{Measurement, Metric, MetricSpec, Seen, StreamKind};
+    use crate::metric::{Against, Measurement, Metric, MetricSpec, Seen, StreamKind};
     use crate::objective::document::{Comparator, Document, Subject};
     use crate::sketch::SummaryKey;
 

@@ -6,10 +6,13 @@
 mod agreement;
 mod calibration;
 mod calibration_line;
+mod expected;
 mod loss;
 mod means;
+mod multiclass;
 mod ranking;
 mod rates;
+mod regression;
 mod roc_auc;
 mod traffic;
 
@@ -19,20 +22,37 @@ pub(super) use calibration::{
     EceTen, Mce, MceTen, ObservedOverExpected,
 };
 pub(super) use calibration_line::{CalibrationIntercept, CalibrationSlope};
+pub(super) use expected::{
+    ExpectedAccuracy, ExpectedAccuracyRaw, ExpectedF1, ExpectedF1Raw, ExpectedPrecision,
+    ExpectedPrecisionRaw, ExpectedRecall, ExpectedRecallRaw, ExpectedRocAuc, ExpectedRocAucRaw,
+    ExpectedSpecificity, ExpectedSpecificityRaw,
+};
 pub(super) use loss::{Brier, LogLoss};
 pub(super) use means::{BalancedAccuracy, F0_5, F1, F2, GMean, YoudenJ};
+pub(super) use multiclass::{
+    ClassF1, ClassFalsePositiveRate, ClassPrecision, ClassPrevalence, ClassRecall,
+    ClassSpecificity, MacroF1, MacroPrecision, MacroPrecisionZero, MacroRecall, MacroRecallZero,
+    MulticlassAccuracy, MulticlassKappa, MulticlassMatthews, WeightedF1, WeightedPrecision,
+    WeightedPrecisionZero, WeightedRecall,
+};
 pub(super) use ranking::{AveragePrecision, Gain10, Gini, Lift10, ScoreSeparation};
 pub(super) use rates::{
     Accuracy, DetectionPrevalence, DetectionRate, ErrorRate, FalseDiscoveryRate, FalseNegativeRate,
     FalseOmissionRate, FalsePositiveRate, Jaccard, NegativePredictiveValue, Precision, Prevalence,
     Recall, Specificity,
 };
+pub(super) use regression::{
+    AbsoluteErrorP90, AbsolutePercentageError, AbsolutePercentageErrorFloor, Determination,
+    ExplainedVariance, MeanAbsoluteError, MeanError, MeanSquaredError, MedianAbsoluteError,
+    PinballHigh, PinballLow, RootMeanSquaredError, RootSquaredLogError, SquaredLogError,
+    SymmetricPercentageError,
+};
 pub(super) use roc_auc::{RocAuc, of_counts as roc_auc_of_counts};
 pub(super) use traffic::PredictedPositiveRate;
 
 use crate::interval;
 use crate::metric::{
-    Estimate, Grade, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind,
+    Answers, Estimate, Grade, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind,
     Unmeasurable, other_kind,
 };
 use crate::objective::document::Comparator;
@@ -76,6 +96,7 @@ const DECIDED: MetricSpec = MetricSpec {
     needs_score: false,
     needs_decision: true,
     needs_label: true,
+    answers: Answers::TwoValued,
 };
 
 /// What metrics of a score against the label have in common.
@@ -196,7 +217,7 @@ fn around(value: f64, std_error: f64) -> (f64, f64) {
 }
 
 /// A value that is shown, never judged.
-const fn shown(value: f64, of: u64) -> Estimate {
+fn shown(value: f64, of: u64) -> Estimate {
     Estimate {
         value,
         interval: None,

@@ -1,9 +1,7 @@
-//! Checks of features and of protected attributes.
+//! Checks of features.
 
-use std::collections::BTreeSet;
-
-use super::{Findings, GROUPS, MAX_ATTRIBUTES, MAX_FEATURES, MAX_MISSING_VALUES, listed};
-use crate::objective::document::{Attribute, AttributeSource, Feature, FeatureType};
+use super::{Findings, MAX_FEATURES, MAX_MISSING_VALUES};
+use crate::objective::document::{Feature, FeatureType};
 
 pub(super) fn check(findings: &mut Findings<'_>) {
     let document = findings.document();
@@ -18,22 +16,6 @@ pub(super) fn check(findings: &mut Findings<'_>) {
     });
     for (i, feature) in document.features.iter().enumerate() {
         check_feature(findings, &format!("/features/{i}"), feature);
-    }
-    if document.attributes.len() > MAX_ATTRIBUTES {
-        findings.count(
-            "/attributes",
-            "attributes",
-            document.attributes.len(),
-            MAX_ATTRIBUTES,
-        );
-    }
-    findings.unique(
-        "attribute",
-        document.attributes.iter().map(|a| &a.name),
-        |i| format!("/attributes/{i}/name"),
-    );
-    for (i, attribute) in document.attributes.iter().enumerate() {
-        check_attribute(findings, &format!("/attributes/{i}"), attribute);
     }
 }
 
@@ -88,7 +70,7 @@ fn check_feature(findings: &mut Findings<'_>, at: &str, feature: &Feature) {
 }
 
 /// Whether a text could be a unit: printable, no spaces, brackets in order. Not a UCUM parser.
-fn plausible_unit(unit: &str) -> Result<(), &'static str> {
+pub(super) fn plausible_unit(unit: &str) -> Result<(), &'static str> {
     const LONGEST: usize = 64;
     if unit.is_empty() {
         return Err("it is empty");
@@ -113,50 +95,5 @@ fn plausible_unit(unit: &str) -> Result<(), &'static str> {
         Ok(())
     } else {
         Err("its brackets do not pair up")
-    }
-}
-
-fn check_attribute(findings: &mut Findings<'_>, at: &str, attribute: &Attribute) {
-    match &attribute.from {
-        AttributeSource::Request(path) => {
-            findings.text(&format!("{at}/from/request/input"), &path.input);
-        }
-        AttributeSource::Outcome => {}
-    }
-    let groups = &attribute.groups;
-    let pointer = format!("{at}/groups");
-    if !GROUPS.contains(&groups.len()) {
-        let message = format!(
-            "attribute `{}` has {} groups; list between {} and {}, any other value counts as unknown",
-            attribute.name,
-            groups.len(),
-            GROUPS.start(),
-            GROUPS.end()
-        );
-        findings.at(&pointer, message);
-    }
-    let mut seen = BTreeSet::new();
-    for (i, group) in groups.iter().enumerate() {
-        let pointer = format!("{pointer}/{i}");
-        if group.trim().is_empty() {
-            findings.at(
-                &pointer,
-                "a group's name is empty; write the value that stands for it",
-            );
-        } else if !seen.insert(group) {
-            findings.at(
-                &pointer,
-                format!("group `{group}` is listed twice; remove one of them"),
-            );
-        }
-    }
-    if !groups.contains(&attribute.reference) {
-        let message = format!(
-            "the reference group `{}` is not among the groups of `{}`; its groups are: {}",
-            attribute.reference,
-            attribute.name,
-            listed(groups)
-        );
-        findings.at(&format!("{at}/reference"), message);
     }
 }

@@ -42,7 +42,7 @@ fn is_either_way(spec: &MetricSpec) -> bool {
         Needs::AttributeGroup => true,
         Needs::Attribute | Needs::Group => spec.range.0 < 0.0 || spec.range.1 > 1.0,
         Needs::NumericFeature => spec.range.0 < 0.0,
-        Needs::Nothing | Needs::Feature | Needs::CategoricalFeature => false,
+        Needs::Nothing | Needs::Feature | Needs::CategoricalFeature | Needs::Class => false,
     }
 }
 

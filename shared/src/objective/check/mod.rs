@@ -4,6 +4,7 @@
 //! All mistakes are found in one pass, each with its place and what to do. A mistake of structure
 //! (unknown key, wrong type) is found first and alone: what stands behind it cannot be judged.
 
+mod attributes;
 mod inputs;
 mod levels;
 mod objectives;
@@ -29,6 +30,8 @@ pub const MAX_ATTRIBUTES: usize = 16;
 pub const MAX_MODELS: usize = 64;
 /// Most values of a feature that stand for "missing".
 pub const MAX_MISSING_VALUES: usize = 8;
+/// Fewest and most classes of a decision.
+pub const CLASSES: std::ops::RangeInclusive<usize> = 2..=crate::sketch::MAX_CLASSES as usize;
 /// Fewest and most groups of an attribute.
 pub const GROUPS: std::ops::RangeInclusive<usize> = 2..=64;
 
@@ -54,6 +57,7 @@ pub fn problems(located: &Located<Document>) -> Vec<Problem> {
     system::check(&mut findings);
     timing::check_panes(&mut findings);
     inputs::check(&mut findings);
+    attributes::check(&mut findings);
     outputs::check(&mut findings);
     objectives::check(&mut findings);
     versions::check(&mut findings);

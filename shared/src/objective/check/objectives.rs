@@ -1,8 +1,8 @@
 //! Checks of each objective by itself: its texts, its subject, and what its metric reads.
 
 use super::{Findings, MAX_OBJECTIVES, levels, listed, references, timing};
-use crate::metric::Needs;
-use crate::objective::document::{FeatureType, Objective, Outputs};
+use crate::metric::{Answers, Needs};
+use crate::objective::document::{Decision, FeatureType, Objective, Outputs};
 
 pub(super) fn check(findings: &mut Findings<'_>) {
     let objectives = &findings.document().objectives;
@@ -56,39 +56,25 @@ fn check_words(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
 fn check_subject(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
     let of = &objective.of;
     let metric = objective.metric.spec().name;
-    let (feature, attribute, group, wanted) = match objective.metric.spec().needs {
-        Needs::Nothing => (false, false, false, "all cases, so `of` names nothing"),
-        Needs::Feature => (true, false, false, "a feature: `of: { feature: .. }`"),
-        Needs::NumericFeature => (
-            true,
-            false,
-            false,
-            "a numeric feature: `of: { feature: .. }`",
-        ),
-        Needs::CategoricalFeature => (
-            true,
-            false,
-            false,
-            "a categorical feature: `of: { feature: .. }`",
-        ),
+    let (keys, wanted): (&[&str], _) = match objective.metric.spec().needs {
+        Needs::Nothing => (&[], "all cases, so `of` names nothing"),
+        Needs::Feature => (&["feature"], "a feature: `of: { feature: .. }`"),
+        Needs::NumericFeature => (&["feature"], "a numeric feature: `of: { feature: .. }`"),
+        Needs::CategoricalFeature => (&["feature"], "a categorical feature: `of: { feature: .. }`"),
         Needs::AttributeGroup | Needs::Group => (
-            false,
-            true,
-            true,
+            &["attribute", "group"],
             "a group of an attribute: `of: { attribute: .., group: .. }`",
         ),
-        Needs::Attribute => (
-            false,
-            true,
-            false,
-            "a whole attribute: `of: { attribute: .. }`",
-        ),
+        Needs::Attribute => (&["attribute"], "a whole attribute: `of: { attribute: .. }`"),
+        Needs::Class => (&["class"], "a class of the decision: `of: { class: .. }`"),
     };
-    for (key, needed, named) in [
-        ("feature", feature, of.feature.is_some()),
-        ("attribute", attribute, of.attribute.is_some()),
-        ("group", group, of.group.is_some()),
+    for (key, named) in [
+        ("feature", of.feature.is_some()),
+        ("attribute", of.attribute.is_some()),
+        ("group", of.group.is_some()),
+        ("class", of.class.is_some()),
     ] {
+        let needed = keys.contains(&key);
         let pointer = format!("{at}/of/{key}");
         if needed && !named {
             findings.at(
@@ -102,11 +88,26 @@ fn check_subject(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
             );
         }
     }
-    if feature {
+    if keys.contains(&"feature") {
         check_feature_known(findings, at, objective);
     }
-    if attribute {
+    if keys.contains(&"attribute") {
         check_group_known(findings, at, objective);
+    }
+    check_class_known(findings, at, objective);
+}
+
+fn check_class_known(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
+    let decision = findings.document().outputs.decision.as_ref();
+    let classes = decision.and_then(Decision::classes);
+    if let (Some(class), Some(classes)) = (&objective.of.class, classes)
+        && !classes.iter().any(|known| known.to_string() == *class)
+    {
+        let message = format!(
+            "the decision has no class `{class}`; its classes are: {}",
+            listed(classes)
+        );
+        findings.at(&format!("{at}/of/class"), message);
     }
 }
 
@@ -132,7 +133,8 @@ fn check_feature_known(findings: &mut Findings<'_>, at: &str, objective: &Object
         | Needs::Feature
         | Needs::AttributeGroup
         | Needs::Group
-        | Needs::Attribute => return,
+        | Needs::Attribute
+        | Needs::Class => return,
     };
     if feature.kind != wanted {
         let fitting = features.iter().filter(|f| f.kind == wanted);
@@ -173,7 +175,8 @@ fn check_group_known(findings: &mut Findings<'_>, at: &str, objective: &Objectiv
         | Needs::NumericFeature
         | Needs::CategoricalFeature
         | Needs::Group
-        | Needs::Attribute => false,
+        | Needs::Attribute
+        | Needs::Class => false,
     };
     if compared && *group == attribute.reference {
         let message = format!(
@@ -194,9 +197,27 @@ fn check_outputs(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
     let Outputs {
         score,
         decision,
+        value,
         label,
     } = &findings.document().outputs;
     let metric = objective.metric.spec();
+    let classes = decision.as_ref().is_some_and(|d| d.classes().is_some());
+    let lacking = match metric.answers {
+        Answers::Any | Answers::TwoValued => None,
+        Answers::Classes => {
+            (!classes).then_some("a decision among classes, but `outputs` has none; list `classes`")
+        }
+        Answers::Number => value
+            .is_none()
+            .then_some("a predicted number, but `outputs` has none; add `value`"),
+    };
+    if let Some(lacking) = lacking {
+        findings.at(
+            &format!("{at}/metric"),
+            format!("metric `{}` reads {lacking} there", metric.name),
+        );
+        return;
+    }
     for (key, needed, there) in [
         ("score", metric.needs_score, score.is_some()),
         ("decision", metric.needs_decision, decision.is_some()),

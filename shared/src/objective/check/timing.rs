@@ -2,7 +2,7 @@
 
 use super::Findings;
 use crate::metric::StreamKind;
-use crate::objective::document::{AttributeSource, Document, Objective};
+use crate::objective::document::{Document, Objective};
 use crate::time::Span;
 
 /// Shortest pane.
@@ -87,10 +87,7 @@ fn reads_outcomes(document: &Document, objective: &Objective) -> Option<bool> {
         StreamKind::ByAttribute => {
             let name = objective.of.attribute.as_ref()?;
             let attribute = document.attributes.iter().find(|a| a.name == *name)?;
-            Some(match attribute.from {
-                AttributeSource::Request(_) => false,
-                AttributeSource::Outcome => true,
-            })
+            Some(document.comes_late(attribute))
         }
     }
 }

@@ -1,0 +1,130 @@
+//! The report's parts, from what was counted.
+
+use clause9_shared::digest::Digest;
+use clause9_shared::plan::CapturePlan;
+
+use super::counting::{Tally, Window};
+use super::report::{
+    ColumnTaken, Coverage, Data, Format, LabelCoverage, Objectives, Reference, RefusedRow, Report,
+};
+use super::settling::Settled;
+use super::{Args, file_name, measuring};
+use crate::columns::{Finder, Source};
+use crate::data::Table;
+use crate::labels::Labels;
+
+/// What a report tells of.
+pub(super) struct Told<'a> {
+    pub(super) args: &'a Args,
+    pub(super) current: &'a Table,
+    pub(super) labels: Option<(&'a Table, &'a Labels)>,
+    pub(super) settled: &'a Settled,
+    pub(super) finder: &'a Finder<'a>,
+    pub(super) plan: &'a CapturePlan,
+    pub(super) tally: &'a Tally,
+    pub(super) windows: &'a [Window],
+    pub(super) is_baseline_file: bool,
+    /// Rows of the reference that could not be read.
+    pub(super) refused: u64,
+}
+
+impl Told<'_> {
+    /// Measures, judges, and puts everything together.
+    pub(super) fn report(&self) -> anyhow::Result<Report> {
+        let measured = measuring::all(self.plan, self.windows);
+        let judged = measuring::judge(self.plan, self.windows);
+        let (document, baseline) = (self.plan.document(), self.plan.baseline());
+        Ok(Report {
+            clause9: Format::V1,
+            program: format!("clause9 {}", env!("CARGO_PKG_VERSION")),
+            current: Data {
+                name: file_name(&self.args.current),
+                format: self.current.format.as_str().to_owned(),
+                digest: digest(self.tally),
+            },
+            reference: Reference {
+                name: baseline.source.name.clone(),
+                source: baseline.source.digest,
+                baseline: baseline.digest(),
+                rows: baseline.rows,
+                refused: self.refused,
+                is_baseline_file: self.is_baseline_file,
+            },
+            objectives: Objectives {
+                system: document.system.id.to_string(),
+                title: document.system.name.clone(),
+                name: self.args.objectives.as_deref().map(file_name),
+                digest: document.digest()?,
+                inferred: self.settled.inferred,
+                plan: self.plan.digest(),
+            },
+            columns: columns(self.finder, self.current, self.labels.map(|(t, _)| t)),
+            coverage: coverage(self.tally, self.labels),
+            windows: measuring::window_rows(self.windows),
+            rows: measured.rows,
+            not_measured: measured.not_measured,
+            verdicts: judged.verdicts,
+            not_judged: judged.not_judged,
+            notes: self.settled.notes.clone(),
+        })
+    }
+}
+
+fn digest(tally: &Tally) -> Digest {
+    // Counting ends with the digest of what it read.
+    tally.digest.unwrap_or_else(|| Digest::of(b""))
+}
+
+fn columns(finder: &Finder<'_>, current: &Table, labels: Option<&Table>) -> Vec<ColumnTaken> {
+    let of = |table: &Table, of_labels: bool| -> Vec<ColumnTaken> {
+        let columns = table.columns.iter().enumerate();
+        columns
+            .map(|(index, column)| {
+                let taken = finder.taken.iter().filter(|(source, at, _)| {
+                    let joined = match source {
+                        Source::Batch(_) => false,
+                        Source::Joined(_) => true,
+                    };
+                    *at == index && joined == of_labels
+                });
+                ColumnTaken {
+                    name: column.name.clone(),
+                    taken_for: taken.map(|(_, _, role)| role.clone()).collect(),
+                    of_labels,
+                }
+            })
+            .collect()
+    };
+    let mut all = of(current, false);
+    all.extend(labels.map(|table| of(table, true)).unwrap_or_default());
+    all
+}
+
+fn coverage(tally: &Tally, labels: Option<(&Table, &Labels)>) -> Coverage {
+    Coverage {
+        rows: tally.rows,
+        counted: tally.counted,
+        after_as_of: tally.after_as_of,
+        refused: tally.refused,
+        refused_rows: tally
+            .listed
+            .iter()
+            .map(|row| RefusedRow {
+                line: row.line,
+                why: row.why.clone(),
+            })
+            .collect(),
+        labelled: tally.labelled,
+        unlabelled: tally.counted - tally.labelled - tally.unlisted_labels,
+        unlisted_labels: tally.unlisted_labels,
+        labels: labels.map(|(table, labels)| LabelCoverage {
+            name: file_name(&table.path),
+            rows: labels.rows,
+            repeated: labels.repeated,
+            too_late: labels.too_late,
+            refused: labels.refused,
+            joined: tally.joined,
+            unknown: labels.kept().saturating_sub(tally.joined),
+        }),
+    }
+}

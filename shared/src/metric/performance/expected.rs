@@ -1,0 +1,187 @@
+//! What scores let expect before labels come: performance estimated from confidence.
+
+use super::{DECIDED, around};
+use crate::metric::{
+    Estimate, Grade, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen, StreamKind,
+    Unmeasurable, other_kind,
+};
+use crate::objective::document::{DecisionRule, Document, Subject};
+use crate::performance::Figure;
+use crate::performance::cells::Cell;
+use crate::performance::expected::{self, Calibration, Expected};
+use crate::sketch::{Histogram, SummaryKey, SummaryKind, SummaryOf};
+
+const EXPECTED: MetricSpec = MetricSpec {
+    formula: "Scores of the window in cells; the chance of a positive label in a cell from the \
+              baseline's labelled scores by increasing regression (pool adjacent violators), half a \
+              case added to each side of a pool; cases above the decision's threshold count as decided \
+              positive. Expected counts of true and false decisions follow, and the figure from them. \
+              Interval: normal at 95 %, from the chance of labels and from that of the reference \
+              sample, by the delta method; cells of one pool err together.",
+    edge_cases: "No score in the window: no data. A baseline without labelled scores, or a decision \
+                 that is no threshold on the score: undefined. The cell that holds the threshold is \
+                 divided in proportion.",
+    cannot_tell: "Whether a score still means what it did in the reference: if it does not, the value is \
+                  wrong and nothing here shows it. It follows a change of the population, not one of \
+                  the world. Never judged: what the reference leaves open is the same in every window, so \
+                  that windows are no independent evidence.",
+    reference: "NannyML 0.13's confidence-based estimate by its plain definition: shares within 0.001 \
+                (50,000 reference rows) to 0.02 (500 rows), where half a case of a pool weighs.",
+    grade: Grade::C,
+    stream: StreamKind::Traffic,
+    sample: SampleKind::Unjudged,
+    needs_score: true,
+    needs_label: false,
+    ..DECIDED
+};
+
+const RAW: MetricSpec = MetricSpec {
+    formula: "As the figure without `.raw`, the score itself taken as the chance of a positive label. \
+              Interval: normal at 95 %, from the chance of labels alone.",
+    edge_cases: "No score in the window: no data. A decision that is no threshold on the score: \
+                 undefined. The cell that holds the threshold is divided in proportion; the middle of a \
+                 cell stands for its scores.",
+    cannot_tell: "Whether scores are right as probabilities; if they are not, the value is wrong even \
+                  where nothing has changed. Never judged.",
+    reference: "The same sums over raw scores (numpy 2.4): within half a cell's width.",
+    ..EXPECTED
+};
+
+const fn key() -> SummaryKey {
+    SummaryKey::new(SummaryOf::Score, SummaryKind::Histogram)
+}
+
+/// What is expected of the window's cells, by the baseline or by the scores themselves, and how many
+/// cases there are.
+fn expect(seen: &Seen<'_>, calibrated: bool) -> Result<(Vec<Expected>, u64), Unmeasurable> {
+    let found = Histogram::of(seen.summary(&key())?).ok_or_else(|| other_kind("histogram"))?;
+    let inside = found
+        .cells()
+        .filter(|cell| cell.high >= 0.0 && cell.low <= 1.0);
+    let window: Vec<_> = inside.filter(|cell| cell.count > 0).collect();
+    let cases = window.iter().fold(0, |sum, cell| sum + cell.count);
+    if cases == 0 {
+        return Err(Unmeasurable::NoData);
+    }
+    let rule = seen.document.outputs.decision.as_ref().map(|d| &d.rule);
+    let Some(DecisionRule::ScoreAtLeast(threshold)) = rule else {
+        let why = "the decision is no threshold on the score";
+        return Err(Unmeasurable::Undefined(why));
+    };
+    let calibration = if calibrated {
+        Some(calibration(seen)?)
+    } else {
+        None
+    };
+    let expected = window.iter().map(|cell| {
+        let (low, high) = (cell.low.max(0.0), cell.high.min(1.0));
+        let middle = 0.5 * (low + high);
+        let positive = cell.count as f64 * above(low, high, *threshold);
+        let negative = cell.count as f64 - positive;
+        calibration.as_ref().map_or(
+            Expected {
+                chance: middle,
+                pool: 0,
+                rests_on: f64::INFINITY,
+                positive,
+                negative,
+            },
+            |calibration| calibration.expect(middle, positive, negative),
+        )
+    });
+    Ok((expected.collect(), cases))
+}
+
+/// The share of a cell at or above a threshold.
+fn above(low: f64, high: f64, threshold: f64) -> f64 {
+    if low >= threshold {
+        1.0
+    } else if high <= threshold {
+        0.0
+    } else {
+        (high - threshold) / (high - low)
+    }
+}
+
+/// What the baseline's labelled scores teach.
+fn calibration(seen: &Seen<'_>) -> Result<Calibration, Unmeasurable> {
+    let labelled = seen.baseline.labelled.as_ref();
+    let scores = labelled.and_then(|labelled| labelled.scores.as_ref());
+    let cells: Vec<Cell> = scores.map_or_else(Vec::new, |scores| {
+        let cell = |cell: crate::sketch::ScoreCell| Cell {
+            low: cell.low,
+            high: cell.high,
+            positive: cell.count.positive,
+            negative: cell.count.negative,
+        };
+        scores.cells(Some(0)).map(cell).collect()
+    });
+    let none = Unmeasurable::Undefined("the baseline has no labelled scores");
+    Calibration::fit(&cells).ok_or(none)
+}
+
+fn measured(
+    seen: &Seen<'_>,
+    calibrated: bool,
+    figure: fn(&[Expected]) -> Option<Figure>,
+) -> Measurement {
+    let (cells, cases) = expect(seen, calibrated)?;
+    let none = Unmeasurable::Undefined("what it divides by is not expected at all");
+    let found = figure(&cells).ok_or(none)?;
+    let (low, high) = around(found.value, found.std_error);
+    Ok(Estimate {
+        value: found.value,
+        interval: Some((low.max(0.0), high.min(1.0))),
+        bound: None,
+        support: cases,
+        sample: Sample::Unjudged { of: cases },
+    })
+}
+
+macro_rules! expectations {
+    ($($type:ident, $raw:ident: $name:literal, $title:literal, $figure:path, $meaning:literal;)*) => {$(
+        expectations!(one $type, EXPECTED, true, $name, $title, $figure,
+            concat!($meaning, " Estimated before labels come, from calibrated scores."));
+        expectations!(one $raw, RAW, false, concat!($name, ".raw"),
+            concat!($title, ", scores taken as chances"), $figure,
+            concat!($meaning, " Estimated before labels come, from the scores as they are."));
+    )*};
+    (one $type:ident, $spec:ident, $calibrated:literal, $name:expr, $title:expr, $figure:path, $meaning:expr) => {
+        #[doc = $meaning]
+        #[derive(Debug)]
+        pub(in crate::metric) struct $type;
+
+        impl Metric for $type {
+            const SPEC: MetricSpec = MetricSpec {
+                name: $name,
+                title: $title,
+                meaning: $meaning,
+                ..$spec
+            };
+
+            fn reads(_: &Document, _: &Subject) -> Vec<SummaryKey> {
+                vec![key()]
+            }
+
+            fn measure(seen: Seen<'_>) -> Measurement {
+                measured(&seen, $calibrated, $figure)
+            }
+        }
+    };
+}
+
+expectations! {
+    ExpectedAccuracy, ExpectedAccuracyRaw: "expected_accuracy", "Expected accuracy",
+        expected::accuracy, "The share of decisions that will turn out right.";
+    ExpectedPrecision, ExpectedPrecisionRaw: "expected_precision", "Expected precision",
+        expected::precision, "Of the cases decided positive, the share that will turn out positive.";
+    ExpectedRecall, ExpectedRecallRaw: "expected_recall", "Expected recall",
+        expected::recall, "Of the cases that will turn out positive, the share decided positive.";
+    ExpectedSpecificity, ExpectedSpecificityRaw: "expected_specificity", "Expected specificity",
+        expected::specificity, "Of the cases that will turn out negative, the share decided negative.";
+    ExpectedF1, ExpectedF1Raw: "expected_f1", "Expected F1",
+        expected::f1, "The harmonic mean of precision and recall to come.";
+    ExpectedRocAuc, ExpectedRocAucRaw: "expected_roc_auc", "Expected area under the ROC curve",
+        expected::roc_auc, "The chance that a case that will turn out positive has a higher score than \
+        one that will turn out negative.";
+}

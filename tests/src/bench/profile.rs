@@ -1,0 +1,283 @@
+//! Profiling a million rows of 20 numeric and 5 string columns in memory, against a reference of
+//! 100,000, beside other tools on the same data. Contenders take turns, each run in a process of its
+//! own, one core; CPU seconds are compared.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context as _;
+use clause9_shared::baseline::BaselineBuilder;
+use clause9_shared::digest::Digest;
+use clause9_shared::inference::{Cell, Inference, Tensor, Values};
+use clause9_shared::metric::{MetricId, Needs, Seen, StreamKind};
+use clause9_shared::objective::Document;
+use clause9_shared::objective::document::Subject;
+use clause9_shared::plan::CapturePlan;
+use clause9_shared::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::profile_data as data;
+use super::{median, meter};
+
+/// One timed part of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Phase {
+    /// What was done.
+    pub phase: String,
+    /// CPU seconds of the process, user and system.
+    pub cpu: f64,
+}
+
+/// One contender's run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Run {
+    /// Round, from 1.
+    pub round: usize,
+    /// `clause9`, or the peer's script.
+    pub contender: String,
+    /// Its parts.
+    pub phases: Vec<Phase>,
+}
+
+/// All runs, and medians by contender and part.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// The profile this program was built with.
+    pub profile: String,
+    /// Every run, in order.
+    pub runs: Vec<Run>,
+    /// Median CPU seconds by `contender: part`.
+    pub medians: BTreeMap<String, f64>,
+}
+
+/// Peers: the script, and the virtual environment that it runs in.
+const PEERS: [(&str, &str); 4] = [
+    ("whylogs", "whylogs"),
+    ("evidently", "evidently"),
+    ("sketches", "sketches"),
+    ("numpy", "sketches"),
+];
+
+/// Runs every contender in turns.
+pub fn measure(
+    rounds: usize,
+    folder: &Path,
+    peers: Option<&Path>,
+    told: &mut dyn FnMut(&Run),
+) -> anyhow::Result<Report> {
+    data::write(folder)?;
+    let mut runs = Vec::new();
+    for round in 1..=rounds {
+        let own = std::env::current_exe()?;
+        let mut contenders = vec![(
+            "clause9",
+            command(&own, &["profile-self", "--data"], folder),
+        )];
+        for (script, environment) in PEERS {
+            let Some(python) = peers.map(|p| p.join(environment).join("bin/python")) else {
+                continue;
+            };
+            if python.exists() {
+                let script_file = scripts().join(format!("peer_{script}.py"));
+                let file = script_file.to_string_lossy().into_owned();
+                contenders.push((script, command(&python, &[&file], folder)));
+            }
+        }
+        for (name, mut command) in contenders {
+            let output = command
+                .output()
+                .with_context(|| format!("cannot run {name}"))?;
+            anyhow::ensure!(
+                output.status.success(),
+                "{name} failed: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            let text = String::from_utf8(output.stdout)?;
+            let lines = text.lines().filter(|line| line.starts_with('{'));
+            let run = Run {
+                round,
+                contender: name.to_owned(),
+                phases: lines.map(serde_json::from_str).collect::<Result<_, _>>()?,
+            };
+            anyhow::ensure!(!run.phases.is_empty(), "{name} timed nothing");
+            told(&run);
+            runs.push(run);
+        }
+    }
+    let mut all: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for run in &runs {
+        for phase in &run.phases {
+            let key = format!("{}: {}", run.contender, phase.phase);
+            all.entry(key).or_default().push(phase.cpu);
+        }
+    }
+    let medians = all
+        .into_iter()
+        .filter_map(|(key, cpu)| Some((key, median(cpu)?)));
+    Ok(Report {
+        profile: super::profile()?,
+        medians: medians.collect(),
+        runs,
+    })
+}
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/peers")
+}
+
+fn command(program: &Path, arguments: &[&str], folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).arg(folder);
+    for threads in [
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "ARROW_NUM_THREADS",
+    ] {
+        command.env(threads, "1");
+    }
+    command
+}
+
+/// CPU seconds of what is done.
+fn timed<T>(phase: &str, done: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(T, Phase)> {
+    let before = meter::read(std::process::id())?.cpu_seconds;
+    let result = done()?;
+    let after = meter::read(std::process::id())?.cpu_seconds;
+    Ok((
+        result,
+        Phase {
+            phase: phase.to_owned(),
+            cpu: after - before,
+        },
+    ))
+}
+
+/// Our own run: loads the data into memory, then times building the baseline, counting and measuring.
+pub fn run_self(folder: &Path) -> anyhow::Result<Vec<Phase>> {
+    let document = document()?;
+    let reference = load(folder, "ref", 0..data::ROWS[0].1)?;
+    let mut batches = Vec::new();
+    for first in (0..data::ROWS[1].1).step_by(BATCH) {
+        batches.push(load(
+            folder,
+            "cur",
+            first..(first + BATCH).min(data::ROWS[1].1),
+        )?);
+    }
+    let (baseline, built) = timed("build the baseline from 100,000 rows", || {
+        let mut builder = BaselineBuilder::new(&document, "ref");
+        for row in 0..reference.rows {
+            for (index, tensor) in reference.inputs.iter().enumerate() {
+                builder.observe(index, tensor.cell(row, 0));
+            }
+            builder.end_row();
+        }
+        Ok(builder.finish(Digest::of(b"ref"))?)
+    })?;
+    let plan = CapturePlan::new(&document, &baseline)?;
+    let (summary, counted) = timed("count 1,000,000 rows of 25 columns", || {
+        let mut traffic = plan.empty_traffic();
+        for batch in &batches {
+            for observation in plan.observations(batch)? {
+                plan.observe(observation, &mut traffic);
+            }
+        }
+        Ok(traffic)
+    })?;
+    let (values, measured) = timed("measure every metric of every column", || {
+        let mut values = 0;
+        for metric in MetricId::ALL {
+            let spec = metric.spec();
+            let of_feature = matches!(
+                spec.needs,
+                Needs::Feature | Needs::NumericFeature | Needs::CategoricalFeature
+            );
+            if !of_feature || spec.stream != StreamKind::Traffic {
+                continue;
+            }
+            for feature in &document.features {
+                let of = Subject {
+                    feature: Some(feature.name.clone()),
+                    ..Subject::default()
+                };
+                let seen = Seen {
+                    document: &document,
+                    baseline: &baseline,
+                    of: &of,
+                    summary: &summary,
+                };
+                values += usize::from(metric.measure(seen).is_ok());
+            }
+        }
+        Ok(values)
+    })?;
+    anyhow::ensure!(values > 25, "only {values} values were measured");
+    Ok(vec![built, counted, measured])
+}
+
+/// Rows of a batch.
+const BATCH: usize = 8192;
+
+fn document() -> anyhow::Result<Document> {
+    let names = (0..data::NUMERIC).map(|i| (format!("n{i:02}"), "numeric"));
+    let names = names.chain((0..data::CATEGORIES.len()).map(|i| (format!("c{i}"), "categorical")));
+    let features = names.map(|(name, kind)| {
+        let mut feature =
+            serde_json::json!({ "name": name, "type": kind, "from": { "input": name } });
+        if kind == "numeric" {
+            feature["unit"] = "1".into();
+        }
+        feature
+    });
+    Ok(serde_json::from_value(serde_json::json!({
+        "clause9": "objectives/v1",
+        "system": {
+            "id": "bench", "name": "bench", "intended_purpose": "measuring speed", "owner": "nobody",
+            "role": "developer", "models": [{ "name": "model", "source": "own" }],
+        },
+        "panes": { "length": "1d" },
+        "features": features.collect::<Vec<_>>(),
+        "outputs": {},
+        "objectives": [],
+    }))?)
+}
+
+fn load(folder: &Path, name: &str, rows: std::ops::Range<usize>) -> anyhow::Result<Inference> {
+    let tensor = |name: String, values: Values| Tensor {
+        name: name.into(),
+        columns: 1,
+        values,
+    };
+    let mut inputs = Vec::new();
+    for column in 0..data::NUMERIC {
+        let all = data::numbers(folder, name, column)?;
+        let part = all
+            .get(rows.clone())
+            .context("the data is shorter than it should be")?;
+        inputs.push(tensor(
+            format!("n{column:02}"),
+            Values::Float(part.to_vec()),
+        ));
+    }
+    for column in 0..data::CATEGORIES.len() {
+        let all = data::codes(folder, name, column)?;
+        let part = all
+            .get(rows.clone())
+            .context("the data is shorter than it should be")?;
+        let texts = part.iter().map(|code| data::category(column, *code).into());
+        inputs.push(tensor(format!("c{column}"), Values::Text(texts.collect())));
+    }
+    // What is read of a row is what a model would have been sent.
+    debug_assert_ne!(inputs.first().map(|t| t.cell(0, 0)), Some(Cell::Missing));
+    Ok(Inference {
+        model: "model".into(),
+        model_version: "".into(),
+        request_id: None,
+        arrived_at: Timestamp::EPOCH,
+        rows: rows.len(),
+        inputs,
+        outputs: Vec::new(),
+    })
+}
