@@ -540,8 +540,8 @@ fn an_unchanged_feature_has_an_index_around_zero() {
             summary: &pane,
         };
         let estimate = MetricId::Psi.measure(seen).unwrap();
-        let Sample::Normal { std_error, .. } = estimate.sample else {
-            panic!("an index is a normal sample")
+        let Sample::Cells { std_error, .. } = estimate.sample else {
+            panic!("an index is a sample of cells")
         };
         assert!(std_error > 0.0);
         values.push(estimate.value);

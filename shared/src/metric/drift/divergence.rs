@@ -20,6 +20,14 @@ const DIVERGENCE: MetricSpec = MetricSpec {
     ..DRIFT
 };
 
+const JUDGED: MetricSpec = MetricSpec {
+    cannot_tell: "Whether the change harms anyone, which way values moved, movements within a cell, \
+                  or changes in how features go together. Levels in use are conventions. Rows of one \
+                  request count as independent cases unless the objective's `cluster` says how many \
+                  go together.",
+    ..DIVERGENCE
+};
+
 const PLAIN: MetricSpec = MetricSpec {
     edge_cases: "No value that is there: no data. Missing values are left out, empty cells stay \
                  empty. A value equal to a decile belongs to the cell above it. Categories that the \
@@ -30,7 +38,7 @@ const PLAIN: MetricSpec = MetricSpec {
     ..DIVERGENCE
 };
 
-ball::judged! { DIVERGENCE, cell_summaries;
+ball::judged! { JUDGED, cell_summaries;
     /// Jensen-Shannon distance to base two of the smoothed shares.
     JsDistance {
         name: "js_distance",
