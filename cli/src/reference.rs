@@ -5,7 +5,7 @@ use clause9_shared::inference::Cell;
 use clause9_shared::objective::document::{DecisionRule, Scalar};
 use clause9_shared::objective::{Document, Feature, FeatureType};
 
-use crate::columns::{Finder, Source, form_like};
+use crate::columns::{Finder, Source, form_like, label_form};
 use crate::data::{Batch, Form, Meter, Table, bad};
 
 /// What to do with a row or a value that cannot be used.
@@ -22,6 +22,7 @@ pub(crate) enum Mistakes {
 pub(crate) struct Outputs<'a> {
     pub(crate) score: Option<&'a str>,
     pub(crate) decision: Option<&'a str>,
+    pub(crate) prediction: Option<&'a str>,
     pub(crate) label: Option<&'a str>,
 }
 
@@ -60,9 +61,12 @@ pub(crate) fn build(
         }
         (Some(_) | None, _) => None,
     };
-    let label = match (outputs.label, &document.outputs.label) {
-        (Some(column), Some(label)) => {
-            let form = form_like(&[&label.positive, &label.negative]);
+    let value = outputs
+        .prediction
+        .map(|column| finder.find(&[column], Form::Number, "prediction", " for the prediction"))
+        .transpose()?;
+    let label = match (outputs.label, label_form(&document.outputs)) {
+        (Some(column), Some(form)) => {
             Some(finder.find(&[column], form, "label", " for the label")?)
         }
         (Some(_) | None, _) => None,
@@ -75,6 +79,7 @@ pub(crate) fn build(
         features,
         score,
         decision,
+        value,
         label,
         mistakes,
         builder: BaselineBuilder::new(document, &file),
@@ -101,6 +106,7 @@ struct Reading<'a> {
     features: Vec<Source>,
     score: Option<(&'a str, Source)>,
     decision: Option<Source>,
+    value: Option<Source>,
     label: Option<Source>,
     mistakes: Mistakes,
     builder: BaselineBuilder,
@@ -160,6 +166,11 @@ impl Reading<'_> {
         if let Some(source) = self.decision {
             self.builder.observe_decision(cell(batch, source, row));
         }
+        if let Some(source) = self.value
+            && let Some(number) = cell(batch, source, row).number()
+        {
+            self.builder.observe_value(number);
+        }
         if let Some(source) = self.label {
             self.builder.observe_label(cell(batch, source, row));
         }
@@ -177,13 +188,16 @@ fn decision_form(document: &Document) -> Option<Form> {
         .and_then(|decision| match &decision.rule {
             DecisionRule::ScoreAtLeast(_) => None,
             DecisionRule::Output { positive, .. } => Some(form_like(&[positive])),
+            DecisionRule::Class { classes, .. } => {
+                Some(form_like(&classes.iter().collect::<Vec<_>>()))
+            }
         })
 }
 
 fn cell(batch: &Batch, source: Source, row: usize) -> Cell<'_> {
     match source {
         Source::Batch(column) => batch.columns[column].cell(row),
-        Source::Joined(_) | Source::Crossed(_) => Cell::Missing,
+        Source::Joined(_) => Cell::Missing,
     }
 }
 

@@ -10,7 +10,7 @@ use clause9_shared::baseline::Baseline;
 use clause9_shared::digest::Digest;
 use clause9_shared::judge::Compiled;
 use clause9_shared::metric::StreamKind;
-use clause9_shared::objective::document::{AttributeSource, Document, Objective};
+use clause9_shared::objective::document::{Document, Objective};
 use clause9_shared::planning::{self, Replayed};
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::wire::codec::Decode as _;
@@ -108,10 +108,10 @@ pub(crate) fn run(args: &Replay, terminal: &mut Terminal) -> anyhow::Result<Ende
 /// Which stream an objective reads.
 fn stream(document: &Document, objective: &Objective) -> StreamKind {
     let stream = objective.metric.spec().stream;
-    let late = document.attributes.iter().any(|a| {
-        Some(&a.name) == objective.of.attribute.as_ref()
-            && matches!(a.from, AttributeSource::Outcome)
-    });
+    let late = document
+        .attributes
+        .iter()
+        .any(|a| Some(&a.name) == objective.of.attribute.as_ref() && document.comes_late(a));
     match stream {
         StreamKind::ByAttribute if late => StreamKind::Outcomes,
         StreamKind::ByAttribute => StreamKind::Traffic,

@@ -69,7 +69,41 @@ fn a_plan_keeps_what_its_document_asks_for() {
         score Hygiene
         score Moments
         decision Confusion
-        decision/region Confusion"#]]
+        decision/region Confusion
+        joint Gram
+        joint Projections
+        direction/0 Histogram
+        direction/0 CutCounts
+        direction/1 Histogram
+        direction/1 CutCounts
+        direction/2 Histogram
+        direction/2 CutCounts
+        direction/3 Histogram
+        direction/3 CutCounts
+        direction/4 Histogram
+        direction/4 CutCounts
+        direction/5 Histogram
+        direction/5 CutCounts
+        direction/6 Histogram
+        direction/6 CutCounts
+        direction/7 Histogram
+        direction/7 CutCounts
+        direction/8 Histogram
+        direction/8 CutCounts
+        direction/9 Histogram
+        direction/9 CutCounts
+        direction/10 Histogram
+        direction/10 CutCounts
+        direction/11 Histogram
+        direction/11 CutCounts
+        direction/12 Histogram
+        direction/12 CutCounts
+        direction/13 Histogram
+        direction/13 CutCounts
+        direction/14 Histogram
+        direction/14 CutCounts
+        direction/15 Histogram
+        direction/15 CutCounts"#]]
     .assert_eq(&keys(&plan.empty_traffic()));
     expect![[r#"
         decision/sex Confusion
@@ -165,9 +199,7 @@ fn a_plan_that_cannot_be_is_refused() {
     );
     refused(
         |d| d["features"][1]["name"] = json!("wild"),
-        &expect![[
-            "`feature/wild` is there twice; give each feature and each attribute a name of its own"
-        ]],
+        &expect!["feature `amount` is not in the baseline, or has another type there; build the baseline again"],
     );
     refused(
         |d| d["attributes"][0]["groups"] = json!(vec!["g"; 65]),

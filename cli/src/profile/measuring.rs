@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use clause9_shared::bet::fixed;
 use clause9_shared::judge::{Compiled, LedgerState};
 use clause9_shared::metric::{Measurement, MetricId, Needs, Seen, StreamKind};
-use clause9_shared::objective::document::{AttributeSource, Document, Scalar, Subject};
+use clause9_shared::objective::document::{Document, Scalar, Subject};
 use clause9_shared::objective::{Attribute, FeatureType, Objective};
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::sketch::PaneSummary;
@@ -100,12 +100,11 @@ fn summary<'a>(
         StreamKind::Outcomes => &window.outcomes,
         StreamKind::ByAttribute => {
             let mut attributes = document.attributes.iter();
-            let source = attributes
-                .find(|a| Some(&a.name) == of.attribute.as_ref())
-                .map(|a| &a.from);
-            match source {
-                Some(AttributeSource::Outcome) => &window.outcomes,
-                Some(AttributeSource::Request(_)) | None => &window.traffic,
+            let named = attributes.find(|a| Some(&a.name) == of.attribute.as_ref());
+            if named.is_some_and(|attribute| document.comes_late(attribute)) {
+                &window.outcomes
+            } else {
+                &window.traffic
             }
         }
     }

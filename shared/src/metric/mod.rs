@@ -584,6 +584,11 @@ metrics! {
     356 => GeneralisedEntropy(fairness::entropy::GeneralisedEntropy),
     357 => TheilIndex(fairness::entropy::TheilIndex),
     358 => EntropyBetweenGroups(fairness::entropy::EntropyBetweenGroups),
+    359 => GroupMeanError(fairness::regression::GroupMeanError),
+    360 => GroupMeanAbsoluteError(fairness::regression::GroupMeanAbsoluteError),
+    361 => MeanErrorDifference(fairness::regression::MeanErrorDifference),
+    362 => MeanAbsoluteErrorDifference(fairness::regression::MeanAbsoluteErrorDifference),
+    363 => DecidedClassDistance(fairness::classes::DecidedClassDistance),
 
     // Service: 400 to 499.
 

@@ -56,7 +56,8 @@ impl Gram {
         let mut products = self.products.iter_mut();
         for (i, (sum, x)) in self.sums.iter_mut().zip(fixed).enumerate() {
             *sum += i128::from(*x);
-            for (product, y) in products.by_ref().zip(&fixed[i..]) {
+            // In this order: the shorter side ends the row without taking a product.
+            for (y, product) in fixed[i..].iter().zip(products.by_ref()) {
                 // At most 2^60.
                 *product += i128::from(x * y);
             }
@@ -154,5 +155,39 @@ impl Decode for Gram {
             *product = read_wide(r, most * MOST)?;
         }
         Ok(gram)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_are_those_of_each_pair() {
+        let cases = [
+            [1.0, -2.0, 0.5],
+            [0.25, 4.0, -1.0],
+            [3.0, 0.0, 2.0],
+            [-1.0, 1.0, f64::NAN],
+        ];
+        let mut gram = Gram::new(Digest::of(b"test"), 3).unwrap();
+        for case in &cases {
+            gram.add(case);
+        }
+        let found = gram.moments().unwrap();
+        let value = |case: &[f64; 3], i: usize| if case[i].is_nan() { 0.0 } else { case[i] };
+        let mean = |of: &dyn Fn(&[f64; 3]) -> f64| cases.iter().map(of).sum::<f64>() / 4.0;
+        for i in 0..3 {
+            let mean_i = mean(&|case| value(case, i));
+            assert!((found.mean[i] - mean_i).abs() < 1e-12);
+            for j in 0..3 {
+                let product = mean(&|case| value(case, i) * value(case, j));
+                let expected = product - mean_i * mean(&|case| value(case, j));
+                assert!(
+                    (found.covariance.at(i, j) - expected).abs() < 1e-12,
+                    "{i} {j}"
+                );
+            }
+        }
     }
 }

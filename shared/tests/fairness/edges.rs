@@ -1,6 +1,6 @@
 //! Empty groups, missing labels, one class, unknown groups, counts at the end of 64 bits.
 
-use clause9_shared::metric::{MetricId, Needs, Unmeasurable};
+use clause9_shared::metric::{Answers, MetricId, Needs, Unmeasurable};
 use clause9_shared::sketch::PaneSummary;
 
 use crate::case::{ATTRIBUTES, Row, measure, pane, windows};
@@ -10,6 +10,10 @@ fn all(pane: &PaneSummary) -> Vec<(String, Result<f64, Unmeasurable>)> {
     let mut found = Vec::new();
     for metric in MetricId::ALL {
         let spec = metric.spec();
+        match spec.answers {
+            Answers::Any | Answers::TwoValued => {}
+            Answers::Classes | Answers::Number => continue,
+        }
         let subjects: Vec<Option<&str>> = match spec.needs {
             Needs::Attribute => vec![None],
             Needs::AttributeGroup => vec![Some("female")],

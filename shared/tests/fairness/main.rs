@@ -6,4 +6,5 @@
 mod case;
 mod edges;
 mod golden;
+mod numbers;
 mod scores;

@@ -59,15 +59,9 @@ pub(in crate::engine) struct Place {
 pub(super) struct Segments {
     all: VecDeque<Segment>,
     next: u32,
-    length: usize,
 }
 
 impl Segments {
-    #[cfg(test)]
-    pub(super) const fn len(&self) -> usize {
-        self.length
-    }
-
     /// Adds a request with a single prediction that is no packed one.
     pub(super) fn push_single(&mut self, tag: Tag, origin: Arc<Origin>, row: Rows) -> u32 {
         self.room().requests.push(Remembered {
@@ -121,7 +115,6 @@ impl Segments {
     fn pushed(&mut self) -> u32 {
         let number = self.next;
         self.next = self.next.wrapping_add(1);
-        self.length += 1;
         number
     }
 
@@ -181,7 +174,6 @@ impl Segments {
         };
         let tag = oldest.tag;
         segment.gone += 1;
-        self.length -= 1;
         if segment.gone == segment.requests.len() {
             self.all.pop_front();
         }
@@ -195,6 +187,12 @@ impl Segments {
             next: number,
             ..Self::default()
         };
+    }
+
+    /// How many there are.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.all.iter().map(|s| s.requests.len() - s.gone).sum()
     }
 
     /// What the segments hold, from their capacities.

@@ -60,9 +60,11 @@ mod pooled;
 mod spread;
 
 pub(super) mod calibration;
+pub(super) mod classes;
 pub(super) mod entropy;
 pub(super) mod odds;
 pub(super) mod overall;
+pub(super) mod regression;
 pub(super) mod unknown;
 
 pub use aliases::{ALIASES, Alias};
