@@ -225,7 +225,7 @@ fn one(
     let compiled_name = register.keep(compiled.digest(), text.as_bytes());
     let mut state = compiled.start();
     for block in 0..BLOCKS {
-        let kept = |register: &Register<'_>, state| {
+        let kept = |register: &mut Register<'_>, state: &LedgerState| {
             let text = canonical::to_json(state).unwrap();
             let name = Digest::tagged("clause9/ledger-state/v1", text.as_bytes());
             register.keep(name, text.as_bytes())

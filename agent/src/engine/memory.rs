@@ -266,12 +266,10 @@ fn flags(prediction: &Prediction) -> u8 {
 fn unpack(flags: u8, score: f64, groups: &[u8]) -> Prediction {
     let [decided, label, ..] = score.to_bits().to_le_bytes();
     let truth = |bits: u8, class: u8| {
-        (bits & 2 != 0).then(|| {
-            if flags & 32 != 0 {
-                Answer::Class(class)
-            } else {
-                Answer::Sign(bits & 1 != 0)
-            }
+        (bits & 2 != 0).then_some(if flags & 32 != 0 {
+            Answer::Class(class)
+        } else {
+            Answer::Sign(bits & 1 != 0)
         })
     };
     Prediction {

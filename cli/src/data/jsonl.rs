@@ -93,13 +93,13 @@ impl<'a> Lines<'a> {
 pub(super) fn columns(table: &Table) -> anyhow::Result<Vec<Declared>> {
     let meter = Meter::default();
     let mut lines = Lines::open(table, &meter)?;
-    let mut known: HashMap<String, ()> = HashMap::new();
+    let mut known: HashSet<String> = HashSet::new();
     let mut columns = Vec::new();
     for _ in 0..LOOKED_AT {
         let Some(line) = lines.next()? else { break };
         let Ok(object) = line else { continue };
         for name in object.keys() {
-            if columns.len() <= MAX_COLUMNS && known.insert(name.clone(), ()).is_none() {
+            if columns.len() <= MAX_COLUMNS && known.insert(name.clone()) {
                 columns.push(Declared {
                     name: name.clone(),
                     kind: None,

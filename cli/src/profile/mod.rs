@@ -50,13 +50,11 @@ pub(crate) fn run(args: &Args, terminal: &mut Terminal) -> anyhow::Result<Ended>
         None => None,
         Some(path) => {
             let file = read::objectives(path)?;
-            match file.checked {
-                Ok(document) => Some(document),
-                Err(_) => {
-                    check::show(&file, terminal)?;
-                    return Ok(Ended::Unusable);
-                }
-            }
+            let Ok(document) = file.checked else {
+                check::show(&file, terminal)?;
+                return Ok(Ended::Unusable);
+            };
+            Some(document)
         }
     };
     let profiled = match profile(args, document) {
@@ -148,7 +146,7 @@ fn profile(args: &Args, document: Option<Document>) -> anyhow::Result<Profiled> 
     let meter = Meter::default();
     let progress = Progress::over(&current);
     let (windows, tally) = counting::count(&counting, &current, &finder.wanted, &meter, || {
-        progress.at(meter.at())
+        progress.at(meter.at());
     })?;
     drop(progress);
     let report = Told {

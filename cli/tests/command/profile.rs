@@ -29,7 +29,7 @@ fn row(i: u64, moved: bool) -> Row {
     let noise = (i.wrapping_mul(2_654_435_761) % 1000) as f64 / 1000.0;
     let score = (noise * 0.8 + 0.1).min(1.0);
     Row {
-        amount: (i % 17 != 3).then(|| noise * 100.0 + if moved { 60.0 } else { 0.0 }),
+        amount: (i % 17 != 3).then_some(noise * 100.0 + if moved { 60.0 } else { 0.0 }),
         city: ["Ulm", "Köln", "Bonn, am Rhein"][usize::try_from(i % 3).unwrap()],
         member: i % 4 == 0,
         score,
@@ -548,7 +548,8 @@ fn odd_numbers_and_empty_windows_give_a_result() {
             i % 2
         )
         .unwrap();
-        let odd = ["NaN", "inf", "-inf", "5e-324", "-0", "", "1e308"][i as usize % 7];
+        let odd =
+            ["NaN", "inf", "-inf", "5e-324", "-0", "", "1e308"][i.unsigned_abs() as usize % 7];
         writeln!(
             current,
             "{odd},{},0.5,1",

@@ -60,6 +60,10 @@ fn points(window: &CutCounts, baseline: &CutCounts) -> Vec<Place> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::float_cmp,
+    reason = "these values are exact: equal to the bit or wrong"
+)]
 mod tests {
     use super::*;
 

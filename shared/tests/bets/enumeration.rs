@@ -271,8 +271,12 @@ fn edge_laws(divergence: Divergence, law: &[f64], positions: &[f64], radius: f64
             }
         }
         let at = moved(low);
-        let a = (at[0] * 16_777_216.0).round() as u64;
-        let b = (at[1] * 16_777_216.0).round() as u64;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "shares of 2^24"
+        )]
+        let [a, b] = [at[0], at[1]].map(|share| (share * 16_777_216.0).round() as u64);
         found.push([a, b, (1 << 24) - a - b]);
     }
     found

@@ -60,7 +60,7 @@ fn means_of_residuals_and_their_difference_are_numpys_and_scipys() {
     }
 }
 
-/// scipy 1.17: stats.ttest_ind(female, male, equal_var=False), difference and its 95 % interval.
+/// SciPy 1.17: `stats.ttest_ind(female, male, equal_var=False)`, difference and its 95 % interval.
 const GOLDEN: [(&str, f64, (f64, f64)); 2] = [
     ("mean_error_difference", -0.725, (-7.483613532, 6.033613532)),
     (

@@ -53,7 +53,10 @@ fn isotonic(case: &Case) -> Rising {
     Rising::fit(&scores, &shares, &weights).unwrap()
 }
 
-const FIGURES: [(&str, fn(&[Expected]) -> Option<Figure>); 6] = [
+/// A figure by its name.
+type Named = (&'static str, fn(&[Expected]) -> Option<Figure>);
+
+const FIGURES: [Named; 6] = [
     ("accuracy", accuracy),
     ("precision", precision),
     ("recall", recall),
