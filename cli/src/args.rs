@@ -79,6 +79,9 @@ pub(crate) struct Baseline {
     /// The column with the model's decisions, if the objectives file reads them from an output.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) decision: Option<String>,
+    /// The column with the model's predicted numbers, if the objectives file watches them.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) prediction: Option<String>,
     /// The column with what turned out to be true. Estimates without labels rest on it.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) label: Option<String>,

@@ -32,8 +32,8 @@ pub(crate) fn run(args: &Args, terminal: &mut Terminal) -> anyhow::Result<Ended>
         let outputs = Outputs {
             score: args.score.as_deref(),
             decision: args.decision.as_deref(),
+            prediction: args.prediction.as_deref(),
             label: args.label.as_deref(),
-            value: None,
         };
         reference::build(document, &table, outputs, Mistakes::End, &meter, || {
             progress.at(meter.at());

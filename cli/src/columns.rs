@@ -1,7 +1,7 @@
 //! Which column is what: a document's features, outputs and attributes found in a table by name.
 
 use clause9_shared::objective::document::{
-    AttributeSource, Decision, DecisionRule, Label, LabelType, Scalar,
+    AttributeSource, DecisionRule, LabelType, Outputs, Scalar,
 };
 use clause9_shared::objective::{Document, Feature, FeatureType};
 
@@ -14,11 +14,9 @@ pub(crate) enum Source {
     Batch(usize),
     /// In this column of the labels that are joined by id.
     Joined(usize),
-    /// In several columns of a batch, joined by ` & `: the place in [`Sources::crossed`].
-    Crossed(usize),
 }
 
-/// What stands between the names of columns, and between their values, that are taken together.
+/// What stands between the names of attributes that are taken together.
 pub(crate) const CROSS: &str = " & ";
 
 /// Looks columns up and collects what is to be read.
@@ -31,8 +29,6 @@ pub(crate) struct Finder<'a> {
     pub(crate) joined: Vec<(usize, Form)>,
     /// What each found column is taken for, for the report: table column and words.
     pub(crate) taken: Vec<(Source, usize, String)>,
-    /// Columns that are taken together: places in a batch.
-    crossed: Vec<Vec<usize>>,
 }
 
 impl<'a> Finder<'a> {
@@ -43,34 +39,7 @@ impl<'a> Finder<'a> {
             wanted: Vec::new(),
             joined: Vec::new(),
             taken: Vec::new(),
-            crossed: Vec::new(),
         }
-    }
-
-    /// An attribute's column; or, where its name is `A & B`, the columns A and B together: their
-    /// groups are then `a & b`.
-    fn attribute(&mut self, names: &[&str], role: &str, what: &str) -> anyhow::Result<Source> {
-        if let Some(found) = self.maybe(names, Form::Text, role)? {
-            return Ok(found);
-        }
-        let together = names.iter().find(|name| {
-            name.contains(CROSS)
-                && name
-                    .split(CROSS)
-                    .all(|part| self.table.position(part).is_some())
-        });
-        let Some(together) = together else {
-            return self.find(names, Form::Text, role, what);
-        };
-        let mut places = Vec::new();
-        for part in together.split(CROSS) {
-            match self.maybe(&[part], Form::Text, role)? {
-                Some(Source::Batch(place)) => places.push(place),
-                Some(Source::Joined(_) | Source::Crossed(_)) | None => {}
-            }
-        }
-        self.crossed.push(places);
-        Ok(Source::Crossed(self.crossed.len() - 1))
     }
 
     /// The first of these names that is a column. `what` says of the first name why it is wanted.
@@ -167,27 +136,6 @@ pub(crate) fn form_like(values: &[&Scalar]) -> Form {
     }
 }
 
-/// The values that a decision's column is compared with.
-pub(crate) fn decided(rule: &DecisionRule) -> Vec<&Scalar> {
-    match rule {
-        DecisionRule::ScoreAtLeast(_) => Vec::new(),
-        DecisionRule::Output { positive, .. } => vec![positive],
-        DecisionRule::Class { classes, .. } => classes.iter().collect(),
-    }
-}
-
-/// The form in which labels are read.
-pub(crate) fn label_form(label: &Label, decision: Option<&Decision>) -> Form {
-    match label.kind {
-        LabelType::Binary => {
-            let values: Vec<_> = label.positive.iter().chain(&label.negative).collect();
-            form_like(&values)
-        }
-        LabelType::Class => form_like(&decision.map(|d| decided(&d.rule)).unwrap_or_default()),
-        LabelType::Numeric => Form::Number,
-    }
-}
-
 /// A tensor that a model would have been sent or would have answered with, and where the values of
 /// each of its columns are found (of a column that nobody reads: nowhere).
 #[derive(Debug)]
@@ -206,8 +154,6 @@ pub(crate) struct Sources {
     pub(crate) late: Vec<(usize, Source)>,
     pub(crate) id: Option<Source>,
     pub(crate) time: Option<Source>,
-    /// Columns of a batch that are taken together.
-    pub(crate) crossed: Vec<Vec<usize>>,
 }
 
 /// Names given on the command line; what is not given goes by the document.
@@ -215,6 +161,7 @@ pub(crate) struct Sources {
 pub(crate) struct Named<'a> {
     pub(crate) score: Option<&'a str>,
     pub(crate) decision: Option<&'a str>,
+    pub(crate) prediction: Option<&'a str>,
     pub(crate) label: Option<&'a str>,
     pub(crate) id: Option<&'a str>,
     pub(crate) timestamp: Option<&'a str>,
@@ -254,13 +201,14 @@ impl Sources {
                 AttributeSource::Request(path)
                     if has(&sources.inputs, &path.input, path.column) => {}
                 AttributeSource::Request(path) => {
-                    let found = finder.attribute(&names, &role, what)?;
+                    let found = finder.find(&names, Form::Text, &role, what)?;
                     put(&mut sources.inputs, &path.input, path.column, found);
                 }
                 AttributeSource::Outcome => {
-                    let found = finder.attribute(&names, &role, what)?;
+                    let found = finder.find(&names, Form::Text, &role, what)?;
                     sources.late.push((index, found));
                 }
+                // It follows from its parts.
                 AttributeSource::Parts => {}
             }
         }
@@ -272,7 +220,6 @@ impl Sources {
             let what = ", which was given as --timestamp";
             sources.time = Some(finder.find(&[time], Form::Time, "timestamp", what)?);
         }
-        sources.crossed.clone_from(&finder.crossed);
         Ok(sources)
     }
 
@@ -295,21 +242,27 @@ impl Sources {
             );
         }
         if let Some(decision) = &outputs.decision {
-            match &decision.rule {
-                DecisionRule::ScoreAtLeast(_) => {}
-                DecisionRule::Output { from, .. } | DecisionRule::Class { from, .. } => {
-                    let names = or(named.decision, &[from.output.as_str(), "decision"]);
-                    let what = " for the decision; name it with --decision";
-                    let form = form_like(&decided(&decision.rule));
-                    let found = finder.find(&names, form, "decision", what)?;
-                    put(&mut self.outputs, &from.output, from.column, found);
+            let read = match &decision.rule {
+                DecisionRule::ScoreAtLeast(_) => None,
+                DecisionRule::Output { from, positive } => Some((from, form_like(&[positive]))),
+                DecisionRule::Class { from, classes } => {
+                    Some((from, form_like(&classes.iter().collect::<Vec<_>>())))
                 }
+            };
+            if let Some((from, form)) = read {
+                let names = or(named.decision, &[from.output.as_str(), "decision"]);
+                let what = " for the decision; name it with --decision";
+                let found = finder.find(&names, form, "decision", what)?;
+                put(&mut self.outputs, &from.output, from.column, found);
             }
         }
         if let Some(value) = &outputs.value {
-            let names = [value.from.output.as_str(), "value"];
-            let what = " for the predicted number";
-            let found = finder.find(&names, Form::Number, "value", what)?;
+            let names = or(
+                named.prediction,
+                &[value.from.output.as_str(), "prediction"],
+            );
+            let what = " for the predicted number; name it with --prediction";
+            let found = finder.find(&names, Form::Number, "prediction", what)?;
             put(
                 &mut self.outputs,
                 &value.from.output,
@@ -317,8 +270,7 @@ impl Sources {
                 found,
             );
         }
-        if let Some(label) = &outputs.label {
-            let form = label_form(label, outputs.decision.as_ref());
+        if let Some(form) = label_form(outputs) {
             self.label = match named.label {
                 Some(name) => {
                     Some(finder.find(&[name], form, "label", ", which was given as --label")?)
@@ -328,6 +280,22 @@ impl Sources {
         }
         Ok(())
     }
+}
+
+/// The form in which a document's labels are read, if it has labels.
+pub(crate) fn label_form(outputs: &Outputs) -> Option<Form> {
+    let label = outputs.label.as_ref()?;
+    Some(match label.kind {
+        LabelType::Binary => {
+            let values: Vec<&Scalar> = label.positive.iter().chain(&label.negative).collect();
+            form_like(&values)
+        }
+        LabelType::Class => {
+            let classes = outputs.decision.as_ref().and_then(|d| d.classes());
+            form_like(&classes.unwrap_or_default().iter().collect::<Vec<_>>())
+        }
+        LabelType::Numeric => Form::Number,
+    })
 }
 
 fn has(tensors: &[TensorSource], name: &str, column: u32) -> bool {

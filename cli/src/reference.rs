@@ -2,10 +2,10 @@
 
 use clause9_shared::baseline::{Baseline, BaselineBuilder};
 use clause9_shared::inference::Cell;
-use clause9_shared::objective::document::Scalar;
+use clause9_shared::objective::document::{DecisionRule, Scalar};
 use clause9_shared::objective::{Document, Feature, FeatureType};
 
-use crate::columns::{Finder, Source, decided, form_like, label_form};
+use crate::columns::{Finder, Source, form_like, label_form};
 use crate::data::{Batch, Form, Meter, Table, bad};
 
 /// What to do with a row or a value that cannot be used.
@@ -22,7 +22,7 @@ pub(crate) enum Mistakes {
 pub(crate) struct Outputs<'a> {
     pub(crate) score: Option<&'a str>,
     pub(crate) decision: Option<&'a str>,
-    pub(crate) value: Option<&'a str>,
+    pub(crate) prediction: Option<&'a str>,
     pub(crate) label: Option<&'a str>,
 }
 
@@ -61,24 +61,16 @@ pub(crate) fn build(
         }
         (Some(_) | None, _) => None,
     };
-    let label = match (outputs.label, &document.outputs.label) {
-        (Some(column), Some(label)) => {
-            let form = label_form(label, document.outputs.decision.as_ref());
+    let value = outputs
+        .prediction
+        .map(|column| finder.find(&[column], Form::Number, "prediction", " for the prediction"))
+        .transpose()?;
+    let label = match (outputs.label, label_form(&document.outputs)) {
+        (Some(column), Some(form)) => {
             Some(finder.find(&[column], form, "label", " for the label")?)
         }
         (Some(_) | None, _) => None,
     };
-    let value = outputs
-        .value
-        .map(|column| {
-            finder.find(
-                &[column],
-                Form::Number,
-                "value",
-                " for the predicted number",
-            )
-        })
-        .transpose()?;
     let file = table.path.file_name();
     let file = file.map_or_else(|| table.name.clone(), |f| f.to_string_lossy().into_owned());
     let mut reading = Reading {
@@ -174,11 +166,10 @@ impl Reading<'_> {
         if let Some(source) = self.decision {
             self.builder.observe_decision(cell(batch, source, row));
         }
-        if let Some(value) = self
-            .value
-            .and_then(|source| cell(batch, source, row).number())
+        if let Some(source) = self.value
+            && let Some(number) = cell(batch, source, row).number()
         {
-            self.builder.observe_value(value);
+            self.builder.observe_value(number);
         }
         if let Some(source) = self.label {
             self.builder.observe_label(cell(batch, source, row));
@@ -194,15 +185,19 @@ fn decision_form(document: &Document) -> Option<Form> {
         .outputs
         .decision
         .as_ref()
-        .map(|decision| decided(&decision.rule))
-        .filter(|values| !values.is_empty())
-        .map(|values| form_like(&values))
+        .and_then(|decision| match &decision.rule {
+            DecisionRule::ScoreAtLeast(_) => None,
+            DecisionRule::Output { positive, .. } => Some(form_like(&[positive])),
+            DecisionRule::Class { classes, .. } => {
+                Some(form_like(&classes.iter().collect::<Vec<_>>()))
+            }
+        })
 }
 
 fn cell(batch: &Batch, source: Source, row: usize) -> Cell<'_> {
     match source {
         Source::Batch(column) => batch.columns[column].cell(row),
-        Source::Joined(_) | Source::Crossed(_) => Cell::Missing,
+        Source::Joined(_) => Cell::Missing,
     }
 }
 

@@ -156,8 +156,8 @@ fn any(text: &str) -> Owned {
 fn unreadable<T>(name: &str, packing: super::Packing, error: csv::Error) -> anyhow::Result<T> {
     let line = error.position().map_or(1, csv::Position::line);
     let shown = error.to_string();
-    match error.into_kind() {
-        ErrorKind::Io(io) => fault(name, packing, io),
-        _ => bad(format!("{name}:{line}: not CSV: {shown}")),
+    if let ErrorKind::Io(io) = error.into_kind() {
+        return fault(name, packing, io);
     }
+    bad(format!("{name}:{line}: not CSV: {shown}"))
 }

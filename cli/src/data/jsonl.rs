@@ -174,7 +174,9 @@ fn push(column: &mut Column, form: Form, value: &Value) {
             let cell = any(value);
             let name = match &cell {
                 Owned::Missing => None,
-                Owned::Float(x) => Cell::Float(*x + 0.0).category().map(|c| c.into_owned()),
+                Owned::Float(x) => Cell::Float(*x + 0.0)
+                    .category()
+                    .map(std::borrow::Cow::into_owned),
                 Owned::Int(x) => Some(x.to_string()),
                 Owned::Uint(x) => Some(x.to_string()),
                 Owned::Bool(x) => Some(x.to_string()),

@@ -52,6 +52,10 @@ pub(super) fn columns(table: &Table) -> anyhow::Result<(Vec<Declared>, Option<u6
     Ok((columns.collect(), rows))
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "Arrow has many types, and what is not listed is not read"
+)]
 fn kind(of: &DataType) -> Kind {
     match of {
         DataType::Boolean => Kind::Bool,
@@ -120,15 +124,11 @@ impl<'a> Reader<'a> {
 /// The schema with every text that is wanted as a name told to come as a dictionary.
 fn dictionaries(schema: &Schema, wanted: &[(usize, Form)]) -> Schema {
     let fields = schema.fields().iter().enumerate().map(|(index, field)| {
-        let as_name = wanted.contains(&(index, Form::Text));
-        match field.data_type() {
-            DataType::Utf8 if as_name => {
-                let kind =
-                    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-                Arc::new(Field::new(field.name(), kind, field.is_nullable()))
-            }
-            _ => Arc::clone(field),
+        if *field.data_type() != DataType::Utf8 || !wanted.contains(&(index, Form::Text)) {
+            return Arc::clone(field);
         }
+        let kind = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        Arc::new(Field::new(field.name(), kind, field.is_nullable()))
     });
     Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone())
 }
@@ -186,9 +186,7 @@ fn numbers(values: &dyn Array, into: &mut Column) {
         match cell {
             Owned::Missing => into.push_number(None),
             Owned::Float(x) => into.push_number(Some(x)),
-            #[expect(clippy::cast_precision_loss, reason = "as live traffic is read")]
             Owned::Int(x) => into.push_number(Some(x as f64)),
-            #[expect(clippy::cast_precision_loss, reason = "as live traffic is read")]
             Owned::Uint(x) => into.push_number(Some(x as f64)),
             Owned::Bool(x) => into.push_number(Some(f64::from(u8::from(x)))),
             text @ Owned::Text(_) => into.push_cell(text),
@@ -245,6 +243,10 @@ fn all(values: &dyn Array) -> Vec<Owned> {
 }
 
 /// One value that is no dictionary's. Points in time are microseconds.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "Arrow has many types, and what is not listed is not read"
+)]
 fn any(values: &dyn Array, row: usize) -> Owned {
     if values.is_null(row) {
         return Owned::Missing;
@@ -288,11 +290,15 @@ fn decimal(digits: i128, scale: i8) -> f64 {
         .unwrap_or(f64::NAN)
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what is no time is read as the text or the number of one"
+)]
 fn time(values: &dyn Array, row: usize) -> Option<i64> {
+    const DAY: i64 = 86_400_000_000;
     if values.is_null(row) {
         return None;
     }
-    const DAY: i64 = 86_400_000_000;
     match values.data_type() {
         DataType::Timestamp(TimeUnit::Second, _) => {
             primitive::<TimestampSecondType>(values, row)?.checked_mul(1_000_000)

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use clause9_shared::objective::document::{
-    AttributeSource, DecisionRule, Document, FeatureType, Scalar,
+    AttributeSource, Decision, DecisionRule, Document, FeatureType, LabelType, Scalar,
 };
 
 /// The document as text that `clause9 check` passes. Objectives to begin with are added: one for the
@@ -78,7 +78,8 @@ fn features(out: &mut String, document: &Document) -> fmt::Result {
 
 fn outputs(out: &mut String, document: &Document) -> fmt::Result {
     let outputs = &document.outputs;
-    if outputs.score.is_none() && outputs.decision.is_none() && outputs.label.is_none() {
+    let some = outputs.score.is_some() || outputs.decision.is_some() || outputs.value.is_some();
+    if !some && outputs.label.is_none() {
         return writeln!(
             out,
             "\n# No score, decision or label was named.\noutputs: {{}}"
@@ -95,15 +96,15 @@ fn outputs(out: &mut String, document: &Document) -> fmt::Result {
     if let Some(decision) = &outputs.decision {
         let rule = match &decision.rule {
             DecisionRule::ScoreAtLeast(threshold) => format!("{{ score_at_least: {threshold} }}"),
-            DecisionRule::Output { from, positive } => format!(
-                "{{ output: {{ from: {{ output: {} }}, positive: {} }} }}",
-                quoted(&from.output),
-                scalar(positive)
-            ),
             DecisionRule::Class { from, classes } => format!(
                 "{{ class: {{ from: {{ output: {} }}, classes: [{}] }} }}",
                 quoted(&from.output),
                 classes.iter().map(scalar).collect::<Vec<_>>().join(", ")
+            ),
+            DecisionRule::Output { from, positive } => format!(
+                "{{ output: {{ from: {{ output: {} }}, positive: {} }} }}",
+                quoted(&from.output),
+                scalar(positive)
             ),
         };
         writeln!(out, "  decision:\n    rule: {rule}")?;
@@ -115,15 +116,26 @@ fn outputs(out: &mut String, document: &Document) -> fmt::Result {
             )?;
         }
     }
-    if let Some(label) = &outputs.label
-        && let (Some(positive), Some(negative)) = (&label.positive, &label.negative)
-    {
+    if let Some(value) = &outputs.value {
         writeln!(
             out,
-            "  label:\n    positive: {}\n    negative: {}",
-            scalar(positive),
-            scalar(negative)
+            "  # A predicted number, in the unit that labels are in.\n  value:\n    from: {{ output: {} }}\n    unit: {}",
+            quoted(&value.from.output),
+            quoted(&value.unit)
         )?;
+    }
+    if let Some(label) = &outputs.label {
+        writeln!(out, "  label:")?;
+        match label.kind {
+            LabelType::Binary => {}
+            LabelType::Class => writeln!(out, "    type: class")?,
+            LabelType::Numeric => writeln!(out, "    type: numeric")?,
+        }
+        for (word, value) in [("positive", &label.positive), ("negative", &label.negative)] {
+            if let Some(value) = value {
+                writeln!(out, "    {word}: {}", scalar(value))?;
+            }
+        }
     }
     Ok(())
 }
@@ -138,6 +150,12 @@ fn attributes(out: &mut String, document: &Document) -> fmt::Result {
     )?;
     writeln!(out, "attributes:")?;
     for attribute in &document.attributes {
+        if !attribute.of.is_empty() {
+            let of: Vec<String> = attribute.of.iter().map(|n| quoted(n.as_str())).collect();
+            let name = quoted(attribute.name.as_str());
+            writeln!(out, "  - name: {name}\n    of: [{}]", of.join(", "))?;
+            continue;
+        }
         let from = match &attribute.from {
             AttributeSource::Request(path) => {
                 format!("{{ request: {{ input: {} }} }}", quoted(&path.input))
@@ -181,7 +199,9 @@ fn objectives(out: &mut String, document: &Document) -> fmt::Result {
             quoted(feature.name.as_str())
         )?;
     }
-    if document.outputs.decision.is_some() && document.outputs.label.is_some() {
+    let binary = |d: &Decision| d.classes().is_none();
+    let judged = document.outputs.decision.as_ref().is_some_and(binary);
+    if judged && document.outputs.label.is_some() {
         writeln!(
             out,
             "  - id: accuracy\n    version: 1\n    statement: Decisions agree with what later turns out to be true.\n    \

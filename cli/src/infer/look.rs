@@ -3,7 +3,6 @@
 use clause9_shared::inference::Owned;
 use std::collections::HashMap;
 
-use crate::columns::CROSS;
 use crate::data::{Batch, Column, Form, Kind, Meter, Table, instant};
 
 /// Rows that are looked at.
@@ -129,18 +128,8 @@ fn name(cell: &Owned) -> String {
     }
 }
 
-/// Looks at a table's first rows: one look for each column, in order, and one for each of the columns
-/// that are taken together.
-pub(crate) fn look(table: &Table, together: &[String]) -> anyhow::Result<(Vec<Look>, Vec<Look>)> {
-    let crossed: Vec<Vec<usize>> = together
-        .iter()
-        .map(|name| {
-            name.split(CROSS)
-                .filter_map(|part| table.position(part))
-                .collect()
-        })
-        .collect();
-    let mut crosses: Vec<Look> = crossed.iter().map(|_| Look::default()).collect();
+/// Looks at a table's first rows: one look for each column, in order.
+pub(crate) fn look(table: &Table) -> anyhow::Result<Vec<Look>> {
     let mut looks: Vec<Look> = table
         .columns
         .iter()
@@ -160,32 +149,16 @@ pub(crate) fn look(table: &Table, together: &[String]) -> anyhow::Result<(Vec<Lo
     let mut seen = 0;
     while seen < LOOKED_AT && rows.read(&mut batch)? {
         seen += batch.rows as u64;
-        for (columns, look) in crossed.iter().zip(&mut crosses) {
-            for row in 0..batch.rows {
-                look.take(&joined(&wanted, columns, &batch, row));
-            }
-        }
         for ((index, _), column) in wanted.iter().zip(&batch.columns) {
             match column {
-                Column::Cells(cells) => cells.iter().for_each(|cell| looks[*index].take(cell)),
+                Column::Cells(cells) => {
+                    for cell in cells {
+                        looks[*index].take(cell);
+                    }
+                }
                 Column::Numbers { .. } | Column::Texts(_) | Column::Times(_) => {}
             }
         }
     }
-    Ok((looks, crosses))
-}
-
-/// The names of a row's values, joined; missing if one of them is.
-fn joined(wanted: &[(usize, Form)], columns: &[usize], batch: &Batch, row: usize) -> Owned {
-    let place = |index: &usize| wanted.iter().position(|(i, _)| i == index);
-    let parts: Option<Vec<String>> = columns
-        .iter()
-        .map(|index| {
-            let cell = batch.columns[place(index)?].cell(row);
-            cell.category().map(std::borrow::Cow::into_owned)
-        })
-        .collect();
-    parts.map_or(Owned::Missing, |parts| {
-        Owned::Text(parts.join(CROSS).into())
-    })
+    Ok(looks)
 }

@@ -9,7 +9,7 @@ use clause9_shared::objective::check::{MAX_ATTRIBUTES, MAX_FEATURES};
 use clause9_shared::objective::document::{
     Attribute, AttributeSource, Decision, DecisionRule, Document, Feature, FeatureType, Format,
     InputPath, Label, LabelType, MissingPolicy, Model, ModelSource, OutputPath, Outputs, Panes,
-    Role, Scalar, Score, System,
+    Role, Scalar, Score, System, Value,
 };
 use clause9_shared::time::Span;
 
@@ -27,6 +27,7 @@ use look::{Look, Seems, look};
 pub(crate) struct Said<'a> {
     pub(crate) score: Option<&'a str>,
     pub(crate) decision: Option<&'a str>,
+    pub(crate) prediction: Option<&'a str>,
     pub(crate) label: Option<&'a str>,
     pub(crate) positive: Option<&'a str>,
     pub(crate) id: Option<&'a str>,
@@ -48,30 +49,18 @@ pub(crate) struct Inferred {
 struct Looked<'a> {
     table: &'a Table,
     looks: Vec<Look>,
-    /// Columns that are taken together, by their joined names.
-    together: Vec<(String, Look)>,
 }
 
 impl<'a> Looked<'a> {
-    fn at(table: &'a Table, said: &Said<'_>) -> anyhow::Result<Self> {
-        let apart = |name: &&String| {
-            name.contains(CROSS)
-                && table.position(name).is_none()
-                && name.split(CROSS).all(|part| table.position(part).is_some())
-        };
-        let names: Vec<String> = said.attributes.iter().filter(apart).cloned().collect();
-        let (looks, crosses) = look(table, &names)?;
+    fn at(table: &'a Table) -> anyhow::Result<Self> {
         Ok(Self {
             table,
-            looks,
-            together: names.into_iter().zip(crosses).collect(),
+            looks: look(table)?,
         })
     }
 
     fn column(&self, name: &str) -> Option<&Look> {
-        let together = || self.together.iter().find(|(n, _)| n == name);
-        let own = self.table.position(name).map(|index| &self.looks[index]);
-        own.or_else(|| together().map(|(_, look)| look))
+        self.table.position(name).map(|index| &self.looks[index])
     }
 }
 
@@ -84,8 +73,8 @@ pub(crate) fn infer(
     pane: Span,
     said: &Said<'_>,
 ) -> anyhow::Result<Inferred> {
-    let main = Looked::at(reference.unwrap_or(current), said)?;
-    let labels = labels.map(|table| Looked::at(table, said)).transpose()?;
+    let main = Looked::at(reference.unwrap_or(current))?;
+    let labels = labels.map(Looked::at).transpose()?;
     let mut notes = Vec::new();
     let features = match baseline {
         Some(baseline) => of_laws(baseline),
@@ -292,36 +281,77 @@ fn outputs(sources: &[&Looked<'_>], said: &Said<'_>) -> anyhow::Result<Outputs> 
     if let Some(column) = said.score {
         look_at(sources, column, "--score")?;
     }
+    if let Some(column) = said.prediction {
+        look_at(sources, column, "--prediction")?;
+    }
     let decision = match (said.decision, said.score) {
         (Some(column), _) => {
             let look = look_at(sources, column, "--decision")?;
-            let (positive, _) = two_values(look, column, said.positive)?;
-            Some(DecisionRule::Output {
-                from: from(column),
-                positive,
+            Some(match classes(look) {
+                Some(classes) => DecisionRule::Class {
+                    from: from(column),
+                    classes,
+                },
+                None => DecisionRule::Output {
+                    from: from(column),
+                    positive: two_values(look, column, said.positive)?.0,
+                },
             })
         }
         (None, Some(_)) => Some(DecisionRule::ScoreAtLeast(0.5)),
         (None, None) => None,
     };
+    let decision = decision.map(|rule| Decision {
+        positive_means: match rule {
+            DecisionRule::ScoreAtLeast(_) | DecisionRule::Output { .. } => {
+                Some("positive".to_owned())
+            }
+            DecisionRule::Class { .. } => None,
+        },
+        rule,
+    });
     let label = said.label.map(|column| {
         let look = look_at(sources, column, "--label")?;
-        let (positive, negative) = two_values(look, column, said.positive)?;
+        let kind = if said.prediction.is_some() {
+            LabelType::Numeric
+        } else if decision.as_ref().is_some_and(|d| d.classes().is_some()) {
+            LabelType::Class
+        } else {
+            LabelType::Binary
+        };
+        let (positive, negative) = match kind {
+            LabelType::Binary => {
+                let (positive, negative) = two_values(look, column, said.positive)?;
+                (Some(positive), Some(negative))
+            }
+            LabelType::Class | LabelType::Numeric => (None, None),
+        };
         anyhow::Ok(Label {
-            kind: LabelType::Binary,
-            positive: Some(positive),
-            negative: Some(negative),
+            kind,
+            positive,
+            negative,
         })
     });
     Ok(Outputs {
         score: said.score.map(|column| Score { from: from(column) }),
-        decision: decision.map(|rule| Decision {
-            rule,
-            positive_means: Some("positive".to_owned()),
-        }),
-        value: None,
         label: label.transpose()?,
+        decision,
+        value: said.prediction.map(|column| Value {
+            from: from(column),
+            unit: "1".to_owned(),
+        }),
     })
+}
+
+/// A column's values as classes, if there are more than two, and few.
+fn classes(look: &Look) -> Option<Vec<Scalar>> {
+    const FEW: usize = 16;
+    let mut values = look.by_frequency();
+    if !(3..=FEW).contains(&values.len()) {
+        return None;
+    }
+    values.sort_by_key(|(name, _)| *name);
+    Some(values.into_iter().map(|(_, cell)| scalar(cell)).collect())
 }
 
 /// Which of a column's two values means positive, and which negative.
@@ -379,6 +409,57 @@ fn scalar(cell: &Owned) -> Scalar {
     }
 }
 
+/// The intersection that `A & B` asks for; A and B must be attributes, named before it.
+fn intersection(
+    column: &str,
+    before: &[Attribute],
+    said: &Said<'_>,
+) -> anyhow::Result<Option<Attribute>> {
+    if !column.contains(CROSS) {
+        return Ok(None);
+    }
+    let mut of = Vec::new();
+    for part in column.split(CROSS) {
+        let place = said.attributes.iter().position(|name| name == part);
+        let Some(attribute) = place.and_then(|place| before.get(place)) else {
+            return bad(format!(
+                "--attribute `{column}` is of `{part}`, which is no attribute before it; give --attribute {part} first"
+            ));
+        };
+        of.push(attribute);
+    }
+    let join = |words: Vec<&str>| words.join(CROSS);
+    let mut groups = vec![String::new()];
+    for part in &of {
+        groups = groups
+            .iter()
+            .flat_map(|head| {
+                let names = part.groups.iter();
+                names.map(move |group| {
+                    if head.is_empty() {
+                        group.clone()
+                    } else {
+                        format!("{head}{CROSS}{group}")
+                    }
+                })
+            })
+            .collect();
+    }
+    if groups.len() > 64 {
+        return bad(format!(
+            "attribute `{column}` has {} groups, the limit is 64; name attributes of fewer groups",
+            groups.len()
+        ));
+    }
+    Ok(Some(Attribute {
+        name: name_of(&column.replace(CROSS, "_and_"), &mut BTreeSet::new())?,
+        from: AttributeSource::Parts,
+        reference: join(of.iter().map(|a| a.reference.as_str()).collect()),
+        of: of.iter().map(|a| a.name.clone()).collect(),
+        groups,
+    }))
+}
+
 fn attributes(
     sources: &[&Looked<'_>],
     current: &Table,
@@ -392,8 +473,13 @@ fn attributes(
         ));
     }
     let mut names = BTreeSet::new();
-    let mut attributes = Vec::new();
+    let mut attributes: Vec<Attribute> = Vec::new();
     for column in said.attributes {
+        if let Some(both) = intersection(column, &attributes, said)? {
+            names.insert(both.name.clone());
+            attributes.push(both);
+            continue;
+        }
         let look = look_at(sources, column, "--attribute")?;
         let groups = look.by_frequency().into_iter().take(MAX_GROUPS);
         let groups: Vec<String> = groups.map(|(name, _)| name.to_owned()).collect();
@@ -416,10 +502,8 @@ fn attributes(
         }
         attributes.push(Attribute {
             name: name_of(column, &mut names)?,
-            from: if column
-                .split(CROSS)
-                .all(|part| current.position(part).is_some())
-            {
+            of: Vec::new(),
+            from: if current.position(column).is_some() {
                 AttributeSource::Request(InputPath {
                     input: column.clone(),
                     column: 0,
@@ -427,7 +511,6 @@ fn attributes(
             } else {
                 AttributeSource::Outcome
             },
-            of: Vec::new(),
             groups,
             reference,
         });

@@ -83,7 +83,7 @@ pub(crate) struct Roles {
     /// or yes, whichever occurs.
     #[arg(long, value_name = "VALUE")]
     pub(crate) positive: Option<String>,
-    /// Without --objectives: a column that is a protected attribute; `A & B` takes two columns together. May be
+    /// Without --objectives: a column that is a protected attribute; `A & B` is the intersection of two. May be
     /// given several times.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) attribute: Vec<String>,

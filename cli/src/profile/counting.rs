@@ -11,7 +11,7 @@ use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::Timestamp;
 
 use super::windowing::{Bounds, Windowing};
-use crate::columns::{CROSS, Source, Sources, TensorSource};
+use crate::columns::{Source, Sources, TensorSource};
 use crate::data::{Batch, Column, Form, Meter, Refused, Table, bad};
 use crate::labels::Labels;
 
@@ -140,7 +140,7 @@ impl Counting<'_> {
         let joined: Vec<Option<u32>> = (0..batch.rows)
             .map(|row| match self.sources.id {
                 Some(Source::Batch(id)) => self.labels.find(batch.columns[id].cell(row)),
-                Some(Source::Joined(_) | Source::Crossed(_)) | None => None,
+                Some(Source::Joined(_)) | None => None,
             })
             .collect();
         let outcomes: Vec<Outcome> = (0..batch.rows)
@@ -232,7 +232,7 @@ impl Counting<'_> {
                     None
                 }
             },
-            Some(Source::Joined(_) | Source::Crossed(_)) | None => None,
+            Some(Source::Joined(_)) | None => None,
         }
     }
 
@@ -241,7 +241,6 @@ impl Counting<'_> {
         let cell = |source: Source| match source {
             Source::Batch(column) => crate::data::owned(batch.columns[column].cell(row)),
             Source::Joined(column) => self.labels.cell(column, joined).clone(),
-            Source::Crossed(place) => self.together(place, batch, row),
         };
         let attributes = self.sources.late.iter().filter_map(|(index, source)| {
             let name = self.plan.document().attributes[*index].name.clone();
@@ -261,27 +260,6 @@ impl Counting<'_> {
             attributes: attributes.collect(),
             available_at: None,
         }
-    }
-
-    /// The values of columns that are taken together; missing if one of them is.
-    fn together(&self, place: usize, batch: &Batch, row: usize) -> Owned {
-        let columns = self
-            .sources
-            .crossed
-            .get(place)
-            .map_or(&[][..], Vec::as_slice);
-        let parts: Option<Vec<&str>> = columns
-            .iter()
-            .map(|column| match batch.columns[*column].cell(row) {
-                Cell::Text(text) => Some(text),
-                Cell::Missing | Cell::Float(_) | Cell::Int(_) | Cell::Uint(_) | Cell::Bool(_) => {
-                    None
-                }
-            })
-            .collect();
-        parts.map_or(Owned::Missing, |parts| {
-            Owned::Text(parts.join(CROSS).into())
-        })
     }
 
     /// The batch as an exchange of so many rows. Takes the batch's columns.
@@ -310,10 +288,6 @@ impl Counting<'_> {
             .iter()
             .map(|column| match column {
                 Some(Source::Batch(index)) => values(&mut batch.columns[*index]),
-                Some(Source::Crossed(place)) => {
-                    let cells = (0..rows).map(|row| self.together(*place, batch, row));
-                    Values::Mixed(cells.collect())
-                }
                 Some(Source::Joined(index)) => {
                     let cells = joined.iter().map(|place| self.labels.cell(*index, *place));
                     Values::Mixed(cells.cloned().collect())

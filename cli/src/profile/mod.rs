@@ -117,6 +117,7 @@ fn profile(args: &Args, document: Option<Document>) -> anyhow::Result<Profiled> 
     let named = Named {
         score: args.roles.score.as_deref(),
         decision: args.roles.decision.as_deref(),
+        prediction: args.roles.prediction.as_deref(),
         label: args.roles.label.as_deref(),
         id: args.roles.id.as_deref(),
         timestamp: settled.timestamp.as_deref(),
@@ -198,12 +199,13 @@ fn baseline(
             let decision =
                 decision.and_then(|own| there([named.decision, Some(own), Some("decision")]));
             let value = outputs.value.as_ref().map(|v| v.from.output.as_str());
-            let value = value.and_then(|own| there([None, Some(own), Some("value")]));
+            let prediction =
+                value.and_then(|own| there([named.prediction, Some(own), Some("prediction")]));
             let label = there([named.label, Some("label"), None]);
             let columns = reference::Outputs {
                 score: score.as_deref(),
                 decision: decision.as_deref(),
-                value: value.as_deref(),
+                prediction: prediction.as_deref(),
                 label: label.as_deref(),
             };
             let meter = Meter::default();

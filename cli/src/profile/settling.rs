@@ -73,6 +73,7 @@ pub(super) fn settle(
     let said = Said {
         score: roles.score.as_deref(),
         decision: roles.decision.as_deref(),
+        prediction: roles.prediction.as_deref(),
         label: roles.label.as_deref(),
         positive: roles.positive.as_deref(),
         id: roles.id.as_deref(),

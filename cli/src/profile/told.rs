@@ -82,7 +82,7 @@ fn columns(finder: &Finder<'_>, current: &Table, labels: Option<&Table>) -> Vec<
             .map(|(index, column)| {
                 let taken = finder.taken.iter().filter(|(source, at, _)| {
                     let joined = match source {
-                        Source::Batch(_) | Source::Crossed(_) => false,
+                        Source::Batch(_) => false,
                         Source::Joined(_) => true,
                     };
                     *at == index && joined == of_labels

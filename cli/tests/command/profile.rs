@@ -252,6 +252,8 @@ fn the_draft_passes_the_check_and_measures_the_same() {
         "--attribute",
         "city",
         "--attribute",
+        "member",
+        "--attribute",
         "city & member",
         "--timestamp",
         "at",

@@ -30,7 +30,6 @@ pub(crate) fn assert_valid(report: &Value) {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a test that keeps files in step")]
 fn the_schema_is_what_the_program_prints() {
     let ran = run(Path::new("."), &["schema", "profile"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);

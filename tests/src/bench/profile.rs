@@ -190,10 +190,10 @@ pub fn run_self(folder: &Path) -> anyhow::Result<Vec<Phase>> {
         let mut values = 0;
         for metric in MetricId::ALL {
             let spec = metric.spec();
-            let of_feature = match spec.needs {
-                Needs::Feature | Needs::NumericFeature | Needs::CategoricalFeature => true,
-                _ => false,
-            };
+            let of_feature = matches!(
+                spec.needs,
+                Needs::Feature | Needs::NumericFeature | Needs::CategoricalFeature
+            );
             if !of_feature || spec.stream != StreamKind::Traffic {
                 continue;
             }

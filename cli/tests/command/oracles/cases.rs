@@ -90,7 +90,10 @@ impl Case {
             .map(|n| feature(n, "numeric"))
             .chain(categorical.iter().map(|n| feature(n, "categorical")))
             .collect();
-        let mut outputs = json!({});
+        let mut outputs = json!({
+            "value": { "from": { "output": self.word("score") }, "unit": "1" },
+            "label": { "type": "numeric" },
+        });
         if task != "regression" {
             outputs = json!({
                 "score": { "from": { "output": self.word("score") } },
@@ -142,17 +145,8 @@ impl Case {
             })
             .collect();
         if let [first, second] = names.as_slice() {
-            let pairs = groups(first).into_iter().flat_map(|a| {
-                groups(second)
-                    .into_iter()
-                    .map(move |b| format!("{a} & {b}"))
-            });
             let both = format!("{first} & {second}");
-            all.push(json!({
-                "name": short(&both), "from": { "request": { "input": both } },
-                "groups": pairs.collect::<Vec<_>>(),
-                "reference": format!("{} & {}", privileged[first].as_str().unwrap(), privileged[second].as_str().unwrap()),
-            }));
+            all.push(json!({ "name": short(&both), "of": names }));
         }
         all
     }
@@ -199,7 +193,7 @@ impl Case {
         if Path::new(&labels).exists() {
             args.extend(["--labels", &labels, "--id", id.as_deref().unwrap()]);
         }
-        if self.has_labels() && self.word("task").as_deref() != Some("regression") {
+        if self.has_labels() {
             args.extend(["--label", target.as_deref().unwrap()]);
         }
         if let Some(time) = &time {

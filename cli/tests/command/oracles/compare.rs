@@ -55,8 +55,10 @@ pub(super) struct Report {
 /// What a comparison gave.
 pub(super) enum Found {
     Agrees,
-    /// The metric is binned; the oracle is within its bound, which is so wide.
-    Within(f64),
+    /// The metric is binned; the oracle is within its bound, which is so wide, on so many cases.
+    Within(f64, u64),
+    /// The definitions differ, and why.
+    Apart(&'static str),
     Differs(String),
     /// The report has no such row.
     Absent,
@@ -108,6 +110,14 @@ pub(super) fn judge(row: &Value, wanted: &Wanted, oracle: &Value) -> Found {
         };
     };
     let Some(value) = value else {
+        let one_label = row["undefined"]
+            .as_str()
+            .is_some_and(|u| u.contains("only one label"));
+        if wanted.metric == "balanced_accuracy" && one_label {
+            return Found::Apart(
+                "`balanced_accuracy` where only one label occurs: scikit-learn takes the rate of the label that there is, here it is undefined",
+            );
+        }
         return Found::Differs(format!(
             "no value ({}), but the oracle has {oracle}",
             row["undefined"]
@@ -136,7 +146,7 @@ pub(super) fn judge(row: &Value, wanted: &Wanted, oracle: &Value) -> Found {
         // The bound is of exact arithmetic; the oracle was rounded.
         let slack = 1e-12_f64.max(1e-12 * oracle.abs());
         if (low - slack..=high + slack).contains(&oracle) {
-            return Found::Within(high - low);
+            return Found::Within(high - low, row["n"].as_u64().unwrap_or(0));
         }
         return Found::Differs(format!(
             "{value} in [{low}, {high}], the oracle has {oracle}"
