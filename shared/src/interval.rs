@@ -139,13 +139,36 @@ fn zero_of(falling: impl Fn(f64) -> f64) -> f64 {
     while falling(high) > 0.0 && high < 1e15 {
         high *= 2.0;
     }
-    let mut low = 0.0;
-    for _ in 0..HALVINGS / 2 {
-        let middle = 0.5 * (low + high);
-        if falling(middle) > 0.0 {
-            low = middle;
+    // Chords with the Illinois rule: an end that stays twice in a row counts half, so that both ends
+    // move. Ten steps are usual; the halvings are for whatever is not.
+    let (mut low, mut above, mut below) = (0.0, falling(0.0), falling(high));
+    let mut side = 0_i32;
+    for step in 0..HALVINGS {
+        if high - low <= 1e-12 * high {
+            break;
+        }
+        let chord = (low * below - high * above) / (below - above);
+        let inside = step % 8 != 7 && chord > low && chord < high;
+        let middle = if inside { chord } else { 0.5 * (low + high) };
+        let found = falling(middle);
+        if found == 0.0 {
+            return middle;
+        }
+        if found > 0.0 {
+            (low, above) = (middle, found);
+            if side > 0 {
+                below *= 0.5;
+            }
+            side = 1;
         } else {
-            high = middle;
+            (high, below) = (middle, found);
+            if side < 0 {
+                above *= 0.5;
+            }
+            side = -1;
+        }
+        if found.abs() < 1e-14 {
+            return middle;
         }
     }
     0.5 * (low + high)
@@ -153,6 +176,9 @@ fn zero_of(falling: impl Fn(f64) -> f64) -> f64 {
 
 /// Largest value and noncentrality for which the series is summed.
 pub const EXACT_UP_TO: f64 = 4000.0;
+
+/// Below this, densities are computed by themselves.
+const TINY: f64 = 1e-280;
 
 /// The noncentral chi-square law's distribution function.
 pub fn noncentral_chi2(x: f64, degrees: f64, noncentrality: f64) -> f64 {
@@ -170,13 +196,26 @@ pub fn noncentral_chi2(x: f64, degrees: f64, noncentrality: f64) -> f64 {
     let first = (mean - 9.0 * mean.sqrt() - 30.0).max(0.0);
     let mut shape = degrees / 2.0 + last;
     let mut central = regularised_gamma(shape, y);
-    let mut j = last;
-    let mut sum = poisson(j, mean) * central;
+    // Densities follow from each other, too; far out, where they are no numbers yet, they are
+    // computed by themselves.
+    let density = |shape: f64| libm::exp(shape * libm::log(y) - y - libm::lgamma(shape + 1.0));
+    let (mut j, mut weight, mut step) = (last, poisson(last, mean), 0.0);
+    let mut sum = weight * central;
     while j > first {
+        weight = if weight > TINY {
+            weight * j / mean
+        } else {
+            poisson(j - 1.0, mean)
+        };
         j -= 1.0;
         shape -= 1.0;
-        central += libm::exp(shape * libm::log(y) - y - libm::lgamma(shape + 1.0));
-        sum += poisson(j, mean) * central.min(1.0);
+        step = if step > TINY {
+            step * (shape + 1.0) / y
+        } else {
+            density(shape)
+        };
+        central += step;
+        sum += weight * central.min(1.0);
     }
     sum.clamp(0.0, 1.0)
 }

@@ -138,7 +138,7 @@ fn row(metric: MetricId) -> String {
     .filter_map(|(needed, what)| needed.then_some(what))
     .chain(subject)
     .collect();
-    let (low, high) = spec.range;
+    let (low, high) = spec.ends();
     let (name, reads) = (spec.name, reads.join(", "));
     format!("| [`{name}`](metrics/{name}.md) | `{good}` | {of} | {low} to {high} | {reads} |\n")
 }

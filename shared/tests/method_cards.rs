@@ -63,7 +63,7 @@ fn card(metric: MetricId) -> String {
             "the estimate and its standard error; blocks of fewer than 50 cases (or the least support) are pooled with those after them, weighted by cases"
         }
     };
-    let (low, high) = spec.range;
+    let (low, high) = spec.ends();
     let rows = [
         ("Unit", format!("`{}`", spec.unit)),
         ("Usually good", good.to_owned()),

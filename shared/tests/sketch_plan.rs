@@ -199,7 +199,9 @@ fn a_plan_that_cannot_be_is_refused() {
     );
     refused(
         |d| d["features"][1]["name"] = json!("wild"),
-        &expect!["feature `amount` is not in the baseline, or has another type there; build the baseline again"],
+        &expect![
+            "feature `amount` is not in the baseline, or has another type there; build the baseline again"
+        ],
     );
     refused(
         |d| d["attributes"][0]["groups"] = json!(vec!["g"; 65]),

@@ -16,7 +16,6 @@ mod live_clock;
 mod mlserver_passthrough;
 mod prometheus_dashboard;
 mod prometheus_rules;
-mod replay_integers;
 mod tidy_boundaries;
 mod tidy_files;
 mod web_pages;

@@ -290,50 +290,74 @@ fn by_tangent(
 fn worst(measure: Divergence, values: &[f64], law: &[f64], radius: f64) -> Option<(Vec<f64>, f64)> {
     let low = values.iter().copied().fold(f64::INFINITY, f64::min);
     let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let span = high - low;
-    if !(span > 0.0 && span.is_finite()) {
+    if !(high > low && high.is_finite()) {
         return None;
     }
-    let (mut near, mut far) = (
-        libm::log(1e-7 * span),
-        libm::log(1e5 * span / radius.min(1.0).sqrt()),
-    );
-    // The worst law's distance falls with the multiplier. Halving stops early: the bound is flat
-    // around the optimum, so that an error in the multiplier costs its square.
-    for _ in 0..32 {
-        let middle = 0.5 * (near + far);
-        let mu = libm::exp(middle);
-        let ratios = stationary(measure, values, law, mu, (low, high));
-        let distance: f64 = ratios
-            .iter()
-            .zip(law)
-            .map(|(r, p)| p * measure.term(*r))
-            .sum();
-        if distance > radius {
-            near = middle;
+    let mean: f64 = values.iter().zip(law).map(|(v, p)| v * p).sum();
+    let squares = values
+        .iter()
+        .zip(law)
+        .map(|(v, p)| p * (v - mean) * (v - mean));
+    // Near the baseline the worst law's distance is `variance / (2 d''(1) mu^2)`; from that guess on
+    // by chords in logarithms, within a bracket. The bound is flat around the optimum: an error in the
+    // multiplier costs its square.
+    let guess = (squares.sum::<f64>() / (2.0 * measure.bend(1.0) * radius)).sqrt();
+    let (mut at, mut slope) = (libm::log(guess), -2.0);
+    let (mut near, mut far) = (at - 30.0, at + 30.0);
+    let mut nu = mean;
+    let mut before: Option<(f64, f64)> = None;
+    for _ in 0..40 {
+        let mu = libm::exp(at);
+        let ratios = stationary(measure, values, law, (mu, low, high), &mut nu);
+        let terms = ratios.iter().zip(law).map(|(r, p)| p * measure.term(*r));
+        let off = libm::log((terms.sum::<f64>() / radius).max(1e-300));
+        if off > 0.0 {
+            near = at;
         } else {
-            far = middle;
+            far = at;
         }
+        if off.abs() < 1e-8 {
+            break;
+        }
+        if let Some((then, was)) = before {
+            let chord = (off - was) / (at - then);
+            if chord < -1e-3 {
+                slope = chord;
+            }
+        }
+        before = Some((at, off));
+        let next = at - off / slope;
+        at = if next > near && next < far {
+            next
+        } else {
+            0.5 * (near + far)
+        };
     }
-    let mu = libm::exp(far);
-    let ratios = stationary(measure, values, law, mu, (low, high));
+    // A little more than the multiplier found: the law is then inside the ball, not beside its edge.
+    let mu = libm::exp(at) * (1.0 + 2e-8);
+    let ratios = stationary(measure, values, law, (mu, low, high), &mut nu);
     let total: f64 = ratios.iter().zip(law).map(|(r, p)| r * p).sum();
-    let at = ratios.iter().zip(law).map(|(r, p)| r * p / total).collect();
-    Some((at, mu))
+    let worst = ratios.iter().zip(law).map(|(r, p)| r * p / total).collect();
+    Some((worst, mu))
 }
 
-/// The ratios r with `mu d'(r) = v - nu`, where nu makes the total 1.
+/// The ratios r with `mu d'(r) = v - nu`, where nu makes the total 1; searched from the nu given.
+/// `low` and `high` are the ends of the values.
 fn stationary(
     measure: Divergence,
     values: &[f64],
     law: &[f64],
-    mu: f64,
-    (low, high): (f64, f64),
+    (mu, low, high): (f64, f64, f64),
+    start: &mut f64,
 ) -> Vec<f64> {
     let flat = measure.slope(1.0);
     let limit = high - mu * measure.steepest();
     let mut bracket = ((low - mu * flat).max(limit), high - mu * flat);
-    let mut nu = 0.5 * (bracket.0 + bracket.1);
+    let mut nu = if *start > bracket.0 && *start < bracket.1 {
+        *start
+    } else {
+        0.5 * (bracket.0 + bracket.1)
+    };
     let mut ratios = vec![1.0; values.len()];
     for _ in 0..60 {
         let (mut total, mut change) = (-1.0, 0.0);
@@ -347,7 +371,7 @@ fn stationary(
         } else {
             bracket.1 = nu;
         }
-        if total.abs() < 1e-12 {
+        if total.abs() < 1e-11 {
             break;
         }
         let newton = nu - total / change;
@@ -357,6 +381,7 @@ fn stationary(
             0.5 * (bracket.0 + bracket.1)
         };
     }
+    *start = nu;
     ratios
 }
 

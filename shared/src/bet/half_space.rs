@@ -175,6 +175,11 @@ mod tests {
         let counts = |off: f64| -> Vec<u64> {
             let of = cells.iter().flat_map(|(low, high)| {
                 let share = (f64::midpoint(*low, *high) - off).clamp(0.0, 1.0);
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a share of a thousand"
+                )]
                 let hits = (1000.0 * share).round() as u64;
                 [hits, 1000 - hits]
             });

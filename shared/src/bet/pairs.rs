@@ -85,9 +85,9 @@ mod tests {
             for negative in laws {
                 // The area with ties counted for the null: the largest level that conforms.
                 let mut area = 0.0;
-                for i in 0..3 {
-                    for j in 0..=i {
-                        area += positive[i] * negative[j];
+                for (i, above) in positive.iter().enumerate() {
+                    for below in &negative[..=i] {
+                        area += above * below;
                     }
                 }
                 if !(0.05..=0.95).contains(&area) {

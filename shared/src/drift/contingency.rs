@@ -129,6 +129,10 @@ fn fit(cells: &Cells, part: impl Fn(f64, f64) -> f64) -> Option<Test> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::float_cmp,
+    reason = "these values are exact: equal to the bit or wrong"
+)]
 mod tests {
     use super::*;
 

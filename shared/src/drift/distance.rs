@@ -50,6 +50,10 @@ impl Grid {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::float_cmp,
+    reason = "these values are exact: equal to the bit or wrong"
+)]
 mod tests {
     use super::super::grid::tests::exact;
 

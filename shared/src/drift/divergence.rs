@@ -159,6 +159,10 @@ fn sum(shares: &Shares, of: impl Fn(f64, f64) -> f64) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::float_cmp,
+    reason = "these values are exact: equal to the bit or wrong"
+)]
 mod tests {
     use super::*;
 

@@ -159,6 +159,10 @@ impl Ends {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::float_cmp,
+    reason = "these values are exact: equal to the bit or wrong"
+)]
 mod tests {
     use super::super::grid::tests::exact;
     use super::super::grid::{Grid, Place};

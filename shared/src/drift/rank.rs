@@ -130,6 +130,10 @@ fn harmonic(total: u64) -> (f64, f64) {
 const EULER: f64 = 0.577_215_664_901_532_9;
 
 #[cfg(test)]
+#[expect(
+    clippy::float_cmp,
+    reason = "these values are exact: equal to the bit or wrong"
+)]
 mod tests {
     use super::super::grid::tests::exact;
     use super::*;

@@ -287,6 +287,10 @@ fn integer_power(x: f64, power: i32) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::float_cmp,
+    reason = "these values are exact: equal to the bit or wrong"
+)]
 mod tests {
     use super::*;
 

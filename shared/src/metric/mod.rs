@@ -74,6 +74,18 @@ pub enum Answers {
     Number,
 }
 
+impl MetricSpec {
+    /// The ends of the range as people read them.
+    pub fn ends(&self) -> (String, String) {
+        let end = |x: f64| match x {
+            x if x <= -1e300 => "any number below".to_owned(),
+            x if x >= 1e300 => "any number above".to_owned(),
+            x => x.to_string(),
+        };
+        (end(self.range.0), end(self.range.1))
+    }
+}
+
 /// How strong the evidence of a metric's ledger is (statistics, decision D7).
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,

@@ -50,10 +50,6 @@ pub(super) fn count_decision(
                 group,
             );
         }
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "a decision's table is of two kinds"
-        )]
         _ => debug_assert!(false, "the pane belongs to another plan"),
     }
 }

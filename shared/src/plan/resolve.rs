@@ -65,7 +65,11 @@ impl<'a> Search<'a> {
     fn place(&mut self, column: &Column) -> Option<usize> {
         let wanted = |tensor: &&Tensor| *tensor.name == *column.tensor;
         // Mostly it is the next one, or the same one again.
-        if self.tensors.get(self.at + 1).filter(wanted).is_some() {
+        if self
+            .tensors
+            .get(self.at + 1)
+            .is_some_and(|tensor| wanted(&tensor))
+        {
             self.at += 1;
             return Some(self.at);
         }

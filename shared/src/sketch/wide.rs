@@ -274,8 +274,8 @@ impl Sums {
     /// The sum of products of the distances of `n` pairs of numbers from their means, from the sum of
     /// their products.
     pub(super) fn common(a: &Self, b: &Self, products: Wide, n: u64) -> f64 {
-        let (near_a, from_a) = a.from_near(n);
-        let (near_b, from_b) = b.from_near(n);
+        let (near_a, from_a) = a.around(n);
+        let (near_b, from_b) = b.around(n);
         // sum of (a - m)(b - k) = sum of ab - m (sum of b) - k (sum of a - n m)
         let common = products.plus(b.sum.times(near_a).negated());
         let common = common.plus(from_a.times(near_b).negated()).to_f64();
@@ -284,7 +284,7 @@ impl Sums {
     }
 
     /// An integer near the mean of `n` numbers, and the sum of their distances from it.
-    fn from_near(&self, n: u64) -> (i128, Wide) {
+    fn around(&self, n: u64) -> (i128, Wide) {
         let near = (self.sum.to_f64() / n as f64).round_ties_even() as i128;
         let shift = Wide::of(i128::from(n)).times(near);
         (near, self.sum.plus(shift.negated()))
@@ -296,11 +296,11 @@ impl Sums {
         if n == 0 {
             return 0.0;
         }
-        let (near, from_near) = self.from_near(n);
+        let (near, around) = self.around(n);
         // sum of (q - m)^2 = sum of q^2 - m (sum of q) - m (sum of q - n m)
         let squares = self.squares.plus(self.sum.times(near).negated());
-        let squares = squares.plus(from_near.times(near).negated()).to_f64();
-        let rest = from_near.to_f64();
+        let squares = squares.plus(around.times(near).negated()).to_f64();
+        let rest = around.to_f64();
         (squares - rest * rest / n as f64).max(0.0) * power_of_two(-2 * FRACTION as i32)
     }
 

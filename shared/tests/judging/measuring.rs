@@ -270,6 +270,19 @@ fn each_metric_counts_what_its_card_says() {
         kl.uniform20 0.000000
         total_variation.uniform20 0.000000
         l_infinity.uniform20 0.000000
+        frechet 0.011145
+        pca_error 0.000000
+        pca_error.ratio undefined: the components describe the baseline fully
+        centroid_cosine 1.000000
+        mahalanobis 0.000000
+        linear_auc 0.500000
+        hotelling 0.000000
+        hotelling.p 1.000000
+        correlation_change undefined: too few rows, or features that do not vary
+        correlation_change.p undefined: too few rows, or features that do not vary
+        mmd -0.020214
+        projection_psi 0.713956
+        projection_ks 0.100000
         error_rate 0.285714
         recall 0.600000
         specificity 0.777778
@@ -527,8 +540,8 @@ fn an_unchanged_feature_has_an_index_around_zero() {
             summary: &pane,
         };
         let estimate = MetricId::Psi.measure(seen).unwrap();
-        let Sample::Normal { std_error, .. } = estimate.sample else {
-            panic!("an index is a normal sample")
+        let Sample::Cells { std_error, .. } = estimate.sample else {
+            panic!("an index is a sample of cells")
         };
         assert!(std_error > 0.0);
         values.push(estimate.value);

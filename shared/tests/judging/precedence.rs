@@ -208,8 +208,7 @@ fn a_group_that_is_never_chosen_breaches_parity() {
 #[test]
 fn a_grade_b_breach_says_so_and_small_blocks_wait() {
     let compiled = compile(&json!({
-        "metric": "psi", "of": { "feature": "age" }, "comparator": "at_most",
-        "levels": { "action": 0.2 }
+        "metric": "roc_auc", "comparator": "at_least", "levels": { "action": 0.8 }
     }));
     let state = run(&compiled, &[normal(0.5, 0.2, 20)]);
     assert_eq!(state.support, 20);
@@ -218,7 +217,7 @@ fn a_grade_b_breach_says_so_and_small_blocks_wait() {
     let verdict = verdict_after(&compiled, &blocks, &blocks[0]);
     assert_eq!(verdict.state, VerdictState::Nonconforming);
     assert!(verdict.because.contains("normal approximation"));
-    let calm = vec![normal(0.01, 0.02, 500); 10];
+    let calm = vec![normal(0.99, 0.02, 500); 10];
     assert_eq!(
         verdict_after(&compiled, &calm, &calm[0]).state,
         VerdictState::Conforming

@@ -16,7 +16,7 @@ const MAJORITY: f64 = 0.4;
 const SCENARIOS: [(&str, Kind, f64); 5] = [
     ("ratio 1.0", Kind::Null, 0.40),
     ("ratio 0.9", Kind::Null, 0.36),
-    ("ratio 0.8, the edge", Kind::Null, 0.32),
+    ("ratio 0.8, edge", Kind::Null, 0.32),
     ("ratio 0.65", Kind::Change, 0.26),
     ("ratio 0.5", Kind::Change, 0.20),
 ];

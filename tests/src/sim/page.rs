@@ -22,10 +22,10 @@ const STYLE: &str = "
 body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 78rem; background: var(--paper);
   color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.6rem; margin: 0 0 .5rem; } h2 { font-size: 1.15rem; margin: 2.5rem 0 .25rem; }
-p { margin: .25rem 0 .75rem; max-width: 52rem; } .soft { color: var(--soft); font-size: .92rem; }
+p { margin: .25rem 0 .75rem; max-width: 52rem; } p.soft, span.soft { color: var(--soft); font-size: .92rem; }
 ul { padding-left: 1.1rem; max-width: 60rem; } li { margin: .25rem 0; }
 .wide { overflow-x: auto; } svg { display: block; } svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
-svg .soft { fill: var(--soft); } svg .strong { font-weight: 650; } svg .grid { stroke: var(--line); }
+svg text.soft { fill: var(--soft); font-size: 11px; } svg .strong { font-weight: 650; } svg .grid { stroke: var(--line); }
 svg .ours { fill: var(--ours); stroke: var(--ours); } svg .peer { fill: var(--peer); stroke: var(--peer); }
 svg .hollow { fill: var(--paper); stroke: var(--peer); stroke-width: 1.5; } svg .band { fill: var(--band); }
 svg .frame { fill: none; stroke: var(--line); } svg .late { fill: var(--soft); }
@@ -185,21 +185,28 @@ fn axis(page: &mut String, left: f64, height: f64, kind: Kind, longest: u32) {
             .collect(),
     };
     let bottom = HEAD + height;
-    let mut last = f64::NEG_INFINITY;
-    for (x, text) in ticks {
+    let last = ticks.len().saturating_sub(1);
+    let mut before = f64::NEG_INFINITY;
+    for (index, (x, text)) in ticks.into_iter().enumerate() {
         let x = left + x;
         let _ = write!(
             page,
             "<line class=\"grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{HEAD:.1}\" y2=\"{bottom:.1}\"/>"
         );
-        if x - last > 24.0 {
+        // The outer labels stay within their panel.
+        let anchor = match index {
+            0 => "start",
+            _ if index == last => "end",
+            _ => "middle",
+        };
+        if x - before > 24.0 {
             let _ = write!(
                 page,
-                "<text class=\"soft\" text-anchor=\"middle\" x=\"{x:.1}\" y=\"{:.1}\">{}</text>",
+                "<text class=\"soft\" text-anchor=\"{anchor}\" x=\"{x:.1}\" y=\"{:.1}\">{}</text>",
                 bottom + 15.0,
                 escaped(&text)
             );
-            last = x;
+            before = x;
         }
     }
 }

@@ -44,7 +44,8 @@ impl Metric for Psi {
                      bias: with 100 rows and 10 cells it shows about 0.09 where nothing has moved.",
         cannot_tell: "Whether the change harms anyone, which way values moved, movements within a \
                       cell, or changes in how features go together. It is not a p-value: 0.1 and \
-                      0.2 are conventions.",
+                      0.2 are conventions. Rows of one request count as independent cases unless \
+                      the objective's `cluster` says how many go together.",
         reference: "Index, interval and standard error recomputed with NumPy and SciPy's noncentral \
                     chi-square law: agree to 1e-9 absolute.",
         grade: Grade::A,

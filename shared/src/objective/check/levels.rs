@@ -50,6 +50,7 @@ fn check_range(findings: &mut Findings<'_>, at: &str, spec: &MetricSpec, level: 
     let (least, most) = spec.range;
     let within = (least..=most).contains(&level);
     if !within {
+        let (least, most) = spec.ends();
         let message = format!(
             "the level {level} is impossible: `{}` lies between {least} and {most}; write a level within",
             spec.name

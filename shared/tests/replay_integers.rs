@@ -16,7 +16,6 @@ use clause9_shared::sketch::{
     Categories, Confusion, CutCounts, Hygiene, PaneSummary, SummaryKey, SummaryKind, SummaryOf,
 };
 use clause9_shared::wire::codec::Encode as _;
-use clause9_tests::{repository, tools};
 use serde_json::{Value, json};
 
 const BLOCKS: u64 = 24;
@@ -271,14 +270,16 @@ fn one(
     );
 }
 
+/// What the script says; nothing only where a missing Python was to be skipped.
 fn replay(folder: &Path) -> Option<(bool, String)> {
-    let python = tools::tool("python3").unwrap()?;
-    let script = repository::root().join("tests/replay/replay.py");
-    let done = Command::new(python)
-        .arg(script)
-        .arg(folder)
-        .output()
-        .unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/replay/replay.py");
+    let done = match Command::new("python3").arg(script).arg(folder).output() {
+        Ok(done) => done,
+        Err(_) if std::env::var("CLAUSE9_SKIP_MISSING_TOOLS").is_ok_and(|v| v == "1") => {
+            return None;
+        }
+        Err(error) => panic!("python3 cannot be run: {error}"),
+    };
     let said =
         String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
     Some((done.status.success(), said))
