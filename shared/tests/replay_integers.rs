@@ -1,5 +1,11 @@
 //! Ledgers replayed by a program that shares nothing with the one that judges but the hash: integers
 //! alone, from the binary summaries, the same to the bit. T8.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that hands files to another program"
+)]
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +14,7 @@ use std::process::Command;
 use clause9_shared::baseline::Baseline;
 use clause9_shared::canonical;
 use clause9_shared::digest::Digest;
-use clause9_shared::judge::Compiled;
+use clause9_shared::judge::{Compiled, LedgerState};
 use clause9_shared::metric::Seen;
 use clause9_shared::objective::document::{Document, Objective};
 use clause9_shared::plan::CapturePlan;
@@ -129,10 +135,10 @@ fn pane(plan: &CapturePlan, block: u64) -> PaneSummary {
             let missing = chance < if wrong { 60 } else { 5 };
             match &key.of {
                 SummaryOf::Feature(name) if name.as_str() == "age" => {
-                    if let Some(cuts) = CutCounts::of_mut(&mut summary) {
-                        if !missing {
-                            cuts.add(age as f64);
-                        }
+                    if let Some(cuts) = CutCounts::of_mut(&mut summary)
+                        && !missing
+                    {
+                        cuts.add(age as f64);
                     }
                     if let Some(hygiene) = Hygiene::of_mut(&mut summary) {
                         if missing {
@@ -150,12 +156,12 @@ fn pane(plan: &CapturePlan, block: u64) -> PaneSummary {
                     }
                 }
                 _ => {
-                    let female = chance % 3 == 0;
+                    let female = chance.is_multiple_of(3);
                     let right = chance % 100 < if wrong { 70 } else { 90 };
                     let approved = if wrong && female {
-                        chance % 5 == 0
+                        chance.is_multiple_of(5)
                     } else {
-                        chance % 2 == 0
+                        chance.is_multiple_of(2)
                     };
                     if let Some(table) = Confusion::of_mut(&mut summary) {
                         table.add(

@@ -894,6 +894,7 @@ fn predicted_numbers_and_their_errors_are_counted() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 fn an_intersection_is_known_when_all_its_parts_are() {
     let mut json = loan::document_json();
     json["objectives"] = json!([]);

@@ -61,7 +61,7 @@ fn on_the_live_clock_a_pane_is_sealed_without_the_agent_that_is_silent() -> anyh
             .filter_map(|p| p["coverage"]["seen"].as_u64())
             .sum::<u64>()
     };
-    wait_until("the seal by the clock", Duration::from_secs(60), || {
+    wait_until("the seal by the clock", Duration::from_mins(1), || {
         seen() == REQUESTS
     })
     .map_err(|e| {

@@ -275,7 +275,7 @@ fn unpack(flags: u8, score: f64, groups: &[u8]) -> Prediction {
     Prediction {
         score: (flags & 16 != 0).then_some(score),
         decision: truth(flags, decided),
-        groups: groups.iter().map(group).collect(),
+        groups: groups.iter().copied().map(group).collect(),
         label: truth(flags >> 2, label),
     }
 }
@@ -284,13 +284,13 @@ fn unpack_numbers(flags: u8, predicted: f64, label: f64, groups: &[u8]) -> Predi
     Prediction {
         score: None,
         decision: (flags & 2 != 0).then_some(Answer::Number(predicted)),
-        groups: groups.iter().map(group).collect(),
+        groups: groups.iter().copied().map(group).collect(),
         label: (flags & 8 != 0).then_some(Answer::Number(label)),
     }
 }
 
-fn group(group: &u8) -> Option<u8> {
-    (*group != NO_GROUP).then_some(*group)
+fn group(group: u8) -> Option<u8> {
+    (group != NO_GROUP).then_some(group)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use clause9_shared::digest::Digest;
 use clause9_shared::inference::Cell;
 use clause9_shared::inference::Owned;
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use super::bytes::{Unpacked, fault};
 use super::column::{Batch, Column, Form, Refused};

@@ -31,7 +31,7 @@ fn row(i: u64, moved: bool) -> Row {
     Row {
         amount: (i % 17 != 3).then_some(noise * 100.0 + if moved { 60.0 } else { 0.0 }),
         city: ["Ulm", "Köln", "Bonn, am Rhein"][usize::try_from(i % 3).unwrap()],
-        member: i % 4 == 0,
+        member: i.is_multiple_of(4),
         score,
         label: u8::from((i.wrapping_mul(40_503) % 100) as f64 / 100.0 < score),
         at: format!("2024-0{}-{:02}T10:00:00Z", 1 + i / 200 % 6, 1 + i % 28),
@@ -549,7 +549,7 @@ fn odd_numbers_and_empty_windows_give_a_result() {
         )
         .unwrap();
         let odd =
-            ["NaN", "inf", "-inf", "5e-324", "-0", "", "1e308"][i.unsigned_abs() as usize % 7];
+            ["NaN", "inf", "-inf", "5e-324", "-0", "", "1e308"][usize::try_from(i % 7).unwrap()];
         writeln!(
             current,
             "{odd},{},0.5,1",

@@ -129,14 +129,14 @@ fn join(analysis: &mut Table, labels: &Table) {
 
 fn column(fields: &[Box<str>], numbers: bool) -> Column {
     if numbers {
-        let number = |field: &Box<str>| {
+        let number = |field: &str| {
             if field.is_empty() {
                 f64::NAN
             } else {
                 field.parse().unwrap()
             }
         };
-        Column::Numbers(fields.iter().map(number).collect())
+        Column::Numbers(fields.iter().map(|field| number(field)).collect())
     } else {
         Column::Names(fields.to_vec())
     }

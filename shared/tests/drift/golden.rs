@@ -1,4 +1,4 @@
-//! Every column and window of the public data sets, against NumPy and SciPy on the raw rows.
+//! Every column and window of the public data sets, against `NumPy` and `SciPy` on the raw rows.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -124,10 +124,13 @@ fn compare(
     Err(format!("{value} in {bound:?}, reference {expected}"))
 }
 
+/// Tallies by metric.
+type Tallies = BTreeMap<&'static str, Tally>;
+
 /// Checks a case; gives tallies by metric, and widths of the Kolmogorov-Smirnov bound by column.
-fn run(case: &Case) -> (BTreeMap<&'static str, Tally>, Vec<(String, f64, f64)>) {
+fn run(case: &Case) -> (Tallies, Vec<(String, f64, f64)>) {
     let system = System::new(&case.reference);
-    let mut tallies: BTreeMap<&'static str, Tally> = BTreeMap::new();
+    let mut tallies: Tallies = BTreeMap::new();
     let (mut wrong, mut widths) = (Vec::new(), vec![(0.0_f64, 0.0_f64); case.reference.len()]);
     for (window, from, to) in &case.windows {
         let rows: Vec<Column> = case.analysis.iter().map(|c| c.rows(*from, *to)).collect();

@@ -1,9 +1,9 @@
-//! Whole rows of the car loans against NumPy and SciPy on the standardised raw rows.
+//! Whole rows of the car loans against `NumPy` and `SciPy` on the standardised raw rows.
 
 use crate::case::Case;
 use crate::system::{Column, System, named};
 
-/// Computed by NumPy 2.4 and SciPy 1.17 from the five numeric columns of one window.
+/// Computed by `NumPy` 2.4 and `SciPy` 1.17 from the five numeric columns of one window.
 type Expected = [(&'static str, f64); 10];
 
 const BEFORE: Expected = [

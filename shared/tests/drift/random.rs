@@ -70,6 +70,11 @@ fn raw(window: &[f64], baseline: &[f64]) -> [f64; 4] {
 fn quantile(sorted: &[f64], u: f64) -> f64 {
     let position = u * (sorted.len() - 1) as f64;
     let (lower, part) = (position.floor(), position - position.floor());
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a place in the list"
+    )]
     let at = |i: f64| sorted.iter().copied().nth(i as usize).unwrap();
     at(lower) + part * (at(position.ceil()) - at(lower))
 }

@@ -208,6 +208,11 @@ fn window(plan: &CapturePlan) -> PaneSummary {
                     hygiene.add_usable(false, false);
                 }
                 if let Some(categories) = Categories::of_mut(&mut summary) {
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        clippy::cast_sign_loss,
+                        reason = "a category of thirty"
+                    )]
                     categories.add(Some((30.0 * share * share) as usize));
                 }
             } else if let Some(table) = Confusion::of_mut(&mut summary) {

@@ -93,7 +93,7 @@ struct Options {
 struct LabelledOptions {
     /// A Python that has numpy and scikit-learn.
     #[arg(long)]
-    python: std::path::PathBuf,
+    python: PathBuf,
     /// Rows.
     #[arg(long, default_value_t = 1_000_000)]
     rows: usize,

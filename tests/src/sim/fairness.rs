@@ -85,6 +85,7 @@ fn point(counts: &(u64, u64)) -> bool {
     b / a.max(1e-9) < LEVEL
 }
 
+#[expect(clippy::many_single_char_names, reason = "names of the formula")]
 fn z_test(counts: &(u64, u64)) -> bool {
     let (a, b) = shares(counts);
     let (m, n) = (SIZES.0 as f64, SIZES.1 as f64);

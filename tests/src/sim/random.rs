@@ -80,6 +80,11 @@ fn polynomial(coefficients: &[f64], x: f64) -> f64 {
 
 /// The normal law's inverse by rational functions (Wichura 1988, algorithm AS 241), to 1e-16; quick
 /// enough for hundreds of millions of draws.
+#[expect(
+    clippy::excessive_precision,
+    clippy::too_many_lines,
+    reason = "coefficients as published"
+)]
 fn normal_quantile(p: f64) -> f64 {
     const CENTRE: [[f64; 8]; 2] = [
         [

@@ -27,14 +27,14 @@ pub struct Reference {
 
 impl Reference {
     /// From the reference's rows in their order; chunks have the size of windows.
-    pub fn new(all: Vec<f64>, rows: usize) -> Self {
-        let (_, sd) = mean_and_sd(&all);
-        let mut sorted = all.clone();
+    pub fn new(all: &[f64], rows: usize) -> Self {
+        let (_, sd) = mean_and_sd(all);
+        let mut sorted = all.to_vec();
         sorted.sort_unstable_by(f64::total_cmp);
         let edges: Vec<f64> = (1..10)
             .map(|i| quantile(&sorted, f64::from(i) / 10.0))
             .collect();
-        let bins = doane(&all, sorted[0], sorted[sorted.len() - 1], sd);
+        let bins = doane(all, sorted[0], sorted[sorted.len() - 1], sd);
         let (n, n0) = (rows as f64, all.len() as f64);
         let effective = n * n0 / (n + n0);
         let mut found = Self {
@@ -203,8 +203,8 @@ fn doane(values: &[f64], low: f64, high: f64, sd: f64) -> (f64, f64, usize) {
 fn kolmogorov_at(p: f64) -> f64 {
     let tail = |x: f64| {
         let terms = (1..=20).map(|k| {
+            let sign = if k % 2 == 1 { 2.0 } else { -2.0 };
             let k = f64::from(k);
-            let sign = if k % 2.0 == 1.0 { 2.0 } else { -2.0 };
             sign * libm::exp(-2.0 * k * k * x * x)
         });
         terms.sum::<f64>()
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn the_reference_itself_has_no_distance() {
         let all: Vec<f64> = (0..10_000).map(|i| f64::from(i * 7919 % 10_000)).collect();
-        let reference = Reference::new(all, 100);
+        let reference = Reference::new(&all, 100);
         assert_eq!(reference.deciles.iter().sum::<u64>(), 10_000);
         let sorted: Vec<f64> = (0..10_000).map(f64::from).collect();
         assert!(reference.ks(&sorted) < 1e-3);

@@ -32,7 +32,7 @@ pub(super) fn short(x: f64) -> String {
         return "0".to_owned();
     }
     let size = x.abs();
-    let text = if size >= 1e6 || size < 1e-3 {
+    let text = if !(1e-3..1e6).contains(&size) {
         return format!("{x:.1e}");
     } else if size >= 100.0 {
         format!("{x:.0}")
