@@ -287,7 +287,6 @@ fn beside(case: &str) -> Option<(PathBuf, Value)> {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "what was not checked is said")]
 fn positions_on_cases_beside_the_checkout_are_rivers() {
     for (name, target) in [("car_price", "y_true"), ("elec2", "up")] {
         match beside(name) {

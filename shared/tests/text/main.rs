@@ -87,7 +87,7 @@ fn worst() -> Vec<String> {
     ]
     .into_iter()
     .map(fill)
-    .chain([(0..200_000).map(|i| format!("w{i} ")).collect()])
+    .chain([(0..200_000).fold(String::new(), |text, i| text + "w" + &i.to_string() + " ")])
     .collect()
 }
 
