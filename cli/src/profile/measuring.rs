@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use clause9_shared::bet::fixed;
 use clause9_shared::judge::{Compiled, LedgerState};
-use clause9_shared::metric::{Measurement, MetricId, Needs, Seen, StreamKind};
+use clause9_shared::metric::{Answers, Measurement, MetricId, Needs, Seen, StreamKind};
 use clause9_shared::objective::document::{Document, Scalar, Subject};
 use clause9_shared::objective::{Attribute, FeatureType, Objective};
 use clause9_shared::plan::CapturePlan;
@@ -25,6 +25,9 @@ pub(crate) struct Measured {
 /// Why a metric fits nothing in a document.
 fn lacks(metric: MetricId, document: &Document, labelled: bool) -> Option<&'static str> {
     let spec = metric.spec();
+    if let Some(why) = answers_otherwise(spec.answers, document) {
+        return Some(why);
+    }
     if spec.needs_score && document.outputs.score.is_none() {
         Some("there is no score; name its column with --score")
     } else if spec.needs_decision && document.outputs.decision.is_none() {
@@ -35,6 +38,21 @@ fn lacks(metric: MetricId, document: &Document, labelled: bool) -> Option<&'stat
         Some("no row has a label; give labels with --label, or a file of them with --labels")
     } else {
         None
+    }
+}
+
+/// Why a metric is of answers that the system does not give.
+fn answers_otherwise(answers: Answers, document: &Document) -> Option<&'static str> {
+    let decision = document.outputs.decision.as_ref();
+    let classes = decision.is_some_and(|decision| decision.classes().is_some());
+    let number = document.outputs.value.is_some();
+    match answers {
+        Answers::Any => None,
+        Answers::TwoValued => (classes || number).then_some("answers are not between two"),
+        Answers::Classes => (!classes).then_some("decisions are not among several classes"),
+        Answers::Number => {
+            (!number).then_some("there is no predicted number; name its column with --prediction")
+        }
     }
 }
 

@@ -6,12 +6,8 @@ use clause9_shared::sketch::{ClassTable, PaneSummary, Residuals, Summary, Summar
 
 use crate::case::measure;
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "summaries are keyed by an optional attribute"
-)]
-fn by_sex() -> Option<Name> {
-    Some(Name::new("sex").unwrap())
+fn sex() -> Name {
+    Name::new("sex").unwrap()
 }
 
 fn pane(of: SummaryOf, summary: Summary) -> PaneSummary {
@@ -36,7 +32,7 @@ fn predicted(female: &[(f64, f64)], male: &[(f64, f64)]) -> PaneSummary {
         }
     }
     residuals.add(1.0, 9.0, None);
-    pane(SummaryOf::Error(by_sex()), Summary::Residuals(residuals))
+    pane(SummaryOf::Error(Some(sex())), Summary::Residuals(residuals))
 }
 
 fn near(found: f64, expected: f64, tolerance: f64) {
@@ -64,7 +60,7 @@ fn means_of_residuals_and_their_difference_are_numpys_and_scipys() {
     }
 }
 
-/// `SciPy` 1.17: `stats.ttest_ind(female, male, equal_var=False)`, difference and its 95 % interval.
+/// scipy 1.17: `stats.ttest_ind(female, male, equal_var=False)`, difference and its 95 % interval.
 const GOLDEN: [(&str, f64, (f64, f64)); 2] = [
     (
         "mean_error_difference",
@@ -119,7 +115,7 @@ fn decided_classes_are_as_far_apart_as_the_decisions_that_must_change() {
     add(None, 1, 4);
     let of = |table: &ClassTable| {
         let pane = pane(
-            SummaryOf::Decision(by_sex()),
+            SummaryOf::Decision(Some(sex())),
             Summary::ClassTable(table.clone()),
         );
         measure(&pane, "decided_class_distance", Some("sex"), Some("female"))
