@@ -75,6 +75,8 @@ pub struct Panel {
     pub problem_from: Option<f64>,
     /// Series whose legend matches this expression are dashed: levels and thresholds.
     pub dashed: Option<&'static str>,
+    /// The variable for each of whose chosen values the panel is repeated.
+    pub repeat: Option<&'static str>,
 }
 
 impl Panel {
@@ -96,6 +98,7 @@ impl Panel {
             min: None,
             problem_from: None,
             dashed: None,
+            repeat: None,
         }
     }
 
@@ -142,7 +145,7 @@ impl Panel {
             .enumerate()
             .map(|(n, query)| self.target(n, query))
             .collect();
-        json!({
+        let mut panel = json!({
             "id": id,
             "type": self.kind(),
             "title": self.title,
@@ -152,7 +155,13 @@ impl Panel {
             "targets": targets,
             "fieldConfig": self.field_config(),
             "options": self.options(),
-        })
+        });
+        if let Some(variable) = self.repeat {
+            panel["repeat"] = json!(variable);
+            panel["repeatDirection"] = json!("h");
+            panel["maxPerRow"] = json!(2);
+        }
+        panel
     }
 
     fn target(&self, n: usize, query: &Query) -> Value {

@@ -200,7 +200,8 @@ fn unanswered(port: u16, since: u64) -> anyhow::Result<String> {
             let filled = expr
                 .replace("$__rate_interval", RATE_INTERVAL)
                 .replace("$system", system)
-                .replace("$objective", ".+");
+                .replace("$objective", ".+")
+                .replace("$metric", ".+");
             anyhow::ensure!(
                 !filled.contains('$'),
                 "{panel}: a variable is left in `{filled}`"

@@ -1,9 +1,7 @@
 //! One AI system: what is judged, on what evidence, and whether what was measured is complete.
 //! The order of the page is the order of questions: is something wrong, how sure are we, did we see
-//! everything, do the programs work. Metrics' panels are generated from the metric table.
+//! everything, do the programs work.
 
-use clause9_shared::metric::{MetricId, MetricSpec, SampleKind};
-use clause9_shared::objective::document::Comparator;
 use clause9_shared::verdict::VerdictState;
 
 use crate::grafana::{Dashboard, Panel, Row, Variable, Word};
@@ -26,6 +24,12 @@ pub fn dashboard() -> String {
                 name: "objective",
                 label: "Objective",
                 query: "label_values(clause9_verdict{system=\"$system\"}, objective)",
+                multi: true,
+            },
+            Variable {
+                name: "metric",
+                label: "Metric",
+                query: "label_values(clause9_objective_value{system=\"$system\", objective=~\"$objective\"}, metric)",
                 multi: true,
             },
         ],
@@ -185,60 +189,37 @@ fn evidence() -> Row {
     }
 }
 
+/// One panel, repeated for each metric that an objective of the system names: the table has far more
+/// metrics than anybody watches at once.
 fn metrics() -> Row {
     Row {
         title: "What was measured?",
-        // What no objective can name has no series.
-        panels: MetricId::ALL
-            .iter()
-            .map(|metric| metric.spec())
-            .filter(|spec| spec.sample != SampleKind::Unjudged)
-            .map(metric_panel)
-            .collect(),
+        panels: vec![metric_panel()],
     }
 }
 
-fn metric_panel(spec: &MetricSpec) -> Panel {
-    let good = match spec.good {
-        Comparator::AtMost => "Lower is better",
-        Comparator::AtLeast => "Higher is better",
-    };
-    let description = format!(
-        "{} {good}. What it cannot tell: {} Lines: newest measurement over all replicas; dashed: levels of the \
-         version in force; `replica`: point estimates of single agents, never judged.",
-        spec.meaning, spec.cannot_tell
-    );
-    let value = format!(
-        "clause9_objective_value{{{SELECTED}, metric=\"{}\"}}",
-        spec.name
-    );
-    let replica = format!(
-        "clause9_metric_value{{{SELECTED}, metric=\"{}\"}}",
-        spec.name
-    );
+fn metric_panel() -> Panel {
+    let value = format!("clause9_objective_value{{{SELECTED}, metric=~\"$metric\"}}");
+    let replica = format!("clause9_metric_value{{{SELECTED}, metric=~\"$metric\"}}");
     let levels = format!(
         "clause9_objective_level{{{SELECTED}}} and on (system, objective) \
-         clause9_objective_value{{metric=\"{}\"}}",
-        spec.name
+         clause9_objective_value{{metric=~\"$metric\"}}"
     );
-    let panel = Panel::lines(spec.title, description, unit(spec));
+    let panel = Panel::lines(
+        "$metric",
+        "What the metric means, how it is computed and what it cannot tell stands on its method card, \
+         docs/metrics/$metric.md. Lines: newest measurement over all replicas, in the metric's own unit; dashed: \
+         levels of the version in force; `replica`: point estimates of single agents, never judged.",
+        "none",
+    );
     Panel {
         dashed: Some("/(level|replica)/"),
+        repeat: Some("metric"),
         ..panel
     }
     .query(value, "{{objective}}")
     .query(levels, "{{objective}} {{level}} level")
     .query(replica, "{{objective}} replica {{instance}}")
-}
-
-/// Grafana's unit for a metric's UCUM unit: pure numbers keep their digits, others are named.
-fn unit(spec: &MetricSpec) -> &'static str {
-    match spec.unit {
-        "1" => "none",
-        "%" => "percent",
-        "s" => "s",
-        _ => "short",
-    }
 }
 
 fn completeness() -> Row {
