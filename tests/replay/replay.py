@@ -192,9 +192,13 @@ KINDS = {
 
 
 def summaries(data):
-    """What a ledger may read of a pane's summary, by (what it is of, name, kind)."""
+    """What a ledger may read of a pane's summary, by (what it is of, name, kind).
+
+    Tables of several classes, errors of predicted numbers and sums of whole rows are not read here: a
+    system that has them cannot be replayed by this program, and it says so.
+    """
     r = Reader(data)
-    if r.byte() != 1:
+    if r.byte() != 2:
         raise ValueError("an unknown version of summaries")
     found = {}
     for _ in range(r.unsigned()):

@@ -30,7 +30,7 @@ impl Case {
             .find(|f| f.join("analysis.csv.gz").exists())?;
         let oracle = folders(name)
             .into_iter()
-            .find_map(|f| text(&f.join("drift.json.gz")).or_else(|| text(&f.join("drift.json"))))?;
+            .find_map(|f| text(&f.join("drift.json")))?;
         let oracle: Value = serde_json::from_str(&oracle).unwrap();
         let reference = table(&data.join("reference.csv.gz"))?;
         let mut analysis = table(&data.join("analysis.csv.gz"))?;
