@@ -139,8 +139,9 @@ fn index() -> String {
     }
     text.push_str(
         "\n## What evidence rests on\n\nA ledger takes the cases of a pane as independent, given what the system is like in that \
-        pane. Rows of one request count as independent cases for now. Cases that go together, as rows of one request about one \
-        person, make it too sure: no documented error chance holds for them. Send such rows as one case. \
+        pane. Rows of one request count as independent cases unless the objective's `cluster` says how many go together. Where more \
+        of them hang together than it says, as rows about one person, evidence is too sure and no documented error chance holds: \
+        raise `cluster`, or send such rows as one case. \
         A verdict of conforming is about the mean of the cycle so far, at the documented confidence; evidence of a breach is about now. \
         Windows of fewer cases than the objective's least support are shown and counted, but are no measurement.\n",
     );

@@ -1,4 +1,5 @@
-//! Bets on an estimate that is about normal around the truth (grade B): PSI, AUC.
+//! Bets on an estimate that is about normal around the truth (grade B): the area under the ROC
+//! curve, Matthews' correlation, the mean of errors of either sign.
 //!
 //! With z = (estimate - level) / standard error towards the breach, `exp(d z - d^2/2)` has
 //! expectation 1 at the level for every strength d, if z is normal. It is not quite: that is what

@@ -31,9 +31,9 @@ family! { COUNTED, hygiene_summary;
                      missing unless the feature's policy says otherwise.",
         cannot_tell: "Why values are missing, or whether those that are present are right: a \
                       sensor stuck at a default value has a missing rate of zero. A declared \
-                      placeholder that was forgotten in the objectives file counts as present. Rows of one request count as \
-                      independent cases for now: where they go together, the evidence is \
-                      weaker than it says.",
+                      placeholder that was forgotten in the objectives file counts as present. Rows of one request \
+                      count as independent cases unless the objective's `cluster` says how \
+                      many go together.",
     } = |seen: &Seen<'_>| {
         let hygiene = hygiene(seen)?;
         share(hygiene.missing_total(), hygiene.rows())
@@ -52,9 +52,9 @@ family! { COUNTED, hygiene_summary;
         edge_cases: "No usable value: no data. The ends of the range belong to it. A feature \
                      without a documented range conforms throughout. Missing values, infinite \
                      ones and values of the wrong type are not usable and have metrics of their own.",
-        cannot_tell: "Whether values within the range are plausible together or right. Rows of one \
-                      request count as independent cases for now: where they go together, the \
-                      evidence is weaker than it says.",
+        cannot_tell: "Whether values within the range are plausible together or right. Rows of one request \
+                      count as independent cases unless the objective's `cluster` says how \
+                      many go together.",
     } = |seen: &Seen<'_>| {
         let hygiene = hygiene(seen)?;
         let usable = hygiene.usable();
@@ -73,8 +73,9 @@ family! { COUNTED, hygiene_summary;
                      the feature's policy takes it for missing), infinities and texts in the place \
                      of numbers do not conform.",
         cannot_tell: "Whether a value of the right type is right: digits in the wrong unit conform. \
-                      Rows of one request count as independent cases for now: where they go \
-                      together, the evidence is weaker than it says.",
+                      Rows of one request \
+                      count as independent cases unless the objective's `cluster` says how \
+                      many go together.",
     } = |seen: &Seen<'_>| {
         let hygiene = hygiene(seen)?;
         share(hygiene.usable(), hygiene.rows() - hygiene.missing_total())
@@ -99,8 +100,9 @@ family! { CATEGORIES, category_summary;
                      and the bound beside the value says that any part of it may be those. Numbers \
                      that are not finite are no category and count here.",
         cannot_tell: "Which new categories there are: their names do not leave the agent. A known \
-                      name with a new meaning is not new. Rows of one request count as independent \
-                      cases for now: where they go together, the evidence is weaker than it says.",
+                      name with a new meaning is not new. Rows of one request \
+                      count as independent cases unless the objective's `cluster` says how \
+                      many go together.",
     } = unseen;
 
     /// The share of the baseline in categories that the window lacks.

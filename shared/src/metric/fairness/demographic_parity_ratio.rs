@@ -29,9 +29,9 @@ impl Metric for DemographicParityRatio {
                      this one has a direction.",
         cannot_tell: "Whether the groups' cases deserve the same decisions: it looks at no label. \
                       Whether the group is treated worse within each kind of case, or better in \
-                      each and worse over all. How cases with an unknown attribute fare. Rows of one request count as \
-                      independent cases for now: where they go together, the evidence is \
-                      weaker than it says.",
+                      each and worse over all. How cases with an unknown attribute fare. Rows of one request \
+                      count as independent cases unless the objective's `cluster` says how \
+                      many go together.",
         stream: StreamKind::ByAttribute,
         needs_label: false,
         ..RATIO

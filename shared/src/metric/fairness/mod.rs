@@ -14,8 +14,9 @@ use crate::sketch::{Confusion, ScoreCells, SummaryKey, SummaryKind, SummaryOf};
 /// What every exact comparison cannot tell.
 macro_rules! independent {
     () => {
-        "Rows of one request count as independent cases for now: where they go together, the \
-         evidence is weaker than it says."
+        "Rows of one request \
+         count as independent cases unless the objective's `cluster` says how \
+         many go together."
     };
 }
 

@@ -70,8 +70,9 @@ macro_rules! of_labelled {
         concat!(
             $($own,)+
             " How unlabelled cases fare: if labels come only for some decisions, the value is of \
-             those. Rows of one request count as independent cases for now: where they go together, \
-             the evidence is weaker than it says."
+             those. Rows of one request \
+             count as independent cases unless the objective's `cluster` says how \
+             many go together."
         )
     };
 }

@@ -25,9 +25,9 @@ impl Metric for PredictedPositiveRate {
         edge_cases: "No row with a decision: no data. Rows whose answer gives no decision are left \
                      out. Labels play no part, so that it is known when the pane closes.",
         cannot_tell: "Whether the decisions are right. Which side of a level is good depends on \
-                      what positive means: say so by the comparator. Rows of one request count as \
-                      independent cases for now: where they go together, the evidence is weaker \
-                      than it says.",
+                      what positive means: say so by the comparator. Rows of one request \
+                      count as independent cases unless the objective's `cluster` says how \
+                      many go together.",
         reference: "fairlearn 0.13, `selection_rate`: equal, since both divide the same two counts.",
         stream: StreamKind::Traffic,
         needs_label: false,
