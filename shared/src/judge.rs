@@ -229,7 +229,11 @@ impl Compiled {
                 );
                 match &self.action {
                     Bets::Difference(_) => Some(running_difference(each.0, each.1)),
-                    Bets::Rate(_) | Bets::TwoRates(_) | Bets::Normal(_) | Bets::Cells(_) => {
+                    Bets::Rate(_)
+                    | Bets::TwoRates(_)
+                    | Bets::Normal(_)
+                    | Bets::Cells(_)
+                    | Bets::Pairs(_) => {
                         let (_, largest) = self.objective.metric.spec().range;
                         running_ratio(each.0, each.1, largest)
                     }

@@ -1,14 +1,11 @@
 //! Bets on the difference of two groups' shares, as the demographic parity difference. Exact at any
-//! group size.
-//!
-//! As for a ratio: a law beyond the level is guessed from *earlier* blocks and projected onto the
-//! conforming laws by Kullback-Leibler distance, weighted by the block's group sizes; the likelihood
-//! ratio of guess to projection cannot gain under any conforming law.
+//! group size. How a breach is guessed and projected onto the conforming laws is said in
+//! [`super::two_groups`].
 
 use serde::{Deserialize, Serialize};
 
-use super::ratio::{EDGE, RateSums, guess};
-use super::{BETS, NoBet, fixed};
+use super::two_groups::{EDGE, Level, Projection, RateSums};
+use super::{BETS, NoBet};
 use crate::objective::document::Comparator;
 
 /// How far each bet's guess lies beyond the level.
@@ -52,32 +49,20 @@ impl DifferenceBets {
         reference_of: u64,
         compared_of: u64,
     ) -> Option<Vec<[i64; 4]>> {
-        if reference_of == 0 || compared_of == 0 {
-            return None;
-        }
-        let rows = self.gaps.iter().map(|gap| match self.comparator {
-            Comparator::AtLeast => project(
-                guess(earlier.reference),
-                self.level,
-                *gap,
-                (reference_of, compared_of),
-            ),
-            Comparator::AtMost => {
-                let sizes = (compared_of, reference_of);
-                let [c, d, a, b] = project(guess(earlier.compared), -self.level, *gap, sizes);
-                [a, b, c, d]
-            }
-        });
-        Some(rows.collect())
+        let level = Level {
+            comparator: self.comparator,
+            levels: (self.level, -self.level),
+            strengths: &self.gaps,
+        };
+        level.payoffs(earlier, (reference_of, compared_of), project)
     }
 }
 
-/// Payoffs against "b's share is at least a's share plus `least`", for group sizes (a, b).
-fn project(a: f64, least: f64, gap: f64, sizes: (u64, u64)) -> [i64; 4] {
-    let (size_a, size_b) = (sizes.0 as f64, sizes.1 as f64);
+/// A breach of "b's share is at least a's share plus `least`", for group sizes (a, b).
+fn project(a: f64, least: f64, gap: f64, (size_a, size_b): (f64, f64)) -> Option<Projection> {
     let b = (a + least - gap).clamp(EDGE, 1.0 - EDGE);
     if b >= a + least {
-        return [0; 4];
+        return None;
     }
     // The conforming pair (x, x + least) that is nearest: where the distance's slope changes sign.
     let slope = |x: f64| {
@@ -95,21 +80,18 @@ fn project(a: f64, least: f64, gap: f64, sizes: (u64, u64)) -> [i64; 4] {
     }
     let x = 0.5 * (low + high);
     let y = x + least;
-    if !(x > 0.0 && x < 1.0 && y > 0.0 && y < 1.0) {
-        return [0; 4];
-    }
-    [
-        fixed::payoff(libm::log(a / x)),
-        fixed::payoff(libm::log((1.0 - a) / (1.0 - x))),
-        fixed::payoff(libm::log(b / y)),
-        fixed::payoff(libm::log((1.0 - b) / (1.0 - y))),
-    ]
+    let fits = x > 0.0 && x < 1.0 && y > 0.0 && y < 1.0;
+    fits.then_some(Projection {
+        guessed: [a, b],
+        nearest: [x, y],
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bet::ratio::gains;
+    use crate::bet::fixed;
+    use crate::bet::two_groups::gains;
 
     #[test]
     fn a_breach_gains_in_its_own_direction_only() {

@@ -70,32 +70,75 @@ pub fn mean_at_least(highs: &[f64], level: f64) -> Result<CellBets, NoBet> {
     )
 }
 
-/// Bets against "scores are off by at most `level` on average": `mean |P(positive | cell) - score|`.
-/// Each score cell (low, high) has two counts, positives then negatives. Four patterns of where
-/// scores are too low or too high are bet on: everywhere too low, everywhere too high, too far
-/// out, too near the middle.
-pub fn calibration(cells: &[(f64, f64)], level: f64) -> Result<CellBets, NoBet> {
+/// Bets against a level of the mean of values that have two ends. `cells` are the least and the
+/// largest value in each cell.
+pub fn mean_between(
+    cells: &[(f64, f64)],
+    level: f64,
+    comparator: Comparator,
+) -> Result<CellBets, NoBet> {
+    let plane = cells.iter().map(|(low, high)| match comparator {
+        Comparator::AtMost => low - level,
+        Comparator::AtLeast => level - high,
+    });
+    CellBets::half_spaces(vec![plane.collect()], &RATIO_STRENGTHS, level, comparator)
+}
+
+/// Bets against a level of the quantile at `share`: "at most `level`" says that no more than
+/// `1 - share` of the values are above it, "at least" that no more than `share` are below. `cells` are
+/// the least and the largest value in each cell; the one that holds the level counts for the
+/// objective, so that a breach within it is not seen.
+pub fn quantile(
+    cells: &[(f64, f64)],
+    share: f64,
+    level: f64,
+    comparator: Comparator,
+) -> Result<CellBets, NoBet> {
+    let beyond = |(low, high): &(f64, f64)| match comparator {
+        Comparator::AtMost => *low >= level && *high > level,
+        Comparator::AtLeast => *high <= level && *low < level,
+    };
+    let tolerated = match comparator {
+        Comparator::AtMost => 1.0 - share,
+        Comparator::AtLeast => share,
+    };
+    let plane = cells
+        .iter()
+        .map(|cell| f64::from(u8::from(beyond(cell))) - tolerated);
+    CellBets::half_spaces(vec![plane.collect()], &RATIO_STRENGTHS, level, comparator)
+}
+
+/// Bets against "scores are off by at most `level` on average": the mean over `groups` of equal width
+/// of |share of positives - mean score|, by cases. Each score cell (low, high) has two counts,
+/// positives then negatives. Four patterns of groups whose scores are too low or too high are bet on:
+/// everywhere too low, everywhere too high, too far out, too near the middle. A cell that lies in two
+/// groups pays as in the one where it pays less.
+pub fn calibration(cells: &[(f64, f64)], groups: u32, level: f64) -> Result<CellBets, NoBet> {
     if !(level > 0.0 && level < 1.0) {
         return Err(NoBet(format!(
             "level {level}: a mean distance of probabilities lies between 0 and 1; set the level to \
              the one that is tolerated, as 0.05"
         )));
     }
-    let plane = |too_low: &dyn Fn(f64) -> bool| -> Vec<f64> {
+    let lower_half = |score: f64| (score * f64::from(groups)).floor() < f64::from(groups / 2);
+    let plane = |too_low: &dyn Fn(bool) -> bool| -> Vec<f64> {
         let paid = cells.iter().flat_map(|(low, high)| {
-            if too_low(f64::midpoint(*low, *high)) {
-                [1.0 - high - level, -high - level]
-            } else {
-                [low - 1.0 - level, low - level]
-            }
+            let each = [*low, *high].map(|score| {
+                if too_low(lower_half(score)) {
+                    [1.0 - high - level, -high - level]
+                } else {
+                    [low - 1.0 - level, low - level]
+                }
+            });
+            [0, 1].map(|label| f64::min(each[0][label], each[1][label]))
         });
         paid.collect()
     };
     let planes = vec![
         plane(&|_| true),
         plane(&|_| false),
-        plane(&|score| score < 0.5),
-        plane(&|score| score >= 0.5),
+        plane(&|lower| lower),
+        plane(&|lower| !lower),
     ];
     CellBets::half_spaces(planes, &RATIO_STRENGTHS, level, Comparator::AtMost)
 }
@@ -166,11 +209,26 @@ mod tests {
     }
 
     #[test]
+    fn a_quantile_beyond_its_level_gains_on_its_own_side_only() {
+        let cells: Vec<(f64, f64)> = (0..20).map(|i| (f64::from(i), f64::from(i + 1))).collect();
+        let most = quantile(&cells, 0.9, 15.0, Comparator::AtMost).unwrap();
+        let least = quantile(&cells, 0.9, 15.0, Comparator::AtLeast).unwrap();
+        assert!(most.certified() && least.certified());
+        let gains = |bets: &CellBets, above: u64| {
+            let mut counts = vec![0; 20];
+            (counts[3], counts[15]) = (1000 - above, above);
+            bets.gains(&counts).unwrap().into_iter().max().unwrap()
+        };
+        assert!(gains(&most, 200) > 10 * fixed::ONE && gains(&most, 100) < 0);
+        assert!(gains(&least, 30) > 10 * fixed::ONE && gains(&least, 100) < 0);
+    }
+
+    #[test]
     fn scores_that_are_too_high_everywhere_are_found() {
         let cells: Vec<(f64, f64)> = (0..20)
             .map(|i| (f64::from(i) / 20.0, f64::from(i + 1) / 20.0))
             .collect();
-        let bets = calibration(&cells, 0.05).unwrap();
+        let bets = calibration(&cells, 15, 0.05).unwrap();
         assert!(bets.certified());
         let counts = |off: f64| -> Vec<u64> {
             let of = cells.iter().flat_map(|(low, high)| {

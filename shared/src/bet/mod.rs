@@ -20,13 +20,19 @@ pub mod normal;
 pub mod pairs;
 pub mod rate;
 pub mod ratio;
+pub mod scores;
+pub mod sizes;
+pub mod transport;
+pub mod two_groups;
 
 pub use cells::{CellBets, Tolerance};
 pub use difference::DifferenceBets;
 pub use divergence::Divergence;
 pub use normal::{NormalBets, Pool, Pooled};
+pub use pairs::PairBets;
 pub use rate::RateBets;
-pub use ratio::{RateSums, RatioBets};
+pub use ratio::RatioBets;
+pub use two_groups::RateSums;
 
 /// How many bets each family has that has not its own for each level.
 pub const BETS: usize = 4;
@@ -46,6 +52,8 @@ pub enum Bets {
     /// On counts over cells against a convex set of laws: payoffs fixed at compilation, each with
     /// its certificate.
     Cells(CellBets),
+    /// On an area under the ROC curve: payoffs of ordered pairs, fixed at compilation.
+    Pairs(PairBets),
 }
 
 /// Payoffs as they were used on one block, in 2^-32 nats: one row for each bet.
@@ -91,6 +99,7 @@ impl Bets {
             Self::Difference(bets) => bets.gaps.len(),
             Self::Normal(bets) => bets.strengths.len(),
             Self::Cells(bets) => bets.bets.len(),
+            Self::Pairs(bets) => bets.payoffs.len(),
         }
     }
 
@@ -108,29 +117,21 @@ impl Bets {
                 Some((bets.gains(*hits, *of), Payoffs::Compiled))
             }
             (
-                Self::TwoRates(bets),
+                Self::TwoRates(_) | Self::Difference(_),
                 Sample::TwoRates {
                     reference,
                     compared,
                 },
             ) => {
-                let rows = bets.payoffs(earlier, reference.1, compared.1)?;
-                let gains = ratio::gains(&rows, *reference, *compared);
-                Some((gains, Payoffs::TwoRates { rows }))
-            }
-            (
-                Self::Difference(bets),
-                Sample::TwoRates {
-                    reference,
-                    compared,
-                },
-            ) => {
-                let rows = bets.payoffs(earlier, reference.1, compared.1)?;
-                let gains = ratio::gains(&rows, *reference, *compared);
+                let rows = self.rows(earlier, reference.1, compared.1)?;
+                let gains = two_groups::gains(&rows, *reference, *compared);
                 Some((gains, Payoffs::TwoRates { rows }))
             }
             (Self::Cells(bets), Sample::Cells { counts, .. }) => {
                 Some((bets.gains(counts)?, Payoffs::Compiled))
+            }
+            (Self::Pairs(bets), Sample::Cells { counts, .. }) => {
+                Some((bets.gains_of_cells(counts)?, Payoffs::Compiled))
             }
             (
                 Self::Normal(bets),
@@ -148,9 +149,19 @@ impl Bets {
                 | Self::TwoRates(_)
                 | Self::Difference(_)
                 | Self::Normal(_)
-                | Self::Cells(_),
+                | Self::Cells(_)
+                | Self::Pairs(_),
                 _,
             ) => None,
+        }
+    }
+
+    /// The payoffs of two groups' bets for a block of these sizes.
+    fn rows(&self, earlier: &RateSums, reference: u64, compared: u64) -> Option<Vec<[i64; 4]>> {
+        match self {
+            Self::TwoRates(bets) => bets.payoffs(earlier, reference, compared),
+            Self::Difference(bets) => bets.payoffs(earlier, reference, compared),
+            Self::Rate(_) | Self::Normal(_) | Self::Cells(_) | Self::Pairs(_) => None,
         }
     }
 }

@@ -45,6 +45,18 @@ impl PairBets {
         })
     }
 
+    /// What each bet gains on counts of score cells in ascending order, positives then negatives of
+    /// each. Nothing without a pair.
+    pub fn gains_of_cells(&self, counts: &[u64]) -> Option<Vec<i64>> {
+        let (mut right_or_tied, mut positives, mut negatives) = (0_u128, 0_u64, 0_u64);
+        for pair in counts.chunks_exact(2) {
+            positives = positives.checked_add(pair[0])?;
+            negatives = negatives.checked_add(pair[1])?;
+            right_or_tied += u128::from(pair[0]) * u128::from(negatives);
+        }
+        self.gains(right_or_tied, positives, negatives)
+    }
+
     /// What each bet gains on a block, in 2^-32 nats: of `positives` times `negatives` pairs, how
     /// many are in the right order or tied. Nothing without a pair.
     pub fn gains(&self, right_or_tied: u128, positives: u64, negatives: u64) -> Option<Vec<i64>> {
@@ -53,8 +65,11 @@ impl PairBets {
         if pairs == 0 || right_or_tied > pairs {
             return None;
         }
-        // The share of right pairs in 2^-32, rounded up: to what pays less.
-        let share = (right_or_tied << 32).div_ceil(pairs);
+        // The share of right pairs in 2^-32, rounded up: to what pays less. Counts too large to be
+        // shifted lose digits that a share of 2^-32 has no place for.
+        let spare = (right_or_tied.leading_zeros()).min(32);
+        let share = (right_or_tied << spare).div_ceil((pairs >> (32 - spare)).max(1));
+        let share = share.min(1 << 32);
         let share = i128::try_from(share).ok()?;
         let wrong = i128::from(fixed::ONE) - share;
         let gain = |[right_pays, wrong_pays]: &[i64; 2]| {
@@ -117,6 +132,15 @@ mod tests {
             total += chance * libm::exp(fixed::to_nats(gain));
         }
         total
+    }
+
+    #[test]
+    fn pairs_of_cells_are_counted_with_ties_for_the_null() {
+        let bets = PairBets::new(0.8).unwrap();
+        // Cells of (2, 1), (0, 3), (4, 0): 2 ties, then 4 above 4.
+        let found = bets.gains_of_cells(&[2, 1, 0, 3, 4, 0]);
+        assert_eq!(found, bets.gains(2 + 16, 6, 4));
+        assert!(bets.gains_of_cells(&[2, 0, 3, 0]).is_none());
     }
 
     #[test]

@@ -1,22 +1,14 @@
-//! Bets on the ratio of two groups' shares, as demographic parity. Exact at any group size.
-//!
-//! Before a block is looked at, a law just beyond the ratio is guessed from *earlier* blocks and
-//! projected onto the conforming laws, in Kullback-Leibler distance weighted by the block's group
-//! sizes. The likelihood ratio of guess to projection cannot gain in expectation under any
-//! conforming law: the logarithm of its expectation is concave and has its top at the projection
-//! (statistics, section 5.4). "At most r" is "at least 1/r" with the groups exchanged.
+//! Bets on the ratio of two groups' shares, as demographic parity. Exact at any group size. How a
+//! breach is guessed and projected onto the conforming laws is said in [`super::two_groups`].
 
 use serde::{Deserialize, Serialize};
 
-use super::{BETS, NoBet, fixed};
+use super::two_groups::{EDGE, Level, Projection, RateSums};
+use super::{BETS, NoBet};
 use crate::objective::document::Comparator;
 
 /// How far each bet's guess lies beyond the ratio, as a factor.
 const STRENGTHS: [f64; BETS] = [0.9, 0.75, 0.6, 0.4];
-/// Guessed shares stay this far from 0 and 1.
-pub(super) const EDGE: f64 = 0.001;
-/// What is assumed of a share before any block: 8 hits in 20.
-const PRIOR: (f64, f64) = (8.0, 20.0);
 
 /// Bets against one level of a ratio.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,24 +19,6 @@ pub struct RatioBets {
     pub comparator: Comparator,
     /// How far each bet's guess lies beyond the ratio, as a factor.
     pub strengths: Vec<f64>,
-}
-
-/// Counts of two groups over earlier blocks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RateSums {
-    /// Reference group: (hits, of).
-    pub reference: (u64, u64),
-    /// Compared group: (hits, of).
-    pub compared: (u64, u64),
-}
-
-impl RateSums {
-    /// Takes a block into account, for the blocks after it.
-    pub fn add(&mut self, reference: (u64, u64), compared: (u64, u64)) {
-        let sum = |a: (u64, u64), b: (u64, u64)| (a.0.saturating_add(b.0), a.1.saturating_add(b.1));
-        self.reference = sum(self.reference, reference);
-        self.compared = sum(self.compared, compared);
-    }
 }
 
 impl RatioBets {
@@ -72,59 +46,17 @@ impl RatioBets {
         reference_of: u64,
         compared_of: u64,
     ) -> Option<Vec<[i64; 4]>> {
-        if reference_of == 0 || compared_of == 0 {
-            return None;
-        }
-        let rows = self.strengths.iter().map(|strength| match self.comparator {
-            Comparator::AtLeast => project(
-                guess(earlier.reference),
-                self.level,
-                *strength,
-                (reference_of, compared_of),
-            ),
-            Comparator::AtMost => {
-                let [c, d, a, b] = project(
-                    guess(earlier.compared),
-                    1.0 / self.level,
-                    *strength,
-                    (compared_of, reference_of),
-                );
-                [a, b, c, d]
-            }
-        });
-        Some(rows.collect())
+        let level = Level {
+            comparator: self.comparator,
+            levels: (self.level, 1.0 / self.level),
+            strengths: &self.strengths,
+        };
+        level.payoffs(earlier, (reference_of, compared_of), project)
     }
 }
 
-/// What each bet gains on a block, in 2^-32 nats.
-pub fn gains(rows: &[[i64; 4]], reference: (u64, u64), compared: (u64, u64)) -> Vec<i64> {
-    let counts = [
-        reference.0,
-        reference.1.saturating_sub(reference.0),
-        compared.0,
-        compared.1.saturating_sub(compared.0),
-    ];
-    rows.iter()
-        .map(|row| {
-            let dot = row
-                .iter()
-                .zip(counts)
-                .map(|(payoff, count)| i128::from(*payoff) * i128::from(count))
-                .sum();
-            fixed::saturate(dot)
-        })
-        .collect()
-}
-
-/// A share from earlier counts, drawn towards the prior.
-pub(super) fn guess((hits, of): (u64, u64)) -> f64 {
-    let share = (hits as f64 + PRIOR.0) / (of as f64 + PRIOR.1);
-    share.clamp(EDGE, 1.0 - EDGE)
-}
-
-/// Payoffs against "b's share is at least `ratio` times a's share", for group sizes (a, b).
-fn project(a: f64, ratio: f64, strength: f64, sizes: (u64, u64)) -> [i64; 4] {
-    let (size_a, size_b) = (sizes.0 as f64, sizes.1 as f64);
+/// A breach of "b's share is at least `ratio` times a's share", for group sizes (a, b).
+fn project(a: f64, ratio: f64, strength: f64, (size_a, size_b): (f64, f64)) -> Option<Projection> {
     let b = (ratio * strength * a).min(1.0 - EDGE);
     // The root of -r(n_a+n_b)x^2 + [n_a(1+ra) + n_b(r+b)]x - (n_a a + n_b b) that lies in
     // (0, min(1, 1/r)): the smaller one, written without a difference of near numbers.
@@ -134,21 +66,19 @@ fn project(a: f64, ratio: f64, strength: f64, sizes: (u64, u64)) -> [i64; 4] {
     let root = (linear * linear - 4.0 * square * mass).max(0.0).sqrt();
     let null_a = 2.0 * mass / (linear + root);
     let null_b = ratio * null_a;
-    if !(null_a > 0.0 && null_a < 1.0 && null_b < 1.0 && b < ratio * a) {
-        return [0; 4];
-    }
-    [
-        fixed::payoff(libm::log(a / null_a)),
-        fixed::payoff(libm::log((1.0 - a) / (1.0 - null_a))),
-        fixed::payoff(libm::log(b / null_b)),
-        fixed::payoff(libm::log((1.0 - b) / (1.0 - null_b))),
-    ]
+    let fits = null_a > 0.0 && null_a < 1.0 && null_b < 1.0 && b < ratio * a;
+    fits.then_some(Projection {
+        guessed: [a, b],
+        nearest: [null_a, null_b],
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bet::fixed;
     use crate::bet::fixed::to_nats;
+    use crate::bet::two_groups::gains;
 
     /// E[exp(payoffs of one group)] of `n` cases at share `q`: cases are independent, so a power.
     fn expected(hit: i64, miss: i64, n: u64, q: f64) -> f64 {

@@ -127,6 +127,35 @@ pub fn smoothed_hellinger_squared(cells: &Cells) -> Smoothed {
     smoothed(cells, 8.0, term)
 }
 
+/// The chi-square distance of the window from the baseline: the sum of (q - p)^2 / p. `ne` times it is
+/// about chi-square.
+pub fn smoothed_chi_square(cells: &Cells) -> Smoothed {
+    let term: Term = |q, p| {
+        let ratio = q / p;
+        (
+            (q - p) * (ratio - 1.0),
+            2.0 * (ratio - 1.0),
+            1.0 - ratio * ratio,
+        )
+    };
+    smoothed(cells, 1.0, term)
+}
+
+/// The total variation distance as counted, with its standard error by the signs of the differences:
+/// the delta method over both samples, and its mean where nothing has moved.
+pub fn total_variation_error(cells: &Cells) -> f64 {
+    let (n, n0) = cells.totals();
+    let (mut mean, mut there) = (0.0, 0.0);
+    for (q, p) in cells.plain().pairs() {
+        let sign = if q > p { 1.0 } else { -1.0 };
+        mean += q * sign;
+        there += p * sign;
+    }
+    let chance = total_variation_by_chance(cells);
+    let variance = 0.25 * ((1.0 - mean * mean) / n as f64 + (1.0 - there * there) / n0 as f64);
+    libm::sqrt(variance.max(0.0) + chance * chance)
+}
+
 fn smoothed(cells: &Cells, per_chi_square: f64, term: Term) -> Smoothed {
     let (n, n0) = cells.totals();
     let (mut value, mut mean, mut squares) = (0.0, [0.0; 2], [0.0; 2]);
@@ -207,6 +236,8 @@ mod tests {
         let cells = example();
         let shares = cells.smoothed();
         near(smoothed_psi(&cells).value, psi(&shares));
+        let squares = shares.pairs().map(|(q, p)| (q - p) * (q - p) / p);
+        near(smoothed_chi_square(&cells).value, squares.sum());
         near(
             smoothed_kullback_leibler(&cells).value,
             kullback_leibler(&shares),

@@ -122,6 +122,7 @@ metrics! {
     167 => Mmd(drift::Mmd),
     168 => DirectionPsi(drift::DirectionPsi),
     169 => DirectionKs(drift::DirectionKs),
+    170 => Chi2Distance(drift::Chi2Distance),
 
     // Performance: 200 to 299.
     200 => ErrorRate(performance::ErrorRate),
@@ -199,6 +200,7 @@ metrics! {
     272 => ClassFalsePositiveRate(performance::ClassFalsePositiveRate),
     273 => ClassPrevalence(performance::ClassPrevalence),
     274 => ClassF1(performance::ClassF1),
+    275 => RocAucPairs(performance::RocAucPairs),
     280 => ExpectedAccuracy(performance::ExpectedAccuracy),
     281 => ExpectedAccuracyRaw(performance::ExpectedAccuracyRaw),
     282 => ExpectedPrecision(performance::ExpectedPrecision),

@@ -145,6 +145,13 @@ fn error_scale(scale: i32) -> i32 {
     (scale - 4).max(-MAX_SCALE_EXPONENT)
 }
 
+/// The scale of the histogram of absolute errors; none if the baseline's predictions are no numbers.
+pub(crate) fn scale_of_errors(baseline: &Baseline) -> Option<i32> {
+    value_cells(baseline)
+        .ok()
+        .map(|(_, scale)| error_scale(scale))
+}
+
 /// Centre and scale of predicted numbers; without a law in the baseline, those of a pure number.
 fn value_cells(baseline: &Baseline) -> Result<(f64, i32), PlanError> {
     match &baseline.value {

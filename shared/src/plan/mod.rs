@@ -37,6 +37,7 @@ mod resolve;
 mod slots;
 pub(crate) mod value;
 
+pub(crate) use layout::scale_of_errors;
 pub use prediction::{Answer, Groups, Prediction};
 use slots::Slots;
 

@@ -128,7 +128,7 @@ fn growths(compiled: &Compiled, at: &Situation) -> Option<Vec<f64>> {
             ))])
         }
         Bets::Cells(bets) => drifted(bets, at).filter(|growths| !growths.is_empty()),
-        Bets::Normal(_) => None,
+        Bets::Pairs(_) | Bets::Normal(_) => None,
     }
 }
 
@@ -240,7 +240,7 @@ fn clears(compiled: &Compiled, at: &Situation, blocks: u64) -> Option<bool> {
             }
             sums.running(objective.alpha, objective.min_support, objective.cluster)?
         }
-        Bets::TwoRates(_) | Bets::Difference(_) | Bets::Normal(_) => return None,
+        Bets::TwoRates(_) | Bets::Difference(_) | Bets::Normal(_) | Bets::Pairs(_) => return None,
     };
     let level = objective.levels.action;
     Some(
@@ -265,8 +265,10 @@ pub fn usual(compiled: &Compiled) -> (f64, f64) {
         (Bets::TwoRates(_), Comparator::AtMost) => (level / 0.75, better.unwrap_or(1.0)),
         (Bets::Difference(_), Comparator::AtLeast) => (level - 0.1, better.unwrap_or(0.0)),
         (Bets::Difference(_), Comparator::AtMost) => (level + 0.1, better.unwrap_or(0.0)),
-        (Bets::Cells(_) | Bets::Normal(_), Comparator::AtMost) => (2.0 * level, 0.0),
-        (Bets::Cells(_) | Bets::Normal(_), Comparator::AtLeast) => {
+        (Bets::Cells(_) | Bets::Normal(_) | Bets::Pairs(_), Comparator::AtMost) => {
+            (2.0 * level, 0.0)
+        }
+        (Bets::Cells(_) | Bets::Normal(_) | Bets::Pairs(_), Comparator::AtLeast) => {
             (0.9 * level, better.unwrap_or(1.05 * level))
         }
     }

@@ -12,10 +12,10 @@ use num_traits::{One, Zero};
 use crate::rational::{self, exact};
 
 /// Steele, Lea and Flood's `SplitMix64`.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn uniform(&mut self) -> f64 {
+    pub(crate) fn uniform(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -24,7 +24,7 @@ impl Random {
     }
 
     /// A law of cells, evenly or unevenly spread.
-    fn law(&mut self, cells: usize) -> Vec<f64> {
+    pub(crate) fn law(&mut self, cells: usize) -> Vec<f64> {
         let power = if self.uniform() < 0.5 { 1.0 } else { 4.0 };
         let weights: Vec<f64> = (0..cells)
             .map(|_| libm::pow(-libm::log(self.uniform()), power))
@@ -48,7 +48,7 @@ fn compiled(divergence: Divergence, baseline: &[u64], radius: f64) -> CellBets {
 }
 
 /// `e^payoff` of each cell, rounded up.
-fn raised(payoffs: &[i64]) -> Vec<BigInt> {
+pub(crate) fn raised(payoffs: &[i64]) -> Vec<BigInt> {
     payoffs
         .iter()
         .map(|l| rational::exp_up(i128::from(*l)))
@@ -144,7 +144,7 @@ fn steepness(divergence: Divergence, values: &[BigRational], positions: &[f64]) 
 }
 
 /// A lower bound of the certificate's w in each cell, in 2^-192.
-fn bound(conforming: &Conforming, certificate: &Certificate) -> Vec<BigInt> {
+pub(crate) fn bound(conforming: &Conforming, certificate: &Certificate) -> Vec<BigInt> {
     match (conforming, certificate) {
         (
             Conforming::Ball {
@@ -202,7 +202,7 @@ fn bound(conforming: &Conforming, certificate: &Certificate) -> Vec<BigInt> {
 
 /// The bound w times `1 - 2^-36`: if w is at most 0 in the mean, so is this, and where a cell's `1 + w`
 /// is near 0 it leaves room for the rounding of the payoff, which is `2^-36` of everything.
-fn shortened(w: &BigInt) -> BigInt {
+pub(crate) fn shortened(w: &BigInt) -> BigInt {
     w - (w >> 36)
 }
 
@@ -215,7 +215,7 @@ fn at_most_one(raised: &[BigInt], weights: &[BigInt]) -> bool {
 
 /// The same with 64 binary digits after the point, again rounded up, so that ten thousand laws can be
 /// tried in machine integers.
-fn raised_short(payoffs: &[i64]) -> Vec<u128> {
+pub(crate) fn raised_short(payoffs: &[i64]) -> Vec<u128> {
     let all = raised(payoffs);
     all.iter()
         .map(|e| u128::try_from((e >> 128) + 1).unwrap())
@@ -223,7 +223,7 @@ fn raised_short(payoffs: &[i64]) -> Vec<u128> {
 }
 
 /// As [`at_most_one`], in machine integers that would panic if they overflowed.
-fn at_most_one_short(raised: &[u128], weights: &[u128]) -> bool {
+pub(crate) fn at_most_one_short(raised: &[u128], weights: &[u128]) -> bool {
     let total: u128 = weights.iter().sum();
     let paid = raised
         .iter()

@@ -2,7 +2,7 @@
 //! of a block and weighing it exactly: rates up to 60 cases, two groups of 25 and 7, three cells of
 //! 12 cases.
 
-use clause9_shared::bet::ratio::gains;
+use clause9_shared::bet::two_groups::gains;
 use clause9_shared::bet::{
     BETS, CellBets, DifferenceBets, Divergence, RateBets, RateSums, RatioBets, Tolerance, cells,
 };

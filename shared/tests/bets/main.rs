@@ -9,3 +9,4 @@ mod delivery;
 mod enumeration;
 mod many;
 mod rational;
+mod raw_values;

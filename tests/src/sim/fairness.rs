@@ -1,6 +1,6 @@
 //! The four-fifths rule with 170 and 30 cases a window, after 200 good windows where it is broken.
 
-use clause9_shared::bet::ratio::gains;
+use clause9_shared::bet::two_groups::gains;
 use clause9_shared::bet::{RateSums, RatioBets};
 use clause9_shared::objective::document::Comparator;
 

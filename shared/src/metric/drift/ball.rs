@@ -27,6 +27,19 @@ pub(super) fn baseline_cells(law: &Law) -> (Vec<u64>, usize) {
     }
 }
 
+/// Whether a distance is of the values that are there: then the cell of missing ones is none of its.
+const fn of_present(divergence: Divergence) -> bool {
+    match divergence {
+        Divergence::KolmogorovSmirnov | Divergence::Wasserstein => true,
+        Divergence::Psi
+        | Divergence::KullbackLeibler
+        | Divergence::ChiSquare
+        | Divergence::TotalVariation
+        | Divergence::Hellinger
+        | Divergence::JensenShannon => false,
+    }
+}
+
 /// A tolerance of the subject's feature, handed to `then`.
 fn with_tolerance<T>(
     against: Against<'_>,
@@ -35,7 +48,10 @@ fn with_tolerance<T>(
     then: impl FnOnce(Tolerance<'_>) -> T,
 ) -> Option<T> {
     let feature = against.of.feature.as_ref()?;
-    let (baseline, ordered) = baseline_cells(against.baseline.features.get(feature)?);
+    let (mut baseline, ordered) = baseline_cells(against.baseline.features.get(feature)?);
+    if of_present(divergence) {
+        baseline.truncate(ordered);
+    }
     let positions: Vec<f64> = (0..ordered).map(|cell| cell as f64).collect();
     Some(then(Tolerance {
         divergence,

@@ -20,7 +20,8 @@ mod variation;
 
 pub(super) use counted::{MissingRate, RangeConformity, TypeConformity, Unseen, Vanished};
 pub(super) use divergence::{
-    Hellinger, HellingerPlain, JsDistance, JsDistanceNats, JsDistancePlain, Kl, KlFloor,
+    Chi2Distance, Hellinger, HellingerPlain, JsDistance, JsDistanceNats, JsDistancePlain, Kl,
+    KlFloor,
 };
 pub(super) use function::{
     AndersonDarling, AndersonDarlingP, CramerVonMises, CramerVonMisesP, Ks, KsP, Kuiper, KuiperP,
@@ -47,9 +48,9 @@ pub(super) use variation::{
 };
 
 /// Defines metrics of one family: what each card says beyond what the family's do, which summaries
-/// they read, and how each is measured.
+/// they read, how each is measured and, for those that judge, by which bets.
 macro_rules! family {
-    ($family:path, $reads:path; $($(#[$doc:meta])* $name:ident { $($field:ident: $value:expr),* $(,)? } = $measure:expr;)*) => { $(
+    ($family:path, $reads:path; $($(#[$doc:meta])* $name:ident { $($field:ident: $value:expr),* $(,)? } $(by $bets:expr,)? = $measure:expr;)*) => { $(
         $(#[$doc])*
         #[derive(Debug)]
         pub(crate) struct $name;
@@ -70,6 +71,12 @@ macro_rules! family {
             fn measure(seen: $crate::metric::Seen<'_>) -> $crate::metric::Measurement {
                 $measure(&seen)
             }
+
+            $(fn bets(
+                against: $crate::metric::Against<'_>,
+            ) -> Result<$crate::bet::Bets, $crate::bet::NoBet> {
+                $bets(&against)
+            })?
         }
     )* };
 }

@@ -1,8 +1,16 @@
 //! How far values were carried: Wasserstein and energy distance.
 use super::family;
-use super::read::{DRIFT, both_moments, grid, shape_summaries, shift, shown_bracketed};
-use crate::drift::{Bracketed, Grid};
-use crate::metric::{Measurement, MetricSpec, Needs, Seen, Unmeasurable};
+use super::read::{
+    DRIFT, both_moments, grid, shape, shape_summaries, shift, shown_bracketed, window_points,
+};
+use crate::baseline::{Law, Shape};
+use crate::bet::transport::{self, Held};
+use crate::bet::{Bets, NoBet};
+use crate::drift::{Bracketed, Grid, Known};
+use crate::metric::{
+    Against, Estimate, Grade, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen,
+    Unmeasurable,
+};
 
 const TRANSPORT: MetricSpec = MetricSpec {
     range: (0.0, 1e300),
@@ -23,10 +31,20 @@ const NORMALISED: MetricSpec = MetricSpec {
     range: (0.0, 1e12),
     reference: "scipy.stats.wasserstein_distance on the raw rows over the same divisor by NumPy lies \
                 within the bound in every window of four public data sets.",
+    ..JUDGED
+};
+
+/// Distances that judge.
+const JUDGED: MetricSpec = MetricSpec {
+    cannot_tell: "Which values moved, or whether the change harms anyone. One wild value can decide \
+                  what is shown; it cannot decide the ledger. Rows of one request count as independent \
+                  cases unless the objective's `cluster` says how many go together.",
+    grade: Grade::A,
+    sample: SampleKind::Cells,
     ..TRANSPORT
 };
 
-family! { TRANSPORT, shape_summaries;
+family! { JUDGED, shape_summaries;
     /// First Wasserstein distance in the feature's unit.
     Wasserstein {
         name: "wasserstein",
@@ -34,14 +52,21 @@ family! { TRANSPORT, shape_summaries;
         unit: "{feature}",
         meaning: "How far values have to be carried, on average, to turn the window's distribution \
                   into the baseline's (the earth mover's distance), in the feature's own unit.",
-        formula: "The integral of |F - G|, cell by cell over the common refinement.",
+        formula: "The integral of |F - G|, cell by cell over the common refinement. The ledger reads the \
+                  counts at and between the baseline's points: the mean of a function without a slope \
+                  above 1 differs between two laws by at most their distance (Kantorovich and \
+                  Rubinstein), and it bets on twelve such functions, with their least value in each of \
+                  the window's cells and their largest in the baseline's. Beyond the baseline's range \
+                  it does not see how far. Running mean: of the values as they are, chance included; \
+                  standard error the root of s^2 / n + s0^2 / n0, which no such function exceeds.",
         reference: "scipy.stats.wasserstein_distance on the raw rows lies within the bound in every \
                     window of four public data sets.",
-    } = |seen: &Seen<'_>| {
-        let (grid, found) = carried(seen)?;
-        shown_bracketed(found, grid.totals().0)
+    } by |against: &Against<'_>| bets(against, |_| Some(1.0)), = |seen: &Seen<'_>| {
+        judged(seen, 1.0)
     };
+}
 
+family! { TRANSPORT, shape_summaries;
     /// Energy distance in the feature's unit.
     Energy {
         name: "energy",
@@ -66,10 +91,10 @@ family! { NORMALISED, shape_summaries;
         title: "Wasserstein distance in standard deviations",
         meaning: "The Wasserstein distance in standard deviations of the baseline, so that features \
                   of different units can be compared.",
-        formula: "`wasserstein` / s, s with divisor n0 - 1. Undefined for a constant baseline.",
-    } = |seen: &Seen<'_>| {
-        let (_, baseline) = both_moments(seen)?;
-        normalised(seen, libm::sqrt(baseline.variance))
+        formula: "`wasserstein` / s, s with divisor n0 - 1. Undefined for a constant baseline. Judged as \
+                  `wasserstein` is, against s times the level.",
+    } by |against: &Against<'_>| bets(against, deviation), = |seen: &Seen<'_>| {
+        judged(seen, divisor(seen, deviation)?)
     };
 
     /// Wasserstein distance over the reference's standard deviation, as a convention has it.
@@ -78,11 +103,10 @@ family! { NORMALISED, shape_summaries;
         title: "Wasserstein distance in standard deviations, conventional",
         meaning: "The Wasserstein distance in standard deviations of the baseline with NumPy's \
                   default divisor: some tools call 0.1 drift at any number of rows.",
-        formula: "`wasserstein` / s, s with divisor n0. Undefined for a constant baseline.",
-    } = |seen: &Seen<'_>| {
-        let (_, baseline) = both_moments(seen)?;
-        let n0 = baseline.n as f64;
-        normalised(seen, libm::sqrt(baseline.variance * (n0 - 1.0) / n0))
+        formula: "`wasserstein` / s, s with divisor n0. Undefined for a constant baseline. Judged as \
+                  `wasserstein` is, against s times the level.",
+    } by |against: &Against<'_>| bets(against, plain_deviation), = |seen: &Seen<'_>| {
+        judged(seen, divisor(seen, plain_deviation)?)
     };
 
     /// Wasserstein distance in interquartile ranges of the baseline.
@@ -92,35 +116,106 @@ family! { NORMALISED, shape_summaries;
         meaning: "The Wasserstein distance in interquartile ranges of the baseline: not inflated by \
                   a few wild values there.",
         formula: "`wasserstein` / (Q3 - Q1), the quartiles taken as the middles of the cells of the \
-                  common refinement that hold the baseline's values of rank n0/4 and 3 n0/4, rounded \
-                  up. Undefined where the two are the same.",
+                  baseline's own refinement that hold its values of rank n0/4 and 3 n0/4, rounded up. \
+                  Undefined where the two are the same. Judged as `wasserstein` is, against that \
+                  range times the level.",
         reference: "The divisor is within half the widths of two cells (about 3 % of their distance \
                     from the median) of NumPy's quartiles.",
-    } = |seen: &Seen<'_>| {
-        let grid = grid(seen)?;
-        let quartile = |u: f64| grid.baseline_quantile(u);
-        let range = quartile(0.75).zip(quartile(0.25)).map(|(q3, q1)| q3 - q1);
-        normalised(seen, range.unwrap_or(0.0))
+    } by |against: &Against<'_>| bets(against, quartiles), = |seen: &Seen<'_>| {
+        judged(seen, divisor(seen, quartiles)?)
     };
 }
 
-fn carried(seen: &Seen<'_>) -> Result<(Grid, Bracketed), Unmeasurable> {
-    let grid = grid(seen)?;
-    let found = grid.integrals(shift(seen)?).absolute;
-    Ok((grid, found))
+/// The baseline's standard deviation.
+fn deviation(shape: &Shape) -> Option<f64> {
+    (shape.moments.beyond() == 0)
+        .then(|| shape.moments.std())
+        .flatten()
 }
 
-fn normalised(seen: &Seen<'_>, by: f64) -> Measurement {
+/// The same with divisor n0.
+fn plain_deviation(shape: &Shape) -> Option<f64> {
+    let n0 = shape.moments.n() as f64;
+    deviation(shape).map(|std| libm::sqrt(std * std * (n0 - 1.0) / n0))
+}
+
+/// The baseline's interquartile range.
+fn quartiles(shape: &Shape) -> Option<f64> {
+    let known = Known {
+        histogram: &shape.histogram,
+        points: &shape.points,
+    };
+    let grid = Grid::refine(known, known)?;
+    let (q3, q1) = grid
+        .baseline_quantile(0.75)
+        .zip(grid.baseline_quantile(0.25))?;
+    Some(q3 - q1)
+}
+
+fn divisor(seen: &Seen<'_>, of: fn(&Shape) -> Option<f64>) -> Result<f64, Unmeasurable> {
+    let found = of(shape(seen)?).filter(|by| *by > 0.0);
+    found.ok_or(Unmeasurable::Undefined(
+        "the baseline's values do not differ",
+    ))
+}
+
+/// The bets against a level in units of what `unit` is of the baseline.
+fn bets(against: &Against<'_>, unit: fn(&Shape) -> Option<f64>) -> Result<Bets, NoBet> {
+    let feature = against.of.feature.as_ref();
+    let law = feature.and_then(|feature| against.baseline.features.get(feature));
+    let none = || {
+        NoBet(
+            "the baseline does not hold the law of the feature's numbers, or they do not differ; \
+             build it again"
+                .to_owned(),
+        )
+    };
+    let shape = law.and_then(Law::shape).ok_or_else(none)?;
+    let by = unit(shape).filter(|by| *by > 0.0).ok_or_else(none)?;
+    let cells: Vec<Held> = shape
+        .points
+        .cells()
+        .map(|cell| Held {
+            low: cell.low,
+            high: cell.high,
+            baseline: cell.count,
+        })
+        .collect();
+    transport::at_most(&cells, by * against.level, against.level).map(Bets::Cells)
+}
+
+/// The distance over `by`, with the counts that the ledger reads.
+fn judged(seen: &Seen<'_>, by: f64) -> Measurement {
     let (grid, found) = carried(seen)?;
-    if by.is_nan() || by <= 0.0 {
-        return Err(Unmeasurable::Undefined(
-            "the baseline's values do not differ",
-        ));
-    }
     let over = Bracketed {
         value: found.value / by,
         low: found.low / by,
         high: found.high / by,
     };
-    shown_bracketed(over, grid.totals().0)
+    let shown = shown_bracketed(over, grid.totals().0)?;
+    let error = both_moments(seen).map(|(window, baseline)| {
+        let (n, n0) = (window.n as f64, baseline.n as f64);
+        libm::sqrt(window.variance / n + baseline.variance / n0) / by
+    });
+    Ok(Estimate {
+        sample: Sample::Cells {
+            counts: window_points(seen)?
+                .cells()
+                .map(|cell| cell.count)
+                .collect(),
+            estimate: over.value,
+            std_error: error.unwrap_or(WIDEST),
+            least: grid.totals().0,
+        },
+        ..shown
+    })
+}
+
+/// The standard error where values are too far out to be added up.
+const WIDEST: f64 = 1e100;
+
+fn carried(seen: &Seen<'_>) -> Result<(Grid, Bracketed), Unmeasurable> {
+    let grid = grid(seen)?;
+    let found = grid.integrals(shift(seen)?).absolute;
+    Ok((grid, found))
 }

@@ -2,8 +2,14 @@
 use super::family;
 use super::read::{
     DRIFT, grid, moment_summary, moments, shape_summaries, shown, shown_bracketed, shown_within,
+    window_points,
 };
-use crate::metric::{Measurement, MetricSpec, Needs, Seen, Unmeasurable};
+use crate::baseline::Law;
+use crate::bet::{Bets, NoBet, half_space};
+use crate::metric::{
+    Against, Estimate, Grade, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen,
+    Unmeasurable,
+};
 use crate::sketch::Moments;
 
 /// 97.5 % point of the normal law.
@@ -26,9 +32,16 @@ const QUANTILE: MetricSpec = MetricSpec {
     edge_cases: "No number: no data. Missing and invalid values are left out. The value is taken of \
                  the middles of the cells of the common refinement, the bound of their ends; it is \
                  left out where the cells are single values. Undefined beyond the histogram's last \
-                 cell.",
+                 cell. The ledger judges the share of values beyond the level, by the counts at and \
+                 between the baseline's points, and is exact at any number of rows; values between the \
+                 same points as the level count for the objective, up to one in fifty of them. Running \
+                 mean: standard error half the distance between the quantiles one standard error of \
+                 the share away.",
     cannot_tell: "Whether it has moved from the baseline, or whether that matters; anything about \
-                  the values on either side of it.",
+                  the values on either side of it. Rows of one request count as independent cases \
+                  unless the objective's `cluster` says how many go together.",
+    grade: Grade::A,
+    sample: SampleKind::Cells,
     reference: "numpy.quantile on the raw rows lies within the bound in every window of four public \
                 data sets.",
     ..VALUES
@@ -76,7 +89,7 @@ family! { QUANTILE, shape_summaries;
         title: "Lower quartile",
         meaning: "The number below which a quarter of the feature's values in the window lie.",
         formula: "Position 0.25 (n - 1) of the sorted values, interpolated linearly.",
-    } = |seen: &Seen<'_>| quantile(seen, 0.25);
+    } by |against: &Against<'_>| bets(against, 0.25), = |seen: &Seen<'_>| quantile(seen, 0.25);
 
     /// Median.
     Median {
@@ -84,7 +97,7 @@ family! { QUANTILE, shape_summaries;
         title: "Median",
         meaning: "The number below which half of the feature's values in the window lie.",
         formula: "Position 0.5 (n - 1) of the sorted values, interpolated linearly.",
-    } = |seen: &Seen<'_>| quantile(seen, 0.5);
+    } by |against: &Against<'_>| bets(against, 0.5), = |seen: &Seen<'_>| quantile(seen, 0.5);
 
     /// Upper quartile.
     Quantile75 {
@@ -92,7 +105,7 @@ family! { QUANTILE, shape_summaries;
         title: "Upper quartile",
         meaning: "The number below which three quarters of the feature's values in the window lie.",
         formula: "Position 0.75 (n - 1) of the sorted values, interpolated linearly.",
-    } = |seen: &Seen<'_>| quantile(seen, 0.75);
+    } by |against: &Against<'_>| bets(against, 0.75), = |seen: &Seen<'_>| quantile(seen, 0.75);
 }
 
 fn summed<'a>(seen: &Seen<'a>) -> Result<&'a Moments, Unmeasurable> {
@@ -113,5 +126,39 @@ fn quantile(seen: &Seen<'_>, u: f64) -> Measurement {
     let found = grid.window_quantile(u).ok_or(Unmeasurable::Undefined(
         "it lies beyond the histogram's last cell",
     ))?;
-    shown_bracketed(found, grid.totals().0)
+    let n = grid.totals().0;
+    let step = libm::sqrt(u * (1.0 - u) / n as f64);
+    let below = grid.window_quantile((u - step).max(0.0));
+    let above = grid.window_quantile((u + step).min(1.0));
+    let error = below
+        .zip(above)
+        .map(|(low, high)| 0.5 * (high.high - low.low));
+    Ok(Estimate {
+        sample: Sample::Cells {
+            counts: window_points(seen)?
+                .cells()
+                .map(|cell| cell.count)
+                .collect(),
+            estimate: found.value,
+            std_error: error.filter(|e| e.is_finite()).unwrap_or(WIDEST),
+            least: n,
+        },
+        ..shown_bracketed(found, n)?
+    })
+}
+
+/// The standard error where a quantile one standard error away lies beyond the last cell.
+const WIDEST: f64 = 1e100;
+
+fn bets(against: &Against<'_>, u: f64) -> Result<Bets, NoBet> {
+    let feature = against.of.feature.as_ref();
+    let law = feature.and_then(|feature| against.baseline.features.get(feature));
+    let shape = law.and_then(Law::shape).ok_or_else(|| {
+        NoBet(
+            "the baseline does not hold the law of the feature's numbers; build it again"
+                .to_owned(),
+        )
+    })?;
+    let cells: Vec<(f64, f64)> = shape.points.cells().map(|c| (c.low, c.high)).collect();
+    half_space::quantile(&cells, u, against.level, against.comparator).map(Bets::Cells)
 }

@@ -1,6 +1,8 @@
 //! Absolute differences between the shares of cells: their sum and their largest one.
-use super::family;
+use super::divergence::judged;
 use super::read::{DRIFT, cell_summaries, cells, shown};
+use super::{ball, family};
+use crate::bet::Divergence;
 use crate::drift::divergence;
 use crate::metric::{MetricSpec, Seen};
 
@@ -24,7 +26,14 @@ const PLAIN: MetricSpec = MetricSpec {
     ..VARIATION
 };
 
-family! { VARIATION, cell_summaries;
+const JUDGED: MetricSpec = MetricSpec {
+    cannot_tell: "Whether the change harms anyone, which way values moved, or movements within a \
+                  cell: the distance of the raw rows is at least this. Rows of one request count as \
+                  independent cases unless the objective's `cluster` says how many go together.",
+    ..VARIATION
+};
+
+ball::judged! { JUDGED, cell_summaries;
     /// Total variation distance.
     TotalVariation {
         name: "total_variation",
@@ -32,12 +41,20 @@ family! { VARIATION, cell_summaries;
         meaning: "The share of cases that would have to be moved to another cell to give the \
                   baseline's shares, over decile cells or categories and a cell for values that are \
                   missing or invalid.",
-        formula: "1/2 sum |q - p| with the shares q of the window and p of the baseline as counted.",
-    } = |seen: &Seen<'_>| {
+        formula: "1/2 sum |q - p| with the shares q of the window and p of the baseline as counted. The \
+                  ledger reads the counts alone and judges the distance from the baseline's smoothed \
+                  law (a + 1/2) / (n0 + B/2). The running mean is of the values as they are, chance \
+                  included; its standard error: delta method with the signs of the differences, and \
+                  what chance gives.",
+    } within |level: f64| level, of Divergence::TotalVariation = |seen: &Seen<'_>| {
         let cells = cells(seen, true)?;
-        shown(divergence::total_variation(&cells.plain()), cells.totals().0)
+        let value = divergence::total_variation(&cells.plain());
+        let error = divergence::total_variation_error(&cells);
+        judged(&cells, shown(value, cells.totals().0), value, error)
     };
+}
 
+family! { VARIATION, cell_summaries;
     /// Total variation distance less what chance gives.
     TotalVariationCorrected {
         name: "total_variation.corrected",

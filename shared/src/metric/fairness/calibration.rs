@@ -1,9 +1,11 @@
 //! Scores within groups: whether they mean the same for each, and rank each as well.
 
 use super::{GROUP, score_cells, scores_key};
+use crate::bet::{Bets, NoBet, half_space, scores};
 use crate::fairness::{Bracketed, mean_residual, mean_score};
 use crate::metric::{
-    Estimate, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, Unmeasurable, performance,
+    Against, Estimate, Grade, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen,
+    Unmeasurable, performance,
 };
 use crate::objective::document::Comparator;
 
@@ -57,7 +59,12 @@ metric! {
     MeanResidual, scores_key, |seen: Seen<'_>| {
         let [_, cells] = score_cells(&seen)?;
         let found = mean_residual(&cells).ok_or_else(|| nothing(&seen, EMPTY))?;
-        estimate(&found, found.of)
+        let shown = estimate(&found, found.of)?;
+        let Sample::Normal { estimate, std_error, least, .. } = shown.sample else {
+            return Ok(shown);
+        };
+        let counts = super::even_counts(&seen)?;
+        Ok(Estimate { sample: Sample::Cells { counts, estimate, std_error, least }, ..shown })
     }, SCORES, {
         name: "mean_residual.group",
         title: "Mean residual of a group",
@@ -66,10 +73,26 @@ metric! {
                   Above 0 the group's scores are too low, below 0 too high. An objective may limit \
                   either side.",
         formula: "mean of (label - score), label 1 or 0. Interval and standard error: normal \
-                  approximation with the variance of the residuals.",
-        cannot_tell: "Errors that cancel: scores too low for some and too high for others of the \
-                      group make 0 of it.",
-    }
+                  approximation with the variance of the residuals. The ledger reads labelled cases \
+                  by 64 even cells of scores and takes each at the end of its cell that pays least: \
+                  exact at any number of cases, blind to 1/64 beyond the level.",
+        cannot_tell: concat!(
+            "Errors that cancel: scores too low for some and too high for others of the group make 0 \
+             of it. ",
+            independent!()
+        ),
+        grade: Grade::A,
+        sample: SampleKind::Cells,
+    }, by residual_bets
+}
+
+/// Bets on a mean of label minus score.
+fn residual_bets(against: &Against<'_>) -> Result<Bets, NoBet> {
+    let cells: Vec<(f64, f64)> = scores::even()
+        .iter()
+        .flat_map(|(low, high)| [(1.0 - high, 1.0 - low), (-high, -low)])
+        .collect();
+    half_space::mean_between(&cells, against.level, against.comparator).map(Bets::Cells)
 }
 
 metric! {

@@ -3,6 +3,7 @@
 //!
 //! The arithmetic is in [`crate::fairness`]; here it meets summaries, and each figure gets its card.
 
+use crate::bet::scores;
 use crate::fairness::{Cell, Counts, Rate, Table};
 use crate::metric::{
     Answers, Estimate, Grade, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind,
@@ -23,7 +24,7 @@ macro_rules! independent {
 /// One metric: its summaries by subject, its measurement, and its card over what the family shares.
 macro_rules! metric {
     ($(#[$doc:meta])* $name:ident, $reads:expr, $measure:expr, $base:expr,
-     { $($field:ident: $value:expr,)* }) => {
+     { $($field:ident: $value:expr,)* } $(, by $bets:expr)?) => {
         $(#[$doc])*
         #[derive(Debug)]
         pub(in crate::metric) struct $name;
@@ -46,6 +47,12 @@ macro_rules! metric {
             fn measure(seen: crate::metric::Seen<'_>) -> crate::metric::Measurement {
                 $measure(seen)
             }
+
+            $(fn bets(
+                against: crate::metric::Against<'_>,
+            ) -> Result<crate::bet::Bets, crate::bet::NoBet> {
+                $bets(&against)
+            })?
         }
     };
 }
@@ -256,6 +263,15 @@ fn score_cells(seen: &Seen<'_>) -> Result<[Vec<Cell>; 2], Unmeasurable> {
         of(Some(&attribute.reference))?,
         of(seen.of.group.as_deref())?,
     ])
+}
+
+/// Labelled cases of the named group by the bets' even cells of scores.
+#[inline(never)]
+fn even_counts(seen: &Seen<'_>) -> Result<Vec<u64>, Unmeasurable> {
+    let summary = seen.summary(&scores_key(seen.of))?;
+    let found = ScoreCells::of(summary).ok_or_else(|| other_kind("score cells"))?;
+    let group = index(attribute(seen)?, seen.of.group.as_deref())?;
+    Ok(scores::counts(&scores::even(), found.cells(Some(group))))
 }
 
 /// A value that is shown, never judged.

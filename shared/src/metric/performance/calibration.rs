@@ -4,9 +4,11 @@
 //! whose edges follow the window, read score cells.
 
 use super::{SCORED, groups, losses, losses_key, of_labelled, scored, scored_key, shown};
-use super::{around, shown_within};
+use super::{around, score_counts, shown_within};
+use crate::bet::{Bets, NoBet, half_space, scores};
 use crate::metric::{
-    Estimate, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen, Unmeasurable,
+    Against, Estimate, Grade, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen,
+    Unmeasurable,
 };
 use crate::objective::document::{Comparator, Document, Subject};
 use crate::performance::Bracketed;
@@ -70,20 +72,6 @@ fn exact(found: Option<Bracketed>) -> Option<f64> {
 }
 
 calibration! {
-    Ece {
-        "ece", "Expected calibration error", AtMost, (0.0, 1.0),
-        measure: |losses| exact(calibration::expected_error(&fifteen(losses))),
-        "How far the share of positive cases lies from the score, in the mean over cases grouped by \
-         score: 15 groups of equal width.",
-        formula: "Sum over groups of (share of cases) |share of positives - mean score| (Naeini, Cooper \
-                  and Hauskrecht 2015), from exact sums of scores.",
-        edge: "Groups without cases are left out. With few cases it is too large by chance: \
-               `calibration_error_debiased` is not. Never judged by itself.",
-        cannot: "In which direction scores are wrong, and for whom. Errors of a group that cancel each \
-                 other are not seen.",
-        reference: "The same sum over raw scores (numpy 2.4): to 1e-9. `ece.10` is the convention of ten \
-                    groups.",
-    }
     EceTen {
         "ece.10", "Expected calibration error, ten groups", AtMost, (0.0, 1.0),
         measure: |losses| exact(calibration::expected_error(&ten(losses))),
@@ -148,6 +136,75 @@ calibration! {
         edge: "0 if all labels are the same. Rows without a score or a label are left out.",
         cannot: "Anything about the score.",
         reference: "From the labels alone (numpy 2.4): to 1e-9.",
+    }
+}
+
+/// The expected calibration error over groups of equal width.
+#[derive(Debug)]
+pub(in crate::metric) struct Ece;
+
+/// Groups of equal width that the error is taken over.
+const WIDTHS: u32 = 15;
+
+impl Metric for Ece {
+    const SPEC: MetricSpec = MetricSpec {
+        name: "ece",
+        title: "Expected calibration error",
+        good: Comparator::AtMost,
+        meaning: "How far the share of positive cases lies from the score, in the mean over cases grouped by \
+                  score: 15 groups of equal width.",
+        formula: "Sum over groups of (share of cases) |share of positives - mean score| (Naeini, Cooper \
+                  and Hauskrecht 2015), from exact sums of scores. Standard error of the running mean: \
+                  root of (`brier` - `ece`^2) / cases, as if the signs of the groups were known. The \
+                  ledger reads labelled cases by 64 even cells of scores: it bets that scores are too \
+                  low everywhere, too high everywhere, too far out or too near the middle, each case \
+                  taken at the end of its cell that pays least, and is exact at any number of cases.",
+        edge_cases: "No labelled rows: no data. Groups without cases are left out. With few cases the value \
+                     is too large by chance (`calibration_error_debiased` is not), and so is the running \
+                     mean, which then takes long to show conformity; the ledger is not misled by that. \
+                     Errors below 1/64 more than the level are not told, nor those that fit none of the \
+                     four patterns. Only \"at most\" can be judged.",
+        cannot_tell: of_labelled!(
+            "In which direction scores are wrong, and for whom. Errors of a group that cancel each other \
+             are not seen."
+        ),
+        reference: "The same sum over raw scores (numpy 2.4): to 1e-9. `ece.10` is the convention of ten \
+                    groups.",
+        grade: Grade::A,
+        sample: SampleKind::Cells,
+        ..SCORED
+    };
+
+    fn reads(_: &Document, _: &Subject) -> Vec<SummaryKey> {
+        vec![losses_key(), scored_key()]
+    }
+
+    fn measure(seen: Seen<'_>) -> Measurement {
+        let losses = losses(&seen)?;
+        let value = exact(calibration::expected_error(&fifteen(losses)));
+        let (value, brier) = value.zip(losses.brier()).ok_or(Unmeasurable::NoData)?;
+        let of = losses.n();
+        Ok(Estimate {
+            sample: Sample::Cells {
+                counts: score_counts(&seen, &scores::even())?,
+                estimate: value,
+                std_error: ((brier - value * value).max(0.0) / of as f64).sqrt(),
+                least: of,
+            },
+            ..shown(value, of)
+        })
+    }
+
+    fn bets(against: Against<'_>) -> Result<Bets, NoBet> {
+        match against.comparator {
+            Comparator::AtMost => {
+                half_space::calibration(&scores::even(), WIDTHS, against.level).map(Bets::Cells)
+            }
+            Comparator::AtLeast => Err(NoBet(format!(
+                "level {}: that scores are badly calibrated is no objective; set \"at most\"",
+                against.level
+            ))),
+        }
     }
 }
 

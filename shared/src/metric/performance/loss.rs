@@ -1,8 +1,10 @@
 //! Losses of the score: means over labelled cases, exact.
 
-use super::{SCORED, around, losses, losses_key, of_labelled};
+use super::{SCORED, around, fine_counts, losses, losses_key, of_labelled, scored_key};
+use crate::bet::{Bets, NoBet, half_space, scores};
 use crate::metric::{
-    Estimate, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen, Unmeasurable,
+    Against, Estimate, Grade, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen,
+    Unmeasurable,
 };
 use crate::objective::document::{Comparator, Document, Subject};
 use crate::sketch::{GroupLosses, SummaryKey};
@@ -31,13 +33,44 @@ fn mean(
         interval: Some((low.max(0.0), high)),
         bound: None,
         support: of,
-        sample: Sample::Normal {
+        sample: Sample::Cells {
+            counts: fine_counts(seen)?,
             estimate: value,
             std_error,
-            of,
             least: of,
         },
     })
+}
+
+/// Least and largest loss in each fine cell of scores, for a positive case, then for a negative one.
+fn ends(of: fn(f64) -> f64) -> Vec<(f64, f64)> {
+    // A loss falls as the score comes nearer to the label.
+    let each = scores::fine()
+        .into_iter()
+        .flat_map(|(low, high)| [(of(1.0 - high), of(1.0 - low)), (of(low), of(high))]);
+    each.collect()
+}
+
+/// Bets on a mean loss from what it is at least, and at most, in each cell.
+fn bets(of: fn(f64) -> f64, against: Against<'_>) -> Result<Bets, NoBet> {
+    let cells = ends(of);
+    let found = match against.comparator {
+        Comparator::AtMost => {
+            let lows: Vec<f64> = cells.iter().map(|(low, _)| *low).collect();
+            half_space::mean_at_most(&lows, against.level)
+        }
+        Comparator::AtLeast => half_space::mean_between(&cells, against.level, Comparator::AtLeast),
+    };
+    found.map(Bets::Cells)
+}
+
+/// The log loss of a score at this distance from the label, clipped as losses are.
+fn log_of(gap: f64) -> f64 {
+    -libm::log((1.0 - gap).clamp(f64::EPSILON, 1.0 - f64::EPSILON))
+}
+
+fn square_of(gap: f64) -> f64 {
+    gap * gap
 }
 
 impl Metric for LogLoss {
@@ -52,23 +85,30 @@ impl Metric for LogLoss {
                   answering one half gives 0.693.",
         formula: "Mean over labelled rows with a score of -ln(score) if positive, else -ln(1 - score), \
                   the score clipped to 2^-52 from its ends; losses are rounded to 2^-40 and added up as \
-                  integers. Interval: 95 % normal, from the variance of the losses.",
+                  integers. Interval: 95 % normal, from the variance of the losses. The ledger reads labelled \
+                  cases by score cell and takes each cell's least loss: exact at any number of cases, \
+                  and blind to differences within a cell (6 % of the odds).",
         edge_cases: "No labelled rows: no data. A score of 0 or 1 that turns out wrong costs 36 nats and \
                      can rule the mean: the clipping is part of the definition.",
         cannot_tell: of_labelled!(
             "Whether scores rank badly or are badly calibrated; it pays for both."
         ),
         reference: "scikit-learn 1.9, `log_loss`: to 1e-9 relative.",
-        sample: SampleKind::Normal,
+        grade: Grade::A,
+        sample: SampleKind::Cells,
         ..SCORED
     };
 
     fn reads(_: &Document, _: &Subject) -> Vec<SummaryKey> {
-        vec![losses_key()]
+        vec![losses_key(), scored_key()]
     }
 
     fn measure(seen: Seen<'_>) -> Measurement {
         mean(&seen, GroupLosses::log_loss, GroupLosses::log_loss_variance)
+    }
+
+    fn bets(against: Against<'_>) -> Result<Bets, NoBet> {
+        bets(log_of, against)
     }
 }
 
@@ -81,22 +121,29 @@ impl Metric for Brier {
                   labelled cases. 0 is best; always answering one half gives 0.25.",
         formula: "Mean over labelled rows with a score of (score - label)^2 (Brier 1950); losses are \
                   rounded to 2^-40 and added up as integers. Interval: 95 % normal, from the variance \
-                  of the losses.",
+                  of the losses. The ledger reads labelled cases by score cell and takes each cell's \
+                  least loss: exact at any number of cases, and blind to differences within a cell (6 % \
+                  of the odds).",
         edge_cases: "No labelled rows: no data. Rows without a score within 0 to 1 are left out.",
         cannot_tell: of_labelled!(
             "Whether scores rank badly or are badly calibrated; its parts (`brier_reliability`, \
              `brier_resolution`) can. Values of populations with other prevalences cannot be compared."
         ),
         reference: "scikit-learn 1.9, `brier_score_loss`: to 1e-9 relative.",
-        sample: SampleKind::Normal,
+        grade: Grade::A,
+        sample: SampleKind::Cells,
         ..SCORED
     };
 
     fn reads(_: &Document, _: &Subject) -> Vec<SummaryKey> {
-        vec![losses_key()]
+        vec![losses_key(), scored_key()]
     }
 
     fn measure(seen: Seen<'_>) -> Measurement {
         mean(&seen, GroupLosses::brier, GroupLosses::brier_variance)
+    }
+
+    fn bets(against: Against<'_>) -> Result<Bets, NoBet> {
+        bets(square_of, against)
     }
 }

@@ -1,17 +1,63 @@
 //! Figures that balance two kinds of error: means of rates of the confusion table.
 
-use super::{DECIDED, decided, decided_key, normal, of_labelled};
-use crate::metric::{Grade, Measurement, Metric, MetricSpec, SampleKind, Seen, Unmeasurable};
+use super::{DECIDED, by_cells, decided, decided_key, normal, of_labelled};
+use crate::bet::half_space::{self, Fraction};
+use crate::bet::{Bets, DifferenceBets, NoBet};
+use crate::metric::{
+    Against, Estimate, Grade, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen,
+    Unmeasurable,
+};
 use crate::objective::document::{Document, Subject};
 use crate::performance::Figure;
 use crate::performance::binary::Binary;
 use crate::sketch::SummaryKey;
 
+/// Correct positive decisions count so much more than errors of either kind: F-beta as a ratio of
+/// weighted counts of (TP, FP, FN, TN).
+fn f_bets(beta: f64, against: Against<'_>) -> Result<Bets, NoBet> {
+    let weight = 1.0 + beta * beta;
+    let of = Fraction {
+        numerator: &[weight, 0.0, 0.0, 0.0],
+        denominator: &[weight, 1.0, beta * beta, 0.0],
+    };
+    half_space::fraction(of, against.level, against.comparator).map(Bets::Cells)
+}
+
+/// What a ledger of F-beta reads.
+fn f_sample(found: Estimate, table: &Binary) -> Estimate {
+    by_cells(found, vec![table.tp, table.fp, table.fn_, table.tn])
+}
+
+/// Youden's J is the difference between the shares of positive decisions among cases of the two
+/// labels.
+fn youden_bets(against: Against<'_>) -> Result<Bets, NoBet> {
+    DifferenceBets::new(against.level, against.comparator).map(Bets::Difference)
+}
+
+fn youden_sample(found: Estimate, table: &Binary) -> Estimate {
+    Estimate {
+        sample: Sample::TwoRates {
+            reference: (table.fp, table.fp + table.tn),
+            compared: (table.tp, table.tp + table.fn_),
+        },
+        ..found
+    }
+}
+
+fn by_estimate(found: Estimate, _: &Binary) -> Estimate {
+    found
+}
+
+fn normal_bets(against: Against<'_>) -> Result<Bets, NoBet> {
+    Bets::new(SampleKind::Normal, against.level, against.comparator)
+}
+
 macro_rules! means {
     ($($type:ident {
         $name:literal, $title:literal, $range:expr, of: $figure:expr, $formula:literal,
         none: $none:literal, $reference:literal,
-        $meaning:literal, cannot: $cannot:literal $(,)?
+        $meaning:literal, cannot: $cannot:literal,
+        judged: $grade:ident by $sample:ident($bets:expr, $counts:expr), $ledger:literal $(,)?
     })*) => {$(
         #[doc = $meaning]
         #[derive(Debug)]
@@ -28,7 +74,8 @@ macro_rules! means {
                     ", over rows whose label and decision are both known. Standard error: \
                      multinomial delta method with the exact gradient, at shares drawn inwards by \
                      two cases spread over the four cells, so that few cases without an error do \
-                     not look certain. Interval: 95 % on the logit scale of the range."
+                     not look certain. Interval: 95 % on the logit scale of the range. ",
+                    $ledger
                 ),
                 edge_cases: concat!(
                     "No labelled rows: no data. ", $none, ": undefined, where libraries often say \
@@ -36,8 +83,8 @@ macro_rules! means {
                 ),
                 cannot_tell: of_labelled!($cannot),
                 reference: concat!($reference, ": to 1e-9 relative."),
-                grade: Grade::B,
-                sample: SampleKind::Normal,
+                grade: Grade::$grade,
+                sample: SampleKind::$sample,
                 ..DECIDED
             };
 
@@ -50,7 +97,14 @@ macro_rules! means {
                 let figure: fn(&Binary) -> Option<Figure> = $figure;
                 let found = figure(&table).ok_or(Unmeasurable::Undefined($none))?;
                 let least = (table.tp + table.fn_).min(table.fp + table.tn);
-                Ok(normal(found, $range, table.cases(), least))
+                let found = normal(found, $range, table.cases(), least);
+                let counted: fn(Estimate, &Binary) -> Estimate = $counts;
+                Ok(counted(found, &table))
+            }
+
+            fn bets(against: Against<'_>) -> Result<Bets, NoBet> {
+                let bets: fn(Against<'_>) -> Result<Bets, NoBet> = $bets;
+                bets(against)
             }
         }
     )*};
@@ -62,6 +116,10 @@ means! {
         none: "neither a positive case nor a positive decision", "scikit-learn 1.9, `f1_score`",
         "The harmonic mean of precision and recall: high only if both are.",
         cannot: "Anything about true negatives, which it leaves out. Which of the two errors is made.",
+        judged: A by Cells(|against| f_bets(1.0, against), f_sample),
+        "The ledger reads the four counts alone: conforming is where the weighted counts \
+         above the line less the level times those below add up to no less than 0 in \
+         expectation; exact at any number of cases.",
     }
     F0_5 {
         "f0_5", "F0.5", (0.0, 1.0), of: |table| table.f_beta(0.5),
@@ -69,12 +127,20 @@ means! {
         none: "neither a positive case nor a positive decision", "scikit-learn 1.9, `fbeta_score`",
         "The harmonic mean of precision and recall, precision weighing four times as much.",
         cannot: "Anything about true negatives, which it leaves out. Which of the two errors is made.",
+        judged: A by Cells(|against| f_bets(0.5, against), f_sample),
+        "The ledger reads the four counts alone: conforming is where the weighted counts \
+         above the line less the level times those below add up to no less than 0 in \
+         expectation; exact at any number of cases.",
     }
     F2 {
         "f2", "F2", (0.0, 1.0), of: |table| table.f_beta(2.0), "5 TP / (5 TP + FP + 4 FN)",
         none: "neither a positive case nor a positive decision", "scikit-learn 1.9, `fbeta_score`",
         "The harmonic mean of precision and recall, recall weighing four times as much.",
         cannot: "Anything about true negatives, which it leaves out. Which of the two errors is made.",
+        judged: A by Cells(|against| f_bets(2.0, against), f_sample),
+        "The ledger reads the four counts alone: conforming is where the weighted counts \
+         above the line less the level times those below add up to no less than 0 in \
+         expectation; exact at any number of cases.",
     }
     BalancedAccuracy {
         "balanced_accuracy", "Balanced accuracy", (0.0, 1.0), of: Binary::balanced_accuracy,
@@ -83,6 +149,8 @@ means! {
         "The mean of recall and specificity: accuracy as if both labels were equally frequent.",
         cannot: "How often decisions are wrong in practice, where one label is rarer. Which of the two \
                  errors is made.",
+        judged: B by Normal(normal_bets, by_estimate),
+        "The ledger rests on the same standard error.",
     }
     YoudenJ {
         "youden_j", "Youden's J", (-1.0, 1.0), of: Binary::youden,
@@ -90,6 +158,9 @@ means! {
         "scikit-learn 1.9, twice `balanced_accuracy_score` less 1",
         "Recall plus specificity less one: informedness. 0 is as good as chance, 1 is without error.",
         cannot: "How often decisions are wrong in practice, where one label is rarer.",
+        judged: A by TwoRates(youden_bets, youden_sample),
+        "The ledger reads the shares of positive decisions among positive and among negative \
+         cases, whose difference it is: exact at any number of cases.",
     }
     GMean {
         "g_mean", "Geometric mean", (0.0, 1.0), of: Binary::g_mean,
@@ -97,5 +168,7 @@ means! {
         "imbalanced-learn 0.14, `geometric_mean_score`",
         "The geometric mean of recall and specificity: 0 as soon as one label is never found.",
         cannot: "How often decisions are wrong in practice, where one label is rarer.",
+        judged: B by Normal(normal_bets, by_estimate),
+        "The ledger rests on the same standard error.",
     }
 }

@@ -47,9 +47,10 @@ pub(super) use regression::{
     PinballHigh, PinballLow, RootMeanSquaredError, RootSquaredLogError, SquaredLogError,
     SymmetricPercentageError,
 };
-pub(super) use roc_auc::{RocAuc, of_counts as roc_auc_of_counts};
+pub(super) use roc_auc::{RocAuc, RocAucPairs, of_counts as roc_auc_of_counts};
 pub(super) use traffic::PredictedPositiveRate;
 
+use crate::bet::scores;
 use crate::interval;
 use crate::metric::{
     Answers, Estimate, Grade, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind,
@@ -209,6 +210,40 @@ fn normal(figure: Figure, (low, high): (f64, f64), of: u64, least: u64) -> Estim
             least,
         },
     }
+}
+
+/// The same estimate, judged by counts over the bets' cells.
+fn by_cells(of: Estimate, counts: Vec<u64>) -> Estimate {
+    let Sample::Normal {
+        estimate,
+        std_error,
+        least,
+        ..
+    } = of.sample
+    else {
+        return of;
+    };
+    Estimate {
+        sample: Sample::Cells {
+            counts,
+            estimate,
+            std_error,
+            least,
+        },
+        ..of
+    }
+}
+
+/// Labelled scores of all cases by the bets' fine cells: positives and negatives of each.
+fn fine_counts(seen: &Seen<'_>) -> Result<Vec<u64>, Unmeasurable> {
+    score_counts(seen, &scores::fine())
+}
+
+/// The same by cells of these edges.
+fn score_counts(seen: &Seen<'_>, edges: &[(f64, f64)]) -> Result<Vec<u64>, Unmeasurable> {
+    let found = ScoreCells::of(seen.summary(&scored_key())?);
+    let found = found.ok_or_else(|| other_kind("score cells"))?;
+    Ok(scores::counts(edges, found.cells(Some(0))))
 }
 
 /// The normal 95 % interval around a value.

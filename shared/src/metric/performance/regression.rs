@@ -1,14 +1,16 @@
 //! Predicted numbers against those that came: sums over labelled cases, exact.
 
-use super::{DECIDED, around, of_labelled, shown};
+use super::{DECIDED, around, by_cells, of_labelled, shown};
+use crate::bet::{Bets, NoBet, half_space, sizes as cells_of_sizes};
 use crate::metric::{
-    Answers, Estimate, Grade, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen,
+    Against, Answers, Estimate, Grade, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen,
     Unmeasurable, other_kind,
 };
 use crate::objective::document::{Comparator, Document, Subject};
 use crate::performance::Figure;
 use crate::performance::regression::{Bar, Spread, determination, explained_variance, root};
 use crate::performance::regression::{median, pinball, quantile};
+use crate::plan::scale_of_errors;
 use crate::sketch::{GroupResiduals, Histogram, Residuals, SummaryKey, SummaryKind, SummaryOf};
 
 /// What metrics of errors have in common.
@@ -111,6 +113,7 @@ const NEGATIVE: Unmeasurable = Unmeasurable::Undefined("a label or a prediction 
 macro_rules! errors {
     ($($type:ident {
         $name:literal, $title:literal, $base:expr, reads: [$($key:expr),+],
+        $(bets: $bets:expr,)?
         measure: $measure:expr, $meaning:literal, formula: $formula:literal, edge: $edge:literal,
         cannot: $cannot:literal, reference: $reference:literal $(,)?
     })*) => {$(
@@ -138,6 +141,11 @@ macro_rules! errors {
                 let measure: fn(&Seen<'_>) -> Measurement = $measure;
                 measure(&seen)
             }
+
+            $(fn bets(against: Against<'_>) -> Result<Bets, NoBet> {
+                let bets: fn(&Against<'_>) -> Result<Bets, NoBet> = $bets;
+                bets(&against)
+            })?
         }
     )*};
 }
@@ -147,6 +155,83 @@ const MEAN: MetricSpec = MetricSpec {
     sample: SampleKind::Normal,
     ..ERRORS
 };
+
+/// Means and quantiles of absolute errors, which a ledger judges by their cells.
+const BY_CELLS: MetricSpec = MetricSpec {
+    grade: Grade::A,
+    sample: SampleKind::Cells,
+    ..ERRORS
+};
+
+/// Absolute errors by the bets' cells.
+fn size_counts(seen: &Seen<'_>) -> Result<Vec<u64>, Unmeasurable> {
+    let found = Histogram::of(seen.summary(&sizes_key())?);
+    Ok(cells_of_sizes::counts(
+        found.ok_or_else(|| other_kind("histogram"))?,
+    ))
+}
+
+/// The ends of the bets' cells.
+fn size_cells(against: &Against<'_>) -> Result<Vec<(f64, f64)>, NoBet> {
+    let scale = scale_of_errors(against.baseline);
+    let none = || NoBet("the baseline's predictions are no numbers; build it again".to_owned());
+    scale.map(cells_of_sizes::edges).ok_or_else(none)
+}
+
+/// Bets on a mean of absolute errors, or of their squares, at a level on that scale.
+fn mean_bets(against: &Against<'_>, of: fn(f64) -> f64, level: f64) -> Result<Bets, NoBet> {
+    if against.comparator == Comparator::AtLeast {
+        return Err(NoBet(format!(
+            "level {}: errors have no upper end, so that a mean of at least so much cannot be judged; \
+             set \"at most\"",
+            against.level
+        )));
+    }
+    let lows: Vec<f64> = size_cells(against)?.iter().map(|cell| of(cell.0)).collect();
+    half_space::mean_at_most(&lows, level).map(Bets::Cells)
+}
+
+fn square(x: f64) -> f64 {
+    x * x
+}
+
+/// Bets on a quantile of absolute errors.
+fn quantile_bets(against: &Against<'_>, share: f64) -> Result<Bets, NoBet> {
+    // Cells hold their lower end: only from beyond the level on are all their values above it.
+    let level = match against.comparator {
+        Comparator::AtMost => against.level.next_up(),
+        Comparator::AtLeast => against.level,
+    };
+    let cells = size_cells(against)?;
+    half_space::quantile(&cells, share, level, against.comparator).map(Bets::Cells)
+}
+
+/// A quantile as a ledger judges it. Its standard error is half the distance between the quantiles
+/// one standard error of the share away.
+fn quantile_of_sizes(
+    seen: &Seen<'_>,
+    share: f64,
+    of: impl Fn(&[Bar]) -> Option<crate::performance::Bracketed>,
+) -> Measurement {
+    let shown = of_sizes(seen, of)?;
+    let (bars, n) = (sizes(seen)?, shown.support as f64);
+    let step = (share * (1.0 - share) / n).sqrt();
+    let ends =
+        quantile(&bars, (share - step).max(0.0)).zip(quantile(&bars, (share + step).min(1.0)));
+    let (low, high) = ends.ok_or(Unmeasurable::NoData)?;
+    Ok(Estimate {
+        sample: Sample::Cells {
+            counts: size_counts(seen)?,
+            estimate: shown.value,
+            std_error: (0.5 * (high.high - low.low)).min(WIDEST),
+            least: shown.support,
+        },
+        ..shown
+    })
+}
+
+/// Standard errors are cut here: beyond, they say nothing anyway.
+const WIDEST: f64 = 1e100;
 
 /// Pure numbers.
 const RELATIVE: MetricSpec = MetricSpec {
@@ -181,7 +266,8 @@ fn of_pinball(seen: &Seen<'_>, level: f64) -> Measurement {
 
 errors! {
     MeanAbsoluteError {
-        "mae", "Mean absolute error", MEAN, reads: [residuals_key()],
+        "mae", "Mean absolute error", BY_CELLS, reads: [residuals_key(), sizes_key()],
+        bets: |against| mean_bets(against, |low| low, against.level),
         measure: |seen| {
             let found = residuals(seen)?;
             let spread = Spread {
@@ -189,32 +275,45 @@ errors! {
                 mean: found.mean_absolute_error().ok_or(Unmeasurable::NoData)?,
                 scatter: found.absolute_error_deviations(),
             };
-            Ok(mean(spread.figure().ok_or(Unmeasurable::NoData)?, 0.0, found.n()))
+            let figure = spread.figure().ok_or(Unmeasurable::NoData)?;
+            Ok(by_cells(mean(figure, 0.0, found.n()), size_counts(seen)?))
         },
         "How far predictions are from what came, in the mean and in the unit of the prediction.",
         formula: "Mean of |prediction - label| over labelled cases, rounded to 2^-50 of the scale and added \
-                  up as integers. Interval: 95 % normal, from the variance of the absolute errors.",
+                  up as integers. Interval: 95 % normal, from the variance of the absolute errors. The ledger reads \
+                  the histogram of absolute errors and takes each at the lower end of its cell: exact at any \
+                  number of cases, and blind to a breach of less than 3 %.",
         edge: "Values that are no finite number have no error and are left out.",
         cannot: "Whether predictions are too high or too low; that is the mean error.",
         reference: "`mean_absolute_error`: to 1e-9 relative.",
     }
     MeanSquaredError {
-        "mse", "Mean squared error", MEAN, reads: [residuals_key(), sizes_key()],
-        measure: |seen| Ok(mean(squared(seen)?, 0.0, residuals(seen)?.n())),
+        "mse", "Mean squared error", BY_CELLS, reads: [residuals_key(), sizes_key()],
+        bets: |against| mean_bets(against, square, against.level),
+        measure: |seen| {
+            Ok(by_cells(mean(squared(seen)?, 0.0, residuals(seen)?.n()), size_counts(seen)?))
+        },
         "The squared distance of predictions from what came, in the mean: large errors weigh most. In the \
          unit of the prediction, squared.",
         formula: "Mean of (prediction - label)^2 over labelled cases, added up as integers. Interval: 95 % \
-                  normal, with fourth powers from the histogram of absolute errors.",
+                  normal, with fourth powers from the histogram of absolute errors. The ledger reads that \
+                  histogram and takes each error at the lower end of its cell: exact at any number of cases, \
+                  and blind to a breach of less than 6 %.",
         edge: "A single wild label can rule it.",
         cannot: "Whether many small errors or few large ones make it.",
         reference: "`mean_squared_error`: to 1e-9 relative.",
     }
     RootMeanSquaredError {
-        "rmse", "Root mean squared error", MEAN, reads: [residuals_key(), sizes_key()],
-        measure: |seen| Ok(mean(root(squared(seen)?), 0.0, residuals(seen)?.n())),
+        "rmse", "Root mean squared error", BY_CELLS, reads: [residuals_key(), sizes_key()],
+        bets: |against| mean_bets(against, square, square(against.level)),
+        measure: |seen| {
+            let figure = root(squared(seen)?);
+            Ok(by_cells(mean(figure, 0.0, residuals(seen)?.n()), size_counts(seen)?))
+        },
         "The root of the mean squared error: a typical error in the unit of the prediction, large ones \
          weighing most.",
-        formula: "Root of `mse`; its standard error by the delta method. Interval: 95 % normal.",
+        formula: "Root of `mse`; its standard error by the delta method. Interval: 95 % normal. The ledger judges \
+                  the mean square against the level's square, as for `mse`.",
         edge: "A single wild label can rule it.",
         cannot: "Whether many small errors or few large ones make it.",
         reference: "`root_mean_squared_error`: to 1e-9 relative.",
@@ -236,22 +335,27 @@ errors! {
         reference: "mean of prediction less label (numpy 2.4): to 1e-9 relative.",
     }
     MedianAbsoluteError {
-        "median_absolute_error", "Median absolute error", ERRORS, reads: [sizes_key()],
-        measure: |seen| of_sizes(seen, median),
+        "median_absolute_error", "Median absolute error", BY_CELLS, reads: [sizes_key()],
+        bets: |against| quantile_bets(against, 0.5),
+        measure: |seen| quantile_of_sizes(seen, 0.5, median),
         "Half of the predictions are nearer to what came than this, half farther, in the unit of the \
          prediction.",
         formula: "Median of |prediction - label| from its histogram: the middle of its cell; of an even number \
-                  of cases the mean of the two in the middle. Bound: the edges of the cells.",
+                  of cases the mean of the two in the middle. Bound: the edges of the cells. The ledger judges the \
+                  share of errors in cells beyond the level, exact at any number of cases; the level's own cell \
+                  counts for the objective.",
         edge: "Values that are no finite number are left out.",
         cannot: "How far off the worse half is.",
         reference: "`median_absolute_error` lies within the bound.",
     }
     AbsoluteErrorP90 {
-        "absolute_error_p90", "Absolute error, 90 % quantile", ERRORS, reads: [sizes_key()],
-        measure: |seen| of_sizes(seen, |bars| quantile(bars, 0.9)),
+        "absolute_error_p90", "Absolute error, 90 % quantile", BY_CELLS, reads: [sizes_key()],
+        bets: |against| quantile_bets(against, 0.9),
+        measure: |seen| quantile_of_sizes(seen, 0.9, |bars| quantile(bars, 0.9)),
         "Nine of ten predictions are nearer to what came than this, in the unit of the prediction.",
         formula: "The case of rank ceil(0.9 n) in the histogram of |prediction - label|: the middle of its \
-                  cell. Bound: the edges of the cell.",
+                  cell. Bound: the edges of the cell. The ledger judges the share of errors in cells beyond the \
+                  level, exact at any number of cases; the level's own cell counts for the objective.",
         edge: "Values that are no finite number are left out.",
         cannot: "How far off the worst tenth is.",
         reference: "the same rank of the sorted raw errors (numpy 2.4) lies within the bound.",

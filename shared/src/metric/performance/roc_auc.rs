@@ -1,10 +1,12 @@
 //! ROC AUC: how well the score puts positive cases above negative ones.
-use super::{SCORED, of_labelled, scored, scored_key};
+use super::{SCORED, by_cells, fine_counts, of_labelled, scored, scored_key};
+use crate::bet::{Bets, NoBet, PairBets};
 use crate::interval;
 use crate::metric::{
-    Estimate, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen, Unmeasurable,
+    Against, Estimate, Grade, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen,
+    Unmeasurable,
 };
-use crate::objective::document::{Document, Subject};
+use crate::objective::document::{Comparator, Document, Subject};
 use crate::performance::cells::{Cell, totals};
 use crate::performance::roc::{self, Area};
 use crate::sketch::SummaryKey;
@@ -43,6 +45,54 @@ impl Metric for RocAuc {
 
     fn measure(seen: Seen<'_>) -> Measurement {
         Ok(estimate(&area(&seen)?))
+    }
+}
+
+/// The same area, judged by pairs.
+#[derive(Debug)]
+pub(in crate::metric) struct RocAucPairs;
+
+impl Metric for RocAucPairs {
+    const SPEC: MetricSpec = MetricSpec {
+        name: "roc_auc.pairs",
+        title: "Area under the ROC curve, judged by pairs",
+        meaning: "The chance that a positive case has a higher score than a negative one, ties counted \
+                  half: the same figure as `roc_auc`, with evidence that holds at any number of cases.",
+        formula: "Value, interval and bound as `roc_auc`. The ledger counts pairs of a positive and a \
+                  negative case by score cell: with A the share of pairs in the right order or in one \
+                  cell and m the cases of the rarer label, a bet pays m (A ln(1 - x (1 - level)) + \
+                  (1 - A) ln(1 + x level)). By Jensen's inequality that is no more than what bets on \
+                  independent pairs, matched at random, pay on average.",
+        edge_cases: "No labelled rows: no data. No positive or no negative case: undefined, and such a \
+                     block says nothing of a ranking. Only \"at least\" can be judged. A breach takes \
+                     about twice as long to confirm as by `roc_auc`, whose evidence is approximate: in \
+                     simulation with 60 positive and 140 negative cases in a window, 7 windows instead \
+                     of 4 for an area of 0.7 against a level of 0.8.",
+        cannot_tell: of_labelled!(
+            "Whether scores are right as probabilities, or how decisions at one threshold fare."
+        ),
+        reference: "scikit-learn 1.9, `roc_auc_score` of the raw scores lies within the bound.",
+        grade: Grade::A,
+        sample: SampleKind::Cells,
+        ..SCORED
+    };
+
+    fn reads(_: &Document, _: &Subject) -> Vec<SummaryKey> {
+        vec![scored_key()]
+    }
+
+    fn measure(seen: Seen<'_>) -> Measurement {
+        Ok(by_cells(estimate(&area(&seen)?), fine_counts(&seen)?))
+    }
+
+    fn bets(against: Against<'_>) -> Result<Bets, NoBet> {
+        match against.comparator {
+            Comparator::AtLeast => PairBets::new(against.level).map(Bets::Pairs),
+            Comparator::AtMost => Err(NoBet(format!(
+                "level {}: pairs are bet on against \"at least\" only; name `roc_auc`",
+                against.level
+            ))),
+        }
     }
 }
 
