@@ -117,24 +117,21 @@ class Reader:
 
 
 def histogram(r):
-    r.raw(8), r.signed(), r.byte()
-    for entry in range(r.unsigned()):
-        (r.unsigned if entry else r.signed)()
-        r.unsigned()
+    """Numbers by cell: 0 around the centre, then outwards on either side; 32 cells to an octave."""
+    r.raw(8), r.signed()
+    bits = r.byte()
+    found, last = {}, None
+    for _ in range(r.unsigned()):
+        last = r.signed() if last is None else last + r.unsigned() + 1
+        found[last] = r.unsigned()
+    return {(bits, key): count for key, count in found.items()}
 
 
 def cut_counts(r):
-    """Counts between the cuts; a value equal to a cut lies in the cell above it."""
+    """What each point is for, and counts below the first point, at it, between it and the next, on."""
     roles = [(r.raw(8), r.byte())[1] for _ in range(r.unsigned())]
     counts = [r.unsigned() for _ in range(2 * len(roles) + 1)]
-    cells = [counts[0]]
-    for i, role in enumerate(roles):
-        here = counts[2 * i + 1] + counts[2 * i + 2]
-        if role & 1:
-            cells.append(here)
-        else:
-            cells[-1] += here
-    return cells
+    return {"roles": tuple(roles), **dict(enumerate(counts))}
 
 
 def categories(r):
@@ -148,9 +145,24 @@ def hygiene(r):
     return [r.unsigned() for _ in range(8)]
 
 
+# Score cells: an octave is cut into so many, and on each side there are 15 octaves.
+OCTAVE, OCTAVES = 16, 15
+SCORES = 2 * OCTAVE * OCTAVES
+
+
 def score_cells(r):
-    r.byte()
-    return r.sparse(lambda: [r.unsigned() for _ in range(3)])
+    """By (group, fine cell), the cell after the last one for no score: positive, negative, unknown."""
+    first = r.byte()
+    # Cells of more bits are named first, with the highest bit set; those of 4 bits are not named.
+    bits, groups = (first & 0x7F, r.byte()) if first >= 0x80 else (4, first)
+    cells = SCORES << (bits - 4)
+    found = {("groups",): groups}
+    for key, counts in r.sparse(lambda: [r.unsigned() for _ in range(3)]).items():
+        group, cell = divmod(key, cells + 1)
+        at = (group, cell >> (bits - 4) if cell < cells else SCORES)
+        for label, count in enumerate(counts):
+            found[(*at, label)] = found.get((*at, label), 0) + count
+    return found
 
 
 def confusion(r):
@@ -158,6 +170,13 @@ def confusion(r):
     groups = r.byte()
     found = r.sparse(r.unsigned)
     return [found.get(key, 0) for key in range(9 * (groups + 1))]
+
+
+def class_table(r):
+    """By group, then label, then decision, what is not known last of each."""
+    classes, groups = r.byte(), r.byte()
+    found = r.sparse(r.unsigned)
+    return [found.get(key, 0) for key in range((groups + 1) * (classes + 1) ** 2)]
 
 
 def moments(r):
@@ -179,6 +198,32 @@ def losses(r):
     r.sparse(group)
 
 
+def residuals(r):
+    def group():
+        for _ in range(5):
+            r.unsigned()
+        # Eight terms with their squares, and one product.
+        for _ in range(17):
+            r.wide()
+
+    r.raw(8), r.signed(), r.byte()
+    r.sparse(group)
+
+
+def gram(r):
+    r.raw(32)
+    dimensions = r.unsigned()
+    r.unsigned()
+    r.raw(16 * (dimensions + dimensions * (dimensions + 1) // 2))
+
+
+def projections(r):
+    r.raw(32)
+    functions = r.unsigned()
+    r.unsigned()
+    r.raw(16 * functions)
+
+
 KINDS = {
     1: histogram,
     2: cut_counts,
@@ -188,15 +233,15 @@ KINDS = {
     6: confusion,
     7: moments,
     8: losses,
+    9: class_table,
+    10: residuals,
+    20: gram,
+    21: projections,
 }
 
 
 def summaries(data):
-    """What a ledger may read of a pane's summary, by (what it is of, name, kind).
-
-    Tables of several classes, errors of predicted numbers and sums of whole rows are not read here: a
-    system that has them cannot be replayed by this program, and it says so.
-    """
+    """What a ledger may read of a pane's summary, by (what it is of, name, kind)."""
     r = Reader(data)
     if r.byte() != 2:
         raise ValueError("an unknown version of summaries")
@@ -216,41 +261,239 @@ def added(blocks):
     total = {}
     for block in blocks:
         for key, counts in block.items():
-            if not isinstance(counts, list):
+            if isinstance(counts, list):
+                counts = dict(enumerate(counts))
+            if not isinstance(counts, dict):
                 continue
-            old = total.get(key, [0] * len(counts))
-            total[key] = [a + b for a, b in zip(old, counts, strict=True)]
+            old = total.setdefault(key, {})
+            for place, count in counts.items():
+                if place in (("groups",), "roles"):
+                    if old.setdefault(place, count) != count:
+                        raise ValueError("summaries of different plans")
+                else:
+                    old[place] = old.get(place, 0) + count
     return total
+
+
+def in_order(counts):
+    """Counters that were a list."""
+    return [counts[place] for place in range(len(counts))]
+
+
+def deciles(points):
+    """Counts between the cuts; a value equal to a cut lies in the cell above it."""
+    cells = [points[0]]
+    for i, role in enumerate(points["roles"]):
+        here = points[2 * i + 1] + points[2 * i + 2]
+        if role & 1:
+            cells.append(here)
+        else:
+            cells[-1] += here
+    return cells
+
+
+def finest(points):
+    """Counts below the first point, at it, between it and the next one, and on."""
+    return [points[place] for place in range(2 * len(points["roles"]) + 1)]
+
+
+def labelled(cells, group, places, place_of):
+    """Positive and negative cases by place of their score."""
+    found = [0] * (2 * places)
+    for key, count in cells.items():
+        if len(key) == 3 and key[0] == group and key[1] < SCORES and key[2] < 2:
+            found[2 * place_of(key[1]) + key[2]] += count
+    return found
+
+
+def fine(cell):
+    return cell
+
+
+def even(cell):
+    """Which of 64 equal parts of 0 to 1 a fine cell lies in, by its nearer end in 2^-20."""
+    side = OCTAVE * OCTAVES
+    inner = cell if cell < side else 2 * side - 1 - cell
+    edge = 0 if inner == 0 else (OCTAVE + inner % OCTAVE) << (inner // OCTAVE)
+    part = edge * 64 >> 20
+    return part if cell < side else 63 - part
+
+
+def sizes(cells):
+    """Absolute errors by cell, from 0 on: one around it, 30 octaves of 32, one beyond."""
+    found = [0] * 962
+    for (bits, key), count in cells.items():
+        if bits != 5 or not 0 <= key <= 961:
+            raise ValueError("absolute errors in other cells")
+        found[key] += count
+    return found
+
+
+# Shares of a table of two labels and two decisions: (above the line, below it), each of tp, fp, fn, tn.
+ALL = ("tp", "fp", "fn", "tn")
+SHARES = {
+    "accuracy": (("tp", "tn"), ALL),
+    "error_rate": (("fp", "fn"), ALL),
+    "recall": (("tp",), ("tp", "fn")),
+    "specificity": (("tn",), ("tn", "fp")),
+    "false_positive_rate": (("fp",), ("fp", "tn")),
+    "false_negative_rate": (("fn",), ("fn", "tp")),
+    "precision": (("tp",), ("tp", "fp")),
+    "negative_predictive_value": (("tn",), ("tn", "fn")),
+    "false_discovery_rate": (("fp",), ("tp", "fp")),
+    "false_omission_rate": (("fn",), ("fn", "tn")),
+    "jaccard": (("tp",), ("tp", "fp", "fn")),
+    "prevalence": (("tp", "fn"), ALL),
+    "detection_prevalence": (("tp", "fp"), ALL),
+    "detection_rate": (("tp",), ALL),
+}
+# What groups are compared by: name of a group's share and of comparisons, and the share.
+GROUPS = [
+    ("selection_rate", "demographic_parity", None),
+    ("base_rate", "base_rate", "prevalence"),
+    ("accuracy", "accuracy", "accuracy"),
+    ("true_positive_rate", "equal_opportunity", "recall"),
+    ("false_positive_rate", "false_positive_rate", "false_positive_rate"),
+    ("true_negative_rate", "true_negative_rate", "specificity"),
+    ("false_negative_rate", "false_negative_rate", "false_negative_rate"),
+    ("positive_predictive_value", "predictive_parity", "precision"),
+    ("negative_predictive_value", "negative_predictive_value", "negative_predictive_value"),
+    ("false_discovery_rate", "false_discovery_rate", "false_discovery_rate"),
+    ("false_omission_rate", "false_omission_rate", "false_omission_rate"),
+]
+
+
+def share(name, table):
+    above, below = SHARES[name]
+    return sum(table[cell] for cell in above), sum(table[cell] for cell in below)
+
+
+def of_two(counts, groups):
+    """A table of known labels and decisions over some groups."""
+    cells = {"tp": 0, "fn": 1, "fp": 3, "tn": 4}
+    return {name: sum(counts[9 * g + at] for g in groups) for name, at in cells.items()}
+
+
+def decided(counts, groups):
+    """Positive decisions among all known ones, whatever the label."""
+    hits = sum(counts[9 * g + label] for g in groups for label in (0, 3, 6))
+    return hits, hits + sum(counts[9 * g + label] for g in groups for label in (1, 4, 7))
+
+
+def of_groups(metric, of, document, counts):
+    """Samples of metrics by an attribute."""
+    if "attribute" not in of:
+        return None
+    attribute = next(a for a in document["attributes"] if a["name"] == of["attribute"])
+    names = attribute["groups"]
+    if metric == "unknown_group_rate":
+        table = counts[(3, of["attribute"], 6)]
+        unknown = decided(table, [len(names)])[1]
+        return ("rate", unknown, unknown + decided(table, range(len(names)))[1])
+    if metric == "mean_residual.group":
+        cells = counts[(4, of["attribute"], 5)]
+        return ("cells", labelled(cells, names.index(of["group"]), 64, even))
+    for rate, stem, name in GROUPS:
+
+        def counted(groups):
+            if name is None:
+                return decided(counts[(3, of["attribute"], 6)], groups)
+            return share(name, of_two(counts[(5, of["attribute"], 6)], groups))
+
+        reference = [names.index(attribute["reference"])]
+        if metric == f"{rate}.group":
+            return ("rate", *counted([names.index(of["group"])]))
+        if metric in (f"{stem}_difference", f"{stem}_ratio"):
+            return ("two_rates", counted(reference), counted([names.index(of["group"])]))
+        if metric in (f"{stem}_difference.pooled", f"{stem}_ratio.pooled"):
+            others = [g for g in range(len(names)) if g not in reference]
+            return ("two_rates", counted(reference), counted(others))
+    return None
+
+
+def of_feature(metric, of, counts):
+    """Samples of metrics of a feature."""
+    feature = of.get("feature")
+    if feature is None:
+        return None
+    wrong = counts[(1, feature, 4)]
+    unusable = sum(wrong[place] for place in range(1, 6))
+    usable = wrong[0] - unusable
+    points = counts.get((1, feature, 2))
+    if metric == "missing_rate":
+        return ("rate", wrong[1], wrong[0])
+    if metric == "range_conformity":
+        return ("rate", usable - min(wrong[7], usable), usable)
+    if metric == "type_conformity":
+        return ("rate", usable, wrong[0] - wrong[1])
+    if metric == "unseen":
+        names = in_order(counts[(1, feature, 3)])
+        return ("rate", names[-2], sum(names) - names[-1])
+    if metric in ("psi", "js_distance", "hellinger", "kl", "chi2.distance", "total_variation"):
+        if points is not None:
+            return ("cells", [*deciles(points), unusable])
+        return ("cells", in_order(counts[(1, feature, 3)]))
+    if metric == "ks":
+        return ("cells", deciles(points))
+    if metric in ("quantile.25", "median", "quantile.75") or metric.startswith("wasserstein"):
+        return ("cells", finest(points))
+    return None
+
+
+def of_classes(metric, of, document, counts):
+    """Samples of metrics of a decision among several classes."""
+    if not (metric == "multiclass_accuracy" or metric.startswith("class_")):
+        return None
+    classes = [str(c) for c in document["outputs"]["decision"]["rule"]["class"]["classes"]]
+    n, table = len(classes), counts[(5, "", 9)]
+
+    def cell(label, decision):
+        return table[label * (n + 1) + decision]
+
+    every = sum(cell(label, decision) for label in range(n) for decision in range(n))
+    if metric == "multiclass_accuracy":
+        return ("rate", sum(cell(c, c) for c in range(n)), every)
+    at = classes.index(of["class"])
+    right = cell(at, at)
+    labels, decisions = (
+        sum(cell(at, c) for c in range(n)),
+        sum(cell(c, at) for c in range(n)),
+    )
+    rest = {"tp": right, "fn": labels - right, "fp": decisions - right}
+    rest["tn"] = every - sum(rest.values())
+    if metric == "class_f1":
+        return ("cells", [rest[name] for name in ALL])
+    return ("rate", *share(metric.removeprefix("class_"), rest))
 
 
 def sample(objective, document, counts):
     """The integers that the ledger of an objective reads."""
     metric, of = objective["metric"], objective.get("of", {})
-    feature = of.get("feature", "")
-    if metric == "missing_rate":
-        rows = counts[(1, feature, 4)]
-        return ("rate", rows[1], rows[0])
-    if metric == "psi":
-        wrong = counts[(1, feature, 4)]
-        if (1, feature, 2) in counts:
-            return ("cells", counts[(1, feature, 2)] + [sum(wrong[1:6])])
-        return ("cells", counts[(1, feature, 3)])
-    if metric == "accuracy":
+    found = (
+        of_feature(metric, of, counts)
+        or of_groups(metric, of, document, counts)
+        or of_classes(metric, of, document, counts)
+    )
+    if found is not None:
+        return found
+    if metric == "predicted_positive_rate":
+        table = counts[(3, "", 6)]
+        return ("rate", *decided(table, range(len(table) // 9)))
+    if metric in ("log_loss", "brier", "roc_auc.pairs"):
+        return ("cells", labelled(counts[(4, "", 5)], 0, SCORES, fine))
+    if metric == "ece":
+        return ("cells", labelled(counts[(4, "", 5)], 0, 64, even))
+    if metric in ("mae", "mse", "rmse", "median_absolute_error", "absolute_error_p90"):
+        return ("cells", sizes(counts[(7, "", 1)]))
+    if (5, "", 6) in counts:
         table = counts[(5, "", 6)]
-        groups = range(0, len(table), 9)
-        right = sum(table[g] + table[g + 4] for g in groups)
-        known = sum(table[g + cell] for g in groups for cell in (0, 1, 3, 4))
-        return ("rate", right, known)
-    if metric == "demographic_parity_ratio":
-        attribute = next(a for a in document["attributes"] if a["name"] == of["attribute"])
-        table = counts[(3, of["attribute"], 6)]
-
-        def group(name):
-            at = 9 * attribute["groups"].index(name)
-            hits = sum(table[at + label] for label in (0, 3, 6))
-            return hits, hits + sum(table[at + label] for label in (1, 4, 7))
-
-        return ("two_rates", group(attribute["reference"]), group(of["group"]))
+        two = of_two(table, range(len(table) // 9))
+        if metric in SHARES:
+            return ("rate", *share(metric, two))
+        if metric in ("f1", "f0_5", "f2"):
+            return ("cells", [two[name] for name in ALL])
+        if metric == "youden_j":
+            return ("two_rates", share("false_positive_rate", two), share("recall", two))
     return None
 
 
@@ -277,6 +520,8 @@ def gains(bets, payoffs, found):
             saturated(sum(integer(l) * c for l, c in zip(bet["payoffs"], found[1], strict=True)))
             for bet in bets["bets"]
         ]
+    if kind == "pairs":
+        return of_pairs(bets["payoffs"], found[1])
     if kind in ("two_rates", "difference"):
         (a, a_of), (b, b_of) = found[1:]
         counts = (a, a_of - a, b, b_of - b)
@@ -287,6 +532,22 @@ def gains(bets, payoffs, found):
         strengths = [integer(d) for d in bets["strengths"]]
         return [saturated(d * z // ONE - d * d // (2 * ONE)) for d in strengths]
     raise ValueError(f"an unknown family of bets: {kind}")
+
+
+def of_pairs(payoffs, counts):
+    """What bets on ordered pairs gain: ties count as ordered rightly."""
+    right = positives = negatives = 0
+    for positive, negative in zip(counts[::2], counts[1::2]):
+        positives, negatives = positives + positive, negatives + negative
+        right += positive * negatives
+    pairs = positives * negatives
+    spare = min(128 - right.bit_length(), 32)
+    ordered = min(-(-(right << spare) // max(pairs >> (32 - spare), 1)), ONE)
+    found = []
+    for right_pays, wrong_pays in payoffs:
+        mean = ordered * integer(right_pays) + (ONE - ordered) * integer(wrong_pays)
+        found.append(saturated(min(positives, negatives) * (mean >> 16) >> 16))
+    return found
 
 
 def log_price(count):
@@ -374,7 +635,7 @@ def check(register, record, cache):
         if gained != [integer(g) for g in step["gains"]]:
             wrong.append("gains differ")
         action = booked(action, step["block"], gained)
-        fixed = compiled["action"]["kind"] in ("rate", "cells")
+        fixed = compiled["action"]["kind"] in ("rate", "cells", "pairs")
         replayed = compiled["action"]["kind"] != "normal"
         if alert is not None and fixed:
             level = [g // cluster for g in gains(compiled["alert"], payoffs, found)]

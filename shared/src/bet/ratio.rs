@@ -76,7 +76,6 @@ fn project(a: f64, ratio: f64, strength: f64, (size_a, size_b): (f64, f64)) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bet::fixed;
     use crate::bet::fixed::to_nats;
     use crate::bet::two_groups::gains;
 

@@ -284,6 +284,7 @@ fn each_metric_counts_what_its_card_says() {
         mmd -0.020214
         projection_psi 0.713956
         projection_ks 0.100000
+        chi2.distance 799.840032
         error_rate 0.285714
         recall 0.600000
         specificity 0.777778
@@ -326,6 +327,7 @@ fn each_metric_counts_what_its_card_says() {
         brier 0.143571
         ece.10 0.307143
         mce.10 0.700000
+        roc_auc.pairs 0.911111
         expected_accuracy undefined: the baseline has no labelled scores
         expected_accuracy.raw 0.781120
         expected_precision undefined: the baseline has no labelled scores

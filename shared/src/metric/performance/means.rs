@@ -14,7 +14,7 @@ use crate::sketch::SummaryKey;
 
 /// Correct positive decisions count so much more than errors of either kind: F-beta as a ratio of
 /// weighted counts of (TP, FP, FN, TN).
-fn f_bets(beta: f64, against: Against<'_>) -> Result<Bets, NoBet> {
+pub(super) fn f_bets(beta: f64, against: Against<'_>) -> Result<Bets, NoBet> {
     let weight = 1.0 + beta * beta;
     let of = Fraction {
         numerator: &[weight, 0.0, 0.0, 0.0],

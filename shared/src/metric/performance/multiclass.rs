@@ -1,9 +1,11 @@
 //! A decision among several classes against its label: over all classes, and one against the rest.
 
-use super::{DECIDED, normal, of_labelled, rate, shown};
+use super::means::f_bets;
+use super::{DECIDED, by_cells, normal, of_labelled, rate, shown};
+use crate::bet::{Bets, NoBet};
 use crate::metric::{
-    Answers, Grade, Measurement, Metric, MetricSpec, Needs, SampleKind, Seen, Unmeasurable,
-    other_kind,
+    Against, Answers, Grade, Measurement, Metric, MetricSpec, Needs, SampleKind, Seen,
+    Unmeasurable, other_kind,
 };
 use crate::objective::document::{Comparator, Document, Scalar, Subject};
 use crate::performance::Figure;
@@ -43,9 +45,10 @@ const ONE_CLASS_LOW: MetricSpec = MetricSpec {
     ..ONE_CLASS
 };
 
-const ONE_CLASS_MEAN: MetricSpec = MetricSpec {
-    needs: Needs::Class,
-    ..AVERAGE
+const ONE_CLASS_F: MetricSpec = MetricSpec {
+    grade: Grade::A,
+    sample: SampleKind::Cells,
+    ..ONE_CLASS
 };
 
 const fn key() -> SummaryKey {
@@ -87,12 +90,15 @@ fn of_class(seen: &Seen<'_>) -> Result<Binary, Unmeasurable> {
 enum Found {
     Share(Share),
     Figure(Option<Figure>),
+    /// A ratio of counts of these cells, by which it is judged.
+    Fraction(Option<Figure>, [u64; 4]),
     Zero(Option<f64>),
 }
 
 macro_rules! multiclass {
     ($($type:ident {
         $name:literal, $title:literal, $base:expr, table: $table:expr, least: $least:expr,
+        $(bets: $bets:expr,)?
         measure: $measure:expr, none: $none:literal, $reference:literal,
         $meaning:literal, formula: $formula:literal, cannot: $cannot:literal $(,)?
     })*) => {$(
@@ -131,6 +137,12 @@ macro_rules! multiclass {
                 match found {
                     Found::Share(share) => rate(share, $none),
                     Found::Zero(value) => Ok(shown(value.ok_or(none)?, table.cases())),
+                    Found::Fraction(figure, counts) => {
+                        let found = figure.ok_or(none)?;
+                        let least = $least(&table);
+                        let found = normal(found, Self::SPEC.range, table.cases(), least);
+                        Ok(by_cells(found, counts.to_vec()))
+                    }
                     Found::Figure(figure) => Ok(normal(
                         figure.ok_or(none)?,
                         Self::SPEC.range,
@@ -139,6 +151,10 @@ macro_rules! multiclass {
                     )),
                 }
             }
+
+            $(fn bets(against: Against<'_>) -> Result<Bets, NoBet> {
+                $bets(against)
+            })?
         }
     )*};
 }
@@ -292,11 +308,13 @@ multiclass! {
         cannot: "How good the decisions are.",
     }
     ClassF1 {
-        "class_f1", "F1 of a class", ONE_CLASS_MEAN, table: of_class, least: least_of_two,
-        measure: |t: &Binary| Found::Figure(t.f_beta(1.0)),
+        "class_f1", "F1 of a class", ONE_CLASS_F, table: of_class, least: least_of_two,
+        bets: |against| f_bets(1.0, against),
+        measure: |t: &Binary| Found::Fraction(t.f_beta(1.0), [t.tp, t.fp, t.fn_, t.tn]),
         none: "the class was neither decided nor has it a label", "`f1_score(labels=[class])`",
         "The harmonic mean of precision and recall of one class against the rest.",
-        formula: "2 right decisions for the class / (labels + decisions of the class)",
+        formula: "2 right decisions for the class / (labels + decisions of the class); the ledger judges the \
+                  counts alone, as for `f1`",
         cannot: "Which of the two errors is made.",
     }
 }

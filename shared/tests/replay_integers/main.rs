@@ -7,6 +7,8 @@
     reason = "a test that hands files to another program"
 )]
 
+mod every;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -226,22 +228,50 @@ fn one(
     plan: &CapturePlan,
     document_name: Digest,
 ) {
-    let compiled = Compiled::new(document, objective, baseline).unwrap();
-    let text = canonical::to_json(&compiled).unwrap();
-    let compiled_name = register.keep(compiled.digest(), text.as_bytes());
-    let mut state = compiled.start();
-    for block in 0..BLOCKS {
-        let kept = |register: &mut Register<'_>, state: &LedgerState| {
-            let text = canonical::to_json(state).unwrap();
-            let name = Digest::tagged("clause9/ledger-state/v1", text.as_bytes());
-            register.keep(name, text.as_bytes())
-        };
-        let before = kept(register, &state);
+    let summaries = (0..BLOCKS).map(|block| {
         // Two blocks at once now and then, as when a late one comes with the next seal.
         let mut summaries = vec![pane(plan, block)];
         if block % 5 == 4 {
             summaries.push(pane(plan, block + 100 * u64::from(block < 12)));
         }
+        summaries
+    });
+    let state = record(
+        register,
+        objective,
+        (document, baseline),
+        document_name,
+        summaries,
+    );
+    let confirmed = state.confirmed_at;
+    let expected = objective.id.as_str() != "job-drift";
+    assert_eq!(
+        confirmed.is_some(),
+        expected,
+        "{}: {confirmed:?}",
+        objective.id
+    );
+}
+
+/// Judges blocks, each of some summaries, and keeps what a register keeps of them.
+fn record(
+    register: &mut Register<'_>,
+    objective: &Objective,
+    (document, baseline): (&Document, &Baseline),
+    document_name: Digest,
+    blocks: impl Iterator<Item = Vec<PaneSummary>>,
+) -> LedgerState {
+    let compiled = Compiled::new(document, objective, baseline).unwrap();
+    let text = canonical::to_json(&compiled).unwrap();
+    let compiled_name = register.keep(compiled.digest(), text.as_bytes());
+    let mut state = compiled.start();
+    let kept = |register: &mut Register<'_>, state: &LedgerState| {
+        let text = canonical::to_json(state).unwrap();
+        let name = Digest::tagged("clause9/ledger-state/v1", text.as_bytes());
+        register.keep(name, text.as_bytes())
+    };
+    for summaries in blocks {
+        let before = kept(register, &state);
         let mut sum = summaries[0].clone();
         for other in &summaries[1..] {
             sum.merge(other).unwrap();
@@ -266,14 +296,7 @@ fn one(
             }
         }}));
     }
-    let confirmed = state.confirmed_at;
-    let expected = objective.id.as_str() != "job-drift";
-    assert_eq!(
-        confirmed.is_some(),
-        expected,
-        "{}: {confirmed:?}",
-        objective.id
-    );
+    state
 }
 
 /// What the script says; nothing only where a missing Python was to be skipped.
