@@ -69,8 +69,12 @@ mod tests {
     #[test]
     fn cells_ascend_without_gaps_and_hold_what_is_counted_in_them() {
         for edges in [fine(), even()] {
-            assert!((edges[0].0, edges[edges.len() - 1].1) == (0.0, 1.0));
-            assert!(edges.windows(2).all(|pair| pair[0].1 == pair[1].0));
+            assert_eq!((edges[0].0, edges[edges.len() - 1].1), (0.0, 1.0));
+            assert!(
+                edges
+                    .windows(2)
+                    .all(|pair| pair[0].1.total_cmp(&pair[1].0).is_eq())
+            );
             let mut cells = ScoreCells::new(1).unwrap();
             let scores = [
                 0.0, 1e-9, 0.011, 0.25, 0.3, 0.49, 0.5, 0.51, 0.75, 0.99, 1.0,

@@ -174,10 +174,23 @@ fn t2_quantiles_of_raw_values() {
     }
 }
 
+/// On which side a score is off: all above or all below, or each half on its own side.
+fn sign(pattern: f64, score: f64) -> f64 {
+    let is_up = match pattern {
+        ..0.25 => true,
+        ..0.5 => false,
+        ..0.75 => score < 0.5,
+        _ => score >= 0.5,
+    };
+    if is_up { 1.0 } else { -1.0 }
+}
+
 #[test]
 fn t2_calibration_over_fifteen_groups_of_raw_scores() {
     let mut random = Random(14);
     let even = scores::even();
+    let edge = |i: i32| f64::from(i) / 15.0;
+    let groups: Vec<(f64, f64)> = (0..15).map(|i| (edge(i), edge(i + 1))).collect();
     for level in [0.02, 0.1] {
         let bets = half_space::calibration(&even, 15, level).unwrap();
         certified(&bets);
@@ -197,39 +210,13 @@ fn t2_calibration_over_fifteen_groups_of_raw_scores() {
             let mut off: Vec<f64> = scores
                 .iter()
                 .map(|s| {
-                    let sign = match (
-                        pattern < 0.5,
-                        pattern < 0.25 || (0.5..0.75).contains(&pattern),
-                    ) {
-                        (true, up) => {
-                            if up {
-                                1.0
-                            } else {
-                                -1.0
-                            }
-                        }
-                        (false, up) => {
-                            if (*s < 0.5) == up {
-                                1.0
-                            } else {
-                                -1.0
-                            }
-                        }
-                    };
+                    let sign = sign(pattern, *s);
                     sign * random.uniform()
                 })
                 .collect();
-            let group = |s: f64| {
-                place(
-                    &(0..15)
-                        .map(|i| (f64::from(i) / 15.0, f64::from(i + 1) / 15.0))
-                        .collect::<Vec<_>>(),
-                    s,
-                )
-            };
             let mut gaps = [0.0_f64; 15];
             for ((s, q), d) in scores.iter().zip(&shares).zip(&off) {
-                gaps[group(*s)] += q * d;
+                gaps[place(&groups, *s)] += q * d;
             }
             let error: f64 = gaps.iter().map(|gap| gap.abs()).sum();
             let scale = level * (1.0 - INSIDE) / error;
@@ -280,33 +267,36 @@ fn t2_mean_residuals_of_raw_scores() {
     }
 }
 
-#[test]
-fn t2_raw_values_that_were_carried() {
-    let mut random = Random(16);
+/// The cells of a baseline.
+fn held() -> Vec<Held> {
     // The points of a baseline of 5,000 values, unevenly spread; two of them atoms.
     let points = [-3.0, -1.0, -0.25, 0.0, 0.1, 0.5, 1.0, 1.5, 4.0, 9.0];
     let counts = [
         0_u64, 3, 400, 0, 600, 0, 500, 1000, 500, 0, 700, 0, 600, 0, 500, 0, 190, 0, 6, 1, 0,
     ];
-    let cells: Vec<Held> = counts
-        .iter()
-        .enumerate()
-        .map(|(i, baseline)| {
-            let at = |i: usize| points[i];
-            let (low, high) = match (i % 2, i) {
-                (1, _) => (at(i / 2), at(i / 2)),
-                (_, 0) => (f64::NEG_INFINITY, at(0)),
-                (_, 20) => (at(9), f64::INFINITY),
-                (_, _) => (at(i / 2 - 1), at(i / 2)),
-            };
-            Held {
-                low,
-                high,
-                baseline: *baseline,
-            }
-        })
-        .collect();
-    let of: u64 = counts.iter().sum();
+    let each = counts.iter().enumerate();
+    each.map(|(i, baseline)| {
+        let at = |i: usize| points[i];
+        let (low, high) = match (i % 2, i) {
+            (1, _) => (at(i / 2), at(i / 2)),
+            (_, 0) => (f64::NEG_INFINITY, at(0)),
+            (_, 20) => (at(9), f64::INFINITY),
+            (_, _) => (at(i / 2 - 1), at(i / 2)),
+        };
+        Held {
+            low,
+            high,
+            baseline: *baseline,
+        }
+    })
+    .collect()
+}
+
+#[test]
+fn t2_raw_values_that_were_carried() {
+    let mut random = Random(16);
+    let cells = held();
+    let of: u64 = cells.iter().map(|cell| cell.baseline).sum();
     let cell_of = |x: f64| {
         cells
             .iter()

@@ -257,10 +257,10 @@ fn objective(
 ) -> Option<Objective> {
     let levels = [0.1, 0.02, 0.3, 0.7, 5.0, 40.0];
     let sides = ["at_most", "at_least"];
-    let all = levels
+    let mut all = levels
         .iter()
         .flat_map(|level| sides.map(|side| (*level, side)));
-    all.filter_map(|(level, side)| {
+    all.find_map(|(level, side)| {
         let spec = metric.spec();
         let objective: Objective = serde_json::from_value(json!({
             "id": spec.name.replace(['.', '_'], "-"), "version": 1, "statement": "As at approval.",
@@ -274,7 +274,6 @@ fn objective(
             .is_ok()
             .then_some(objective)
     })
-    .next()
 }
 
 /// Judges every metric of one system; gives those of which a block was judged.

@@ -34,6 +34,10 @@ fn youden_bets(against: Against<'_>) -> Result<Bets, NoBet> {
     DifferenceBets::new(against.level, against.comparator).map(Bets::Difference)
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "one type for what counts every figure"
+)]
 fn youden_sample(found: Estimate, table: &Binary) -> Estimate {
     Estimate {
         sample: Sample::TwoRates {
