@@ -255,6 +255,7 @@ fn one(
             baseline,
             of: &objective.of,
             summary: &sum,
+            beside: clause9_shared::metric::Beside::default(),
         });
         let step = compiled.step(&mut state, &measured);
         let after = kept(register, &state);
