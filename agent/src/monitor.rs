@@ -14,7 +14,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::capture::{Captured, Recorder};
 use crate::clock;
-use crate::engine::{Engine, Input, Looked, OutcomeReport, Output, SocketCounts, Tally, Undecoded};
+use crate::engine::{
+    Answer, Engine, Input, Looked, OutcomeReport, Output, SocketCounts, Tally, Undecoded,
+};
 use crate::ship::Sealer;
 use crate::ship::outbox::Outbox;
 
@@ -161,6 +163,7 @@ impl Monitor {
                 decoded: Err(Undecoded::Dropped(DropReason::MonitorDown)),
                 truncated: false,
                 upstream_error: false,
+                answer: None,
             }),
             Phase::Engine => {
                 self.engine = self.engine.after_panic();
@@ -226,12 +229,19 @@ impl Monitor {
             exchange,
             decoder,
             held,
+            served,
         } = captured;
         self.phase = Phase::Decoding(exchange.pane);
         let decoded = decoder.decode(&exchange).map_err(Undecoded::Undecodable);
         let (pane, at) = (exchange.pane, exchange.arrived_at);
+        let answer = Answer {
+            served,
+            model: decoder.addressed(exchange.target.path()).map(Into::into),
+            request_id: exchange.request_id.as_ref().map(|id| id.as_bytes().into()),
+        };
         let looked = Looked {
             pane,
+            answer: Some(answer),
             truncated: exchange.request.body.truncated || exchange.response.body.truncated,
             upstream_error: matches!(
                 decoded,

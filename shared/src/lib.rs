@@ -42,6 +42,7 @@ pub mod objective;
 pub mod performance;
 pub mod plan;
 pub mod planning;
+pub mod service;
 pub mod sketch;
 pub mod text;
 pub mod time;

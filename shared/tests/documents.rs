@@ -11,8 +11,9 @@
 use std::path::{Path, PathBuf};
 
 use clause9_shared::metric::{Answers, MetricId, Needs};
-use clause9_shared::objective::document::Comparator;
+use clause9_shared::objective::document::{Comparator, Subject};
 use clause9_shared::objective::{Document, load, schema};
+use clause9_shared::sketch::SummaryOf;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -102,6 +103,13 @@ fn keys(value: &serde_json::Value, into: &mut std::collections::BTreeSet<String>
     }
 }
 
+/// Whether a metric is of how the model is served.
+fn of_service(metric: MetricId) -> bool {
+    let reads = metric.reads(&example(), &Subject::default());
+    let of = |of: &SummaryOf| matches!(of, SummaryOf::Service(_));
+    reads.iter().any(|key| of(&key.of))
+}
+
 /// A metric's row in the reference.
 fn row(metric: MetricId) -> String {
     let spec = metric.spec();
@@ -137,6 +145,7 @@ fn row(metric: MetricId) -> String {
     .into_iter()
     .filter_map(|(needed, what)| needed.then_some(what))
     .chain(subject)
+    .chain(of_service(metric).then_some("service"))
     .collect();
     let (low, high) = spec.ends();
     let (name, reads) = (spec.name, reads.join(", "));

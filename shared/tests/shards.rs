@@ -239,7 +239,8 @@ proptest! {
                 | Summary::Losses(_)
                 | Summary::ClassTable(_)
                 | Summary::Residuals(_)
-                | Summary::Moments(_) => {}
+                | Summary::Moments(_)
+                | Summary::Traffic(_) => {}
             }
         }
     }

@@ -4,7 +4,8 @@
 use clause9_shared::digest::Digest;
 use clause9_shared::sketch::{
     Categories, ClassTable, Confusion, CutCounts, Gram, Histogram, Hygiene, Invalid, Losses,
-    MergeError, Moments, Projections, Residuals, ScoreCells, Sketch, SummaryKind,
+    MergeError, Moments, Projections, Residuals, ScoreCells, Sketch, StatusClass, SummaryKind,
+    Traffic,
 };
 use clause9_shared::wire::codec::{Decode, Encode};
 use proptest::prelude::*;
@@ -241,6 +242,15 @@ sketch_laws! {
             Projections::new(Digest::of(b"a"), 2).unwrap(),
         ]
     }
+    Traffic in traffic {
+        empty: Traffic::new(),
+        values: (any::<u16>(), any::<bool>()),
+        add: |t: &mut Traffic, (status, empty): (u16, bool)| {
+            t.add_requests(1);
+            t.add_answer(StatusClass::of(status % 700), empty);
+        },
+        different: vec![]
+    }
 }
 
 #[test]
@@ -274,7 +284,7 @@ macro_rules! total {
     };
 }
 
-total!(Histogram: total, CutCounts: total, Categories: total, Hygiene: rows, ScoreCells: total, Confusion: total, Moments: total, Losses: total, ClassTable: total, Residuals: total, Gram: n, Projections: n);
+total!(Histogram: total, CutCounts: total, Categories: total, Hygiene: rows, ScoreCells: total, Confusion: total, Moments: total, Losses: total, ClassTable: total, Residuals: total, Gram: n, Projections: n, Traffic: answers);
 
 /// Whether a value is one: histograms and cuts let go what is not finite.
 trait Counts {
@@ -295,6 +305,7 @@ impl Counts for f64 {
 impl Counts for Option<Option<usize>> {}
 impl Counts for (u8, bool, bool) {}
 impl Counts for [f64; 3] {}
+impl Counts for (u16, bool) {}
 impl Counts for (Option<f64>, Option<bool>, Option<u8>) {}
 impl Counts for (Option<bool>, Option<bool>, Option<u8>) {}
 impl Counts for (Option<u8>, Option<u8>, Option<u8>) {}

@@ -1,8 +1,10 @@
 //! One exchange under way: what was captured of it so far. Shared by its two bodies.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use clause9_shared::service::Served;
 use clause9_shared::window::DropReason;
 use http::{HeaderMap, StatusCode};
 
@@ -26,6 +28,7 @@ pub(super) enum Direction {
 /// One exchange under way.
 pub(super) struct Flight {
     recorder: Arc<Recorder>,
+    arrived: Instant,
     state: Mutex<State>,
 }
 
@@ -33,6 +36,10 @@ struct State {
     /// Gone once the exchange is accounted for.
     captured: Option<Captured>,
     request_ended: bool,
+    /// When the answer's body began.
+    first_byte: Option<Duration>,
+    /// Bytes of the two bodies, captured or not.
+    bytes: [u64; 2],
     /// The budget was used up: the exchange will be let go.
     over_budget: bool,
 }
@@ -53,13 +60,17 @@ impl Flight {
         let held = Reservation::new(Arc::clone(&recorder.budget));
         Arc::new(Self {
             recorder: Arc::clone(recorder),
+            arrived: Instant::now(),
             state: Mutex::new(State {
                 captured: Some(Captured {
                     exchange,
                     decoder,
                     held,
+                    served: Served::default(),
                 }),
                 request_ended: false,
+                first_byte: None,
+                bytes: [0; 2],
                 over_budget: false,
             }),
         })
@@ -88,6 +99,13 @@ impl Flight {
     /// Holds a reference to a piece of a body, within the bounds.
     pub(super) fn piece(&self, direction: Direction, piece: &Bytes) {
         let state = &mut *self.lock();
+        state.bytes[direction as usize] += piece.len() as u64;
+        if matches!(direction, Direction::Response)
+            && state.first_byte.is_none()
+            && !piece.is_empty()
+        {
+            state.first_byte = Some(self.arrived.elapsed());
+        }
         let Some(captured) = &mut state.captured else {
             return;
         };
@@ -129,8 +147,18 @@ impl Flight {
 
     fn end(&self, complete: bool) {
         let mut state = self.lock();
-        let Some(captured) = state.captured.take() else {
+        let Some(mut captured) = state.captured.take() else {
             return;
+        };
+        let latency = self.arrived.elapsed();
+        let first_byte = state.first_byte.unwrap_or(latency);
+        let [request, response] = state.bytes;
+        captured.served = Served {
+            latency: Some(latency.as_secs_f64()),
+            first_byte: Some(first_byte.as_secs_f64()),
+            request_bytes: Some(request as f64),
+            response_bytes: Some(response as f64),
+            status: Some(captured.exchange.status.as_u16()),
         };
         let whole = complete && (state.request_ended || !captured.exchange.status.is_success());
         let over_budget = state.over_budget;

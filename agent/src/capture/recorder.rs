@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use clause9_shared::service::Served;
 use clause9_shared::time::Timestamp;
 use clause9_shared::window::{DropReason, PaneStart};
 use http::{HeaderMap, HeaderName};
@@ -24,6 +25,8 @@ pub struct Captured {
     pub decoder: &'static dyn Decoder,
     /// What it holds of the budget.
     pub held: Reservation,
+    /// How it was served; filled in when it has ended.
+    pub served: Served,
 }
 
 impl std::fmt::Debug for Captured {

@@ -29,6 +29,10 @@ pub trait Decoder: Sync {
     /// looks at method and path only, allocates nothing.
     fn matches(&self, method: &Method, path: &str) -> bool;
 
+    /// The model that a request of this protocol is to, as far as its path tells; for exchanges that
+    /// cannot be understood otherwise.
+    fn addressed<'a>(&self, path: &'a str) -> Option<&'a str>;
+
     /// Understands a whole exchange, or says why it cannot be understood.
     fn decode(&self, exchange: &Exchange) -> Result<Inference, UndecodableReason>;
 

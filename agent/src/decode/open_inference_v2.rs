@@ -28,6 +28,10 @@ impl Decoder for OpenInferenceV2 {
         method == Method::POST && target(path).is_some()
     }
 
+    fn addressed<'a>(&self, path: &'a str) -> Option<&'a str> {
+        target(path).map(|(model, _)| model)
+    }
+
     fn decode(&self, exchange: &Exchange) -> Result<Inference, UndecodableReason> {
         let (request_body, response_body) = bodies(exchange)?;
         let (model, version) =

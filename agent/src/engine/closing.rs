@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clause9_shared::metric::{MetricId, Seen, StreamKind};
+use clause9_shared::metric::{Beside, MetricId, Seen, StreamKind};
 use clause9_shared::objective::Objective;
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::Timestamp;
@@ -29,6 +29,7 @@ impl Engine {
         self.arrivals.entry(start).or_default().unjoined.unknown_id += gave_up;
         // Written while the engine still holds it all: if that goes wrong, the engine that takes over
         // finds what is lost, and counts it.
+        self.count_requests(start, socket);
         let pane = self.panes.entry(start).or_default();
         let unfinished = missing(pane, socket);
         let pane = &self.panes[&start];
@@ -53,6 +54,7 @@ impl Engine {
         let mut items = Vec::new();
         let mut first = None;
         for (start, socket) in open {
+            self.count_requests(start, &socket);
             let pane = self.panes.remove(&start).unwrap_or_default();
             let unfinished = missing(&pane, &socket);
             self.tally.dropped[DropReason::Unfinished as usize] += unfinished;
@@ -97,7 +99,9 @@ impl Engine {
             debug_assert!(coverage.adds_up(), "{coverage:?}");
             self.item(model, start, Stream::Traffic(coverage.clone()), summary)
         };
-        let mut items = vec![item(&nobody, &rest, &self.empty_traffic)];
+        let unattributed = pane.unattributed_answers.as_deref();
+        let unattributed = unattributed.unwrap_or(&self.empty_traffic);
+        let mut items = vec![item(&nobody, &rest, unattributed)];
         items.extend(
             pane.models
                 .iter()
@@ -137,7 +141,10 @@ impl Engine {
     ) {
         let traffic = sum(
             &self.empty_traffic,
-            pane.models.values().map(|m| &m.summary),
+            pane.models
+                .values()
+                .map(|m| &m.summary)
+                .chain(pane.unattributed_answers.as_deref()),
         );
         let outcomes = sum(
             &self.empty_outcomes,
@@ -162,6 +169,10 @@ impl Engine {
                 baseline: plan.baseline(),
                 of: &objective.of,
                 summary,
+                beside: Beside {
+                    length: Some(plan.document().panes.length),
+                    traffic: Some(&traffic),
+                },
             };
             let estimate = MetricId::measure(objective.metric, seen).ok();
             out.push(Output::Measured(Measured {

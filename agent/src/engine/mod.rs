@@ -15,12 +15,14 @@ use clause9_shared::wire::codec::Encode;
 
 use crate::sample::{Sampler, Tag};
 
+mod answers;
 mod closing;
 mod joining;
 mod memory;
 mod tally;
 mod waiting;
 
+pub use answers::Answer;
 use joining::Arrivals;
 pub use joining::OutcomeReport;
 use memory::Memory;
@@ -54,6 +56,8 @@ pub struct Looked {
     pub truncated: bool,
     /// Mark: the model server answered with an error.
     pub upstream_error: bool,
+    /// How it was answered, if it was.
+    pub answer: Option<Answer>,
 }
 
 /// Why there is no inference.
@@ -122,6 +126,8 @@ struct Pane {
     received: u64,
     /// What could not be attributed to a model.
     unattributed: Coverage,
+    /// How exchanges were answered that could not be attributed, if that is counted.
+    unattributed_answers: Option<Box<PaneSummary>>,
     /// Per model and version.
     models: BTreeMap<ModelKey, ModelPane>,
 }
@@ -258,7 +264,10 @@ impl Engine {
         pane.unattributed.upstream_errors += u64::from(looked.upstream_error);
         let inference = match looked.decoded {
             Ok(inference) => inference,
-            Err(Undecoded::Undecodable(reason)) => return self.undecodable(looked.pane, reason),
+            Err(Undecoded::Undecodable(reason)) => {
+                self.unattributed_answer(looked.pane, looked.answer.as_ref());
+                return self.undecodable(looked.pane, reason);
+            }
             Err(Undecoded::Dropped(reason)) => {
                 pane.unattributed.count_dropped(reason);
                 self.tally.dropped[reason as usize] += 1;
@@ -275,8 +284,16 @@ impl Engine {
             return;
         }
         match self.observations(looked.pane, &inference) {
-            Err(reason) => self.undecodable(looked.pane, reason),
-            Ok(observations) => self.observe(looked.pane, &inference, observations, tag),
+            Err(reason) => {
+                if reason != UndecodableReason::UnknownModel {
+                    self.kept_answer(looked.pane, looked.answer.as_ref());
+                }
+                self.undecodable(looked.pane, reason);
+            }
+            Ok(observations) => {
+                let answer = looked.answer.as_ref();
+                self.observe(looked.pane, &inference, observations, tag, answer);
+            }
         }
     }
 
@@ -324,6 +341,7 @@ impl Engine {
         inference: &Inference,
         observations: impl Iterator<Item = Observation<'a>>,
         tag: Option<Tag>,
+        answer: Option<&Answer>,
     ) {
         let key = (inference.model.clone(), inference.model_version.clone());
         let model = self.panes.entry(start).or_default().models.entry(key);
@@ -337,6 +355,9 @@ impl Engine {
         let rows: Vec<_> = observations
             .map(|observation| plan.observe(observation, &mut model.summary))
             .collect();
+        if let Some(answer) = answer {
+            plan.serve(&answer.served, &mut model.summary);
+        }
         let count = rows.len() as u64;
         model.coverage.seen += 1;
         model.coverage.sampled += 1;

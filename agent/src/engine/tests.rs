@@ -8,6 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod answers;
+
 const OBJECTIVES: &str = include_str!("../../../tests/fixtures/agent/objectives.yaml");
 
 fn document() -> Document {
@@ -83,6 +85,7 @@ fn looked(pane: PaneStart, decoded: Result<Inference, Undecoded>) -> Input {
         decoded,
         truncated,
         upstream_error,
+        answer: None,
     })
 }
 

@@ -51,6 +51,14 @@ fn write(out: &mut String, document: &Document) -> fmt::Result {
     features(out, document)?;
     outputs(out, document)?;
     attributes(out, document)?;
+    if document.service.is_some() {
+        writeln!(
+            out,
+            "# How the model is served is counted. Say when an answer is slow, in seconds, and at which points\n\
+             # objectives on quantiles may have levels: `slow_after: 0.5`, `limits: {{ latency: [0.25, 0.5] }}`.\n\
+             service: {{}}\n"
+        )?;
+    }
     objectives(out, document)
 }
 

@@ -11,6 +11,7 @@ use clause9_shared::objective::document::{
     InputPath, Label, LabelType, MissingPolicy, Model, ModelSource, OutputPath, Outputs, Panes,
     Role, Scalar, Score, System, Value,
 };
+use clause9_shared::objective::service::Service;
 use clause9_shared::time::Span;
 
 use crate::columns::CROSS;
@@ -32,6 +33,8 @@ pub(crate) struct Said<'a> {
     pub(crate) positive: Option<&'a str>,
     pub(crate) id: Option<&'a str>,
     pub(crate) timestamp: Option<&'a str>,
+    /// Columns that say how the model was served.
+    pub(crate) served: Vec<&'a str>,
     pub(crate) attributes: &'a [String],
     pub(crate) reference_groups: &'a [String],
 }
@@ -107,6 +110,7 @@ pub(crate) fn infer(
         features,
         outputs: outputs(&sources, said)?,
         attributes: attributes(&sources, current, said)?,
+        service: (!said.served.is_empty()).then(Service::default),
         objectives: Vec::new(),
     };
     Ok(Inferred {
@@ -180,7 +184,7 @@ fn features(
     for (column, look) in main.table.columns.iter().zip(&main.looks) {
         let name = column.name.as_str();
         let is = |role: Option<&str>| role == Some(name);
-        if is(said.id) || is(said.timestamp) || is(said.label) {
+        if is(said.id) || is(said.timestamp) || is(said.label) || said.served.contains(&name) {
             continue;
         }
         if current.position(name).is_none() {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::serving::Columns;
 use super::windowing::Windowing;
 
 /// Measure a file against a reference: every metric, in every window, of every column and group.
@@ -35,6 +36,8 @@ pub(crate) struct Profile {
     pub(crate) draft_objectives: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) roles: Roles,
+    #[command(flatten)]
+    pub(crate) served: Columns,
     /// A file of labels that came later, joined by --id; all its columns can be named as roles. Its
     /// rows are in the order of their arrival: the first one of an id counts.
     #[arg(long, value_name = "FILE", requires = "id")]

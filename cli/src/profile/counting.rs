@@ -7,9 +7,11 @@ use clause9_shared::digest::Digest;
 use clause9_shared::inference::{Cell, Inference, Owned, Tensor, Values};
 use clause9_shared::objective::document::Scalar;
 use clause9_shared::plan::{CapturePlan, Observation, Outcome};
+use clause9_shared::service::Served;
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::Timestamp;
 
+use super::serving::Serving;
 use super::windowing::{Bounds, Windowing};
 use crate::columns::{Source, Sources, TensorSource};
 use crate::data::{Batch, Column, Form, Meter, Refused, Table, bad};
@@ -75,6 +77,7 @@ pub(crate) struct Counting<'a> {
     pub(crate) plan: &'a CapturePlan,
     pub(crate) sources: &'a Sources,
     pub(crate) labels: &'a Labels,
+    pub(crate) serving: &'a Serving,
     pub(crate) windowings: &'a [Windowing],
     pub(crate) as_of: Option<Timestamp>,
 }
@@ -85,6 +88,7 @@ struct Known<'a> {
     at: Option<Timestamp>,
     joined: bool,
     outcome: &'a Outcome,
+    served: Option<Served>,
 }
 
 /// The windows in the making.
@@ -148,6 +152,13 @@ impl Counting<'_> {
             .collect();
         let times: Vec<Option<Timestamp>> =
             (0..batch.rows).map(|row| self.time(batch, row)).collect();
+        let served: Vec<Served> = if self.plan.serves() {
+            (0..batch.rows)
+                .map(|row| self.serving.of(batch, row))
+                .collect()
+        } else {
+            Vec::new()
+        };
         let inference = self.inference(batch, &joined);
         let observations = match self.plan.observations(&inference) {
             Ok(observations) => observations,
@@ -164,6 +175,7 @@ impl Counting<'_> {
                 at: times[row],
                 joined: joined[row].is_some(),
                 outcome: &outcomes[row],
+                served: served.get(row).copied(),
             };
             self.row(observation, &known, windows, tally)?;
         }
@@ -206,6 +218,10 @@ impl Counting<'_> {
             let window = windows.of(self.plan, way, *windowing, number, known.at)?;
             window.rows += 1;
             let mut prediction = self.plan.observe(observation, &mut window.traffic);
+            if let Some(served) = &known.served {
+                self.plan.serve(served, &mut window.traffic);
+                self.plan.count_requests(1, &mut window.traffic);
+            }
             let outcome = known.outcome;
             let added = self
                 .plan

@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 
 use clause9_shared::bet::fixed;
 use clause9_shared::judge::{Compiled, LedgerState};
-use clause9_shared::metric::{Answers, Measurement, MetricId, Needs, Seen, StreamKind};
+use clause9_shared::metric::{Answers, Beside, Measurement, MetricId, Needs, Seen, StreamKind};
 use clause9_shared::objective::document::{Document, Scalar, Subject};
 use clause9_shared::objective::{Attribute, FeatureType, Objective};
 use clause9_shared::plan::CapturePlan;
-use clause9_shared::sketch::PaneSummary;
-use clause9_shared::time::Timestamp;
+use clause9_shared::sketch::{PaneSummary, SummaryOf};
+use clause9_shared::time::{Span, Timestamp};
 
 use super::counting::Window;
 use super::report::{NotJudged, NotMeasured, Row, VerdictRow, WindowRow, ends};
+use super::serving::Serving;
 use super::windowing::Bounds;
 
 /// What a metric is taken of, all of it.
@@ -135,6 +136,10 @@ fn measure(plan: &CapturePlan, metric: MetricId, of: &Subject, window: &Window) 
         baseline: plan.baseline(),
         of,
         summary: summary(document, metric, of, window),
+        beside: Beside {
+            length: length(window),
+            traffic: Some(&window.traffic),
+        },
     })
 }
 
@@ -144,6 +149,14 @@ fn times(window: &Window) -> (Option<Timestamp>, Option<Timestamp>) {
         (Bounds::Time(start, end), _) => (Some(*start), Some(*end)),
         (Bounds::Rows(_, _), Some((first, last))) => (Some(first), Some(last)),
         (Bounds::Rows(_, _), None) => (None, None),
+    }
+}
+
+/// How long a window is, if it is a stretch of time.
+fn length(window: &Window) -> Option<Span> {
+    match &window.bounds {
+        Bounds::Time(start, end) => Some(end.since(*start)),
+        Bounds::Rows(..) => None,
     }
 }
 
@@ -167,7 +180,7 @@ pub(crate) fn window_rows(windows: &[Window]) -> Vec<WindowRow> {
 }
 
 /// Measures everything.
-pub(crate) fn all(plan: &CapturePlan, windows: &[Window]) -> Measured {
+pub(crate) fn all(plan: &CapturePlan, windows: &[Window], serving: &Serving) -> Measured {
     let document = plan.document();
     let labelled = windows.iter().any(|w| w.labelled > 0);
     let mut measured = Measured {
@@ -182,7 +195,14 @@ pub(crate) fn all(plan: &CapturePlan, windows: &[Window]) -> Measured {
             let named = !all.is_empty();
             let kept = |of: &Subject| {
                 let reads = metric.reads(document, of);
-                !reads.is_empty() && reads.iter().all(|key| plan.keeps(key))
+                let told = |of: &SummaryOf| {
+                    if let SummaryOf::Service(facet) = of {
+                        serving.tells(*facet)
+                    } else {
+                        true
+                    }
+                };
+                !reads.is_empty() && reads.iter().all(|key| plan.keeps(key) && told(&key.of))
             };
             let fits: Vec<Subject> = all.into_iter().filter(kept).collect();
             if fits.is_empty() {

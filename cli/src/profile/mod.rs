@@ -16,6 +16,7 @@ mod html;
 mod measuring;
 mod output;
 mod report;
+mod serving;
 mod settling;
 mod text;
 mod told;
@@ -25,6 +26,7 @@ pub(crate) use args::Profile as Args;
 use counting::{Counting, Window};
 use report::Report;
 pub(crate) use report::schema;
+use serving::Serving;
 use settling::{Compared, Settled};
 use told::Told;
 
@@ -122,6 +124,7 @@ fn profile(args: &Args, document: Option<Document>) -> anyhow::Result<Profiled> 
     };
     let mut finder = Finder::new(&current, label_table.as_ref());
     let sources = Sources::find(document, &mut finder, named)?;
+    let serving = Serving::find(document, &mut finder, &args.served)?;
     let (baseline, refused) = baseline(document, &compared, named)?;
     let plan = match CapturePlan::new(document, &baseline) {
         Ok(plan) => plan,
@@ -140,6 +143,7 @@ fn profile(args: &Args, document: Option<Document>) -> anyhow::Result<Profiled> 
         plan: &plan,
         sources: &sources,
         labels: &labels,
+        serving: &serving,
         windowings: &ways,
         as_of,
     };
@@ -158,6 +162,7 @@ fn profile(args: &Args, document: Option<Document>) -> anyhow::Result<Profiled> 
         plan: &plan,
         tally: &tally,
         windows: &windows,
+        serving: &serving,
         is_baseline_file: matches!(compared, Compared::File(_)),
         refused,
     }

@@ -78,6 +78,7 @@ pub(super) fn settle(
         positive: roles.positive.as_deref(),
         id: roles.id.as_deref(),
         timestamp: roles.timestamp.as_deref(),
+        served: args.served.named(),
         attributes: &roles.attribute,
         reference_groups: &roles.reference_group,
     };

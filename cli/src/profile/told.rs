@@ -7,6 +7,7 @@ use super::counting::{Tally, Window};
 use super::report::{
     ColumnTaken, Coverage, Data, Format, LabelCoverage, Objectives, Reference, RefusedRow, Report,
 };
+use super::serving::Serving;
 use super::settling::Settled;
 use super::{Args, file_name, measuring};
 use crate::columns::{Finder, Source};
@@ -23,6 +24,7 @@ pub(super) struct Told<'a> {
     pub(super) plan: &'a CapturePlan,
     pub(super) tally: &'a Tally,
     pub(super) windows: &'a [Window],
+    pub(super) serving: &'a Serving,
     pub(super) is_baseline_file: bool,
     /// Rows of the reference that could not be read.
     pub(super) refused: u64,
@@ -31,7 +33,7 @@ pub(super) struct Told<'a> {
 impl Told<'_> {
     /// Measures, judges, and puts everything together.
     pub(super) fn report(&self) -> anyhow::Result<Report> {
-        let measured = measuring::all(self.plan, self.windows);
+        let measured = measuring::all(self.plan, self.windows, self.serving);
         let judged = measuring::judge(self.plan, self.windows);
         let (document, baseline) = (self.plan.document(), self.plan.baseline());
         Ok(Report {

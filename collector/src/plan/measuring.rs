@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use clause9_shared::digest::Digest;
 use clause9_shared::evidence::RecordKind;
 use clause9_shared::judge::Compiled;
-use clause9_shared::metric::{Estimate, Seen, StreamKind, Unmeasurable};
+use clause9_shared::metric::{Beside, Estimate, Seen, StreamKind, Unmeasurable};
 use clause9_shared::objective::Objective;
 use clause9_shared::sketch::PaneSummary;
 
@@ -45,12 +45,23 @@ pub fn ledger_block<'a>(
     objective: &Objective,
     summaries: impl Iterator<Item = &'a PaneSummary>,
 ) -> Result<Estimate, Unmeasurable> {
+    measured(system, objective, Beside::default(), summaries)
+}
+
+/// The metric on the sum of blocks, and on what stands beside them.
+fn measured<'a>(
+    system: &KnownSystem,
+    objective: &Objective,
+    beside: Beside<'_>,
+    summaries: impl Iterator<Item = &'a PaneSummary>,
+) -> Result<Estimate, Unmeasurable> {
     let sum = sum_of(system, system.stream(objective), summaries)?;
     objective.metric.measure(Seen {
         document: &system.document,
         baseline: &system.baseline,
         of: &objective.of,
         summary: &sum,
+        beside,
     })
 }
 
@@ -86,7 +97,13 @@ pub(super) fn measure(
         .copied()
         .filter(|b| counts_for(seal.system, stream, b))
         .collect();
-    let result = ledger_block(seal.system, objective, mine.iter().map(|b| &b.summary));
+    let traffic = traffic_beside(seal.system, stream, &all);
+    let beside = Beside {
+        length: Some(objective.window),
+        traffic: traffic.as_ref(),
+    };
+    let mine_summed = mine.iter().map(|b| &b.summary);
+    let result = measured(seal.system, objective, beside, mine_summed);
     let body = body(seal, compiled, window, &all, &mine, &result, past);
     let mut about = about(seal);
     about.supersedes = past
@@ -100,6 +117,21 @@ pub(super) fn measure(
         shown: Shown::of(result),
         written,
     })
+}
+
+/// The traffic of a window, for metrics of outcomes that hold the one against the other.
+fn traffic_beside(
+    system: &KnownSystem,
+    stream: StreamKind,
+    all: &[&KeptBlock],
+) -> Option<PaneSummary> {
+    if stream == StreamKind::Traffic {
+        return None;
+    }
+    let traffic = all
+        .iter()
+        .filter(|block| counts_for(system, StreamKind::Traffic, block));
+    sum_of(system, StreamKind::Traffic, traffic.map(|b| &b.summary)).ok()
 }
 
 fn refs(body: &MeasurementBody) -> Vec<clause9_shared::evidence::Ref> {

@@ -13,10 +13,12 @@ use crate::bet::{Bets, NoBet};
 use crate::interval;
 use crate::objective::document::{Comparator, Document, Subject};
 use crate::sketch::{PaneSummary, Summary, SummaryKey, SummaryKind, SummaryOf};
+use crate::time::Span;
 
 mod drift;
 mod fairness;
 mod performance;
+mod service;
 mod table;
 
 pub use fairness::{ALIASES, Alias};
@@ -253,6 +255,17 @@ pub struct Seen<'a> {
     pub of: &'a Subject,
     /// The merged counts.
     pub summary: &'a PaneSummary,
+    /// What is known of the window apart from the stream that is read.
+    pub beside: Beside<'a>,
+}
+
+/// What is known of a window apart from the stream that a metric reads; by default nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside<'a> {
+    /// How long it is, where it is a stretch of time.
+    pub length: Option<Span>,
+    /// Its traffic, where the stream is that of outcomes.
+    pub traffic: Option<&'a PaneSummary>,
 }
 
 /// One metric. Implement it in a file of its own.

@@ -1,6 +1,8 @@
 //! The one table of metrics: a number for the wire, a name, and the type that says the rest.
 
-use super::{Against, Measurement, Metric, MetricSpec, Seen, drift, fairness, performance};
+use super::{
+    Against, Measurement, Metric, MetricSpec, Seen, drift, fairness, performance, service,
+};
 use crate::bet::{Bets, NoBet};
 use crate::objective::document::{Document, Subject};
 use crate::sketch::SummaryKey;
@@ -281,6 +283,32 @@ metrics! {
     363 => DecidedClassDistance(fairness::classes::DecidedClassDistance),
 
     // Service: 400 to 499.
+    400 => LatencyP50(service::LatencyP50),
+    401 => LatencyP90(service::LatencyP90),
+    402 => LatencyP95(service::LatencyP95),
+    403 => LatencyP99(service::LatencyP99),
+    404 => LatencyMean(service::LatencyMean),
+    405 => FirstByteP50(service::FirstByteP50),
+    406 => FirstByteP90(service::FirstByteP90),
+    407 => FirstByteP95(service::FirstByteP95),
+    408 => FirstByteP99(service::FirstByteP99),
+    409 => FirstByteMean(service::FirstByteMean),
+    410 => RequestBytesP50(service::RequestBytesP50),
+    411 => RequestBytesP90(service::RequestBytesP90),
+    412 => RequestBytesP95(service::RequestBytesP95),
+    413 => RequestBytesP99(service::RequestBytesP99),
+    414 => RequestBytesMean(service::RequestBytesMean),
+    415 => ResponseBytesP50(service::ResponseBytesP50),
+    416 => ResponseBytesP90(service::ResponseBytesP90),
+    417 => ResponseBytesP95(service::ResponseBytesP95),
+    418 => ResponseBytesP99(service::ResponseBytesP99),
+    419 => ResponseBytesMean(service::ResponseBytesMean),
+    420 => SlowRate(service::SlowRate),
+    421 => ClientErrorRate(service::ClientErrorRate),
+    422 => ServerErrorRate(service::ServerErrorRate),
+    423 => FailureRate(service::FailureRate),
+    424 => EmptyAnswerRate(service::EmptyAnswerRate),
+    425 => Throughput(service::Throughput),
 
     500 => DemographicParitySpreadDifference(fairness::spread_difference::Selection),
     501 => BaseRateSpreadDifference(fairness::spread_difference::Base),

@@ -8,6 +8,7 @@ use crate::digest::Digest;
 use crate::ids::{Name, ObjectiveId};
 use crate::metric::MetricId;
 use crate::objective::intersection;
+use crate::objective::service::Service;
 use crate::time::{Span, Timestamp};
 
 /// The first line of every objectives file.
@@ -39,6 +40,9 @@ pub struct Document {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub attributes: Vec<Attribute>,
+    /// How the model is served: its answers' times, sizes and states are counted if this is here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
     /// What the system is held to. Several versions of one objective may stand here.
     pub objectives: Vec<Objective>,
 }

@@ -5,6 +5,7 @@ pub mod document;
 mod identity;
 mod intersection;
 pub mod schema;
+pub mod service;
 
 pub use check::load;
 pub use document::{

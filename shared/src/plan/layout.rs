@@ -9,6 +9,7 @@ use crate::objective::document::{
     Attribute, Decision, DecisionRule, Document, Feature, FeatureType,
 };
 use crate::plan::PlanError;
+use crate::service::Facet;
 use crate::sketch::{
     Categories, ClassTable, Confusion, CutCounts, Histogram, Hygiene, Losses, MAX_SCALE_EXPONENT,
     MAX_SUMMARIES, Moments, PaneSummary, Residuals, ScoreCells, Summary, SummaryKey, SummaryKind,
@@ -67,6 +68,10 @@ pub(super) fn traffic(document: &Document, baseline: &Baseline) -> Result<PaneSu
                 pane.keep(by, decisions(decision, groups(attribute)?)?);
             }
         }
+    }
+    if let Some(service) = &document.service {
+        pane.0
+            .extend(super::service::summaries(service).ok_or(PlanError::Service)?);
     }
     pane.finish()
 }
@@ -277,7 +282,7 @@ pub(super) fn digest(
             .map(|(key, _)| (key.of.to_string(), key.kind as u8))
             .collect()
     });
-    let counted = json!({
+    let mut counted = json!({
         "system": document.system.id,
         "features": features,
         "attributes": attributes,
@@ -289,6 +294,12 @@ pub(super) fn digest(
         "traffic": summaries[0],
         "outcomes": summaries[1],
     });
+    // Left out where there is none, so that plans without it keep their names.
+    if let (Some(service), Some(counted)) = (&document.service, counted.as_object_mut()) {
+        let points = |facet: &Facet| (facet.as_str().to_owned(), json!(service.points(*facet)));
+        let points: serde_json::Map<_, _> = Facet::NUMBERS.iter().map(points).collect();
+        counted.insert("service".to_owned(), points.into());
+    }
     canonical::digest("clause9/capture-plan/v1", &counted)
         .map_err(|e| PlanError::NoDigest(e.to_string()))
 }

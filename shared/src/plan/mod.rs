@@ -25,6 +25,7 @@ use crate::ids::{Name, ObjectiveId};
 use crate::inference::Inference;
 use crate::objective::check::{MAX_ATTRIBUTES, MAX_FEATURES};
 use crate::objective::document::{Document, Scalar};
+use crate::service::Served;
 use crate::sketch::{PaneSummary, SummaryKey};
 use crate::time::Timestamp;
 
@@ -34,11 +35,13 @@ mod layout;
 mod observe;
 mod prediction;
 mod resolve;
+mod service;
 mod slots;
 pub(crate) mod value;
 
 pub(crate) use layout::scale_of_errors;
 pub use prediction::{Answer, Groups, Prediction};
+use service::ServiceSlots;
 use slots::Slots;
 
 /// Which summaries are kept, with everything resolved that observing needs.
@@ -50,6 +53,7 @@ pub struct CapturePlan {
     traffic: PaneSummary,
     outcomes: PaneSummary,
     slots: Slots,
+    service: Option<ServiceSlots>,
 }
 
 /// Why a baseline does not fit an objectives file.
@@ -97,6 +101,9 @@ pub enum PlanError {
     /// The baseline's scores are not numbers.
     #[error("the baseline's scores are not numbers; build the baseline again")]
     Score,
+    /// The service's limits are none.
+    #[error("the limits under `service` are not ascending numbers above 0; correct them")]
+    Service,
     /// The baseline's law of rows as a whole cannot be counted.
     #[error("the baseline's law of rows as a whole cannot be counted; build the baseline again")]
     Joint,
@@ -190,6 +197,7 @@ impl CapturePlan {
             document: document.clone(),
             baseline: baseline.clone(),
             digest,
+            service: ServiceSlots::new(document, &traffic),
             traffic,
             outcomes,
             slots,
@@ -260,6 +268,26 @@ impl CapturePlan {
             predictions.push(self.slots.observe(inference, &places, row, into));
         }
         Ok(())
+    }
+
+    /// Whether it is counted how the model is served.
+    pub fn serves(&self) -> bool {
+        self.service.is_some()
+    }
+
+    /// Counts how a request was answered into a traffic summary of this plan, once for each exchange
+    /// and whether or not the answer was understood.
+    pub fn serve(&self, served: &Served, into: &mut PaneSummary) {
+        if let Some(slots) = &self.service {
+            slots.serve(served, into);
+        }
+    }
+
+    /// Counts requests that came in, sampled or not, into a traffic summary of this plan.
+    pub fn count_requests(&self, requests: u64, into: &mut PaneSummary) {
+        if let Some(slots) = &self.service {
+            slots.requests(requests, into);
+        }
     }
 
     /// Counts what an outcome adds to what is known of a prediction into an outcome summary.

@@ -311,6 +311,7 @@ pub fn replay<'a>(
             baseline,
             of: &compiled.objective.of,
             summary,
+            beside: crate::metric::Beside::default(),
         });
         if compiled.cycle_is_over(&state) && state.confirmed_at.is_none() {
             state = compiled.start();

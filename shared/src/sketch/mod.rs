@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, parse_hex_bytes, to_hex};
 use crate::ids::Name;
+use crate::service::Facet;
 use crate::window::Overflow;
 use crate::wire::codec::{Decode, Encode, Malformed, Reader, Writer};
 
@@ -25,6 +26,7 @@ mod moments;
 mod projections;
 mod residuals;
 mod score_cells;
+mod traffic;
 pub(crate) mod wide;
 
 pub use categories::{Categories, MAX_CATEGORIES};
@@ -39,6 +41,7 @@ pub use moments::Moments;
 pub use projections::{MAX_FUNCTIONS, Projections};
 pub use residuals::{GroupResiduals, Residuals};
 pub use score_cells::{ByLabel, ScoreCell, ScoreCells};
+pub use traffic::{StatusClass, Traffic};
 
 /// Most groups of an attribute that are told apart.
 pub const MAX_GROUPS: u8 = 64;
@@ -278,6 +281,8 @@ sketches! {
     20 => Gram,
     /// S8: means of random functions of whole rows.
     21 => Projections,
+    /// S12: requests, and answers by class of status.
+    30 => Traffic,
 }
 
 /// Reads a summary from its canonical bytes in hex.
@@ -309,6 +314,8 @@ pub enum SummaryOf {
     Joint,
     /// Rows along one of the frozen random directions.
     Direction(u8),
+    /// How the model was served.
+    Service(Facet),
 }
 
 /// What a summary is of, and of which kind it is.
@@ -339,6 +346,7 @@ impl fmt::Display for SummaryOf {
             Self::Error(by) => ("error", by.as_ref()),
             Self::Joint => ("joint", None),
             Self::Direction(direction) => return write!(f, "direction/{direction}"),
+            Self::Service(facet) => return write!(f, "service/{}", facet.as_str()),
         };
         match name {
             Some(name) => write!(f, "{word}/{name}"),
@@ -359,6 +367,7 @@ impl Encode for SummaryKey {
             SummaryOf::Error(by) => (7, by.as_ref()),
             SummaryOf::Joint => (JOINT, None),
             SummaryOf::Direction(direction) => (FIRST_DIRECTION.saturating_add(*direction), None),
+            SummaryOf::Service(facet) => (FIRST_FACET + *facet as u8, None),
         };
         w.byte(tag);
         w.text(name.map_or("", Name::as_str));
@@ -385,6 +394,9 @@ impl Decode for SummaryKey {
             (7, by) => SummaryOf::Error(by),
             (JOINT, None) => SummaryOf::Joint,
             (FIRST_DIRECTION..=LAST_DIRECTION, None) => SummaryOf::Direction(tag - FIRST_DIRECTION),
+            (FIRST_FACET..=LAST_FACET, None) => {
+                SummaryOf::Service(Facet::ALL[usize::from(tag - FIRST_FACET)])
+            }
             _ => return Err(Malformed::Value("summary subject")),
         };
         let kind = SummaryKind::from_number(r.byte()?).ok_or(Malformed::Value("summary kind"))?;
@@ -399,6 +411,9 @@ const JOINT: u8 = 63;
 /// How keys of directions begin.
 const FIRST_DIRECTION: u8 = 64;
 const LAST_DIRECTION: u8 = 127;
+/// How keys of the service begin.
+const FIRST_FACET: u8 = 128;
+const LAST_FACET: u8 = FIRST_FACET + Facet::ALL.len() as u8 - 1;
 
 /// Most summaries in one pane.
 pub const MAX_SUMMARIES: usize = 2048;

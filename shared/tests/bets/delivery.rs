@@ -64,6 +64,7 @@ fn judged(compiled: &Compiled, deliveries: &[(Known, Vec<u8>)], restarts: &[bool
             baseline: &baseline,
             of: &compiled.objective.of,
             summary,
+            beside: clause9_shared::metric::Beside::default(),
         });
         let step = compiled.step(&mut state, &block);
         steps.push_str(&canonical::to_json(&step).unwrap());

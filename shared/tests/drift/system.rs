@@ -123,6 +123,7 @@ impl System {
             baseline: &self.baseline,
             of: &Subject::default(),
             summary,
+            beside: clause9_shared::metric::Beside::default(),
         })
     }
 
@@ -142,6 +143,7 @@ impl System {
             baseline: &self.baseline,
             of: &of,
             summary,
+            beside: clause9_shared::metric::Beside::default(),
         })
     }
 }

@@ -183,5 +183,6 @@ pub(crate) fn measure(
         baseline: &baseline,
         of: &of,
         summary: pane,
+        beside: clause9_shared::metric::Beside::default(),
     })
 }

@@ -3,14 +3,15 @@
 use clause9_shared::baseline::{Baseline, Joint, Law, Shape};
 use clause9_shared::ids::Name;
 use clause9_shared::inference::{Inference, Tensor, Values};
-use clause9_shared::metric::{Answers, MetricId, Needs, Sample, Seen, Unmeasurable};
+use clause9_shared::metric::{Answers, Beside, MetricId, Needs, Sample, Seen, Unmeasurable};
 use clause9_shared::objective::document::{Document, Subject};
 use clause9_shared::plan::CapturePlan;
+use clause9_shared::service::Served;
 use clause9_shared::sketch::{
     CutCounts, Histogram, Hygiene, Moments, PaneSummary, Points, ScoreCells, Summary, SummaryKey,
     SummaryKind, SummaryOf,
 };
-use clause9_shared::time::Timestamp;
+use clause9_shared::time::{Span, Timestamp};
 use expect_test::expect;
 use serde_json::json;
 
@@ -49,6 +50,7 @@ fn rich() -> (Document, Baseline) {
         json!({ "name": "region", "from": { "request": { "input": "region" } },
             "groups": ["north", "south"], "reference": "north" }),
     );
+    json["service"] = json!({ "slow_after": 0.25, "limits": { "latency": [0.5] } });
     let document = serde_json::from_value(json).unwrap();
     let mut json = serde_json::to_value(baseline()).unwrap();
     json["features"]["branch"] = json!({ "kind": "categorical", "categories": ["east", "west"],
@@ -125,6 +127,8 @@ fn pane() -> PaneSummary {
         let inference = inference(age, branch, region, score);
         let observation = plan.observations(&inference).unwrap().next().unwrap();
         let mut prediction = plan.observe(observation, &mut traffic);
+        plan.serve(&served(i), &mut traffic);
+        plan.count_requests(1, &mut traffic);
         if let Some((sex, label)) = later {
             let outcome =
                 json!({ "request_id": "r", "label": label, "attributes": { "sex": sex } });
@@ -133,6 +137,18 @@ fn pane() -> PaneSummary {
         }
     }
     both(&traffic, &outcomes)
+}
+
+/// Answers between 0.1 and 0.4 seconds: one is refused, two are empty.
+fn served(i: usize) -> Served {
+    let steps = u32::try_from(i % 4).unwrap();
+    Served {
+        latency: Some(0.1 + 0.1 * f64::from(steps)),
+        first_byte: Some(0.0625),
+        request_bytes: Some(100.0),
+        response_bytes: Some(if i < 2 { 0.0 } else { 40.0 }),
+        status: Some(if i == 5 { 422 } else { 200 }),
+    }
 }
 
 fn inference(age: f64, branch: &str, region: &str, score: f64) -> Inference {
@@ -190,6 +206,10 @@ fn value(metric: MetricId, pane: &PaneSummary) -> Result<f64, Unmeasurable> {
         baseline: &baseline,
         of: &of,
         summary: pane,
+        beside: Beside {
+            length: Some(Span::from_secs(10)),
+            traffic: Some(pane),
+        },
     };
     metric.measure(seen).map(|estimate| estimate.value)
 }
@@ -399,6 +419,32 @@ fn each_metric_counts_what_its_card_says() {
         generalised_entropy 0.142857
         theil_index 0.198042
         generalised_entropy.between_groups 0.000000
+        latency.p50 0.201172
+        latency.p90 0.402344
+        latency.p95 0.402344
+        latency.p99 0.402344
+        latency.mean 0.240000
+        first_byte.p50 0.063477
+        first_byte.p90 0.063477
+        first_byte.p95 0.063477
+        first_byte.p99 0.063477
+        first_byte.mean 0.062500
+        request_bytes.p50 100.500000
+        request_bytes.p90 100.500000
+        request_bytes.p95 100.500000
+        request_bytes.p99 100.500000
+        request_bytes.mean 100.000000
+        response_bytes.p50 40.000000
+        response_bytes.p90 40.000000
+        response_bytes.p95 40.000000
+        response_bytes.p99 40.000000
+        response_bytes.mean 34.666667
+        slow_rate 0.466667
+        client_error_rate 0.066667
+        server_error_rate 0.000000
+        failure_rate 0.066667
+        empty_answer_rate 0.133333
+        throughput 1.500000
         demographic_parity_difference.spread 0.250000
         base_rate_difference.spread 0.250000
         accuracy_difference.spread 0.083333
@@ -541,6 +587,7 @@ fn an_unchanged_feature_has_an_index_around_zero() {
             baseline: &baseline,
             of: &of,
             summary: &pane,
+            beside: clause9_shared::metric::Beside::default(),
         };
         let estimate = MetricId::Psi.measure(seen).unwrap();
         let Sample::Cells { std_error, .. } = estimate.sample else {

@@ -139,6 +139,7 @@ fn measure(
         baseline,
         of: &of,
         summary: pane,
+        beside: clause9_shared::metric::Beside::default(),
     })
 }
 

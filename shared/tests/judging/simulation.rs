@@ -138,6 +138,7 @@ fn drawn(random: &mut SplitMix64, law: [f64; 4]) -> Result<Estimate, Unmeasurabl
         baseline: &baseline(),
         of: &of,
         summary: &pane,
+        beside: clause9_shared::metric::Beside::default(),
     })
 }
 

@@ -14,6 +14,7 @@ mod limits;
 mod objectives;
 mod outputs;
 mod references;
+mod service;
 mod structure;
 mod system;
 mod versions;

@@ -49,6 +49,7 @@ fn measure(
         baseline: &baseline(),
         of: &of,
         summary: pane,
+        beside: clause9_shared::metric::Beside::default(),
     })
 }
 

@@ -285,6 +285,7 @@ fn record(
             baseline,
             of: &objective.of,
             summary: &sum,
+            beside: clause9_shared::metric::Beside::default(),
         });
         let step = compiled.step(&mut state, &measured);
         let after = kept(register, &state);

@@ -63,6 +63,7 @@ pub fn measure(rounds: usize) -> anyhow::Result<Report> {
             baseline: &baseline,
             of,
             summary: &window,
+            beside: clause9_shared::metric::Beside::default(),
         };
         objective.metric.measure(seen)
     };

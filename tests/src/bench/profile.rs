@@ -207,6 +207,7 @@ pub fn run_self(folder: &Path) -> anyhow::Result<Vec<Phase>> {
                     baseline: &baseline,
                     of: &of,
                     summary: &summary,
+                    beside: clause9_shared::metric::Beside::default(),
                 };
                 values += usize::from(metric.measure(seen).is_ok());
             }

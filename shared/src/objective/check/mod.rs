@@ -10,6 +10,7 @@ mod levels;
 mod objectives;
 mod outputs;
 mod references;
+mod service;
 mod system;
 mod timing;
 mod versions;
@@ -59,6 +60,7 @@ pub fn problems(located: &Located<Document>) -> Vec<Problem> {
     inputs::check(&mut findings);
     attributes::check(&mut findings);
     outputs::check(&mut findings);
+    service::check(&mut findings);
     objectives::check(&mut findings);
     versions::check(&mut findings);
     let mut problems = findings.problems;

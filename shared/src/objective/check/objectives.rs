@@ -1,6 +1,6 @@
 //! Checks of each objective by itself: its texts, its subject, and what its metric reads.
 
-use super::{Findings, MAX_OBJECTIVES, levels, listed, references, timing};
+use super::{Findings, MAX_OBJECTIVES, levels, listed, references, service, timing};
 use crate::metric::{Answers, Needs};
 use crate::objective::document::{Decision, FeatureType, Objective, Outputs};
 
@@ -17,6 +17,7 @@ pub(super) fn check(findings: &mut Findings<'_>) {
         check_words(findings, &at, objective);
         check_subject(findings, &at, objective);
         check_outputs(findings, &at, objective);
+        service::check_objective(findings, &at, objective);
         levels::check(findings, &at, objective);
         timing::check(findings, &at, objective);
         references::check(findings, &at, objective);

@@ -1,0 +1,36 @@
+//! Mistakes in what is said of how the model is served.
+
+use expect_test::expect;
+
+use crate::case;
+
+#[test]
+fn a_limit_of_nothing() {
+    case(
+        "objectives:\n",
+        "service:\n  slow_after: «here»0\nobjectives:\n",
+        expect!["no answer takes 0 seconds; write the seconds after which one is slow, as 0.5"],
+    );
+}
+
+#[test]
+fn limits_out_of_order() {
+    case(
+        "objectives:\n",
+        "service:\n  limits: { latency: [0.5, «here»0.25], request_bytes: [-1] }\nobjectives:\n",
+        expect![[r#"
+            0.25 does not follow 0.5; write limits in ascending order
+            -1 is no limit; write a number above 0"#]],
+    );
+}
+
+#[test]
+fn an_objective_on_a_service_that_is_not_counted() {
+    case(
+        "    metric: accuracy\n    comparator: at_least\n    levels: { target: 0.95, alert: 0.92, action: 0.9 }\n",
+        "    metric: «here»slow_rate\n    comparator: at_most\n    levels: { action: 0.9 }\n",
+        expect![
+            "metric `slow_rate` is of how the model is served, which is not counted; add `service: {}` to the file"
+        ],
+    );
+}
