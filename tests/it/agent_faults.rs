@@ -50,6 +50,10 @@ impl Decoder for Faulty {
         usual().matches(method, path)
     }
 
+    fn addressed<'a>(&self, path: &'a str) -> Option<&'a str> {
+        usual().addressed(path)
+    }
+
     fn decode(&self, exchange: &Exchange) -> Result<Inference, UndecodableReason> {
         let id = exchange
             .request_id
