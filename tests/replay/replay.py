@@ -149,6 +149,9 @@ def hygiene(r):
 
 
 def score_cells(r):
+    """By group, then cell: positive, negative, unknown; only the cells of six bits are read."""
+    if r.byte() != 0x86:
+        raise ValueError("score cells of another resolution")
     r.byte()
     return r.sparse(lambda: [r.unsigned() for _ in range(3)])
 
