@@ -1,5 +1,7 @@
 //! What a model was asked and what it answered, free of any protocol.
 
+use std::sync::Arc;
+
 use crate::time::Timestamp;
 
 /// One understood exchange: N rows of inputs and of outputs.
@@ -69,6 +71,25 @@ pub enum Values {
     Text(Vec<Box<str>>),
     /// Of mixed types or with gaps (JSON `null`).
     Mixed(Vec<Owned>),
+    /// Texts that come up often, each kept once.
+    Named(Named),
+}
+
+/// Texts by their place in a list.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Named {
+    /// Which text each value is; beyond the list: missing.
+    pub codes: Vec<u32>,
+    /// The list.
+    pub names: Arc<Vec<Box<str>>>,
+}
+
+impl Named {
+    /// The value at a place.
+    fn get(&self, index: usize) -> Option<Cell<'_>> {
+        let code = usize::try_from(*self.codes.get(index)?).ok()?;
+        self.names.get(code).map(|name| Cell::Text(name))
+    }
 }
 
 impl Values {
@@ -81,6 +102,7 @@ impl Values {
             Self::Bool(v) => v.len(),
             Self::Text(v) => v.len(),
             Self::Mixed(v) => v.len(),
+            Self::Named(v) => v.codes.len(),
         }
     }
 
@@ -97,6 +119,7 @@ impl Values {
             Self::Bool(v) => v.get(index).map(|x| Cell::Bool(*x)),
             Self::Text(v) => v.get(index).map(|x| Cell::Text(x)),
             Self::Mixed(v) => v.get(index).map(Owned::as_cell),
+            Self::Named(v) => v.get(index),
         };
         found.unwrap_or(Cell::Missing)
     }

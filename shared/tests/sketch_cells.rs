@@ -116,9 +116,9 @@ proptest! {
         prop_assert_eq!(found.len(), 1);
         prop_assert!(found[0].low <= score && score <= found[0].high);
         prop_assert_eq!(found[0].count.positive, 1);
-        // Relative odds of a sixteenth, but for the outermost cells.
+        // Relative odds of a 64th, but for the outermost cells.
         let end = found[0].low.min(1.0 - found[0].high);
-        prop_assert!(end <= 0.0 || found[0].high - found[0].low <= end / 16.0 * (1.0 + 1e-9));
+        prop_assert!(end <= 0.0 || found[0].high - found[0].low <= end / 64.0 * (1.0 + 1e-9));
         prop_assert_eq!(found[0].low >= 0.5, score >= 0.5, "0.5 begins the upper side");
     }
 
@@ -148,18 +148,18 @@ proptest! {
 }
 
 #[test]
-fn all_480_score_cells_are_reached_in_order() {
+fn all_1920_score_cells_are_reached_in_order() {
     let mut cells = ScoreCells::new(1).unwrap();
-    for i in 0..240_u64 {
-        let t = f64::from_bits((((1023 - 16) << 4) + i) << 48);
+    for i in 0..960_u64 {
+        let t = f64::from_bits((((1023 - 16) << 6) + i) << 46);
         cells.add(Some(t), None, Some(0));
         cells.add(Some(1.0 - t), None, Some(0));
     }
     cells.add(Some(0.5), None, Some(0));
     let found: Vec<_> = cells.cells(Some(0)).collect();
-    assert_eq!(found.len(), 480);
+    assert_eq!(found.len(), 1920);
     assert!(found.windows(2).all(|pair| pair[0].high <= pair[1].low));
-    assert_eq!((found[0].low, found[479].high), (0.0, 1.0));
+    assert_eq!((found[0].low, found[1919].high), (0.0, 1.0));
 }
 
 #[test]

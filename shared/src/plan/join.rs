@@ -6,7 +6,7 @@ use crate::plan::prediction::{Answer, Groups, Prediction};
 use crate::plan::slots::{AttributeSlot, LabelReader, LabelSlots, Slots, SourceSlot};
 use crate::plan::value::{as_cell, class_of, is_value};
 use crate::plan::{Joined, Outcome};
-use crate::sketch::{Histogram, Losses, PaneSummary, Residuals, ScoreCells};
+use crate::sketch::{CaseLoss, Histogram, Losses, PaneSummary, Residuals, ScoreCells};
 
 impl Slots {
     pub(super) fn join(
@@ -24,8 +24,11 @@ impl Slots {
             .label
             .as_ref()
             .is_some_and(|label| self.take_label(prediction, label, &mut joined));
+        let loss = prediction.label.and_then(Answer::sign);
+        let loss = loss.and_then(|positive| CaseLoss::of(prediction.score, positive));
         if label_is_new {
-            self.by_label.count(prediction, Some(0), into);
+            self.by_label
+                .count(prediction, loss.as_ref(), Some(0), into);
         }
         for (index, slot) in self.attributes.iter().enumerate() {
             slot.take_group(index, &mut groups, outcome, &mut joined);
@@ -40,7 +43,7 @@ impl Slots {
             }
             let complete = prediction.label.is_some() && group.is_some();
             if complete && (group_is_new || label_is_new) {
-                slot.by_label.count(prediction, group, into);
+                slot.by_label.count(prediction, loss.as_ref(), group, into);
             }
         }
         joined.unlisted += self.undocumented(outcome);
@@ -121,8 +124,14 @@ impl AttributeSlot {
 }
 
 impl LabelSlots {
-    /// Counts a labelled prediction in the tables that there are.
-    fn count(&self, prediction: &Prediction, group: Option<u8>, into: &mut PaneSummary) {
+    /// Counts a labelled prediction, with its losses if it has a score, in the tables that there are.
+    fn count(
+        &self,
+        prediction: &Prediction,
+        loss: Option<&CaseLoss>,
+        group: Option<u8>,
+        into: &mut PaneSummary,
+    ) {
         let (label, decision) = (prediction.label, prediction.decision);
         if let Some(place) = self.decision {
             count_decision(into, place, label, decision, group);
@@ -131,10 +140,8 @@ impl LabelSlots {
             count(into, place, ScoreCells::of_mut, |c| {
                 c.add(prediction.score, Some(positive), group);
             });
-            if let Some(place) = self.losses {
-                count(into, place, Losses::of_mut, |l| {
-                    l.add(prediction.score, positive, group);
-                });
+            if let (Some(place), Some(loss)) = (self.losses, loss) {
+                count(into, place, Losses::of_mut, |l| l.add_case(loss, group));
             }
         }
         let numbers = label

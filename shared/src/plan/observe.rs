@@ -1,15 +1,17 @@
-//! Counting the rows of an exchange.
+//! Counting the rows of an exchange, column by column: a column's summaries are looked up once for all
+//! rows, and long columns of numbers are added up before they are counted.
 
-use crate::inference::{Cell, Inference};
+use std::ops::Range;
+
+use crate::inference::{Cell, Inference, Named, Tensor, Values};
+use crate::plan::names::Names;
 use crate::plan::prediction::{Answer, Groups, Prediction};
 use crate::plan::resolve::Places;
 use crate::plan::slots::{
-    AttributeSlot, DecisionSlot, FeatureSlot, LawSlot, NumberSlot, Rule, Slots, SourceSlot,
+    AttributeSlot, DecisionSlot, FeatureSlot, LawSlot, Listed, NumberSlot, Rule, Slots, SourceSlot,
 };
-use crate::plan::value::{Digits, Reading, is_value, name_of};
-use crate::sketch::{
-    Categories, CutCounts, Histogram, Hygiene, Invalid, Moments, PaneSummary, Summary,
-};
+use crate::plan::value::{Digits, Reading, ValueReader, is_value, name_of};
+use crate::sketch::{Categories, Hygiene, Invalid, PaneSummary, Summary};
 
 /// Counts into the summary at a position. A pane of another plan has none there: a mistake of the
 /// caller that must not stop the monitor.
@@ -54,70 +56,101 @@ pub(super) fn count_decision(
     }
 }
 
+/// A column of a tensor, or of one that is not there, whose values are missing.
+#[derive(Clone, Copy)]
+struct Column<'a> {
+    tensor: Option<&'a Tensor>,
+    index: usize,
+}
+
+impl<'a> Column<'a> {
+    #[inline]
+    fn cell(&self, row: usize) -> Cell<'a> {
+        self.tensor
+            .map_or(Cell::Missing, |tensor| tensor.cell(row, self.index))
+    }
+
+    /// The values of some rows, if they stand one after the other.
+    fn values(&self) -> Option<&'a Values> {
+        self.tensor.filter(|t| t.columns == 1).map(|t| &t.values)
+    }
+}
+
 impl Slots {
-    /// Counts one row, whose tensors stand at these places.
+    /// Counts some rows, whose tensors stand at these places. What is to be remembered of them is
+    /// noted in `known`, one for each row, where nothing is known yet.
     pub(super) fn observe(
         &self,
         inference: &Inference,
         places: &Places,
-        row: usize,
+        rows: Range<usize>,
         into: &mut PaneSummary,
-    ) -> Prediction {
+        known: &mut [Prediction],
+    ) {
+        let input = |i: usize, index: usize| Column {
+            tensor: places.input(inference, i),
+            index,
+        };
+        let output = |i: usize, index: usize| Column {
+            tensor: places.output(inference, i),
+            index,
+        };
         for (i, feature) in self.features.iter().enumerate() {
-            let cell = places.input(inference, i, row, feature.column.index);
-            feature.observe(cell, into);
+            feature.observe(&input(i, feature.column.index), rows.clone(), into);
         }
         if let Some(joint) = &self.joint {
-            joint.observe(into, |feature| {
-                let slot = self.features.get(feature)?;
-                slot.number(places.input(inference, feature, row, slot.column.index))
+            for row in rows.clone() {
+                joint.observe(into, |feature| {
+                    let slot = self.features.get(feature)?;
+                    slot.number(input(feature, slot.column.index).cell(row))
+                });
+            }
+        }
+        if let Some(slot) = &self.score {
+            let column = output(0, slot.column.index);
+            slot.observe(&column, rows.clone(), into, |row, score| {
+                let score = score.filter(|score| (0.0..=1.0).contains(score));
+                known[row].score = score;
+                score.is_some()
             });
         }
-        let output = |i: usize, column: usize| places.output(inference, i, row, column);
-        let score = self.score.as_ref().and_then(|slot| {
-            let cell = output(0, slot.column.index);
-            slot.observe(cell, into, |score| (0.0..=1.0).contains(&score))
-        });
-        let value = self.value.as_ref().and_then(|slot| {
-            let cell = output(1, slot.column.index);
-            slot.observe(cell, into, |_| true)
-        });
-        let decision = self.decision.as_ref().and_then(|slot| {
-            let decision = slot.decide(|column| output(2, column), score);
-            count_decision(into, slot.all, None, decision, Some(0));
-            decision
-        });
-        let decision = decision.or(value.map(Answer::Number));
-        Prediction {
-            score,
-            decision,
-            groups: self.observe_groups(inference, places, row, decision, into),
-            label: None,
+        if let Some(slot) = &self.value {
+            let column = output(1, slot.column.index);
+            slot.observe(&column, rows.clone(), into, |row, value| {
+                known[row].decision = value.map(Answer::Number);
+                true
+            });
         }
-    }
-
-    fn observe_groups(
-        &self,
-        inference: &Inference,
-        places: &Places,
-        row: usize,
-        decision: Option<Answer>,
-        into: &mut PaneSummary,
-    ) -> Groups {
-        let mut groups = Groups::unknown(self.attributes.len());
+        if let Some(slot) = &self.decision {
+            for (row, known) in rows.clone().zip(&mut *known) {
+                let cell = |index: usize| output(2, index).cell(row);
+                let decision = slot.decide(cell, known.score);
+                count_decision(into, slot.all, None, decision, Some(0));
+                known.decision = decision.or(known.decision);
+            }
+        }
         for (i, slot) in self.attributes.iter().enumerate() {
             if let SourceSlot::Request(column) = &slot.source {
-                let at = self.features.len() + i;
-                groups.set(i, slot.read(places.input(inference, at, row, column.index)));
+                let column = input(self.features.len() + i, column.index);
+                for (row, known) in rows.clone().zip(&mut *known) {
+                    known.groups.set(i, slot.read(column.cell(row)));
+                }
             }
         }
-        self.combine(&mut groups);
+        self.observe_groups(into, known);
+    }
+
+    fn observe_groups(&self, into: &mut PaneSummary, known: &mut [Prediction]) {
+        for known in &mut *known {
+            self.combine(&mut known.groups);
+        }
         for (i, slot) in self.attributes.iter().enumerate() {
             if let (false, Some(place)) = (slot.late, slot.decision) {
-                count_decision(into, place, None, decision, groups.get(i));
+                for known in &*known {
+                    count_decision(into, place, None, known.decision, known.groups.get(i));
+                }
             }
         }
-        groups
     }
 
     /// Fills in the groups of intersections, where those of all parts are known.
@@ -142,85 +175,173 @@ impl FeatureSlot {
         }
     }
 
-    fn observe(&self, cell: Cell<'_>, into: &mut PaneSummary) {
-        let mut digits = Digits::default();
-        let reading = self.reader.read(cell, &mut digits);
-        count(
-            into,
-            self.hygiene,
-            Hygiene::of_mut,
-            |hygiene| match &reading {
-                Reading::Missing => hygiene.add_missing(),
-                Reading::Invalid(invalid) => hygiene.add_invalid(*invalid),
-                Reading::Category(_) => hygiene.add_usable(false, false),
-                Reading::Number(x) => {
-                    let out = self
-                        .range
-                        .is_some_and(|range| *x < range.min || *x > range.max);
-                    hygiene.add_usable(x.is_subnormal(), out);
-                }
-            },
-        );
+    fn observe(&self, column: &Column<'_>, rows: Range<usize>, into: &mut PaneSummary) {
         match &self.law {
-            LawSlot::Numeric {
-                histogram,
-                cuts,
-                moments,
-            } => {
-                if let Reading::Number(x) = reading {
-                    count(into, *moments, Moments::of_mut, |m| m.add(x));
-                    count(into, *histogram, Histogram::of_mut, |h| h.add(x));
-                    count(into, *cuts, CutCounts::of_mut, |c| c.add(x));
+            LawSlot::Numeric(numbers) => {
+                let Some(mut counts) = numbers.open(into) else {
+                    debug_assert!(false, "the pane belongs to another plan");
+                    return;
+                };
+                if let Some(Values::Float(values)) = column.values()
+                    && let Some(values) = values.get(rows.clone())
+                {
+                    counts.read_floats(values.iter().copied(), &self.reader, self.range);
+                } else {
+                    for row in rows {
+                        counts.read(column.cell(row), &self.reader, self.range);
+                    }
                 }
             }
-            LawSlot::Categorical { categories, names } => {
-                count(into, *categories, Categories::of_mut, |c| match &reading {
-                    Reading::Missing => c.add_missing(),
-                    Reading::Category(name) => {
-                        c.add(names.binary_search_by(|listed| (**listed).cmp(name)).ok());
-                    }
-                    Reading::Invalid(_) | Reading::Number(_) => c.add(None),
+            LawSlot::Categorical {
+                hygiene,
+                categories,
+                names,
+            } => {
+                let found = into.several_mut([*hygiene, *categories]);
+                let found = found.and_then(|[hygiene, categories]| {
+                    Hygiene::of_mut(hygiene).zip(Categories::of_mut(categories))
                 });
+                let Some((hygiene, categories)) = found else {
+                    debug_assert!(false, "the pane belongs to another plan");
+                    return;
+                };
+                let mut counts = CategoryColumn {
+                    hygiene,
+                    categories,
+                    names,
+                    reader: &self.reader,
+                };
+                counts.observe(column, rows);
+            }
+        }
+    }
+}
+
+/// The summaries of a category, ready to count.
+struct CategoryColumn<'a> {
+    hygiene: &'a mut Hygiene,
+    categories: &'a mut Categories,
+    names: &'a Names<Listed>,
+    reader: &'a ValueReader,
+}
+
+impl CategoryColumn<'_> {
+    fn observe(&mut self, column: &Column<'_>, rows: Range<usize>) {
+        match column.values() {
+            Some(Values::Text(texts)) => {
+                for text in texts.get(rows).unwrap_or_default() {
+                    self.count(self.names.find(text));
+                }
+            }
+            Some(Values::Named(named)) => self.named(named, rows),
+            Some(
+                Values::Float(_)
+                | Values::Int(_)
+                | Values::Uint(_)
+                | Values::Bool(_)
+                | Values::Mixed(_),
+            )
+            | None => {
+                for row in rows {
+                    self.read(column.cell(row));
+                }
+            }
+        }
+    }
+
+    /// Each name is looked up once, when it first comes up.
+    fn named(&mut self, named: &Named, rows: Range<usize>) {
+        let mut known: Vec<Option<Option<Listed>>> = vec![None; named.names.len()];
+        for code in named.codes.get(rows).unwrap_or_default() {
+            let code = usize::try_from(*code).unwrap_or(usize::MAX);
+            let (Some(known), Some(name)) = (known.get_mut(code), named.names.get(code)) else {
+                self.count(Some(Listed::Missing));
+                continue;
+            };
+            let listed = *known.get_or_insert_with(|| self.names.find(name));
+            self.count(listed);
+        }
+    }
+
+    #[inline]
+    fn read(&mut self, cell: Cell<'_>) {
+        match self.reader.read(cell, &mut Digits::default()) {
+            Reading::Missing => self.count(Some(Listed::Missing)),
+            Reading::Category(name) => self.count(self.names.find(&name)),
+            Reading::Invalid(invalid) => {
+                self.hygiene.add_invalid(invalid);
+                self.categories.add(None);
+            }
+            // A category is never read as a number.
+            Reading::Number(_) => self.count(None),
+        }
+    }
+
+    #[inline]
+    fn count(&mut self, listed: Option<Listed>) {
+        match listed {
+            Some(Listed::Missing) => {
+                self.hygiene.add_missing();
+                self.categories.add_missing();
+            }
+            Some(Listed::At(place)) => {
+                self.hygiene.add_usable(false, false);
+                self.categories.add(Some(place.into()));
+            }
+            None => {
+                self.hygiene.add_usable(false, false);
+                self.categories.add(None);
             }
         }
     }
 }
 
 impl NumberSlot {
-    /// Counts a number; returns it if it is within its range.
+    /// Counts the numbers of some rows. `taken` hears each row's place among them with its number, if
+    /// it is one, and says whether it is within its range.
     fn observe(
         &self,
-        cell: Cell<'_>,
+        column: &Column<'_>,
+        rows: Range<usize>,
         into: &mut PaneSummary,
-        within: impl Fn(f64) -> bool,
-    ) -> Option<f64> {
-        let number = match cell {
-            Cell::Missing => {
-                count(into, self.hygiene, Hygiene::of_mut, Hygiene::add_missing);
-                return None;
-            }
-            Cell::Text(_) | Cell::Float(_) | Cell::Int(_) | Cell::Uint(_) | Cell::Bool(_) => {
-                cell.number()
-            }
+        mut taken: impl FnMut(usize, Option<f64>) -> bool,
+    ) {
+        let Some(mut counts) = self.numbers.open(into) else {
+            debug_assert!(false, "the pane belongs to another plan");
+            return;
         };
-        let invalid = number.map_or(Some(Invalid::WrongType), Invalid::of);
-        if let Some(invalid) = invalid {
-            count(into, self.hygiene, Hygiene::of_mut, |h| {
-                h.add_invalid(invalid);
-            });
-            return None;
+        for (place, row) in rows.enumerate() {
+            let number = match column.cell(row) {
+                Cell::Missing => {
+                    counts.hygiene.add_missing();
+                    taken(place, None);
+                    continue;
+                }
+                cell @ (Cell::Text(_)
+                | Cell::Float(_)
+                | Cell::Int(_)
+                | Cell::Uint(_)
+                | Cell::Bool(_)) => cell.number(),
+            };
+            match number.ok_or(Invalid::WrongType).and_then(finite) {
+                Ok(number) => {
+                    let usable = taken(place, Some(number));
+                    counts.add(number, !usable);
+                }
+                Err(invalid) => {
+                    counts.hygiene.add_invalid(invalid);
+                    taken(place, None);
+                }
+            }
         }
-        let number = number?;
-        let usable = within(number);
-        count(into, self.hygiene, Hygiene::of_mut, |h| {
-            h.add_usable(number.is_subnormal(), !usable);
-        });
-        count(into, self.histogram, Histogram::of_mut, |h| h.add(number));
-        count(into, self.moments, Moments::of_mut, |m| m.add(number));
-        if let Some(cuts) = self.cuts {
-            count(into, cuts, CutCounts::of_mut, |c| c.add(number));
-        }
-        usable.then_some(number)
+    }
+}
+
+/// A number if it is finite.
+const fn finite(x: f64) -> Result<f64, Invalid> {
+    match Invalid::of(x) {
+        None => Ok(x),
+        Some(invalid) => Err(invalid),
     }
 }
 

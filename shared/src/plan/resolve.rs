@@ -1,7 +1,7 @@
 //! Finding the tensors of an exchange, once for all its rows, and checking beforehand that it has what
 //! is read.
 
-use crate::inference::{Cell, Inference, Tensor};
+use crate::inference::{Inference, Tensor};
 use crate::objective::check::{MAX_ATTRIBUTES, MAX_FEATURES};
 use crate::plan::SchemaMismatch;
 use crate::plan::slots::{Column, Slots};
@@ -19,35 +19,17 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// The value of the i-th input in a row; an absent tensor's values are missing.
+    /// The tensor of the i-th input, if it is there.
     #[inline]
-    pub(super) fn input<'a>(
-        &self,
-        inference: &'a Inference,
-        i: usize,
-        row: usize,
-        column: usize,
-    ) -> Cell<'a> {
-        cell(&inference.inputs, self.inputs[i], row, column)
+    pub(super) fn input<'a>(&self, inference: &'a Inference, i: usize) -> Option<&'a Tensor> {
+        inference.inputs.get(usize::from(*self.inputs.get(i)?))
     }
 
-    /// The value of the i-th output in a row; an absent tensor's values are missing.
-    pub(super) fn output<'a>(
-        &self,
-        inference: &'a Inference,
-        i: usize,
-        row: usize,
-        column: usize,
-    ) -> Cell<'a> {
-        cell(&inference.outputs, self.outputs[i], row, column)
+    /// The tensor of the i-th output, if it is there.
+    #[inline]
+    pub(super) fn output<'a>(&self, inference: &'a Inference, i: usize) -> Option<&'a Tensor> {
+        inference.outputs.get(usize::from(*self.outputs.get(i)?))
     }
-}
-
-#[inline]
-fn cell(tensors: &[Tensor], place: u16, row: usize, column: usize) -> Cell<'_> {
-    tensors
-        .get(usize::from(place))
-        .map_or(Cell::Missing, |tensor| tensor.cell(row, column))
 }
 
 /// Finds tensors by name. Requests mostly list them in the document's order, so each search starts

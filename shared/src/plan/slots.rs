@@ -4,10 +4,12 @@ use crate::baseline::{Baseline, Law};
 use crate::ids::Name;
 use crate::objective::document::{
     Attribute, AttributeSource, Decision, DecisionRule, Document, Feature, InputPath, Label,
-    LabelType, OutputPath, Range, Scalar,
+    LabelType, OutputPath, Scalar,
 };
 use crate::plan::joint::JointSlot;
 use crate::plan::layout::place;
+use crate::plan::names::Names;
+use crate::plan::numbers::Numbers;
 use crate::plan::value::ValueReader;
 use crate::sketch::{PaneSummary, SummaryKind, SummaryOf};
 
@@ -40,32 +42,36 @@ impl Column {
 pub(super) struct FeatureSlot {
     pub(super) column: Column,
     pub(super) reader: ValueReader,
-    pub(super) range: Option<Range>,
-    pub(super) hygiene: usize,
+    /// The documented range; all numbers without one.
+    pub(super) range: (f64, f64),
     pub(super) law: LawSlot,
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum LawSlot {
-    Numeric {
-        histogram: usize,
-        cuts: usize,
-        moments: usize,
-    },
+    Numeric(Numbers),
     Categorical {
+        hygiene: usize,
         categories: usize,
-        names: Box<[Box<str>]>,
+        /// Names that the baseline lists, and those that stand for "not known".
+        names: Names<Listed>,
     },
+}
+
+/// What a category's name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listed {
+    /// A place in the baseline's list.
+    At(u8),
+    /// "Not known".
+    Missing,
 }
 
 /// A number among the outputs (the score, or a predicted number) and where its counts are.
 #[derive(Clone, Debug)]
 pub(super) struct NumberSlot {
     pub(super) column: Column,
-    pub(super) hygiene: usize,
-    pub(super) histogram: usize,
-    pub(super) moments: usize,
-    pub(super) cuts: Option<usize>,
+    pub(super) numbers: Numbers,
 }
 
 /// The decision and where its counts are.
@@ -128,7 +134,8 @@ impl LabelSlots {
 /// An attribute and where its counts are.
 #[derive(Clone, Debug)]
 pub(super) struct AttributeSlot {
-    pub(super) groups: Box<[Box<str>]>,
+    /// Indices of groups by their names.
+    pub(super) groups: Names<u8>,
     pub(super) source: SourceSlot,
     /// Whether decisions by group are in the outcome pane, not in the traffic pane.
     pub(super) late: bool,
@@ -150,8 +157,7 @@ pub(super) enum SourceSlot {
 impl AttributeSlot {
     /// The index of a group by its name.
     pub(super) fn group(&self, name: &str) -> Option<u8> {
-        let index = self.groups.iter().position(|group| **group == *name)?;
-        u8::try_from(index).ok()
+        self.groups.find(name)
     }
 }
 
@@ -210,7 +216,7 @@ impl Slots {
             decision,
             attributes: attributes
                 .map(|a| attribute(a, document, traffic, outcomes))
-                .collect(),
+                .collect::<Option<_>>()?,
             label: label(document),
             by_label: LabelSlots::new(outcomes, None),
         })
@@ -241,34 +247,48 @@ impl Slots {
 
 fn feature(feature: &Feature, baseline: &Baseline, traffic: &PaneSummary) -> Option<FeatureSlot> {
     let at = |kind| place(traffic, SummaryOf::Feature(feature.name.clone()), kind);
+    let reader = ValueReader::new(feature);
+    let hygiene = at(SummaryKind::Hygiene)?;
     let law = match baseline.features.get(&feature.name)? {
-        Law::Numeric { .. } => LawSlot::Numeric {
-            histogram: at(SummaryKind::Histogram)?,
-            cuts: at(SummaryKind::CutCounts)?,
-            moments: at(SummaryKind::Moments)?,
-        },
-        Law::Categorical { categories, .. } => LawSlot::Categorical {
-            categories: at(SummaryKind::Categories)?,
-            names: categories.iter().map(|name| name.as_str().into()).collect(),
-        },
+        Law::Numeric { .. } => {
+            let cells = [
+                hygiene,
+                at(SummaryKind::Histogram)?,
+                at(SummaryKind::Moments)?,
+            ];
+            let cuts = at(SummaryKind::CutCounts)?;
+            LawSlot::Numeric(Numbers::new(traffic, cells, Some(cuts))?)
+        }
+        Law::Categorical { categories, .. } => {
+            let missing = reader.missing_texts().map(|text| (text, Listed::Missing));
+            let listed = (0..).zip(categories);
+            let listed = listed.map(|(place, name)| (name.as_str(), Listed::At(place)));
+            LawSlot::Categorical {
+                hygiene,
+                categories: at(SummaryKind::Categories)?,
+                names: Names::new(missing.chain(listed))?,
+            }
+        }
     };
+    let all = (f64::NEG_INFINITY, f64::INFINITY);
     Some(FeatureSlot {
         column: Column::of_input(&feature.from),
-        reader: ValueReader::new(feature),
-        range: feature.range,
-        hygiene: at(SummaryKind::Hygiene)?,
+        range: feature.range.map_or(all, |range| (range.min, range.max)),
+        reader,
         law,
     })
 }
 
 fn number(from: &OutputPath, of: &SummaryOf, traffic: &PaneSummary) -> Option<NumberSlot> {
     let at = |kind| place(traffic, of.clone(), kind);
+    let cells = [
+        at(SummaryKind::Hygiene)?,
+        at(SummaryKind::Histogram)?,
+        at(SummaryKind::Moments)?,
+    ];
     Some(NumberSlot {
         column: Column::of_output(from),
-        hygiene: at(SummaryKind::Hygiene)?,
-        histogram: at(SummaryKind::Histogram)?,
-        moments: at(SummaryKind::Moments)?,
-        cuts: at(SummaryKind::CutCounts),
+        numbers: Numbers::new(traffic, cells, at(SummaryKind::CutCounts))?,
     })
 }
 
@@ -317,7 +337,7 @@ fn attribute(
     document: &Document,
     traffic: &PaneSummary,
     outcomes: &PaneSummary,
-) -> AttributeSlot {
+) -> Option<AttributeSlot> {
     let late = document.comes_late(attribute);
     let source = match &attribute.from {
         AttributeSource::Request(path) => SourceSlot::Request(Column::of_input(path)),
@@ -330,15 +350,12 @@ fn attribute(
             SourceSlot::Parts(parts.map(|part| (part, size(&part))).collect())
         }
     };
-    AttributeSlot {
-        groups: attribute
-            .groups
-            .iter()
-            .map(|group| group.as_str().into())
-            .collect(),
+    let groups = (0..).zip(&attribute.groups);
+    Some(AttributeSlot {
+        groups: Names::new(groups.map(|(index, group)| (group.as_str(), index)))?,
         source,
         late,
         decision: table(if late { outcomes } else { traffic }, Some(&attribute.name)),
         by_label: LabelSlots::new(outcomes, Some(&attribute.name)),
-    }
+    })
 }

@@ -66,6 +66,17 @@ impl ValueReader {
         }
     }
 
+    /// Whether a float of a numeric feature is a finite number that stands for itself.
+    #[inline]
+    pub(crate) fn is_plain(&self, x: f64) -> bool {
+        x.is_finite() && !self.missing_numbers.contains(&x)
+    }
+
+    /// Texts that stand for "not known".
+    pub(crate) fn missing_texts(&self) -> impl Iterator<Item = &str> {
+        self.missing_texts.iter().map(|text| &**text)
+    }
+
     fn number<'a>(&self, cell: Cell<'a>) -> Reading<'a> {
         let x = match cell {
             Cell::Missing => return Reading::Missing,

@@ -6,6 +6,8 @@
 //! histogram that had to join cells no longer knows where a decile was (statistics, 1.2), and since
 //! two laws with the same values in them can be compared exactly where those values are known.
 
+use std::sync::Arc;
+
 use crate::sketch::{
     MAX_VARINT, MergeError, Sketch, add_totals, bump, read_number, sum_of, write_number,
 };
@@ -47,11 +49,18 @@ pub struct Points {
 /// numpy's bins have it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CutCounts {
+    /// The same for all panes of a plan.
+    grid: Arc<Grid>,
+    /// Below the first point, at it, between it and the second one, and so on.
+    counts: Vec<u64>,
+}
+
+/// What is fixed.
+#[derive(Debug, PartialEq)]
+struct Grid {
     points: Vec<f64>,
     /// What each point is: [`CUT`], [`ATOM`], [`BIN`], [`SPLIT`] or several.
     roles: Vec<u8>,
-    /// Below the first point, at it, between it and the second one, and so on.
-    counts: Vec<u64>,
 }
 
 /// One of the finest cells of [`CutCounts`]: a single value, or what lies strictly between two.
@@ -108,9 +117,11 @@ impl CutCounts {
             roles.fold(0, |role, (_, bit, _)| role | bit)
         };
         Some(Self {
-            roles: points.iter().map(role).collect(),
             counts: vec![0; 2 * points.len() + 1],
-            points,
+            grid: Arc::new(Grid {
+                roles: points.iter().map(role).collect(),
+                points,
+            }),
         })
     }
 
@@ -119,7 +130,7 @@ impl CutCounts {
     pub fn emptied(&self) -> Self {
         Self {
             counts: vec![0; self.counts.len()],
-            ..self.clone()
+            grid: Arc::clone(&self.grid),
         }
     }
 
@@ -132,10 +143,18 @@ impl CutCounts {
         }
     }
 
+    /// Counts so many values of one of the finest cells, from 0, ascending.
+    #[inline]
+    pub(crate) fn add_at(&mut self, cell: usize, count: u64) {
+        if let Some(counter) = self.counts.get_mut(cell) {
+            *counter = counter.saturating_add(count);
+        }
+    }
+
     #[expect(clippy::float_cmp, reason = "a value is at a point or it is not")]
     fn cell(&self, x: f64) -> usize {
-        let below = self.points.partition_point(|point| *point < x);
-        let at = self.points.get(below).is_some_and(|point| *point == x);
+        let below = self.grid.points.partition_point(|point| *point < x);
+        let at = self.grid.points.get(below).is_some_and(|point| *point == x);
         2 * below + usize::from(at)
     }
 
@@ -155,7 +174,7 @@ impl CutCounts {
     }
 
     fn points_that_are(&self, role: u8) -> Vec<f64> {
-        let with_roles = self.points.iter().zip(&self.roles);
+        let with_roles = self.grid.points.iter().zip(&self.grid.roles);
         with_roles
             .filter(|(_, roles)| *roles & role != 0)
             .map(|(point, _)| *point)
@@ -166,7 +185,7 @@ impl CutCounts {
     /// i-1 on, up to but not including cut i.
     pub fn counts(&self) -> Vec<u64> {
         let mut counts = vec![self.counts[0]];
-        for (role, pair) in self.roles.iter().zip(self.counts[1..].chunks_exact(2)) {
+        for (role, pair) in self.grid.roles.iter().zip(self.counts[1..].chunks_exact(2)) {
             let here = pair[0] + pair[1];
             match counts.last_mut() {
                 Some(cell) if role & CUT == 0 => *cell += here,
@@ -180,12 +199,17 @@ impl CutCounts {
     /// the next one, and beyond the last edge. Values at the last edge belong to the bin below it.
     /// None without bins.
     pub fn bin_counts(&self) -> Option<Vec<u64>> {
-        let edges = self.roles.iter().filter(|role| **role & BIN != 0).count();
+        let edges = self
+            .grid
+            .roles
+            .iter()
+            .filter(|role| **role & BIN != 0)
+            .count();
         if edges < 2 {
             return None;
         }
         let (mut counts, mut left) = (vec![self.counts[0]], edges);
-        for (role, pair) in self.roles.iter().zip(self.counts[1..].chunks_exact(2)) {
+        for (role, pair) in self.grid.roles.iter().zip(self.counts[1..].chunks_exact(2)) {
             let is_edge = role & BIN != 0;
             let is_last = is_edge && left == 1;
             left -= usize::from(is_edge);
@@ -207,14 +231,14 @@ impl CutCounts {
 
     /// All points together, strictly ascending.
     pub fn points(&self) -> &[f64] {
-        &self.points
+        &self.grid.points
     }
 
     /// The finest cells, ascending, empty ones too: below the first point, at it, strictly between
     /// it and the second one, and so on; one more than twice the points.
     pub fn cells(&self) -> impl Iterator<Item = PointCell> {
-        let point = |i: usize| self.points[i];
-        let points = self.points.len();
+        let point = |i: usize| self.grid.points[i];
+        let points = self.grid.points.len();
         self.counts.iter().enumerate().map(move |(i, count)| {
             let (low, high) = if i % 2 == 1 {
                 (point(i / 2), point(i / 2))
@@ -249,11 +273,11 @@ impl Sketch for CutCounts {
     const MAX_BYTES: usize = MAX_VARINT + MAX_POINTS * 9 + (2 * MAX_POINTS + 1) * MAX_VARINT;
 
     fn max_bytes(&self) -> usize {
-        MAX_VARINT + self.points.len() * 9 + self.counts.len() * MAX_VARINT
+        MAX_VARINT + self.grid.points.len() * 9 + self.counts.len() * MAX_VARINT
     }
 
     fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
-        if self.points != other.points || self.roles != other.roles {
+        if !Arc::ptr_eq(&self.grid, &other.grid) && self.grid != other.grid {
             return Err(MergeError::Different);
         }
         add_totals(self.total(), other.total())?;
@@ -266,8 +290,8 @@ impl Sketch for CutCounts {
 
 impl Encode for CutCounts {
     fn encode(&self, w: &mut Writer) {
-        w.unsigned(self.points.len() as u64);
-        for (point, role) in self.points.iter().zip(&self.roles) {
+        w.unsigned(self.grid.points.len() as u64);
+        for (point, role) in self.grid.points.iter().zip(&self.grid.roles) {
             write_number(w, *point);
             w.byte(*role);
         }

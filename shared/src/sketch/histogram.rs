@@ -18,11 +18,16 @@
     reason = "keys, steps and exponents are within a few thousand by construction"
 )]
 
+use crate::sketch::pages::Pages;
 use crate::sketch::wide::power_of_two;
 use crate::sketch::{MAX_VARINT, MergeError, Sketch, add_totals, bump, read_number, write_number};
 use crate::wire::codec::{Decode, Encode, Malformed, Reader, Writer};
 
 mod places;
+
+pub(crate) use finest::{FINEST_CELLS, Moved};
+
+mod finest;
 
 /// Mantissa bits of a cell that was never joined.
 const FINEST: u32 = 5;
@@ -45,7 +50,8 @@ pub const MAX_SCALE_EXPONENT: i32 = 1000;
 // Joining once is always enough.
 const _: () = assert!(2 * (OCTAVES << COARSEST) + 3 <= CAP);
 
-type Octave = [u64; 1 << FINEST];
+/// Counters of a page: an octave of cells that were never joined.
+const PAGE: usize = 1 << FINEST;
 
 /// Counts of a number in centred log-linear cells.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,11 +61,8 @@ pub struct Histogram {
     k: u32,
     total: u64,
     non_empty: usize,
-    zero: u64,
-    below: u64,
-    above: u64,
-    /// Negative octaves, far ones first, then positive ones; held once something fell into them.
-    octaves: Vec<Option<Box<Octave>>>,
+    /// By key, from that of the first overflow cell on.
+    counts: Pages<PAGE>,
 }
 
 /// One cell with the nominal edges of its values, in the feature's own unit.
@@ -85,10 +88,7 @@ impl Histogram {
             k: FINEST,
             total: 0,
             non_empty: 0,
-            zero: 0,
-            below: 0,
-            above: 0,
-            octaves: vec![None; 2 * OCTAVES],
+            counts: Pages::new(keys(FINEST)),
         })
     }
 
@@ -98,31 +98,42 @@ impl Histogram {
         if !x.is_finite() {
             return;
         }
-        let moved = (x - self.center) * power_of_two(-self.scale_exponent);
-        let size = moved.abs();
-        let cell = if size < NEAR {
-            &mut self.zero
-        } else if size >= FAR {
-            if moved < 0.0 {
-                &mut self.below
-            } else {
-                &mut self.above
-            }
-        } else {
-            let bits = size.to_bits();
-            let octave = ((bits >> 52) - FIRST_EXPONENT) as usize;
-            let step = (bits >> (52 - self.k)) & ((1 << self.k) - 1);
-            let page = if moved < 0.0 {
-                OCTAVES - 1 - octave
-            } else {
-                OCTAVES + octave
-            };
-            &mut self.octaves[page].get_or_insert_default()[step as usize]
-        };
-        self.non_empty += usize::from(*cell == 0);
-        bump(cell);
+        self.add_at(self.moved().cell(x));
+    }
+
+    /// How values are moved and scaled here.
+    pub(crate) fn moved(&self) -> Moved {
+        Moved::new(self.center, self.scale_exponent)
+    }
+
+    /// Counts a value whose cell among the finest ones is known: from 0, ascending.
+    #[inline]
+    pub(crate) fn add_at(&mut self, cell: usize) {
+        let place = self.joined_place(cell);
+        let first = self.counts.bump(place);
         bump(&mut self.total);
+        if first {
+            self.non_empty += 1;
+            self.join_while_too_many();
+        }
+    }
+
+    /// Counts so many values whose cell among the finest ones is known.
+    pub(crate) fn add_many_at(&mut self, cell: usize, count: u64) {
+        let place = self.joined_place(cell);
+        self.non_empty += usize::from(self.counts.add(place, count));
+        self.total = self.total.saturating_add(count);
         self.join_while_too_many();
+    }
+
+    /// Where the values of one of the finest cells are counted.
+    #[inline]
+    fn joined_place(&self, cell: usize) -> usize {
+        if self.k == FINEST {
+            return cell;
+        }
+        let key = joined_key(cell as i32 - last_key(FINEST), FINEST - self.k);
+        (key + self.last_key()) as usize
     }
 
     /// Values counted.
@@ -211,52 +222,21 @@ impl Histogram {
 
     /// The key of the last overflow cell; the first one's is its negative.
     const fn last_key(&self) -> i32 {
-        ((OCTAVES << self.k) + 1) as i32
+        last_key(self.k)
     }
 
     /// Key and count of every cell that is not empty, ascending. Key 0 is around the centre, key
     /// ±(i + 1) the i-th cell outwards.
     fn entries(&self) -> impl Iterator<Item = (i32, u64)> {
         let last = self.last_key();
-        (-last..=last).filter_map(|key| {
-            let count = self.count(key);
-            (count > 0).then_some((key, count))
-        })
-    }
-
-    fn count(&self, key: i32) -> u64 {
-        match self.place(key) {
-            Place::Zero => self.zero,
-            Place::Below => self.below,
-            Place::Above => self.above,
-            Place::Inner(page, step) => self.octaves[page].as_ref().map_or(0, |o| o[step]),
-        }
-    }
-
-    fn place(&self, key: i32) -> Place {
-        if key == 0 {
-            return Place::Zero;
-        }
-        let index = key.unsigned_abs() as usize - 1;
-        let (octave, step) = (index >> self.k, index & ((1 << self.k) - 1));
-        match (octave < OCTAVES, key < 0) {
-            (true, true) => Place::Inner(OCTAVES - 1 - octave, step),
-            (true, false) => Place::Inner(OCTAVES + octave, step),
-            (false, true) => Place::Below,
-            (false, false) => Place::Above,
-        }
+        let filled = self.counts.filled();
+        filled.map(move |(place, count)| (place as i32 - last, count))
     }
 
     /// Adds to a cell. The caller keeps the sum of all counts within 64 bits.
     fn add_to(&mut self, key: i32, count: u64) {
-        let cell = match self.place(key) {
-            Place::Zero => &mut self.zero,
-            Place::Below => &mut self.below,
-            Place::Above => &mut self.above,
-            Place::Inner(page, step) => &mut self.octaves[page].get_or_insert_default()[step],
-        };
-        self.non_empty += usize::from(*cell == 0 && count > 0);
-        *cell += count;
+        let place = (key + self.last_key()) as usize;
+        self.non_empty += usize::from(self.counts.add(place, count));
         self.total += count;
     }
 
@@ -267,26 +247,28 @@ impl Histogram {
     }
 
     fn join_neighbours(&mut self) {
-        self.k -= 1;
-        self.non_empty = [self.zero, self.below, self.above]
-            .iter()
-            .filter(|count| **count > 0)
-            .count();
-        for octave in self.octaves.iter_mut().flatten() {
-            for step in 0..octave.len() {
-                let joined = octave.get(2 * step..2 * step + 2);
-                octave[step] = joined.map_or(0, |pair| pair[0] + pair[1]);
-            }
-            self.non_empty += octave.iter().filter(|count| **count > 0).count();
+        let coarser = Self {
+            k: self.k - 1,
+            total: 0,
+            non_empty: 0,
+            counts: Pages::new(keys(self.k - 1)),
+            ..*self
+        };
+        let finer = std::mem::replace(self, coarser);
+        for (key, count) in finer.entries() {
+            self.add_to(joined_key(key, 1), count);
         }
     }
 }
 
-enum Place {
-    Zero,
-    Below,
-    Above,
-    Inner(usize, usize),
+/// The key of the last overflow cell of cells of so many mantissa bits.
+const fn last_key(k: u32) -> i32 {
+    ((OCTAVES << k) + 1) as i32
+}
+
+/// How many keys there are.
+const fn keys(k: u32) -> usize {
+    2 * last_key(k) as usize + 1
 }
 
 /// ⌈u·n⌉, from 1 to n.
@@ -353,6 +335,7 @@ impl Decode for Histogram {
         if !(COARSEST..=FINEST).contains(&histogram.k) {
             return Err(Malformed::Value("resolution of a histogram"));
         }
+        histogram.counts = Pages::new(keys(histogram.k));
         let len = r.count(CAP)?;
         histogram.read_entries(r, len)?;
         if histogram.k < FINEST && histogram.most_before_joining() <= CAP {

@@ -85,6 +85,16 @@ impl Hygiene {
         bump(&mut self.defects[invalid.defect() as usize]);
     }
 
+    /// Counts so many rows whose values are usable, of which so many are subnormal and out of range.
+    pub(crate) const fn add_all_usable(&mut self, rows: u64, subnormal: u64, out_of_range: u64) {
+        const fn add(counter: &mut u64, more: u64) {
+            *counter = counter.saturating_add(more);
+        }
+        add(&mut self.rows, rows);
+        add(&mut self.defects[Defect::Subnormal as usize], subnormal);
+        add(&mut self.defects[Defect::OutOfRange as usize], out_of_range);
+    }
+
     /// Rows, whatever their values are.
     pub const fn rows(&self) -> u64 {
         self.rows

@@ -14,6 +14,7 @@ const CLIP: f64 = f64::EPSILON;
 /// Into how many bins of equal width scores are counted, each way.
 const WIDTHS: [usize; 2] = [10, 15];
 const BINS: usize = WIDTHS[0] + WIDTHS[1];
+const FIRST_OF_FIFTEEN: u8 = WIDTHS[0] as u8;
 const MAX_ENTRY: usize =
     1 + MAX_VARINT + 2 * Sums::MAX_BYTES + WIDTHS.len() + BINS * (1 + 2 * MAX_VARINT + MAX_WIDE);
 
@@ -54,6 +55,35 @@ pub struct ScoreBin {
     pub scores: f64,
 }
 
+/// What one labelled case adds: taken once, whatever groups the case is in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CaseLoss {
+    positive: bool,
+    log: Fixed,
+    brier: Fixed,
+    score: Fixed,
+    /// One of the ten bins and one of the fifteen.
+    bins: [u8; 2],
+}
+
+impl CaseLoss {
+    /// None of a score that is none, or not within 0 to 1.
+    pub(crate) fn of(score: Option<f64>, positive: bool) -> Option<Self> {
+        let score = score.filter(|score| (0.0..=1.0).contains(score))?;
+        let clipped = score.clamp(CLIP, 1.0 - CLIP);
+        let likelihood = if positive { clipped } else { 1.0 - clipped };
+        let gap = score - f64::from(u8::from(positive));
+        // Losses of a score within 0 to 1 are far below the limit of fixed point.
+        Some(Self {
+            positive,
+            log: Fixed::of(-libm::log(likelihood))?,
+            brier: Fixed::of(gap * gap)?,
+            score: Fixed::of(score)?,
+            bins: [bin_of(score, 0), FIRST_OF_FIFTEEN + bin_of(score, 1)],
+        })
+    }
+}
+
 impl GroupLosses {
     const EMPTY: Self = Self {
         n: 0,
@@ -66,27 +96,15 @@ impl GroupLosses {
         }; BINS],
     };
 
-    fn add(&mut self, score: f64, positive: bool) {
-        let clipped = score.clamp(CLIP, 1.0 - CLIP);
-        let likelihood = if positive { clipped } else { 1.0 - clipped };
-        let gap = score - f64::from(u8::from(positive));
-        let numbers = (
-            Fixed::of(-libm::log(likelihood)),
-            Fixed::of(gap * gap),
-            Fixed::of(score),
-        );
-        // Losses of a score within 0 to 1 are far below the limit of fixed point.
-        let (Some(log), Some(brier), Some(fixed)) = numbers else {
-            return;
-        };
+    fn add(&mut self, case: &CaseLoss) {
         bump(&mut self.n);
-        self.log.add(log);
-        self.brier.add(brier);
-        for bin in [bin_of(score, 0), WIDTHS[0] + bin_of(score, 1)] {
-            let bin = &mut self.bins[bin];
+        self.log.add(case.log);
+        self.brier.add(case.brier);
+        for bin in case.bins {
+            let bin = &mut self.bins[usize::from(bin)];
             bump(&mut bin.n);
-            bin.positives += u64::from(positive);
-            bin.scores = bin.scores.plus(fixed.wide());
+            bin.positives += u64::from(case.positive);
+            bin.scores = bin.scores.plus(case.score.wide());
         }
     }
 
@@ -150,9 +168,9 @@ impl GroupLosses {
     clippy::cast_sign_loss,
     reason = "a score within 0 to 1 times the bins is a small number"
 )]
-fn bin_of(score: f64, way: usize) -> usize {
+fn bin_of(score: f64, way: usize) -> u8 {
     let bins = WIDTHS[way];
-    ((score * bins as f64) as usize).min(bins - 1)
+    ((score * bins as f64) as usize).min(bins - 1) as u8
 }
 
 impl Bin {
@@ -176,10 +194,15 @@ impl Losses {
     /// Counts a labelled case. A score that is none, or not within 0 to 1, has no loss and leaves no
     /// trace here; a group beyond the last one is unknown.
     pub fn add(&mut self, score: Option<f64>, positive: bool, group: Option<u8>) {
-        if let Some(score) = score.filter(|score| (0.0..=1.0).contains(score)) {
-            let group = self.place(group);
-            self.groups[group].add(score, positive);
+        if let Some(case) = CaseLoss::of(score, positive) {
+            self.add_case(&case, group);
         }
+    }
+
+    /// Counts a labelled case whose losses are known.
+    pub(crate) fn add_case(&mut self, case: &CaseLoss, group: Option<u8>) {
+        let group = self.place(group);
+        self.groups[group].add(case);
     }
 
     /// Losses of a group (none: of cases whose group is not known).

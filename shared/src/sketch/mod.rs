@@ -18,11 +18,13 @@ mod categories;
 mod class_table;
 mod confusion;
 mod cuts;
+mod finder;
 mod gram;
 mod histogram;
 mod hygiene;
 mod losses;
 mod moments;
+mod pages;
 mod projections;
 mod residuals;
 mod score_cells;
@@ -33,15 +35,18 @@ pub use categories::{Categories, MAX_CATEGORIES};
 pub use class_table::{ClassTable, MAX_CLASSES};
 pub use confusion::Confusion;
 pub use cuts::{CutCounts, MAX_ATOMS, MAX_BINS, MAX_CUTS, MAX_SPLITS, PointCell, Points};
+pub(crate) use finder::Finder;
 pub use gram::{CLIP, Gram, MAX_DIMENSIONS};
 pub use histogram::{Histogram, HistogramCell, MAX_SCALE_EXPONENT};
 pub use hygiene::{Defect, Hygiene, Invalid};
+pub(crate) use losses::CaseLoss;
 pub use losses::{GroupLosses, Losses, ScoreBin};
 pub use moments::Moments;
 pub use projections::{MAX_FUNCTIONS, Projections};
 pub use residuals::{GroupResiduals, Residuals};
 pub use score_cells::{ByLabel, ScoreCell, ScoreCells};
 pub use traffic::{StatusClass, Traffic};
+pub(crate) use wide::Narrow;
 
 /// Most groups of an attribute that are told apart.
 pub const MAX_GROUPS: u8 = 64;
@@ -444,8 +449,23 @@ impl PaneSummary {
     }
 
     /// The summary at a position.
+    pub(crate) fn at(&self, position: usize) -> Option<&Summary> {
+        self.entries.get(position).map(|(_, s)| s)
+    }
+
+    /// The summary at a position, to be counted into.
     pub fn at_mut(&mut self, position: usize) -> Option<&mut Summary> {
         self.entries.get_mut(position).map(|(_, s)| s)
+    }
+
+    /// The summaries at some positions, no two the same.
+    #[inline]
+    pub(crate) fn several_mut<const N: usize>(
+        &mut self,
+        positions: [usize; N],
+    ) -> Option<[&mut Summary; N]> {
+        let found = self.entries.get_disjoint_mut(positions).ok()?;
+        Some(found.map(|(_, summary)| summary))
     }
 
     /// How many summaries.

@@ -5,7 +5,7 @@
 //! mean and standard deviation agree with those of the raw values to about twelve digits wherever
 //! the scale is near the spread. Values of |x'| from 2^53 on are counted apart.
 
-use crate::sketch::wide::{Fixed, Sums, power_of_two};
+use crate::sketch::wide::{Fixed, Narrow, Sums, power_of_two};
 use crate::sketch::{
     MAX_SCALE_EXPONENT, MAX_VARINT, MergeError, Sketch, add_totals, bump, read_number, write_number,
 };
@@ -42,13 +42,25 @@ impl Moments {
         if !x.is_finite() {
             return;
         }
-        match Fixed::of((x - self.center) * power_of_two(-self.scale_exponent)) {
+        self.add_moved((x - self.center) * power_of_two(-self.scale_exponent));
+    }
+
+    /// Counts a finite value that was moved and scaled.
+    #[inline]
+    pub(crate) fn add_moved(&mut self, moved: f64) {
+        match Fixed::of(moved) {
             Some(fixed) => {
                 bump(&mut self.n);
                 self.sums.add(fixed);
             }
             None => bump(&mut self.beyond),
         }
+    }
+
+    /// Counts so many values that were added up already.
+    pub(crate) const fn add_narrow(&mut self, n: u64, sums: &Narrow) {
+        self.n = self.n.saturating_add(n);
+        self.sums.add_narrow(sums);
     }
 
     /// Values added up.

@@ -1,27 +1,33 @@
-//! S6: scores by label and group, in 480 cells that are finest where scores are surest.
+//! S6: scores by label and group, in 1,920 cells that are finest where scores are surest.
 //!
 //! A score s from 0 to 1 lies t = min(s, 1 - s) from the nearer end (1 - s is exact from 0.5 on).
-//! On each side 15 octaves of t, from 2^-16 to 0.5, are cut into 16 cells each; t below 2^-16
+//! On each side 15 octaves of t, from 2^-16 to 0.5, are cut into 64 cells each; t below 2^-16
 //! belongs to the outermost cell. Scores of 0.5 and more are on the upper side. Cells ascend with
 //! the score.
-
-use std::collections::BTreeMap;
+//!
+//! Sixteen cells to an octave are too few: in windows of a hundred rows one pair of cases in a cell of
+//! theirs leaves the area under the ROC curve open by more than 0.005.
 
 use crate::sketch::confusion::{read_groups, third};
+use crate::sketch::pages::Pages;
 use crate::sketch::{MAX_GROUPS, MAX_VARINT, MergeError, Sketch, add_totals, bump, sum_of};
 use crate::wire::codec::{Decode, Encode, Malformed, Reader, Writer};
 
 /// Mantissa bits of a cell.
-const K: u32 = 4;
+const K: u32 = 6;
+/// How the encoding begins: which cells there are. Those of 4 bits began with the number of groups.
+const VERSION: u8 = 0x80 | K as u8;
+/// Cells of one octave, and of one page of counters.
+const OCTAVE: usize = 1 << K;
 /// Cells on one side of 0.5.
-const SIDE: u16 = 240;
+const SIDE: u16 = 15 << K;
 /// Cells of scores; the one after them counts cases without a usable score.
 const CELLS: u16 = 2 * SIDE;
-const PER_GROUP: u16 = CELLS + 1;
+const PER_GROUP: u32 = CELLS as u32 + 1;
 /// Where cells begin: exponent and first mantissa bits of 2^-16.
 const FIRST: u64 = (1023 - 16) << K;
-const MAX_KEYS: usize = (MAX_GROUPS as usize + 1) * PER_GROUP as usize;
-const MAX_ENTRY: usize = 3 + 3 * MAX_VARINT;
+/// Places of the counters of one group and label.
+const PER_LABEL: usize = CELLS as usize;
 
 /// Counts of cases by score, label and group. Without an attribute there is one group, of index 0,
 /// that holds all cases.
@@ -29,8 +35,10 @@ const MAX_ENTRY: usize = 3 + 3 * MAX_VARINT;
 pub struct ScoreCells {
     groups: u8,
     total: u64,
-    /// By group (the unknown one last), then cell; never all zero.
-    cells: BTreeMap<u16, [u64; 3]>,
+    /// By group (the unknown one last), then label, then cell.
+    cells: Pages<OCTAVE>,
+    /// Cases without a usable score, by group.
+    unscored: Vec<[u64; 3]>,
 }
 
 /// Cases by what turned out to be true.
@@ -74,52 +82,73 @@ pub struct ScoreCell {
 impl ScoreCells {
     /// Counts with nothing in them. None unless there are 1 to [`MAX_GROUPS`] groups.
     pub fn new(groups: u8) -> Option<Self> {
-        (1..=MAX_GROUPS).contains(&groups).then(|| Self {
-            groups,
-            total: 0,
-            cells: BTreeMap::new(),
-        })
+        (1..=MAX_GROUPS)
+            .contains(&groups)
+            .then(|| Self::with_groups(groups))
     }
 
     /// Counts of all cases as one group.
-    pub(crate) const fn of_all() -> Self {
+    pub(crate) fn of_all() -> Self {
+        Self::with_groups(1)
+    }
+
+    fn with_groups(groups: u8) -> Self {
+        let with_unknown = usize::from(groups) + 1;
         Self {
-            groups: 1,
+            groups,
             total: 0,
-            cells: BTreeMap::new(),
+            cells: Pages::new(with_unknown * 3 * PER_LABEL),
+            unscored: vec![[0; 3]; with_unknown],
         }
     }
 
     /// Counts a case. A score that is none, or not within 0 to 1, is counted apart; a group beyond
     /// the last one is unknown.
     pub fn add(&mut self, score: Option<f64>, label: Option<bool>, group: Option<u8>) {
-        let usable = score.filter(|s| (0.0..=1.0).contains(s));
-        let key = self.first_key(group) + usable.map_or(CELLS, cell_of);
-        bump(&mut self.cells.entry(key).or_default()[third(label)]);
+        let group = self.place(group);
+        match score.filter(|s| (0.0..=1.0).contains(s)) {
+            Some(score) => {
+                let place = first_place(group, third(label)) + usize::from(cell_of(score));
+                self.cells.bump(place);
+            }
+            None => bump(&mut self.unscored[group][third(label)]),
+        }
         bump(&mut self.total);
     }
 
     /// The cells of a group (none: of cases whose group is not known) that are not empty, ascending.
     pub fn cells(&self, group: Option<u8>) -> impl Iterator<Item = ScoreCell> {
-        let first = self.first_key(group);
-        self.cells
-            .range(first..first + CELLS)
-            .map(move |(key, counts)| {
-                let (low, high) = edges_of(key - first);
-                ScoreCell {
-                    low,
-                    high,
-                    count: ByLabel::of(*counts),
+        self.counts(self.place(group)).map(|(cell, counts)| {
+            let (low, high) = edges_of(cell);
+            ScoreCell {
+                low,
+                high,
+                count: ByLabel::of(counts),
+            }
+        })
+    }
+
+    /// The cells of a group that are not empty, ascending, with their counts by label.
+    fn counts(&self, group: usize) -> impl Iterator<Item = (u16, [u64; 3])> {
+        (0..PER_LABEL / OCTAVE).flat_map(move |octave| {
+            let mut counts = [[0_u64; 3]; OCTAVE];
+            for label in 0..3 {
+                let page = first_place(group, label) / OCTAVE + octave;
+                for (place, count) in self.cells.filled_in(page) {
+                    counts[place % OCTAVE][label] = count;
                 }
-            })
+            }
+            let first = octave * OCTAVE;
+            (first..)
+                .zip(counts)
+                .filter(|(_, counts)| *counts != [0; 3])
+                .map(|(cell, counts)| (u16::try_from(cell).unwrap_or(CELLS), counts))
+        })
     }
 
     /// Cases of a group without a usable score.
     pub fn unscored(&self, group: Option<u8>) -> ByLabel {
-        let key = self.first_key(group) + CELLS;
-        self.cells
-            .get(&key)
-            .map_or_else(ByLabel::default, |counts| ByLabel::of(*counts))
+        ByLabel::of(self.unscored[self.place(group)])
     }
 
     /// Groups that are told apart; the unknown one is beside them.
@@ -132,13 +161,47 @@ impl ScoreCells {
         self.total
     }
 
-    fn first_key(&self, group: Option<u8>) -> u16 {
-        u16::from(group.map_or(self.groups, |group| group.min(self.groups))) * PER_GROUP
+    fn place(&self, group: Option<u8>) -> usize {
+        usize::from(group.map_or(self.groups, |group| group.min(self.groups)))
+    }
+
+    /// Every key that is not empty, ascending, with its counts: by group, then cell, then cases
+    /// without a usable score.
+    fn entries(&self) -> impl Iterator<Item = (u32, [u64; 3])> {
+        (0_u32..)
+            .zip(&self.unscored)
+            .flat_map(move |(number, unscored)| {
+                let group = usize::try_from(number).unwrap_or_default();
+                let unscored = (*unscored != [0; 3]).then_some((CELLS, *unscored));
+                self.counts(group)
+                    .chain(unscored)
+                    .map(move |(cell, counts)| (number * PER_GROUP + u32::from(cell), counts))
+            })
+    }
+
+    /// Adds to what is kept under a key. The caller keeps the total within 64 bits.
+    fn put(&mut self, key: u32, counts: [u64; 3]) {
+        let (group, cell) = (key / PER_GROUP, key % PER_GROUP);
+        let (Ok(group), Ok(cell)) = (usize::try_from(group), usize::try_from(cell)) else {
+            return;
+        };
+        for (label, count) in counts.into_iter().enumerate() {
+            if cell < PER_LABEL {
+                self.cells.add(first_place(group, label) + cell, count);
+            } else {
+                self.unscored[group][label] += count;
+            }
+        }
     }
 
     const fn keys(&self) -> usize {
         (self.groups as usize + 1) * PER_GROUP as usize
     }
+}
+
+/// Where the counters of a group and label begin.
+const fn first_place(group: usize, label: usize) -> usize {
+    (group * 3 + label) * PER_LABEL
 }
 
 /// The cell of a score within 0 to 1.
@@ -173,11 +236,22 @@ fn edges_of(cell: u16) -> (f64, f64) {
     }
 }
 
+impl ScoreCells {
+    /// Longest encoding of so many keys. Counts add up to less than 2^64, so that they are shortest
+    /// together if all are equal: one of c takes at most 1 + log2(c) / 7 bytes, and the logarithm is
+    /// concave. Gaps of 128 and more take a byte or two more, and there are few.
+    const fn bytes_of(keys: usize) -> usize {
+        let counts = 3 * keys;
+        let bits = 64 - counts.ilog2() as usize;
+        2 + MAX_VARINT + keys + keys / 32 + counts + (counts * bits).div_ceil(7)
+    }
+}
+
 impl Sketch for ScoreCells {
-    const MAX_BYTES: usize = 1 + MAX_VARINT + MAX_KEYS * MAX_ENTRY;
+    const MAX_BYTES: usize = Self::bytes_of((MAX_GROUPS as usize + 1) * PER_GROUP as usize);
 
     fn max_bytes(&self) -> usize {
-        1 + MAX_VARINT + self.keys() * MAX_ENTRY
+        Self::bytes_of(self.keys())
     }
 
     fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
@@ -185,11 +259,12 @@ impl Sketch for ScoreCells {
             return Err(MergeError::Different);
         }
         self.total = add_totals(self.total, other.total)?;
-        for (key, theirs) in &other.cells {
-            let mine = self.cells.entry(*key).or_default();
-            for (count, more) in mine.iter_mut().zip(theirs) {
-                *count += more;
-            }
+        for (place, count) in other.cells.filled() {
+            self.cells.add(place, count);
+        }
+        let unscored = self.unscored.iter_mut().zip(&other.unscored);
+        for (mine, theirs) in unscored.flat_map(|(mine, theirs)| mine.iter_mut().zip(theirs)) {
+            *mine += theirs;
         }
         Ok(())
     }
@@ -197,13 +272,15 @@ impl Sketch for ScoreCells {
 
 impl Encode for ScoreCells {
     fn encode(&self, w: &mut Writer) {
+        w.byte(VERSION);
         w.byte(self.groups);
-        w.unsigned(self.cells.len() as u64);
+        let entries: Vec<_> = self.entries().collect();
+        w.unsigned(entries.len() as u64);
         let mut next = 0;
-        for (key, counts) in &self.cells {
+        for (key, counts) in entries {
             w.unsigned(u64::from(key - next));
             for count in counts {
-                w.unsigned(*count);
+                w.unsigned(count);
             }
             next = key + 1;
         }
@@ -212,6 +289,9 @@ impl Encode for ScoreCells {
 
 impl Decode for ScoreCells {
     fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
+        if r.byte()? != VERSION {
+            return Err(Malformed::Value("resolution of score cells"));
+        }
         let groups = read_groups(r)?;
         let mut read = Self::new(groups).ok_or(Malformed::Value("number of groups"))?;
         let keys = read.keys() as u64;
@@ -220,7 +300,7 @@ impl Decode for ScoreCells {
         for _ in 0..len {
             let gap = r.unsigned()?;
             let key = next.checked_add(gap).filter(|key| *key < keys);
-            let key = key.and_then(|key| u16::try_from(key).ok());
+            let key = key.and_then(|key| u32::try_from(key).ok());
             let key = key.ok_or(Malformed::Value("score cell"))?;
             let counts = [r.unsigned()?, r.unsigned()?, r.unsigned()?];
             let cases = sum_of(&counts)?;
@@ -228,7 +308,7 @@ impl Decode for ScoreCells {
                 return Err(Malformed::Value("empty score cell"));
             }
             read.total = sum_of(&[read.total, cases])?;
-            read.cells.insert(key, counts);
+            read.put(key, counts);
             next = u64::from(key) + 1;
         }
         Ok(read)

@@ -227,6 +227,29 @@ pub(crate) const fn nearest(x: f64) -> i64 {
     (x + SHIFT).to_bits().wrapping_sub(SHIFT.to_bits()) as i64
 }
 
+/// The sum of at most 2^20 small fixed-point numbers and of their squares: within 128 bits.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Narrow {
+    sum: i128,
+    squares: u128,
+}
+
+impl Narrow {
+    /// Adds a number of less than 2^11 in size; of others says that it did not.
+    #[inline]
+    pub(crate) fn add(&mut self, x: f64) -> bool {
+        const MOST: f64 = 2048.0;
+        let small = x.abs() < MOST;
+        if small {
+            let fixed = nearest(x * power_of_two(FRACTION as i32));
+            self.sum += i128::from(fixed);
+            let size = u128::from(fixed.unsigned_abs());
+            self.squares += size * size;
+        }
+        small
+    }
+}
+
 /// The sum of fixed-point numbers and of their squares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sums {
@@ -242,6 +265,16 @@ impl Sums {
         sum: Wide::ZERO,
         squares: Wide::ZERO,
     };
+
+    /// Adds sums of numbers and of their squares that were taken in 128 bits.
+    pub(crate) const fn add_narrow(&mut self, of: &Narrow) {
+        let squares = Wide {
+            high: 0,
+            low: of.squares,
+        };
+        self.sum = self.sum.plus(Wide::of(of.sum));
+        self.squares = self.squares.plus(squares);
+    }
 
     /// Adds a number.
     #[inline]

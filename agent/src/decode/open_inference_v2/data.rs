@@ -74,6 +74,8 @@ fn each(values: Values, convert: impl Fn(Owned) -> Option<Owned>) -> Option<Valu
         Values::Bool(v) => v.into_iter().map(|x| convert(Owned::Bool(x))).collect(),
         Values::Text(v) => v.into_iter().map(|x| convert(Owned::Text(x))).collect(),
         Values::Mixed(v) => v.into_iter().map(convert).collect(),
+        // Texts that come up often are found in files, not on the wire.
+        Values::Named(_) => None,
     };
     owned.map(narrow)
 }

@@ -1,0 +1,199 @@
+//! Counting numbers: where a number's counts are, one value at a time, and a long column at once.
+
+use crate::inference::Cell;
+use crate::plan::value::{Digits, Reading, ValueReader};
+use crate::sketch::{CutCounts, Finder, Histogram, Hygiene, Moments, Narrow, PaneSummary};
+
+/// From how many values on a column is first counted apart: fewer are not worth adding that up.
+const LONG: usize = 1024;
+/// Most values that are counted apart before they are added: sums of them fit 128 bits.
+const MOST: usize = 1 << 16;
+/// Room for the cells of a histogram and of all points beside it.
+const PLACES: usize = 2304;
+
+/// Where the counts of a number are (positions in the traffic pane), and how its cells are found.
+#[derive(Clone, Debug)]
+pub(super) struct Numbers {
+    pub(super) hygiene: usize,
+    pub(super) histogram: usize,
+    pub(super) moments: usize,
+    pub(super) cuts: Option<usize>,
+    finder: Finder,
+}
+
+impl Numbers {
+    /// For summaries at these positions. None if they are of other kinds, or do not move and scale
+    /// numbers alike.
+    pub(super) fn new(
+        pane: &PaneSummary,
+        [hygiene, histogram, moments]: [usize; 3],
+        cuts: Option<usize>,
+    ) -> Option<Self> {
+        let shape = Histogram::of(pane.at(histogram)?)?;
+        let sums = Moments::of(pane.at(moments)?)?;
+        let same = shape.center().to_bits() == sums.center().to_bits()
+            && shape.scale_exponent() == sums.scale_exponent();
+        let points = match cuts {
+            Some(cuts) => Some(CutCounts::of(pane.at(cuts)?)?),
+            None => None,
+        };
+        let finder = Finder::new(shape, points);
+        (same && finder.places() <= PLACES).then_some(Self {
+            hygiene,
+            histogram,
+            moments,
+            cuts,
+            finder,
+        })
+    }
+
+    /// The summaries of a pane. A pane of another plan has none there: a mistake of the caller that
+    /// must not stop the monitor.
+    #[inline]
+    pub(super) fn open<'a>(&'a self, into: &'a mut PaneSummary) -> Option<Column<'a>> {
+        let (hygiene, histogram, moments, cuts) = match self.cuts {
+            Some(cuts) => {
+                let all = [self.hygiene, self.histogram, self.moments, cuts];
+                let [hygiene, histogram, moments, cuts] = into.several_mut(all)?;
+                (hygiene, histogram, moments, Some(CutCounts::of_mut(cuts)?))
+            }
+            None => {
+                let all = [self.hygiene, self.histogram, self.moments];
+                let [hygiene, histogram, moments] = into.several_mut(all)?;
+                (hygiene, histogram, moments, None)
+            }
+        };
+        Some(Column {
+            finder: &self.finder,
+            hygiene: Hygiene::of_mut(hygiene)?,
+            histogram: Histogram::of_mut(histogram)?,
+            moments: Moments::of_mut(moments)?,
+            cuts,
+        })
+    }
+}
+
+/// The summaries of a number, ready to count.
+pub(super) struct Column<'a> {
+    finder: &'a Finder,
+    pub(super) hygiene: &'a mut Hygiene,
+    histogram: &'a mut Histogram,
+    moments: &'a mut Moments,
+    cuts: Option<&'a mut CutCounts>,
+}
+
+impl Column<'_> {
+    /// Counts a finite number.
+    #[inline]
+    pub(super) fn add(&mut self, x: f64, out_of_range: bool) {
+        self.hygiene.add_usable(is_subnormal(x), out_of_range);
+        let moved = self.finder.moved(x);
+        self.moments.add_moved(moved);
+        let found = self.finder.find(x, moved);
+        self.histogram.add_at(found.cell);
+        if let Some(cuts) = &mut self.cuts {
+            cuts.add_at(found.cut, 1);
+        }
+    }
+
+    /// Counts a cell of a feature.
+    #[inline]
+    pub(super) fn read(&mut self, cell: Cell<'_>, reader: &ValueReader, (min, max): (f64, f64)) {
+        match reader.read(cell, &mut Digits::default()) {
+            Reading::Missing => self.hygiene.add_missing(),
+            Reading::Invalid(invalid) => self.hygiene.add_invalid(invalid),
+            Reading::Number(x) => self.add(x, x < min || x > max),
+            // A numeric feature has none.
+            Reading::Category(_) => self.hygiene.add_usable(false, false),
+        }
+    }
+
+    /// Counts floats of a feature: as [`Self::read`] would one by one.
+    pub(super) fn read_floats(
+        &mut self,
+        values: impl ExactSizeIterator<Item = f64>,
+        reader: &ValueReader,
+        range: (f64, f64),
+    ) {
+        if values.len() < LONG {
+            for x in values {
+                if reader.is_plain(x) {
+                    self.add(x, x < range.0 || x > range.1);
+                } else {
+                    self.read(Cell::Float(x), reader, range);
+                }
+            }
+            return;
+        }
+        let mut values = values;
+        while values.len() > 0 {
+            self.read_many(values.by_ref().take(MOST), reader, range);
+        }
+    }
+
+    /// Counts up to [`MOST`] floats apart, then adds them up.
+    fn read_many(
+        &mut self,
+        values: impl Iterator<Item = f64>,
+        reader: &ValueReader,
+        (min, max): (f64, f64),
+    ) {
+        let mut places = [0_u32; PLACES];
+        let mut sums = Narrow::default();
+        let (mut rows, mut subnormal, mut out, mut far) = (0_u64, 0_u64, 0_u64, 0_u64);
+        for x in values {
+            if !reader.is_plain(x) {
+                self.read(Cell::Float(x), reader, (min, max));
+                continue;
+            }
+            rows += 1;
+            subnormal += u64::from(is_subnormal(x));
+            out += u64::from((x < min) | (x > max));
+            let moved = self.finder.moved(x);
+            let found = self.finder.find(x, moved);
+            if let Some(count) = places.get_mut(found.cell + found.cut) {
+                *count += 1;
+            }
+            if !sums.add(moved) {
+                far += 1;
+                self.moments.add_moved(moved);
+            }
+        }
+        self.hygiene.add_all_usable(rows, subnormal, out);
+        self.moments.add_narrow(rows - far, &sums);
+        let (histogram, cuts) = (&mut *self.histogram, &mut self.cuts);
+        self.finder.each(&places, |found, count| {
+            histogram.add_many_at(found.cell, count);
+            if let Some(cuts) = cuts {
+                cuts.add_at(found.cut, count);
+            }
+        });
+    }
+}
+
+/// As `f64::is_subnormal`, without a branch.
+#[inline]
+const fn is_subnormal(x: f64) -> bool {
+    const LEAST_NORMAL: u64 = 1 << 52;
+    (x.to_bits() & (u64::MAX >> 1)).wrapping_sub(1) < LEAST_NORMAL - 1
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn subnormal_numbers_are_known() {
+        let least = f64::MIN_POSITIVE;
+        for x in [
+            0.0,
+            -0.0,
+            5e-324,
+            -5e-324,
+            least,
+            least.next_down(),
+            -least,
+            1.0,
+        ] {
+            assert_eq!(super::is_subnormal(x), x.is_subnormal(), "{x:e}");
+        }
+    }
+}
