@@ -29,6 +29,8 @@ use crate::service::Served;
 use crate::sketch::{PaneSummary, SummaryKey};
 use crate::time::Timestamp;
 
+mod derive;
+mod different;
 mod join;
 mod joint;
 mod layout;
@@ -39,6 +41,8 @@ mod service;
 mod slots;
 pub(crate) mod value;
 
+use derive::Derived;
+use different::DifferentSlots;
 pub use prediction::{Answer, Groups, Prediction};
 use service::ServiceSlots;
 use slots::Slots;
@@ -53,6 +57,8 @@ pub struct CapturePlan {
     outcomes: PaneSummary,
     slots: Slots,
     service: Option<ServiceSlots>,
+    derived: Vec<Derived>,
+    different: DifferentSlots,
 }
 
 /// Why a baseline does not fit an objectives file.
@@ -197,6 +203,8 @@ impl CapturePlan {
             baseline: baseline.clone(),
             digest,
             service: ServiceSlots::new(document, &traffic),
+            derived: derive::all(document),
+            different: DifferentSlots::new(document, &traffic),
             traffic,
             outcomes,
             slots,
@@ -228,6 +236,15 @@ impl CapturePlan {
         self.outcomes.clone()
     }
 
+    /// Puts beside the inputs of an exchange what features are taken of that do not stand there: numbers
+    /// of texts, values of the answer. To be called before it is observed; nothing happens for a
+    /// document without such features.
+    pub fn prepare(&self, inference: &mut Inference) {
+        for derived in &self.derived {
+            derived.put(inference);
+        }
+    }
+
     /// The rows of an exchange, if it has what the plan reads; checked before any row is counted.
     pub fn observations<'a>(
         &self,
@@ -240,6 +257,7 @@ impl CapturePlan {
     /// Counts one row into a traffic summary of this plan.
     pub fn observe(&self, observation: Observation<'_>, into: &mut PaneSummary) -> Prediction {
         let Observation { inference, row } = observation;
+        self.different.observe(inference, row, into);
         match self.slots.resolve(inference) {
             Ok(places) => self.slots.observe(inference, &places, row, into),
             // Checked when the observation was made.
@@ -264,6 +282,7 @@ impl CapturePlan {
         let places = self.slots.resolve(inference)?;
         predictions.reserve(inference.rows);
         for row in 0..inference.rows {
+            self.different.observe(inference, row, into);
             predictions.push(self.slots.observe(inference, &places, row, into));
         }
         Ok(())

@@ -30,6 +30,14 @@ impl Column {
         Self::new(&path.input, path.column)
     }
 
+    /// Where a feature is read, derived or not.
+    pub(super) fn of_feature(feature: &Feature) -> Self {
+        match super::derive::place(feature) {
+            Some((tensor, column)) => Self::new(&tensor, column),
+            None => Self::of_input(&feature.from),
+        }
+    }
+
     fn of_output(path: &OutputPath) -> Self {
         Self::new(&path.output, path.column)
     }
@@ -253,7 +261,7 @@ fn feature(feature: &Feature, baseline: &Baseline, traffic: &PaneSummary) -> Opt
         },
     };
     Some(FeatureSlot {
-        column: Column::of_input(&feature.from),
+        column: Column::of_feature(feature),
         reader: ValueReader::new(feature),
         range: feature.range,
         hygiene: at(SummaryKind::Hygiene)?,

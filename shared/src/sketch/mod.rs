@@ -18,6 +18,7 @@ mod categories;
 mod class_table;
 mod confusion;
 mod cuts;
+pub mod distinct;
 mod gram;
 mod histogram;
 mod hygiene;
@@ -33,6 +34,7 @@ pub use categories::{Categories, MAX_CATEGORIES};
 pub use class_table::{ClassTable, MAX_CLASSES};
 pub use confusion::Confusion;
 pub use cuts::{CutCounts, MAX_ATOMS, MAX_BINS, MAX_CUTS, MAX_SPLITS, PointCell, Points};
+pub use distinct::Distinct;
 pub use gram::{CLIP, Gram, MAX_DIMENSIONS};
 pub use histogram::{Histogram, HistogramCell, MAX_SCALE_EXPONENT};
 pub use hygiene::{Defect, Hygiene, Invalid};
@@ -283,6 +285,8 @@ sketches! {
     21 => Projections,
     /// S12: requests, and answers by class of status.
     30 => Traffic,
+    /// S10: how many different values.
+    31 => Distinct,
 }
 
 /// Reads a summary from its canonical bytes in hex.
