@@ -105,9 +105,14 @@ impl<'a> Finder<'a> {
 
     /// The column of a feature: of its name, else the one that `from.input` names.
     pub(crate) fn feature(&mut self, feature: &Feature) -> anyhow::Result<Source> {
-        let mut names = vec![feature.name.as_str()];
-        if feature.from.column == 0 {
-            names.push(&feature.from.input);
+        let from = feature.from.output.as_ref().unwrap_or(&feature.from.input);
+        let mut names = Vec::new();
+        // A number of a text has no column of its own.
+        if feature.text.is_none() {
+            names.push(feature.name.as_str());
+        }
+        if feature.from.column == 0 || names.is_empty() {
+            names.push(from);
         }
         let what = ", which is a feature of the objectives file";
         let role = format!("feature {}", feature.name);
@@ -117,9 +122,9 @@ impl<'a> Finder<'a> {
 
 /// The form in which a feature's values are read.
 pub(crate) const fn form_of(feature: &Feature) -> Form {
-    match feature.kind {
-        FeatureType::Numeric => Form::Number,
-        FeatureType::Categorical => Form::Text,
+    match (feature.text, feature.kind) {
+        (None, FeatureType::Numeric) => Form::Number,
+        (Some(_), _) | (None, FeatureType::Categorical) => Form::Text,
     }
 }
 
@@ -182,13 +187,15 @@ impl Sources {
     ) -> anyhow::Result<Self> {
         let mut sources = Self::default();
         for feature in &document.features {
+            let (tensors, tensor) = match &feature.from.output {
+                None => (&mut sources.inputs, &feature.from.input),
+                Some(output) => (&mut sources.outputs, output),
+            };
+            if feature.text.is_some() && has(tensors, tensor, feature.from.column) {
+                continue;
+            }
             let found = finder.feature(feature)?;
-            put(
-                &mut sources.inputs,
-                &feature.from.input,
-                feature.from.column,
-                found,
-            );
+            put(tensors, tensor, feature.from.column, found);
         }
         for (index, attribute) in document.attributes.iter().enumerate() {
             let mut names = vec![attribute.name.as_str()];

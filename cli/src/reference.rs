@@ -1,5 +1,7 @@
 //! Reference data into a baseline builder, batch by batch.
 
+use std::collections::BTreeMap;
+
 use clause9_shared::baseline::{Baseline, BaselineBuilder};
 use clause9_shared::inference::Cell;
 use clause9_shared::objective::document::{DecisionRule, Scalar};
@@ -43,10 +45,21 @@ pub(crate) fn build(
     mut seen: impl FnMut(),
 ) -> anyhow::Result<Built> {
     let mut finder = Finder::new(table, None);
+    let mut texts: BTreeMap<(&str, Option<&str>, u32), Source> = BTreeMap::new();
     let features: Vec<Source> = document
         .features
         .iter()
-        .map(|feature| finder.feature(feature))
+        .map(|feature| {
+            // The numbers of a text are all read from the one column.
+            let from = &feature.from;
+            let place = (from.input.as_str(), from.output.as_deref(), from.column);
+            if let (Some(_), Some(found)) = (feature.text, texts.get(&place)) {
+                return Ok(*found);
+            }
+            let found = finder.feature(feature)?;
+            texts.extend(feature.text.map(|_| (place, found)));
+            Ok(found)
+        })
         .collect::<anyhow::Result<_>>()?;
     let score = outputs
         .score
@@ -204,6 +217,7 @@ fn cell(batch: &Batch, source: Source, row: usize) -> Cell<'_> {
 /// Whether a cell can be a value of a feature.
 fn usable(feature: &Feature, cell: Cell<'_>) -> Result<(), String> {
     match (feature.kind, cell) {
+        (FeatureType::Numeric, Cell::Text(_)) if feature.text.is_some() => Ok(()),
         (FeatureType::Numeric, Cell::Text(text)) if !stands_for_missing(feature, text) => {
             Err(format!(
                 "`{}` is not a number; write one, leave the cell empty, or list the value under `missing` of the feature",

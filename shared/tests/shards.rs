@@ -240,7 +240,8 @@ proptest! {
                 | Summary::ClassTable(_)
                 | Summary::Residuals(_)
                 | Summary::Moments(_)
-                | Summary::Traffic(_) => {}
+                | Summary::Traffic(_)
+                | Summary::Distinct(_) => {}
             }
         }
     }

@@ -3,9 +3,9 @@
 
 use clause9_shared::digest::Digest;
 use clause9_shared::sketch::{
-    Categories, ClassTable, Confusion, CutCounts, Gram, Histogram, Hygiene, Invalid, Losses,
-    MergeError, Moments, Projections, Residuals, ScoreCells, Sketch, StatusClass, SummaryKind,
-    Traffic,
+    Categories, ClassTable, Confusion, CutCounts, Distinct, Gram, Histogram, Hygiene, Invalid,
+    Losses, MergeError, Moments, Projections, Residuals, ScoreCells, Sketch, StatusClass,
+    SummaryKind, Traffic,
 };
 use clause9_shared::wire::codec::{Decode, Encode};
 use proptest::prelude::*;
@@ -251,6 +251,12 @@ sketch_laws! {
         },
         different: vec![]
     }
+    Distinct in distinct {
+        empty: Distinct::new(5),
+        values: prop_oneof![0..40_u64, any::<u64>()],
+        add: |d: &mut Distinct, value: u64| d.add(&value.to_le_bytes()),
+        different: vec![Distinct::new(6)]
+    }
 }
 
 #[test]
@@ -284,7 +290,7 @@ macro_rules! total {
     };
 }
 
-total!(Histogram: total, CutCounts: total, Categories: total, Hygiene: rows, ScoreCells: total, Confusion: total, Moments: total, Losses: total, ClassTable: total, Residuals: total, Gram: n, Projections: n, Traffic: answers);
+total!(Histogram: total, CutCounts: total, Categories: total, Hygiene: rows, ScoreCells: total, Confusion: total, Moments: total, Losses: total, ClassTable: total, Residuals: total, Gram: n, Projections: n, Traffic: answers, Distinct: total);
 
 /// Whether a value is one: histograms and cuts let go what is not finite.
 trait Counts {
@@ -306,6 +312,7 @@ impl Counts for Option<Option<usize>> {}
 impl Counts for (u8, bool, bool) {}
 impl Counts for [f64; 3] {}
 impl Counts for (u16, bool) {}
+impl Counts for u64 {}
 impl Counts for (Option<f64>, Option<bool>, Option<u8>) {}
 impl Counts for (Option<bool>, Option<bool>, Option<u8>) {}
 impl Counts for (Option<u8>, Option<u8>, Option<u8>) {}

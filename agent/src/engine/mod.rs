@@ -262,7 +262,7 @@ impl Engine {
         pane.received += 1;
         pane.unattributed.truncated += u64::from(looked.truncated);
         pane.unattributed.upstream_errors += u64::from(looked.upstream_error);
-        let inference = match looked.decoded {
+        let mut inference = match looked.decoded {
             Ok(inference) => inference,
             Err(Undecoded::Undecodable(reason)) => {
                 self.unattributed_answer(looked.pane, looked.answer.as_ref());
@@ -283,6 +283,7 @@ impl Engine {
             self.tally.sampled_out += 1;
             return;
         }
+        self.settings.plan.prepare(&mut inference);
         match self.observations(looked.pane, &inference) {
             Err(reason) => {
                 if reason != UndecodableReason::UnknownModel {

@@ -165,10 +165,13 @@ fn feature(name: Name, column: &str, kind: FeatureType) -> Feature {
         },
         from: InputPath {
             input: column.to_owned(),
+            output: None,
             column: 0,
         },
         missing: MissingPolicy::default(),
         range: None,
+        distinct: false,
+        text: None,
     }
 }
 
@@ -510,6 +513,7 @@ fn attributes(
             from: if current.position(column).is_some() {
                 AttributeSource::Request(InputPath {
                     input: column.clone(),
+                    output: None,
                     column: 0,
                 })
             } else {

@@ -159,7 +159,8 @@ impl Counting<'_> {
         } else {
             Vec::new()
         };
-        let inference = self.inference(batch, &joined);
+        let mut inference = self.inference(batch, &joined);
+        self.plan.prepare(&mut inference);
         let observations = match self.plan.observations(&inference) {
             Ok(observations) => observations,
             Err(error) => return bad(error.to_string()),

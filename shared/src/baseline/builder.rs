@@ -11,6 +11,7 @@ use crate::inference::Cell;
 use crate::objective::document::{Document, FeatureType};
 use crate::plan::value::{Digits, Reading, ValueReader};
 use crate::sketch::{MAX_CATEGORIES, MAX_DIMENSIONS};
+use crate::text::{LastTexts, TextNumber};
 
 /// Most rows of a reference.
 pub const MAX_ROWS: u64 = 50_000_000;
@@ -24,6 +25,9 @@ pub struct BaselineBuilder {
     source_name: String,
     rows: u64,
     features: Vec<(Name, ValueReader, Column)>,
+    /// Which number of a text each feature is, if it is one.
+    texts: Vec<Option<TextNumber>>,
+    last_texts: LastTexts,
     score: Column,
     value: Column,
     target: Column,
@@ -122,6 +126,8 @@ impl BaselineBuilder {
             source_name: source_name.to_owned(),
             rows: 0,
             features: features.collect(),
+            texts: document.features.iter().map(|f| f.text).collect(),
+            last_texts: LastTexts::default(),
             score: Column::numbers(),
             value: Column::numbers(),
             target: Column::numbers(),
@@ -154,6 +160,7 @@ impl BaselineBuilder {
         if self.failed.is_some() {
             return;
         }
+        let cell = self.number_of_text(feature, cell);
         let result = match self.features.get_mut(feature) {
             None => Err(BaselineError::NoSuchFeature(feature)),
             Some((name, reader, column)) => {
@@ -161,6 +168,22 @@ impl BaselineBuilder {
             }
         };
         self.failed = result.err();
+    }
+
+    /// What a cell is to a feature: that number of it if the feature is one of a text.
+    fn number_of_text<'a>(&mut self, feature: usize, cell: Cell<'a>) -> Cell<'a> {
+        let which = self.texts.get(feature).copied().flatten();
+        match (which, cell) {
+            (None, _) | (_, Cell::Missing) => cell,
+            (Some(which), Cell::Text(text)) => {
+                let number = self.last_texts.number(text, which);
+                number.map_or(Cell::Missing, Cell::Float)
+            }
+            // Of the wrong type.
+            (Some(_), Cell::Float(_) | Cell::Int(_) | Cell::Uint(_) | Cell::Bool(_)) => {
+                Cell::Text("")
+            }
+        }
     }
 
     /// The score in the row under way. Without any score the baseline has no law of scores.

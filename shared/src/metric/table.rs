@@ -202,7 +202,11 @@ metrics! {
     272 => ClassFalsePositiveRate(performance::ClassFalsePositiveRate),
     273 => ClassPrevalence(performance::ClassPrevalence),
     274 => ClassF1(performance::ClassF1),
-    275 => RocAucPairs(performance::RocAucPairs),
+    275 => LabelCoverage(performance::LabelCoverage),
+    276 => LowestAccuracy(performance::LowestAccuracy),
+    277 => HighestAccuracy(performance::HighestAccuracy),
+    278 => PostStratifiedAccuracy(performance::PostStratifiedAccuracy),
+    279 => TippingPoint(performance::TippingPoint),
     280 => ExpectedAccuracy(performance::ExpectedAccuracy),
     281 => ExpectedAccuracyRaw(performance::ExpectedAccuracyRaw),
     282 => ExpectedPrecision(performance::ExpectedPrecision),
@@ -215,6 +219,8 @@ metrics! {
     289 => ExpectedF1Raw(performance::ExpectedF1Raw),
     290 => ExpectedRocAuc(performance::ExpectedRocAuc),
     291 => ExpectedRocAucRaw(performance::ExpectedRocAucRaw),
+    292 => Skill(performance::Skill),
+    293 => RocAucPairs(performance::RocAucPairs),
 
     // Fairness: 300 to 399, of a group; 500 to 599, of a whole attribute.
     300 => GroupSelectionRate(fairness::of_group::Selection),
@@ -309,6 +315,8 @@ metrics! {
     423 => FailureRate(service::FailureRate),
     424 => EmptyAnswerRate(service::EmptyAnswerRate),
     425 => Throughput(service::Throughput),
+    430 => DistinctCount(service::DistinctCount),
+    431 => Uniqueness(service::Uniqueness),
 
     500 => DemographicParitySpreadDifference(fairness::spread_difference::Selection),
     501 => BaseRateSpreadDifference(fairness::spread_difference::Base),

@@ -9,6 +9,8 @@ use crate::ids::{Name, ObjectiveId};
 use crate::metric::MetricId;
 use crate::objective::intersection;
 use crate::objective::service::Service;
+use crate::objective::texts;
+use crate::text::TextNumber;
 use crate::time::{Span, Timestamp};
 
 /// The first line of every objectives file.
@@ -29,7 +31,9 @@ pub struct Document {
     pub system: System,
     /// How time is cut. Objectives' windows are whole numbers of panes.
     pub panes: Panes,
-    /// Model inputs that are watched.
+    /// Model inputs that are watched, and parts of answers.
+    #[serde(deserialize_with = "texts::read")]
+    #[schemars(with = "Vec<texts::Written>")]
     pub features: Vec<Feature>,
     /// Model outputs that are watched: a score, a decision or both; or else a number.
     pub outputs: Outputs,
@@ -129,9 +133,8 @@ fn default_horizon() -> Span {
     Span::from_days(90)
 }
 
-/// One watched input of the model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// One watched input of the model, or part of its answer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Feature {
     /// Short name, used in objectives, labels and the columns of reference files.
     pub name: Name,
@@ -139,20 +142,34 @@ pub struct Feature {
     #[serde(rename = "type")]
     pub kind: FeatureType,
     /// Unit in UCUM (`1` for a pure number). Numeric features must have one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
     /// Where in the request it stands.
     pub from: InputPath,
     /// What counts as missing besides an absent value or `null`.
-    #[serde(default, skip_serializing_if = "MissingPolicy::is_default")]
+    #[serde(skip_serializing_if = "MissingPolicy::is_default")]
     pub missing: MissingPolicy,
     /// Smallest and largest plausible value; what lies outside is counted as out of range.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<Range>,
+    /// Whether different values are counted, too.
+    #[serde(skip_serializing_if = "is_false")]
+    pub distinct: bool,
+    /// Which number of the text at `from` it is, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextNumber>,
 }
 
-/// What kind of values a feature has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+const fn is_false(b: &bool) -> bool {
+    !*b
+}
+
+/// What kind of values a feature has. Texts are watched as numbers of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FeatureType {
     /// Numbers.
@@ -161,12 +178,16 @@ pub enum FeatureType {
     Categorical,
 }
 
-/// Where an input stands in a request.
+/// Where a value stands: in a request, or in an answer. One of the two is named.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InputPath {
     /// Name of the input tensor.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub input: String,
+    /// Name of the output tensor, for a feature of what the model answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
     /// Column within the tensor, from 0. Default: 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub column: u32,

@@ -6,6 +6,7 @@ mod identity;
 mod intersection;
 pub mod schema;
 pub mod service;
+mod texts;
 
 pub use check::load;
 pub use document::{

@@ -11,9 +11,9 @@ use crate::objective::document::{
 use crate::plan::PlanError;
 use crate::service::Facet;
 use crate::sketch::{
-    Categories, ClassTable, Confusion, CutCounts, Histogram, Hygiene, Losses, MAX_SCALE_EXPONENT,
-    MAX_SUMMARIES, Moments, PaneSummary, Residuals, ScoreCells, Summary, SummaryKey, SummaryKind,
-    SummaryOf,
+    Categories, ClassTable, Confusion, CutCounts, Distinct, Histogram, Hygiene, Losses,
+    MAX_SCALE_EXPONENT, MAX_SUMMARIES, Moments, PaneSummary, Residuals, ScoreCells, Summary,
+    SummaryKey, SummaryKind, SummaryOf,
 };
 use crate::wire::batch::MAX_SUMMARY;
 
@@ -50,6 +50,10 @@ pub(super) fn traffic(document: &Document, baseline: &Baseline) -> Result<PaneSu
     let mut pane = Pane::default();
     for feature in &document.features {
         keep_feature(&mut pane, feature, baseline)?;
+        if feature.distinct {
+            let of = SummaryOf::Feature(feature.name.clone());
+            pane.keep(of, Summary::Distinct(Distinct::new(seed(baseline))));
+        }
     }
     if let Some(joint) = &baseline.joint {
         pane.0.extend(super::joint::summaries(document, joint)?);
@@ -197,6 +201,13 @@ fn keep_numbers(
     Some(())
 }
 
+/// The seed of hashes of values: agents with one baseline have the same.
+fn seed(baseline: &Baseline) -> u64 {
+    let digest = baseline.digest();
+    let (first, _) = digest.as_bytes().as_chunks::<8>();
+    first.first().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
 fn keep_feature(pane: &mut Pane, feature: &Feature, baseline: &Baseline) -> Result<(), PlanError> {
     let misfit = || PlanError::Feature(feature.name.clone());
     let of = SummaryOf::Feature(feature.name.clone());
@@ -266,8 +277,13 @@ pub(super) fn digest(
         .features
         .iter()
         .map(|f| {
-            json!({ "name": f.name, "type": f.kind, "unit": f.unit, "from": f.from,
-                "missing": { "values": f.missing.values, "nan": f.missing.nan }, "range": f.range })
+            let mut counted = json!({ "name": f.name, "type": f.kind, "unit": f.unit, "from": f.from,
+                "missing": { "values": f.missing.values, "nan": f.missing.nan }, "range": f.range });
+            // Left out where it is none, as below.
+            if let (Some(text), Some(counted)) = (f.text, counted.as_object_mut()) {
+                counted.insert("text".to_owned(), text.as_str().into());
+            }
+            counted
         })
         .collect();
     let attributes: Vec<_> = document

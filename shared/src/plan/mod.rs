@@ -30,6 +30,8 @@ use crate::service::Served;
 use crate::sketch::{PaneSummary, SummaryKey};
 use crate::time::Timestamp;
 
+mod derive;
+mod different;
 mod join;
 mod joint;
 mod layout;
@@ -43,6 +45,8 @@ mod slots;
 pub(crate) mod value;
 
 pub(crate) use layout::scale_of_errors;
+use derive::Derived;
+use different::DifferentSlots;
 pub use prediction::{Answer, Groups, Prediction};
 use service::ServiceSlots;
 use slots::Slots;
@@ -57,6 +61,8 @@ pub struct CapturePlan {
     outcomes: PaneSummary,
     slots: Slots,
     service: Option<ServiceSlots>,
+    derived: Vec<Derived>,
+    different: DifferentSlots,
 }
 
 /// Why a baseline does not fit an objectives file.
@@ -201,6 +207,8 @@ impl CapturePlan {
             baseline: baseline.clone(),
             digest,
             service: ServiceSlots::new(document, &traffic),
+            derived: derive::all(document),
+            different: DifferentSlots::new(document, &traffic),
             traffic,
             outcomes,
             slots,
@@ -232,6 +240,15 @@ impl CapturePlan {
         self.outcomes.clone()
     }
 
+    /// Puts beside the inputs of an exchange what features are taken of that do not stand there: numbers
+    /// of texts, values of the answer. To be called before it is observed; nothing happens for a
+    /// document without such features.
+    pub fn prepare(&self, inference: &mut Inference) {
+        for derived in &self.derived {
+            derived.put(inference);
+        }
+    }
+
     /// The rows of an exchange, if it has what the plan reads; checked before any row is counted.
     pub fn observations<'a>(
         &self,
@@ -247,6 +264,7 @@ impl CapturePlan {
         let mut known = [self.unknown()];
         // What does not fit was refused when the observation was made.
         if let Ok(places) = self.slots.resolve(inference) {
+            self.different.observe(inference, row, into);
             let rows = row..row + 1;
             self.slots
                 .observe(inference, &places, rows, into, &mut known);
@@ -278,6 +296,9 @@ impl CapturePlan {
         let places = self.slots.resolve(inference)?;
         let end = rows.end.min(inference.rows);
         let rows = rows.start.min(end)..end;
+        for row in rows.clone() {
+            self.different.observe(inference, row, into);
+        }
         let first = predictions.len();
         predictions.resize(first + rows.len(), self.unknown());
         let known = &mut predictions[first..];

@@ -32,6 +32,14 @@ impl Column {
         Self::new(&path.input, path.column)
     }
 
+    /// Where a feature is read, derived or not.
+    pub(super) fn of_feature(feature: &Feature) -> Self {
+        match super::derive::place(feature) {
+            Some((tensor, column)) => Self::new(&tensor, column),
+            None => Self::of_input(&feature.from),
+        }
+    }
+
     fn of_output(path: &OutputPath) -> Self {
         Self::new(&path.output, path.column)
     }
@@ -272,7 +280,7 @@ fn feature(feature: &Feature, baseline: &Baseline, traffic: &PaneSummary) -> Opt
     };
     let all = (f64::NEG_INFINITY, f64::INFINITY);
     Some(FeatureSlot {
-        column: Column::of_input(&feature.from),
+        column: Column::of_feature(feature),
         range: feature.range.map_or(all, |range| (range.min, range.max)),
         reader,
         law,

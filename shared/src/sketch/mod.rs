@@ -19,6 +19,7 @@ mod class_table;
 mod confusion;
 mod cuts;
 mod finder;
+pub mod distinct;
 mod gram;
 mod histogram;
 mod hygiene;
@@ -36,6 +37,7 @@ pub use class_table::{ClassTable, MAX_CLASSES};
 pub use confusion::Confusion;
 pub use cuts::{CutCounts, MAX_ATOMS, MAX_BINS, MAX_CUTS, MAX_SPLITS, PointCell, Points};
 pub(crate) use finder::Finder;
+pub use distinct::Distinct;
 pub use gram::{CLIP, Gram, MAX_DIMENSIONS};
 pub use histogram::{Histogram, HistogramCell, MAX_SCALE_EXPONENT};
 pub use hygiene::{Defect, Hygiene, Invalid};
@@ -288,6 +290,8 @@ sketches! {
     21 => Projections,
     /// S12: requests, and answers by class of status.
     30 => Traffic,
+    /// S10: how many different values.
+    31 => Distinct,
 }
 
 /// Reads a summary from its canonical bytes in hex.

@@ -7,6 +7,7 @@
 
 mod lz;
 mod markup;
+mod numbers;
 mod patterns;
 mod personal;
 mod repetition;
@@ -16,6 +17,8 @@ mod tokens;
 
 pub use lz::compressed_size;
 pub use markup::{Markup, is_json};
+pub(crate) use numbers::LastTexts;
+pub use numbers::{Numbers, TextNumber, numbers_of};
 pub use patterns::{BadPatterns, MAX_PATTERN_BYTES, MAX_PATTERNS, PatternList, Patterns};
 pub use personal::Personal;
 pub use repetition::{MAX_WORDS, repetition};
@@ -55,6 +58,13 @@ pub struct TextFeatures {
 
 /// Reads a text.
 pub fn features(text: &str, patterns: &Patterns) -> TextFeatures {
+    let mut found = without_hits(text);
+    found.hits = patterns.count(bounded(text).0);
+    found
+}
+
+/// Reads a text, but for the configured lists.
+fn without_hits(text: &str) -> TextFeatures {
     let (text, cut) = bounded(text);
     let bytes = text.len();
     let compression = (bytes > 0).then(|| bytes as f64 / compressed_size(text.as_bytes()) as f64);
@@ -66,7 +76,7 @@ pub fn features(text: &str, patterns: &Patterns) -> TextFeatures {
         repetition: repetition(text, RUN),
         compression,
         is_json: is_json(text),
-        hits: patterns.count(text),
+        hits: Vec::new(),
         cut,
     }
 }

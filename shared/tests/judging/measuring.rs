@@ -50,6 +50,7 @@ fn rich() -> (Document, Baseline) {
         json!({ "name": "region", "from": { "request": { "input": "region" } },
             "groups": ["north", "south"], "reference": "north" }),
     );
+    json["features"][0]["distinct"] = json!(true);
     json["service"] = json!({ "slow_after": 0.25, "limits": { "latency": [0.5] } });
     let document = serde_json::from_value(json).unwrap();
     let mut json = serde_json::to_value(baseline()).unwrap();

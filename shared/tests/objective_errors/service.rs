@@ -29,8 +29,33 @@ fn an_objective_on_a_service_that_is_not_counted() {
     case(
         "    metric: accuracy\n    comparator: at_least\n    levels: { target: 0.95, alert: 0.92, action: 0.9 }\n",
         "    metric: «here»slow_rate\n    comparator: at_most\n    levels: { action: 0.9 }\n",
-        expect![
-            "metric `slow_rate` is of how the model is served, which is not counted; add `service: {}` to the file"
-        ],
+        expect![[""]],
+    );
+}
+
+#[test]
+fn an_attribute_of_the_answer() {
+    case(
+        "from: { request: { input: sex } }",
+        "from: { request: { «here»output: sex } }",
+        expect![[""]],
+    );
+}
+
+#[test]
+fn a_feature_of_both_sides() {
+    case(
+        "from: { input: region }",
+        "from: { input: region, «here»output: region }",
+        expect![[""]],
+    );
+}
+
+#[test]
+fn a_number_that_no_text_has() {
+    case(
+        "    type: categorical\n    from: { input: region }\n",
+        "    type: text\n    numbers: [words, «here»syllables]\n    from: { input: region }\n",
+        expect![[""]],
     );
 }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod features;
+
 use clause9_shared::baseline::Baseline;
 use clause9_shared::bet::{Bets, fixed};
 use clause9_shared::metric::{

@@ -7,6 +7,7 @@ mod agreement;
 mod calibration;
 mod calibration_line;
 mod expected;
+mod late;
 mod loss;
 mod means;
 mod multiclass;
@@ -26,6 +27,9 @@ pub(super) use expected::{
     ExpectedAccuracy, ExpectedAccuracyRaw, ExpectedF1, ExpectedF1Raw, ExpectedPrecision,
     ExpectedPrecisionRaw, ExpectedRecall, ExpectedRecallRaw, ExpectedRocAuc, ExpectedRocAucRaw,
     ExpectedSpecificity, ExpectedSpecificityRaw,
+};
+pub(super) use late::{
+    HighestAccuracy, LabelCoverage, LowestAccuracy, PostStratifiedAccuracy, Skill, TippingPoint,
 };
 pub(super) use loss::{Brier, LogLoss};
 pub(super) use means::{BalancedAccuracy, F0_5, F1, F2, GMean, YoudenJ};
@@ -51,6 +55,8 @@ pub(super) use roc_auc::{RocAuc, RocAucPairs, of_counts as roc_auc_of_counts};
 pub(super) use traffic::PredictedPositiveRate;
 
 use crate::bet::scores;
+use regression::{errors_of_window, residuals_key};
+
 use crate::interval;
 use crate::metric::{
     Answers, Estimate, Grade, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind,

@@ -25,7 +25,7 @@ const ERRORS: MetricSpec = MetricSpec {
     ..DECIDED
 };
 
-const fn residuals_key() -> SummaryKey {
+pub(super) const fn residuals_key() -> SummaryKey {
     SummaryKey::new(SummaryOf::Error(None), SummaryKind::Residuals)
 }
 
@@ -62,6 +62,12 @@ fn errors(found: &GroupResiduals<'_>) -> Spread {
         mean: found.mean_error().unwrap_or(0.0),
         scatter: found.error_deviations(),
     }
+}
+
+/// Errors and labels of the window's labelled predictions.
+pub(super) fn errors_of_window(seen: &Seen<'_>) -> Result<(Spread, Spread), Unmeasurable> {
+    let found = residuals(seen)?;
+    Ok((errors(&found), labels(&found)))
 }
 
 fn labels(found: &GroupResiduals<'_>) -> Spread {

@@ -3,10 +3,12 @@
 //!
 //! Cases are answers (exchanges), not rows. Times and sizes are those that the caller had.
 
+mod distinct;
 mod means;
 mod quantiles;
 mod rates;
 
+pub(super) use distinct::{DistinctCount, Uniqueness};
 pub(super) use means::{FirstByteMean, LatencyMean, RequestBytesMean, ResponseBytesMean};
 pub(super) use quantiles::{
     FirstByteP50, FirstByteP90, FirstByteP95, FirstByteP99, LatencyP50, LatencyP90, LatencyP95,

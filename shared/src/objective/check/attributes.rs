@@ -96,7 +96,17 @@ fn check_intersection(findings: &mut Findings<'_>, at: &str, attribute: &Attribu
 fn check_attribute(findings: &mut Findings<'_>, at: &str, attribute: &Attribute) {
     match &attribute.from {
         AttributeSource::Request(path) => {
-            findings.text(&format!("{at}/from/request/input"), &path.input);
+            if path.output.is_some() {
+                findings.at_key(
+                    &format!("{at}/from/request/output"),
+                    format!(
+                        "attribute `{}` cannot stand in the answer; name the `input` that holds it",
+                        attribute.name
+                    ),
+                );
+            } else {
+                findings.text(&format!("{at}/from/request/input"), &path.input);
+            }
         }
         AttributeSource::Outcome => {}
         AttributeSource::Parts => findings.at(

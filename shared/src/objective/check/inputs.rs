@@ -21,7 +21,7 @@ pub(super) fn check(findings: &mut Findings<'_>) {
 
 fn check_feature(findings: &mut Findings<'_>, at: &str, feature: &Feature) {
     let name = &feature.name;
-    findings.text(&format!("{at}/from/input"), &feature.from.input);
+    check_place(findings, at, feature);
     let unit = format!("{at}/unit");
     match (feature.kind, &feature.unit) {
         (FeatureType::Numeric, None) => findings.at(
@@ -66,6 +66,25 @@ fn check_feature(findings: &mut Findings<'_>, at: &str, feature: &Feature) {
             &format!("{at}/missing/values"),
             format!("{missing} values stand for missing, the limit is {MAX_MISSING_VALUES}; keep the ones that occur"),
         );
+    }
+}
+
+/// A feature stands in the request or in the answer.
+fn check_place(findings: &mut Findings<'_>, at: &str, feature: &Feature) {
+    match &feature.from.output {
+        None => findings.text(&format!("{at}/from/input"), &feature.from.input),
+        Some(output) => {
+            findings.text(&format!("{at}/from/output"), output);
+            if !feature.from.input.is_empty() {
+                findings.at_key(
+                    &format!("{at}/from/output"),
+                    format!(
+                        "feature `{}` stands in the request or in the answer, not in both; remove `input` or `output`",
+                        feature.name
+                    ),
+                );
+            }
+        }
     }
 }
 

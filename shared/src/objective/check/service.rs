@@ -4,7 +4,7 @@ use super::Findings;
 use crate::objective::document::Objective;
 use crate::objective::service::MAX_LIMITS;
 use crate::service::Facet;
-use crate::sketch::SummaryOf;
+use crate::sketch::{SummaryKey, SummaryKind, SummaryOf};
 
 pub(super) fn check(findings: &mut Findings<'_>) {
     let Some(service) = &findings.document().service else {
@@ -53,11 +53,32 @@ pub(super) fn check_objective(findings: &mut Findings<'_>, at: &str, objective: 
     let document = findings.document();
     let reads = objective.metric.reads(document, &objective.of);
     let of_service = |of: &SummaryOf| matches!(of, SummaryOf::Service(_));
+    check_distinct(findings, at, objective, &reads);
+    let document = findings.document();
     if document.service.is_none() && reads.iter().any(|key| of_service(&key.of)) {
         let metric = objective.metric.spec().name;
         findings.at(
             &format!("{at}/metric"),
             format!("metric `{metric}` is of how the model is served, which is not counted; add `service: {{}}` to the file"),
+        );
+    }
+}
+
+/// An objective on different values needs these to be counted.
+fn check_distinct(
+    findings: &mut Findings<'_>,
+    at: &str,
+    objective: &Objective,
+    reads: &[SummaryKey],
+) {
+    let mut features = findings.document().features.iter();
+    let named = features.find(|f| Some(&f.name) == objective.of.feature.as_ref());
+    let needed = reads.iter().any(|key| key.kind == SummaryKind::Distinct);
+    if let Some(feature) = named.filter(|f| needed && !f.distinct) {
+        let (metric, name) = (objective.metric.spec().name, &feature.name);
+        findings.at(
+            &format!("{at}/metric"),
+            format!("metric `{metric}` is of different values, which are not counted; add `distinct: true` to feature `{name}`"),
         );
     }
 }

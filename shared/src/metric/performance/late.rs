@@ -1,0 +1,226 @@
+//! What labels that are late, or that come for some cases only, leave open: how many have come, and
+//! what accuracy would be whatever the others turn out to be.
+//!
+//! Cases are counted in the traffic of the window, labels among its outcomes.
+
+use super::{DECIDED, decided, decided_key, errors_of_window, residuals_key};
+use crate::baseline::Law;
+use crate::metric::{
+    Answers, Estimate, Grade, Measurement, Metric, MetricId, MetricSpec, Sample, SampleKind, Seen,
+    Unmeasurable, other_kind,
+};
+use crate::objective::document::{Comparator, Document, Subject};
+use crate::performance::binary::Binary;
+use crate::performance::labels::{Stratum, manski, post_stratified, tipping_point};
+use crate::performance::regression::skill;
+use crate::performance::{Bracketed, Figure};
+use crate::sketch::{Confusion, SummaryKey, SummaryKind, SummaryOf};
+
+/// 97.5 % point of the normal law.
+const Z: f64 = 1.959_963_984_540_054;
+
+const LATE: MetricSpec = MetricSpec {
+    grade: Grade::B,
+    sample: SampleKind::Unjudged,
+    edge_cases: "No labelled row: no data, but for the coverage. Undefined where the window's traffic \
+                 is not at hand, as for a ledger's block of outcomes; hence shown, never judged. Rows \
+                 without a decision are left out.",
+    reference: "Counts by hand; the functions behind it by their own tests.",
+    ..DECIDED
+};
+
+/// Decisions of all cases of the window: positive ones, negative ones.
+fn cases(seen: &Seen<'_>) -> Result<(u64, u64), Unmeasurable> {
+    const NO_TRAFFIC: Unmeasurable =
+        Unmeasurable::Undefined("the window's traffic is not at hand beside its labels");
+    let key = SummaryKey::new(SummaryOf::Decision(None), SummaryKind::Confusion);
+    let summary = seen.beside.traffic.and_then(|traffic| traffic.get(&key));
+    let found = Confusion::of(summary.ok_or(NO_TRAFFIC)?).ok_or_else(|| other_kind("confusion"))?;
+    let of = |wanted: bool| found.sum(|_, decision, _| decision == Some(wanted));
+    Ok((of(true), of(false)))
+}
+
+/// Right and labelled cases, and all cases.
+fn right(seen: &Seen<'_>) -> Result<((u64, u64), u64), Unmeasurable> {
+    let table = decided(seen)?;
+    let (positive, negative) = cases(seen)?;
+    let all = (positive + negative).max(table.cases());
+    Ok(((table.tp + table.tn, table.cases()), all))
+}
+
+fn shown(value: f64, interval: Option<(f64, f64)>, of: u64) -> Measurement {
+    Ok(Estimate {
+        value,
+        interval,
+        bound: None,
+        support: of,
+        sample: Sample::Unjudged { of },
+    })
+}
+
+macro_rules! late {
+    ($($type:ident {
+        $name:literal, $title:literal, $good:ident, $range:expr, measure: $measure:expr,
+        $meaning:literal, formula: $formula:literal, cannot: $cannot:literal $(,)?
+    })*) => {$(
+        #[doc = $meaning]
+        #[derive(Debug)]
+        pub(in crate::metric) struct $type;
+
+        impl Metric for $type {
+            const SPEC: MetricSpec = MetricSpec {
+                name: $name,
+                title: $title,
+                good: Comparator::$good,
+                range: $range,
+                meaning: $meaning,
+                formula: $formula,
+                cannot_tell: $cannot,
+                ..LATE
+            };
+
+            fn reads(_: &Document, _: &Subject) -> Vec<SummaryKey> {
+                vec![decided_key()]
+            }
+
+            fn measure(seen: Seen<'_>) -> Measurement {
+                let measure: fn(&Seen<'_>) -> Measurement = $measure;
+                measure(&seen)
+            }
+        }
+    )*};
+}
+
+late! {
+    LabelCoverage {
+        "label_coverage", "Label coverage", AtLeast, (0.0, 1.0), measure: coverage,
+        "The share of decided cases of the window whose label has come so far: figures that need labels \
+         are provisional while it rises.",
+        formula: "labelled decisions / decisions of the window's traffic.",
+        cannot: "Whether the cases without a label are like the others; whether more labels will come."
+    }
+    LowestAccuracy {
+        "accuracy.lowest", "Accuracy, at least", AtLeast, (0.0, 1.0),
+        measure: |seen| bounds(seen).and_then(|(found, n)| shown(found.low, None, n)),
+        "What accuracy over all decided cases would be if every case without a label turned out wrong.",
+        formula: "right labelled cases / all decided cases (Manski 1990, the lower bound).",
+        cannot: "How likely that is. It assumes nothing of cases without a label, so that it is far from \
+                 the value where few labels have come."
+    }
+    HighestAccuracy {
+        "accuracy.highest", "Accuracy, at most", AtLeast, (0.0, 1.0),
+        measure: |seen| bounds(seen).and_then(|(found, n)| shown(found.high, None, n)),
+        "What accuracy over all decided cases would be if every case without a label turned out right.",
+        formula: "(right labelled cases + cases without a label) / all decided cases (Manski 1990, the \
+                  upper bound).",
+        cannot: "How likely that is. It assumes nothing of cases without a label, so that it is far from \
+                 the value where few labels have come."
+    }
+    PostStratifiedAccuracy {
+        "accuracy.post_stratified", "Accuracy, weighed by decisions", AtLeast, (0.0, 1.0),
+        measure: stratified,
+        "Accuracy with positive and negative decisions weighed as they came, not as their labels came: \
+         what labels that come for the ones sooner than for the others do to it is taken out.",
+        formula: "Sum over both decisions of their share of all cases times the share of right ones \
+                  among their labelled. Interval: normal, variances drawn inwards by half a case.",
+        cannot: "What cases without a label are like beyond their decision: it is right if, given the \
+                 decision, chance alone says whose label has come."
+    }
+    TippingPoint {
+        "accuracy.tipping_point", "Tipping point of accuracy", AtMost, (-1e12, 1e12),
+        measure: tipping,
+        "How many of the cases without a label would have to turn out right, as a share, for accuracy \
+         over all cases to be exactly the action level of the document's objective on `accuracy`. Below \
+         0 or above 1 nothing they do can change on which side it is.",
+        formula: "(level * cases - right labelled cases) / cases without a label; of the objective's \
+                  newest version.",
+        cannot: "How those cases will turn out. Anything where the document has no objective on \
+                 `accuracy`, or where every case has its label: undefined there."
+    }
+}
+
+fn coverage(seen: &Seen<'_>) -> Measurement {
+    let (positive, negative) = cases(seen)?;
+    let all = positive + negative;
+    if all == 0 {
+        return Err(Unmeasurable::NoData);
+    }
+    let labelled = decided(seen).map_or(0, |table| table.cases());
+    shown(labelled as f64 / all as f64, None, all)
+}
+
+fn bounds(seen: &Seen<'_>) -> Result<(Bracketed, u64), Unmeasurable> {
+    let (labelled, all) = right(seen)?;
+    let found = manski(labelled, all).ok_or(Unmeasurable::NoData)?;
+    Ok((found, all))
+}
+
+fn stratified(seen: &Seen<'_>) -> Measurement {
+    let Binary { tp, fp, fn_, tn } = decided(seen)?;
+    let (positive, negative) = cases(seen)?;
+    let stratum = |cases: u64, right: u64, wrong: u64| Stratum {
+        cases: cases.max(right + wrong),
+        labelled: right + wrong,
+        right,
+    };
+    let strata = [stratum(positive, tp, fp), stratum(negative, tn, fn_)];
+    let Figure { value, std_error } = post_stratified(&strata).ok_or(Unmeasurable::NoData)?;
+    let ends = (
+        (value - Z * std_error).max(0.0),
+        (value + Z * std_error).min(1.0),
+    );
+    shown(value, Some(ends), strata.iter().map(|s| s.labelled).sum())
+}
+
+fn tipping(seen: &Seen<'_>) -> Measurement {
+    let (labelled, all) = right(seen)?;
+    let objectives = seen.document.objectives.iter();
+    let on_accuracy = objectives.filter(|o| o.metric == MetricId::Accuracy);
+    let newest = on_accuracy.max_by_key(|o| o.version);
+    let level = newest
+        .ok_or(Unmeasurable::Undefined("no objective is on accuracy"))?
+        .levels
+        .action;
+    let found = tipping_point(labelled, all, level);
+    let found = found.ok_or(Unmeasurable::Undefined("every case has its label"))?;
+    shown(found, None, all)
+}
+
+/// How much better than the reference's mean predictions are.
+#[derive(Debug)]
+pub(in crate::metric) struct Skill;
+
+impl Metric for Skill {
+    const SPEC: MetricSpec = MetricSpec {
+        name: "skill",
+        title: "Skill against the reference's mean",
+        range: (-1e12, 1.0),
+        meaning: "By how much the squared error is below that of always predicting the mean label of \
+                  the reference: 1 is without error, 0 no better than that, below 0 worse.",
+        formula: "1 - sum of squared errors / sum of squared distances of labels from the reference's \
+                  mean label. Unlike `r2` its yardstick is documented and does not move with the window.",
+        edge_cases: "No labelled prediction: no data. Undefined where the baseline has no law of labels, \
+                     or where every label is the reference's mean.",
+        cannot_tell: "How large errors are in the unit of the label. How cases without a label fare.",
+        reference: "The formula in NumPy on the raw rows: to 1e-9 relative.",
+        answers: Answers::Number,
+        needs_decision: false,
+        ..LATE
+    };
+
+    fn reads(_: &Document, _: &Subject) -> Vec<SummaryKey> {
+        vec![residuals_key()]
+    }
+
+    fn measure(seen: Seen<'_>) -> Measurement {
+        let (errors, labels) = errors_of_window(&seen)?;
+        let law = seen.baseline.target.as_ref().and_then(Law::shape);
+        let mean = law.and_then(|shape| shape.moments.mean());
+        let mean = mean.ok_or(Unmeasurable::Undefined("the baseline has no law of labels"))?;
+        let found = skill(&errors, &labels, mean);
+        let found = found.ok_or(Unmeasurable::Undefined(
+            "labels do not differ from the mean",
+        ))?;
+        shown(found, None, errors.cases)
+    }
+}

@@ -1,0 +1,105 @@
+//! What features are taken of that do not stand in the request as numbers or categories: texts, and
+//! values of the answer. Put beside the inputs of an exchange before it is counted, so that counting
+//! reads inputs only; the texts themselves go no further.
+
+use crate::inference::{Cell, Inference, Owned, Tensor, Values};
+use crate::objective::document::{Document, Feature};
+use crate::text::{TextNumber, numbers_of};
+
+/// What is put in place of a text that is none: no number, and counted as of the wrong type.
+const NO_TEXT: &str = "";
+
+/// One tensor to be made: the numbers of a column of texts, or a column of the answer.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Derived {
+    name: Box<str>,
+    of_output: bool,
+    tensor: Box<str>,
+    column: usize,
+    is_text: bool,
+}
+
+/// Where a feature is read that is derived: tensor and column. None of one that stands in the request.
+pub(super) fn place(feature: &Feature) -> Option<(String, u32)> {
+    let from = &feature.from;
+    let column = from.column;
+    // No request can name a tensor like this: names on the wire begin with what can be read.
+    let tensor = match (&from.output, feature.text) {
+        (None, None) => return None,
+        (None, Some(_)) => format!("\u{1}text/{column}/{}", from.input),
+        (Some(output), None) => format!("\u{1}output/{column}/{output}"),
+        (Some(output), Some(_)) => format!("\u{1}output-text/{column}/{output}"),
+    };
+    let place = feature.text.map_or(0, TextNumber::index);
+    Some((tensor, u32::try_from(place).unwrap_or(u32::MAX)))
+}
+
+/// What is to be derived for a document, each once.
+pub(super) fn all(document: &Document) -> Vec<Derived> {
+    let mut all: Vec<Derived> = Vec::new();
+    for feature in &document.features {
+        let Some((name, _)) = place(feature) else {
+            continue;
+        };
+        if all.iter().any(|known| *known.name == *name) {
+            continue;
+        }
+        let from = &feature.from;
+        all.push(Derived {
+            name: name.into(),
+            of_output: from.output.is_some(),
+            tensor: from.output.as_deref().unwrap_or(&from.input).into(),
+            column: usize::try_from(from.column).unwrap_or(usize::MAX),
+            is_text: feature.text.is_some(),
+        });
+    }
+    all
+}
+
+impl Derived {
+    /// Makes the tensor, if the exchange has what it is made of.
+    pub(super) fn put(&self, inference: &mut Inference) {
+        inference.inputs.retain(|tensor| tensor.name != self.name);
+        let source = if self.of_output {
+            inference.output(&self.tensor)
+        } else {
+            inference.input(&self.tensor)
+        };
+        let Some(source) = source.filter(|source| self.column < source.columns) else {
+            return;
+        };
+        let cells = (0..inference.rows).map(|row| source.cell(row, self.column));
+        let (columns, values) = if self.is_text {
+            (TextNumber::COUNT, cells.flat_map(numbers).collect())
+        } else {
+            (1, cells.map(owned).collect())
+        };
+        inference.inputs.push(Tensor {
+            name: self.name.clone(),
+            columns,
+            values: Values::Mixed(values),
+        });
+    }
+}
+
+/// The numbers of what should be a text.
+fn numbers(cell: Cell<'_>) -> [Owned; TextNumber::COUNT] {
+    match cell {
+        Cell::Text(text) => numbers_of(text).map(|n| n.map_or(Owned::Missing, Owned::Float)),
+        Cell::Missing => std::array::from_fn(|_| Owned::Missing),
+        Cell::Float(_) | Cell::Int(_) | Cell::Uint(_) | Cell::Bool(_) => {
+            std::array::from_fn(|_| Owned::Text(NO_TEXT.into()))
+        }
+    }
+}
+
+fn owned(cell: Cell<'_>) -> Owned {
+    match cell {
+        Cell::Missing => Owned::Missing,
+        Cell::Float(x) => Owned::Float(x),
+        Cell::Int(i) => Owned::Int(i),
+        Cell::Uint(u) => Owned::Uint(u),
+        Cell::Bool(b) => Owned::Bool(b),
+        Cell::Text(text) => Owned::Text(text.into()),
+    }
+}
