@@ -10,6 +10,7 @@ use clause9_shared::plan::{CapturePlan, Observation, Outcome};
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::Timestamp;
 
+use super::watching::Watching;
 use super::windowing::{Bounds, Windowing};
 use crate::columns::{Source, Sources, TensorSource};
 use crate::data::{Batch, Column, Form, Meter, Refused, Table, bad};
@@ -85,6 +86,8 @@ struct Known<'a> {
     at: Option<Timestamp>,
     joined: bool,
     outcome: &'a Outcome,
+    inference: &'a Inference,
+    row: usize,
 }
 
 /// The windows in the making.
@@ -101,7 +104,7 @@ pub(crate) fn count(
     counting: &Counting<'_>,
     table: &Table,
     wanted: &[(usize, Form)],
-    meter: &Meter,
+    (watching, meter): (&mut Watching, &Meter),
     mut seen: impl FnMut(),
 ) -> anyhow::Result<(Vec<Window>, Tally)> {
     let mut rows = table.rows(wanted, meter)?;
@@ -113,7 +116,7 @@ pub(crate) fn count(
     let mut tally = Tally::default();
     let mut batch = Batch::default();
     while rows.read(&mut batch)? {
-        counting.batch(&mut batch, &mut windows, &mut tally)?;
+        counting.batch(&mut batch, &mut windows, (&mut tally, watching))?;
         seen();
     }
     tally.digest = Some(rows.digest()?);
@@ -135,7 +138,7 @@ impl Counting<'_> {
         &self,
         batch: &mut Batch,
         windows: &mut Windows,
-        tally: &mut Tally,
+        (tally, watching): (&mut Tally, &mut Watching),
     ) -> anyhow::Result<()> {
         let joined: Vec<Option<u32>> = (0..batch.rows)
             .map(|row| match self.sources.id {
@@ -164,8 +167,10 @@ impl Counting<'_> {
                 at: times[row],
                 joined: joined[row].is_some(),
                 outcome: &outcomes[row],
+                inference: &inference,
+                row,
             };
-            self.row(observation, &known, windows, tally)?;
+            self.row(observation, &known, windows, (tally, watching))?;
         }
         for rest in refused {
             tally.refuse(rest);
@@ -179,7 +184,7 @@ impl Counting<'_> {
         observation: Observation<'_>,
         known: &Known<'_>,
         windows: &mut Windows,
-        tally: &mut Tally,
+        (tally, watching): (&mut Tally, &mut Watching),
     ) -> anyhow::Result<()> {
         let number = tally.rows;
         let needs_time = self.windowings.iter().any(|w| w.needs_time()) || self.as_of.is_some();
@@ -212,6 +217,7 @@ impl Counting<'_> {
                 .join(&mut prediction, outcome, &mut window.outcomes);
             window.labelled += added.labels;
             if way == 0 {
+                watching.take(known.inference, known.row, &prediction);
                 tally.labelled += added.labels;
                 let unlisted = outcome.label.is_some() && added.labels == 0;
                 tally.unlisted_labels += u64::from(unlisted);

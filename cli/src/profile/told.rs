@@ -8,6 +8,7 @@ use super::report::{
     ColumnTaken, Coverage, Data, Format, LabelCoverage, Objectives, Reference, RefusedRow, Report,
 };
 use super::settling::Settled;
+use super::watching::Watching;
 use super::{Args, file_name, measuring};
 use crate::columns::{Finder, Source};
 use crate::data::Table;
@@ -23,6 +24,7 @@ pub(super) struct Told<'a> {
     pub(super) plan: &'a CapturePlan,
     pub(super) tally: &'a Tally,
     pub(super) windows: &'a [Window],
+    pub(super) watching: &'a Watching,
     pub(super) is_baseline_file: bool,
     /// Rows of the reference that could not be read.
     pub(super) refused: u64,
@@ -64,6 +66,8 @@ impl Told<'_> {
             rows: measured.rows,
             not_measured: measured.not_measured,
             verdicts: judged.verdicts,
+            together: judged.together,
+            detectors: self.watching.found(),
             not_judged: judged.not_judged,
             notes: self.settled.notes.clone(),
         })
