@@ -114,10 +114,8 @@ impl Watching {
 /// A feature's number in a row, if it is one and does not stand for a missing value.
 fn of_feature(feature: &Feature, inference: &Inference, row: usize) -> Option<f64> {
     let from = &feature.from;
-    let tensor = inference.inputs.iter().find(|t| **t.name == *from.input)?;
-    let column = from
-        .column
-        .map_or(0, |column| usize::try_from(column).unwrap_or(usize::MAX));
+    let tensor = inference.inputs.iter().find(|t| *t.name == *from.input)?;
+    let column = usize::try_from(from.column).unwrap_or(usize::MAX);
     let number = match tensor.cell(row, column) {
         Cell::Missing | Cell::Text(_) => None,
         cell @ (Cell::Float(_) | Cell::Int(_) | Cell::Uint(_) | Cell::Bool(_)) => cell.number(),
