@@ -85,6 +85,10 @@ pub(crate) struct Baseline {
     /// The column with what turned out to be true. Estimates without labels rest on it.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) label: Option<String>,
+    /// Also keep how the numeric features go together, the first 64 of them, so that whole rows can be
+    /// compared. Costs agents about the square of their number for each row.
+    #[arg(long)]
+    pub(crate) jointly: bool,
     /// Answer in JSON, for programs.
     #[arg(long)]
     pub(crate) json: bool,

@@ -34,6 +34,7 @@ pub(crate) fn run(args: &Args, terminal: &mut Terminal) -> anyhow::Result<Ended>
             decision: args.decision.as_deref(),
             prediction: args.prediction.as_deref(),
             label: args.label.as_deref(),
+            jointly: args.jointly,
         };
         reference::build(document, &table, outputs, Mistakes::End, &meter, || {
             progress.at(meter.at());

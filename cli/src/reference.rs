@@ -26,6 +26,8 @@ pub(crate) struct Outputs<'a> {
     pub(crate) decision: Option<&'a str>,
     pub(crate) prediction: Option<&'a str>,
     pub(crate) label: Option<&'a str>,
+    /// Whether to keep how numeric features go together.
+    pub(crate) jointly: bool,
 }
 
 /// A baseline, and how many rows could not be read.
@@ -86,6 +88,7 @@ pub(crate) fn build(
     };
     let file = table.path.file_name();
     let file = file.map_or_else(|| table.name.clone(), |f| f.to_string_lossy().into_owned());
+    let builder = BaselineBuilder::new(document, &file);
     let mut reading = Reading {
         document,
         table,
@@ -95,7 +98,11 @@ pub(crate) fn build(
         value,
         label,
         mistakes,
-        builder: BaselineBuilder::new(document, &file),
+        builder: if outputs.jointly {
+            builder.jointly()
+        } else {
+            builder
+        },
         rows: 0,
         refused: 0,
     };

@@ -51,6 +51,16 @@ pub(crate) struct Profile {
     /// partial window.
     #[arg(long, value_name = "WINDOW", default_value = "all")]
     pub(crate) window: Vec<Windowing>,
+    /// Also measure how whole rows have changed (Fréchet and Mahalanobis distance, reconstruction error,
+    /// projections and the like): how the numeric features go together in the reference, the first 64
+    /// of them, is kept as well. A baseline file keeps it if it was built with --jointly.
+    #[arg(long)]
+    pub(crate) jointly: bool,
+    /// Run online change detectors (ADWIN, Page-Hinkley, KSWIN; for errors also DDM, EDDM, HDDM-A and HDDM-W)
+    /// over a stream of CURRENT in its order: a numeric feature's name, `score`, or `error` (wrong
+    /// decisions). May be given several times. They may warn and never raise a nonconformity.
+    #[arg(long, value_name = "STREAM")]
+    pub(crate) detectors: Vec<String>,
     /// Write the report as JSON (docs/schema/profile.v1.schema.json); `-` is standard output.
     #[arg(long, value_name = "OUT")]
     pub(crate) json: Option<PathBuf>,

@@ -12,6 +12,7 @@ use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::Timestamp;
 
 use super::serving::Serving;
+use super::watching::Watching;
 use super::windowing::{Bounds, Windowing};
 use crate::columns::{Source, Sources, TensorSource};
 use crate::data::{Batch, Column, Form, Meter, Refused, Table, bad};
@@ -89,6 +90,8 @@ struct Known<'a> {
     joined: bool,
     outcome: &'a Outcome,
     served: Option<Served>,
+    inference: &'a Inference,
+    row: usize,
 }
 
 /// The windows in the making.
@@ -105,7 +108,7 @@ pub(crate) fn count(
     counting: &Counting<'_>,
     table: &Table,
     wanted: &[(usize, Form)],
-    meter: &Meter,
+    (watching, meter): (&mut Watching, &Meter),
     mut seen: impl FnMut(),
 ) -> anyhow::Result<(Vec<Window>, Tally)> {
     let mut rows = table.rows(wanted, meter)?;
@@ -117,7 +120,7 @@ pub(crate) fn count(
     let mut tally = Tally::default();
     let mut batch = Batch::default();
     while rows.read(&mut batch)? {
-        counting.batch(&mut batch, &mut windows, &mut tally)?;
+        counting.batch(&mut batch, &mut windows, (&mut tally, watching))?;
         seen();
     }
     tally.digest = Some(rows.digest()?);
@@ -139,7 +142,7 @@ impl Counting<'_> {
         &self,
         batch: &mut Batch,
         windows: &mut Windows,
-        tally: &mut Tally,
+        (tally, watching): (&mut Tally, &mut Watching),
     ) -> anyhow::Result<()> {
         let joined: Vec<Option<u32>> = (0..batch.rows)
             .map(|row| match self.sources.id {
@@ -177,8 +180,10 @@ impl Counting<'_> {
                 joined: joined[row].is_some(),
                 outcome: &outcomes[row],
                 served: served.get(row).copied(),
+                inference: &inference,
+                row,
             };
-            self.row(observation, &known, windows, tally)?;
+            self.row(observation, &known, windows, (tally, watching))?;
         }
         for rest in refused {
             tally.refuse(rest);
@@ -192,7 +197,7 @@ impl Counting<'_> {
         observation: Observation<'_>,
         known: &Known<'_>,
         windows: &mut Windows,
-        tally: &mut Tally,
+        (tally, watching): (&mut Tally, &mut Watching),
     ) -> anyhow::Result<()> {
         let number = tally.rows;
         let needs_time = self.windowings.iter().any(|w| w.needs_time()) || self.as_of.is_some();
@@ -229,6 +234,7 @@ impl Counting<'_> {
                 .join(&mut prediction, outcome, &mut window.outcomes);
             window.labelled += added.labels;
             if way == 0 {
+                watching.take(known.inference, known.row, &prediction);
                 tally.labelled += added.labels;
                 let unlisted = outcome.label.is_some() && added.labels == 0;
                 tally.unlisted_labels += u64::from(unlisted);

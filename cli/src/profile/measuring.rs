@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use clause9_shared::bet::fixed;
 use clause9_shared::judge::{Compiled, LedgerState};
+use clause9_shared::ledger::many;
 use clause9_shared::metric::{Answers, Beside, Measurement, MetricId, Needs, Seen, StreamKind};
 use clause9_shared::objective::document::{Document, Scalar, Subject};
 use clause9_shared::objective::{Attribute, FeatureType, Objective};
@@ -13,7 +14,7 @@ use clause9_shared::sketch::{PaneSummary, SummaryOf};
 use clause9_shared::time::{Span, Timestamp};
 
 use super::counting::Window;
-use super::report::{NotJudged, NotMeasured, Row, VerdictRow, WindowRow, ends};
+use super::report::{NotJudged, NotMeasured, Row, Together, VerdictRow, WindowRow, ends};
 use super::serving::Serving;
 use super::windowing::Bounds;
 
@@ -258,6 +259,7 @@ fn row(window: &Window, name: &str, metric: MetricId, of: &Subject, found: &Meas
 #[derive(Default)]
 pub(crate) struct Judged {
     pub(crate) verdicts: Vec<VerdictRow>,
+    pub(crate) together: Vec<Together>,
     pub(crate) not_judged: Vec<NotJudged>,
 }
 
@@ -322,7 +324,53 @@ pub(crate) fn judge(plan: &CapturePlan, windows: &[Window]) -> Judged {
             judged.verdicts.push(verdict(window, bets, state, &block));
         }
     }
+    judged.together = together(&compiled, &ledgers, windows);
     judged
+}
+
+/// Looks at the ledgers of one metric on several features, of one error chance and cycle, together.
+fn together(
+    compiled: &[(&Objective, Compiled)],
+    ledgers: &BTreeMap<(String, &str, u32), LedgerState>,
+    windows: &[Window],
+) -> Vec<Together> {
+    type Side<'a> = (&'a Objective, i64, i64);
+    let mut families: BTreeMap<(String, MetricId, u64, u32), Vec<Side<'_>>> = BTreeMap::new();
+    for ((cut, id, version), state) in ledgers {
+        let own = compiled
+            .iter()
+            .find(|(o, _)| o.id.as_str() == *id && o.version == *version);
+        let Some((objective, bets)) = own else {
+            continue;
+        };
+        if objective.of.feature.is_some() {
+            let alpha = objective.alpha.to_bits();
+            let key = (cut.clone(), objective.metric, alpha, bets.steps_per_cycle);
+            let side = (*objective, state.action.evidence(), bets.nonconformity_at);
+            families.entry(key).or_default().push(side);
+        }
+    }
+    let several = families.into_iter().filter(|(_, sides)| sides.len() > 1);
+    let found = several.map(|((cut, metric, _, steps), sides)| {
+        let evidence: Vec<i64> = sides.iter().map(|(_, evidence, _)| *evidence).collect();
+        let alpha = sides.first().map_or(0.0, |(objective, ..)| objective.alpha);
+        let broken = many::which(&evidence, steps, alpha);
+        let last = windows
+            .iter()
+            .rev()
+            .find(|w| w.windowing.to_string() == cut);
+        Together {
+            metric,
+            window: last.map_or_else(String::new, Window::name),
+            cut,
+            objectives: sides.iter().map(|(o, ..)| o.id.clone()).collect(),
+            alpha,
+            any: fixed::to_nats(many::any_of(&evidence).unwrap_or(0).max(0)),
+            nonconformity_at: fixed::to_nats(sides.first().map_or(0, |(.., at)| *at)),
+            broken: broken.into_iter().map(|i| sides[i].0.id.clone()).collect(),
+        }
+    });
+    found.collect()
 }
 
 fn verdict(

@@ -20,6 +20,7 @@ mod serving;
 mod settling;
 mod text;
 mod told;
+mod watching;
 mod windowing;
 
 pub(crate) use args::Profile as Args;
@@ -29,6 +30,7 @@ pub(crate) use report::schema;
 use serving::Serving;
 use settling::{Compared, Settled};
 use told::Told;
+use watching::Watching;
 
 use crate::baseline::write;
 use crate::columns::{Finder, Named, Sources};
@@ -125,7 +127,7 @@ fn profile(args: &Args, document: Option<Document>) -> anyhow::Result<Profiled> 
     let mut finder = Finder::new(&current, label_table.as_ref());
     let sources = Sources::find(document, &mut finder, named)?;
     let serving = Serving::find(document, &mut finder, &args.served)?;
-    let (baseline, refused) = baseline(document, &compared, named)?;
+    let (baseline, refused) = baseline(document, &compared, named, args.jointly)?;
     let plan = match CapturePlan::new(document, &baseline) {
         Ok(plan) => plan,
         Err(error) => return bad(error.to_string()),
@@ -149,9 +151,14 @@ fn profile(args: &Args, document: Option<Document>) -> anyhow::Result<Profiled> 
     };
     let meter = Meter::default();
     let progress = Progress::over(&current);
-    let (windows, tally) = counting::count(&counting, &current, &finder.wanted, &meter, || {
-        progress.at(meter.at());
-    })?;
+    let mut watching = Watching::new(document, &args.detectors)?;
+    let (windows, tally) = counting::count(
+        &counting,
+        &current,
+        &finder.wanted,
+        (&mut watching, &meter),
+        || progress.at(meter.at()),
+    )?;
     drop(progress);
     let report = Told {
         args,
@@ -163,6 +170,7 @@ fn profile(args: &Args, document: Option<Document>) -> anyhow::Result<Profiled> 
         tally: &tally,
         windows: &windows,
         serving: &serving,
+        watching: &watching,
         is_baseline_file: matches!(compared, Compared::File(_)),
         refused,
     }
@@ -179,8 +187,12 @@ fn baseline(
     document: &Document,
     compared: &Compared,
     named: Named<'_>,
+    jointly: bool,
 ) -> anyhow::Result<(Baseline, u64)> {
     match compared {
+        Compared::File(baseline) if jointly && baseline.joint.is_none() => bad(
+            "the baseline file does not hold how features go together; build it again by `clause9 baseline --jointly`, or leave out --jointly",
+        ),
         Compared::File(baseline) => Ok(((**baseline).clone(), 0)),
         Compared::Data(table) => {
             let there = |names: [Option<&'_ str>; 3]| {
@@ -210,6 +222,7 @@ fn baseline(
                 decision: decision.as_deref(),
                 prediction: prediction.as_deref(),
                 label: label.as_deref(),
+                jointly,
             };
             let meter = Meter::default();
             let progress = Progress::over(table);

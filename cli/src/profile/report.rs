@@ -47,6 +47,12 @@ pub(crate) struct Report {
     pub(crate) not_measured: Vec<NotMeasured>,
     /// The verdict on each objective after each window.
     pub(crate) verdicts: Vec<VerdictRow>,
+    /// Objectives of one metric on several features, looked at together after the last window: which
+    /// have drifted, of many.
+    pub(crate) together: Vec<Together>,
+    /// What online change detectors said of the streams that were declared with `--detectors`. They
+    /// depend on the order of rows, may warn, and never raise a nonconformity.
+    pub(crate) detectors: Vec<Detected>,
     /// Objectives that could not be judged, and why.
     pub(crate) not_judged: Vec<NotJudged>,
     /// What is worth knowing, in plain words.
@@ -274,6 +280,50 @@ pub(crate) struct VerdictRow {
     pub(crate) needed: Option<u64>,
     /// The state in plain words.
     pub(crate) because: String,
+}
+
+/// Several ledgers side by side, whatever they have to do with each other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Together {
+    /// The metric.
+    pub(crate) metric: MetricId,
+    /// How windows were cut.
+    pub(crate) cut: String,
+    /// The last window that was judged.
+    pub(crate) window: String,
+    /// The objectives.
+    pub(crate) objectives: Vec<ObjectiveId>,
+    /// The error chance of all of them.
+    pub(crate) alpha: f64,
+    /// Evidence that at least one of them is broken, in nats, not below zero: that of the ledgers' mean.
+    pub(crate) any: f64,
+    /// What that evidence must reach, in nats.
+    pub(crate) nonconformity_at: f64,
+    /// Those that are broken: of the objectives named here at most a share `alpha` is named falsely, on
+    /// average (e-BH; Wang and Ramdas 2022).
+    pub(crate) broken: Vec<ObjectiveId>,
+}
+
+/// A detector on a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Detected {
+    /// The stream: a numeric feature, `score`, or `error` (1 where a decision turned out wrong).
+    pub(crate) stream: String,
+    /// `adwin`, `page_hinkley`, `kswin`, and for errors `ddm`, `eddm`, `hddm_a`, `hddm_w`, with their
+    /// authors' settings.
+    pub(crate) detector: String,
+    /// Values that it took, in the file's order.
+    pub(crate) values: u64,
+    /// How often it said drift.
+    pub(crate) drifts: u64,
+    /// At which values, from 0; the first thousand.
+    pub(crate) drift_at: Vec<u64>,
+    /// How often a warning began.
+    pub(crate) warnings: u64,
+    /// At which values, from 0; the first thousand.
+    pub(crate) warning_at: Vec<u64>,
 }
 
 /// An objective that could not be judged.

@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
+use clause9_shared::ids::ObjectiveId;
 use clause9_shared::metric::MetricId;
 use clause9_shared::objective::document::Subject;
 use clause9_shared::verdict::VerdictState;
 
 use super::latest;
-use super::report::{Report, Row, VerdictRow};
+use super::report::{Report, Row, Together, VerdictRow};
 use crate::terminal::Terminal;
 
 /// Most lines of each kind.
@@ -72,6 +73,19 @@ fn verdicts(report: &Report, terminal: &mut Terminal) -> anyhow::Result<()> {
         );
         terminal.line(&line)?;
     }
+    for family in &report.together {
+        terminal.line(&together(family))?;
+    }
+    for detected in report
+        .detectors
+        .iter()
+        .filter(|d| d.drifts + d.warnings > 0)
+    {
+        terminal.line(&format!(
+            "  detector       {} on {}: drift {} times, a warning {} times in {} values (no evidence: it depends on the order of rows)",
+            detected.detector, detected.stream, detected.drifts, detected.warnings, detected.values
+        ))?;
+    }
     for refused in &report.not_judged {
         terminal.line(&format!(
             "  not judged     {}: {}",
@@ -85,6 +99,26 @@ fn verdicts(report: &Report, terminal: &mut Terminal) -> anyhow::Result<()> {
         terminal.line("  a nonconformity is a candidate until a person confirms it")?;
     }
     Ok(())
+}
+
+/// Several features' ledgers in a sentence.
+fn together(family: &Together) -> String {
+    let broken: Vec<&str> = family.broken.iter().map(ObjectiveId::as_str).collect();
+    let found = if broken.is_empty() {
+        "none stands out".to_owned()
+    } else {
+        format!(
+            "broken: {} (at most {} of those named falsely, on average)",
+            broken.join(", "),
+            family.alpha
+        )
+    };
+    format!(
+        "  together       {} objectives on {} (windows of {}): {found}",
+        family.objectives.len(),
+        family.metric.spec().name,
+        family.cut
+    )
 }
 
 /// The features that moved most, by the population stability index of their worst window.

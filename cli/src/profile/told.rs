@@ -9,6 +9,7 @@ use super::report::{
 };
 use super::serving::Serving;
 use super::settling::Settled;
+use super::watching::Watching;
 use super::{Args, file_name, measuring};
 use crate::columns::{Finder, Source};
 use crate::data::Table;
@@ -25,6 +26,7 @@ pub(super) struct Told<'a> {
     pub(super) tally: &'a Tally,
     pub(super) windows: &'a [Window],
     pub(super) serving: &'a Serving,
+    pub(super) watching: &'a Watching,
     pub(super) is_baseline_file: bool,
     /// Rows of the reference that could not be read.
     pub(super) refused: u64,
@@ -66,6 +68,8 @@ impl Told<'_> {
             rows: measured.rows,
             not_measured: measured.not_measured,
             verdicts: judged.verdicts,
+            together: judged.together,
+            detectors: self.watching.found(),
             not_judged: judged.not_judged,
             notes: self.settled.notes.clone(),
         })

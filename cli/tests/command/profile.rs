@@ -431,6 +431,117 @@ fn a_breach_over_several_windows_is_nonconforming_and_ends_with_1() {
     assert_eq!(drift.len(), 10);
     assert_eq!(drift[9]["state"], "nonconforming");
     assert_ne!(drift[0]["state"], "conforming");
+    // Together: the drafted drift objectives, of which the moved one is named.
+    let together = report["together"].as_array().unwrap();
+    for family in together {
+        let all = family["objectives"].as_array().unwrap();
+        let broken = family["broken"].as_array().unwrap();
+        assert!(all.len() > 1 && broken.iter().all(|id| all.contains(id)));
+        if all.iter().any(|id| id == "drift-1") {
+            assert!(broken.iter().any(|id| id == "drift-1"), "{family}");
+            assert!(family["any"].as_f64() > family["nonconformity_at"].as_f64());
+        }
+    }
+    let features: usize = verdicts
+        .iter()
+        .filter(|v| v["window"] == "size:0" && v["metric"] == "psi")
+        .count();
+    assert_eq!(together.is_empty(), features < 2);
+}
+
+#[test]
+fn whole_rows_are_compared_where_that_is_asked_for() {
+    let folder = world();
+    let at = folder.path();
+    let measured = |report: &Value| {
+        let rows = report["rows"].as_array().unwrap().clone();
+        rows.iter()
+            .any(|r| r["metric"] == "mahalanobis" && r["value"].is_number())
+    };
+    assert!(!measured(&report(at, "current.csv", &[])));
+    assert!(measured(&report(at, "current.csv", &["--jointly"])));
+    // A baseline file says whether it can.
+    report(at, "current.csv", &["--draft-objectives", "draft.yaml"]);
+    let build = |out: &str, more: &[&str]| {
+        let given = [
+            "baseline",
+            "--objectives",
+            "draft.yaml",
+            "--reference",
+            "reference.csv",
+        ];
+        let ran = run(at, &[&given[..], &["--out", out], more].concat());
+        assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    };
+    build("alone.json", &[]);
+    build("joint.json", &["--jointly"]);
+    let with = |baseline: &str| {
+        let given = [
+            "profile",
+            "current.csv",
+            "--objectives",
+            "draft.yaml",
+            "--jointly",
+        ];
+        run(
+            at,
+            &[
+                &given[..],
+                &["--baseline", baseline, "--json", "j.json"],
+                &ROLES,
+            ]
+            .concat(),
+        )
+    };
+    let refused = with("alone.json");
+    assert_eq!(refused.code, Some(2), "{}", refused.out);
+    assert!(
+        refused.out.contains("clause9 baseline --jointly"),
+        "{}",
+        refused.out
+    );
+    assert_eq!(with("joint.json").code, Some(0));
+    let read = fs::read(at.join("j.json")).unwrap();
+    assert!(measured(&serde_json::from_slice(&read).unwrap()));
+}
+
+#[test]
+fn detectors_speak_of_streams_in_the_files_order_and_judge_nothing() {
+    let folder = world();
+    let at = folder.path();
+    let rows = csv(1200..2700, false) + csv(2700..4200, true).split_once('\n').unwrap().1;
+    fs::write(at.join("turned.csv"), rows).unwrap();
+    let args = [
+        "--detectors",
+        "amount",
+        "--detectors",
+        "score",
+        "--detectors",
+        "error",
+    ];
+    let report = report(at, "turned.csv", &args);
+    let detectors = report["detectors"].as_array().unwrap();
+    let of = |stream: &str, detector: &str| {
+        let found = detectors
+            .iter()
+            .find(|d| d["stream"] == stream && d["detector"] == detector);
+        found.unwrap_or_else(|| panic!("{stream} {detector}"))
+    };
+    assert_eq!(detectors.len(), 3 + 3 + 7);
+    let adwin = of("amount", "adwin");
+    let there = (1200..4200_u64).filter(|i| i % 17 != 3).count();
+    assert_eq!(adwin["values"], there as u64);
+    let first = adwin["drift_at"][0].as_u64().unwrap();
+    assert!((1400..1700).contains(&first), "{adwin}");
+    assert_eq!(of("score", "adwin")["drifts"], 0);
+    assert_eq!(of("error", "ddm")["values"], 3000);
+    let unknown = profile(
+        at,
+        "turned.csv",
+        &[&ROLES[..], &["--detectors", "city"]].concat(),
+    );
+    assert_eq!(unknown.code, Some(2));
+    assert!(unknown.out.contains("--detectors city"), "{}", unknown.out);
 }
 
 #[test]

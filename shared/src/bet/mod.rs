@@ -20,6 +20,7 @@ pub mod normal;
 pub mod pairs;
 pub mod rate;
 pub mod ratio;
+pub mod reference;
 pub mod scores;
 pub mod sizes;
 pub mod transport;

@@ -145,30 +145,66 @@ pub struct Positions {
     pub passed_over: u64,
 }
 
+/// A detector on a stream, with what it has said so far.
+#[derive(Debug)]
+pub struct Watch {
+    detector: Box<dyn Detector>,
+    found: Positions,
+    warned: bool,
+}
+
+impl Watch {
+    /// Begins a stream.
+    pub fn new(detector: Box<dyn Detector>) -> Self {
+        Self {
+            detector,
+            found: Positions::default(),
+            warned: false,
+        }
+    }
+
+    /// Takes the next value.
+    pub fn take(&mut self, value: f64) {
+        self.found
+            .step(self.detector.as_mut(), &mut self.warned, value);
+    }
+
+    /// What it has said.
+    pub const fn found(&self) -> &Positions {
+        &self.found
+    }
+}
+
+impl Positions {
+    fn step(&mut self, detector: &mut dyn Detector, warned: &mut bool, value: f64) {
+        if !value.is_finite() {
+            self.passed_over += 1;
+            return;
+        }
+        let signal = detector.update(value);
+        let list = match signal {
+            Signal::Drift => Some(&mut self.drift),
+            Signal::Warning if !*warned => Some(&mut self.warning_starts),
+            Signal::Warning | Signal::Quiet => None,
+        };
+        if let Some(list) = list {
+            if list.len() < MAX_POSITIONS {
+                list.push(self.taken);
+            } else {
+                self.not_kept += 1;
+            }
+        }
+        *warned = signal == Signal::Warning;
+        self.taken += 1;
+    }
+}
+
 /// Runs a detector over a stream.
 pub fn run(detector: &mut dyn Detector, stream: impl IntoIterator<Item = f64>) -> Positions {
     let mut found = Positions::default();
     let mut warned = false;
     for value in stream {
-        if !value.is_finite() {
-            found.passed_over += 1;
-            continue;
-        }
-        let signal = detector.update(value);
-        let list = match signal {
-            Signal::Drift => Some(&mut found.drift),
-            Signal::Warning if !warned => Some(&mut found.warning_starts),
-            Signal::Warning | Signal::Quiet => None,
-        };
-        if let Some(list) = list {
-            if list.len() < MAX_POSITIONS {
-                list.push(found.taken);
-            } else {
-                found.not_kept += 1;
-            }
-        }
-        warned = signal == Signal::Warning;
-        found.taken += 1;
+        found.step(detector, &mut warned, value);
     }
     found
 }

@@ -3,7 +3,7 @@
 use super::{CompileError, Compiled};
 use crate::baseline::Baseline;
 use crate::bet::fixed;
-use crate::metric::Against;
+use crate::metric::{Against, MetricId};
 use crate::objective::document::{Document, Objective};
 use crate::time::Span;
 
@@ -33,6 +33,9 @@ impl Compiled {
                     .to_owned(),
             ));
         }
+        if let Some(why) = refuse_reference_error(objective) {
+            return Err(refuse(why));
+        }
         let spec = objective.metric.spec();
         let bets = |level: f64| {
             let against = Against {
@@ -41,6 +44,7 @@ impl Compiled {
                 of: &objective.of,
                 level,
                 comparator: objective.comparator,
+                reference_error: objective.reference_error,
             };
             match objective.metric.refuses(against) {
                 Some(why) => Err(refuse(why)),
@@ -62,6 +66,27 @@ impl Compiled {
             objective: objective.clone(),
         })
     }
+}
+
+/// Why the baseline's scatter cannot be allowed for.
+fn refuse_reference_error(objective: &Objective) -> Option<String> {
+    const DISTANCES: [MetricId; 4] = [
+        MetricId::Hellinger,
+        MetricId::JsDistance,
+        MetricId::TotalVariation,
+        MetricId::Ks,
+    ];
+    let error = objective.reference_error?;
+    if !DISTANCES.contains(&objective.metric) {
+        let names = DISTANCES.map(|metric| metric.spec().name).join(", ");
+        return Some(format!(
+            "reference_error is for distances that obey the triangle inequality; leave it out, or name one \
+             of {names}"
+        ));
+    }
+    (!(error > 0.0 && error < 1.0)).then(|| {
+        format!("reference_error {error} is no error chance; set it between 0 and 1, as 0.01")
+    })
 }
 
 /// How many whole or begun panes a span has.

@@ -38,7 +38,7 @@ fn nonconforming(facts: &Facts<'_>) -> String {
          cycle of {} blocks; {}",
         number(objective.levels.action),
         nats(facts.compiled.nonconformity_at),
-        number(objective.alpha),
+        number(objective.alpha + objective.reference_error.unwrap_or(0.0)),
         facts.compiled.steps_per_cycle,
         window(facts),
     )

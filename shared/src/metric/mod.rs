@@ -300,6 +300,9 @@ pub struct Against<'a> {
     pub level: f64,
     /// Which side of it is good.
     pub comparator: Comparator,
+    /// The chance that the baseline's own scatter is larger than is allowed for, if it is not taken
+    /// for the law itself.
+    pub reference_error: Option<f64>,
 }
 
 impl<'a> Seen<'a> {

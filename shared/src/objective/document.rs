@@ -509,6 +509,13 @@ pub struct Objective {
         skip_serializing_if = "is_default_cluster"
     )]
     pub cluster: u32,
+    /// Chance that the baseline's own scatter is larger than is allowed for. With it, a drift tolerance
+    /// is meant around the law that the baseline was drawn from, not around its counts: the tolerance
+    /// that is judged is wider by as much as so many rows leave open, and the chance of a false
+    /// nonconformity is `alpha` plus this. For `hellinger`, `js_distance`, `total_variation` and `ks`.
+    /// Default: none, the baseline's counts are the law.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference_error: Option<f64>,
     /// Clauses, controls and law that the objective gives evidence for.
     pub references: Vec<Reference>,
 }

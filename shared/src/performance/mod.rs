@@ -12,6 +12,7 @@ pub mod calibration_line;
 pub mod cells;
 pub mod delta;
 pub mod expected;
+pub mod expected_bounds;
 pub mod expected_loss;
 pub mod isotonic;
 pub mod labels;

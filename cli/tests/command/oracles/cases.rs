@@ -97,10 +97,7 @@ impl Case {
         if task != "regression" {
             outputs = json!({
                 "score": { "from": { "output": self.word("score") } },
-                "decision": {
-                    "rule": { "output": { "from": { "output": self.word("decision") }, "positive": 1 } },
-                    "positive_means": "positive",
-                },
+                "decision": { "rule": self.rule(), "positive_means": "positive" },
             });
             if self.has_labels() {
                 outputs["label"] = json!({ "positive": 1, "negative": 0 });
@@ -126,6 +123,49 @@ impl Case {
                 "references": [{ "scheme": "own", "id": "1", "claim": "context" }],
             }],
         })
+    }
+
+    /// How a score becomes a decision: by a threshold, where the case's decisions all agree with one,
+    /// so that performance can be expected without labels; else the column says it.
+    fn rule(&self) -> Value {
+        match self.name {
+            "car_loan" | "car_loan_quality" => json!({ "score_at_least": 0.65 }),
+            "german_credit" => json!({ "score_at_least": 0.6 }),
+            _ => {
+                json!({ "output": { "from": { "output": self.word("decision") }, "positive": 1 } })
+            }
+        }
+    }
+
+    /// Rows of a window.
+    pub(super) fn chunk_size(&self) -> u64 {
+        self.about["chunk_size"].as_u64().unwrap()
+    }
+
+    /// Rows of the reference.
+    pub(super) fn reference_rows(&self) -> u64 {
+        match self.name {
+            "german_credit" => 500,
+            "elec2" => 10_000,
+            _ => 50_000,
+        }
+    }
+
+    /// How far expected performance may be off where half a case is added to each side of a pool.
+    pub(super) fn pools(&self) -> f64 {
+        if self.reference_rows() < 1000 {
+            0.02
+        } else {
+            0.001
+        }
+    }
+
+    /// The width of a column's values, for what bins of a ten-thousandth of it can move.
+    pub(super) fn widest(&self, column: &str) -> f64 {
+        let file = super::json(&self.folder.join("drift.json")).unwrap();
+        let all = &file["columns"][column]["all"];
+        let (low, high) = (all["min"].as_f64(), all["max"].as_f64());
+        high.zip(low).map_or(0.0, |(high, low)| high - low)
     }
 
     fn attributes(&self) -> Vec<Value> {

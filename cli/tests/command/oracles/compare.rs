@@ -84,6 +84,13 @@ impl Report {
         &self.report["coverage"]
     }
 
+    /// What the report says, if it says a number.
+    pub(super) fn value(&self, window: &str, subject: &Subject, metric: &str) -> Option<f64> {
+        let key = (window.to_owned(), subject.clone(), metric.to_owned());
+        let row = self.rows.get(&key)?;
+        self.report["rows"][*row]["value"].as_f64()
+    }
+
     pub(super) fn compare(
         &self,
         window: &str,

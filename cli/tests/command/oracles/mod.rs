@@ -5,6 +5,7 @@
 mod cases;
 mod compare;
 mod names;
+mod peers;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -199,7 +200,7 @@ fn fairness(table: &mut Table, case: &Case, report: &Report) {
 const BEFORE: &str = "# Agreement with reference implementations\n\n\
     Printed by `cargo test -p clause9 --test command oracles`, which runs `clause9 profile` on each case and compares every figure \
     (`UPDATE_EXPECT=1` writes this file). The cases, their licences and the definitions are in `tests/oracles/`; values are those of \
-    scipy, scikit-learn and fairlearn at full precision.\n\n\
+    scipy, scikit-learn, fairlearn, NannyML and Evidently at full precision.\n\n\
     *Agree*: within 1e-9 relative or 1e-12 absolute; p-values within 1e-6 relative, down to 1e-300. *Within their bound*: the metric is \
     binned, states between which values the figure of the raw rows lies, and the oracle lies there. The aims are a bound of at \
     most 0.02 for `ks`, which holds, and of at most 0.005 for `roc_auc`, which is missed: by 6 % in the worst window of 1,000 cases and more \
@@ -213,6 +214,9 @@ fn the_command_agrees_with_the_reference_implementations() {
         drift(&mut table, &case, &report);
         performance(&mut table, &case, &report);
         fairness(&mut table, &case, &report);
+        peers::nannyml(&mut table, &case, &report);
+        peers::evidently(&mut table, &case, &report);
+        peers::expected(&mut table, &case, &report);
     }
     let failed: Vec<&String> = table.cells.values().flat_map(|c| &c.failed).collect();
     println!("{}", table.print());

@@ -229,3 +229,44 @@ pub(super) const POOLED: &[Wanted] = &[
     ),
     same("accuracy_difference", "accuracy_difference.pooled"),
 ];
+
+/// What `NannyML` calls a measure of drift of a category, by its part after the column's name.
+pub(super) const NANNYML_CATEGORIES: [(&str, &str); 3] = [
+    ("jensen_shannon", "js_distance.plain"),
+    ("hellinger", "hellinger.plain"),
+    ("l_infinity", "l_infinity.plain"),
+];
+
+/// What it calls a figure of performance. Counts are shares of the labelled cases here.
+pub(super) const NANNYML: [(&str, &str, Kind); 12] = [
+    ("roc_auc", "roc_auc", Kind::Value),
+    ("average_precision", "average_precision", Kind::Value),
+    ("f1", "f1", Kind::Value),
+    ("precision", "precision", Kind::Value),
+    ("recall", "recall", Kind::Value),
+    ("specificity", "specificity", Kind::Value),
+    ("accuracy", "accuracy", Kind::Value),
+    ("true_positive", "detection_rate", Kind::Count),
+    ("mae", "mae", Kind::Value),
+    ("mse", "mse", Kind::Value),
+    ("rmse", "rmse", Kind::Value),
+    ("mape", "mape.floor", Kind::Value),
+];
+
+/// What is expected before labels come, by its name in the plain definition.
+pub(super) const EXPECTED: [(&str, &str, &str); 6] = [
+    ("accuracy", "expected_accuracy", "expected_accuracy.raw"),
+    ("precision", "expected_precision", "expected_precision.raw"),
+    ("recall", "expected_recall", "expected_recall.raw"),
+    (
+        "specificity",
+        "expected_specificity",
+        "expected_specificity.raw",
+    ),
+    ("f1", "expected_f1", "expected_f1.raw"),
+    (
+        "roc_auc_tie_aware",
+        "expected_roc_auc",
+        "expected_roc_auc.raw",
+    ),
+];

@@ -1,7 +1,7 @@
 //! Drift tolerances as bets: a feature's law within a distance of the baseline's, cell by cell.
 
 use crate::baseline::Law;
-use crate::bet::{Bets, CellBets, Divergence, NoBet, Tolerance, cells};
+use crate::bet::{Bets, CellBets, Divergence, NoBet, Tolerance, cells, reference};
 use crate::metric::Against;
 
 /// The baseline's counts of the cells that a drift metric compares: for numbers the cells between
@@ -40,11 +40,12 @@ const fn of_present(divergence: Divergence) -> bool {
     }
 }
 
-/// A tolerance of the subject's feature, handed to `then`.
+/// A tolerance of the subject's feature, handed to `then`; wider where the baseline's own scatter is
+/// allowed for. `radius` brings a level to the divergence's own scale.
 fn with_tolerance<T>(
     against: Against<'_>,
     divergence: Divergence,
-    radius: f64,
+    radius: fn(f64) -> f64,
     then: impl FnOnce(Tolerance<'_>) -> T,
 ) -> Option<T> {
     let feature = against.of.feature.as_ref()?;
@@ -53,20 +54,25 @@ fn with_tolerance<T>(
         baseline.truncate(ordered);
     }
     let positions: Vec<f64> = (0..ordered).map(|cell| cell as f64).collect();
+    let wider = against
+        .reference_error
+        .and_then(|error| reference::widening(divergence, &baseline, error));
+    let level = against.level + wider.unwrap_or(0.0);
     Some(then(Tolerance {
         divergence,
         baseline: &baseline,
         positions: &positions,
-        radius,
-        level: against.level,
+        radius: radius(level),
+        level,
     }))
 }
 
-/// The bets against "the distance is at most `radius`", on the divergence's own scale.
+/// The bets against "the distance is at most the level", which `radius` brings to the divergence's own
+/// scale.
 pub(super) fn bets(
     against: Against<'_>,
     divergence: Divergence,
-    radius: f64,
+    radius: fn(f64) -> f64,
 ) -> Result<Bets, NoBet> {
     with_tolerance(against, divergence, radius, |of| {
         CellBets::drift(of).map(Bets::Cells)
@@ -75,7 +81,11 @@ pub(super) fn bets(
 }
 
 /// Why the tolerance cannot be told with this baseline, and what to do.
-pub(super) fn refuses(against: Against<'_>, divergence: Divergence, radius: f64) -> Option<String> {
+pub(super) fn refuses(
+    against: Against<'_>,
+    divergence: Divergence,
+    radius: fn(f64) -> f64,
+) -> Option<String> {
     with_tolerance(against, divergence, radius, |of| cells::refuse(&of))
         .unwrap_or_else(|| Some(NOT_THERE.to_owned()))
 }
@@ -112,14 +122,14 @@ macro_rules! judged {
             fn bets(
                 against: $crate::metric::Against<'_>,
             ) -> Result<$crate::bet::Bets, $crate::bet::NoBet> {
-                $crate::metric::drift::ball::bets(against, $divergence, ($radius)(against.level))
+                $crate::metric::drift::ball::bets(against, $divergence, $radius)
             }
 
             fn refuses(against: $crate::metric::Against<'_>) -> Option<String> {
                 $crate::metric::drift::ball::refuses(
                     against,
                     $divergence,
-                    ($radius)(against.level),
+                    $radius,
                 )
             }
         }

@@ -62,12 +62,12 @@ impl Metric for Psi {
     }
 
     fn bets(against: Against<'_>) -> Result<Bets, NoBet> {
-        ball::bets(against, Divergence::Psi, against.level)
+        ball::bets(against, Divergence::Psi, |level| level)
     }
 
     /// A drift level must be larger than what the baseline's own size leaves open.
     fn refuses(against: Against<'_>) -> Option<String> {
-        ball::refuses(against, Divergence::Psi, against.level)
+        ball::refuses(against, Divergence::Psi, |level| level)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::objective::document::{DecisionRule, Document, Subject};
 use crate::performance::Figure;
 use crate::performance::cells::Cell;
 use crate::performance::expected::{self, Calibration, Expected};
+use crate::performance::expected_bounds::{self, Held};
 use crate::sketch::{Histogram, SummaryKey, SummaryKind, SummaryOf};
 
 const EXPECTED: MetricSpec = MetricSpec {
@@ -37,13 +38,16 @@ const EXPECTED: MetricSpec = MetricSpec {
 
 const RAW: MetricSpec = MetricSpec {
     formula: "As the figure without `.raw`, the score itself taken as the chance of a positive label. \
-              Interval: normal at 95 %, from the chance of labels alone.",
+              Interval: normal at 95 %, from the chance of labels alone. Bound: between which values \
+              the figure lies whatever the scores within their cells are, and however the cell that \
+              holds the threshold is divided.",
     edge_cases: "No score in the window: no data. A decision that is no threshold on the score: \
                  undefined. The cell that holds the threshold is divided in proportion; the middle of a \
                  cell stands for its scores.",
     cannot_tell: "Whether scores are right as probabilities; if they are not, the value is wrong even \
                   where nothing has changed. Never judged.",
-    reference: "The same sums over raw scores (numpy 2.4): within half a cell's width.",
+    reference: "NannyML 0.13's confidence-based estimate without calibration, and the same sums over \
+                raw scores (numpy 2.4): within the bound in every window of two public data sets.",
     ..EXPECTED
 };
 
@@ -51,9 +55,15 @@ const fn key() -> SummaryKey {
     SummaryKey::new(SummaryOf::Score, SummaryKind::Histogram)
 }
 
-/// What is expected of the window's cells, by the baseline or by the scores themselves, and how many
-/// cases there are.
-fn expect(seen: &Seen<'_>, calibrated: bool) -> Result<(Vec<Expected>, u64), Unmeasurable> {
+/// The window's scores in cells.
+type Bar = (f64, f64, u64);
+
+/// What is expected of the window's cells, by the baseline or by the scores themselves, and the cells
+/// with the threshold.
+fn expect(
+    seen: &Seen<'_>,
+    calibrated: bool,
+) -> Result<(Vec<Expected>, Vec<Bar>, f64), Unmeasurable> {
     let found = Histogram::of(seen.summary(&key())?).ok_or_else(|| other_kind("histogram"))?;
     let inside = found
         .cells()
@@ -89,8 +99,34 @@ fn expect(seen: &Seen<'_>, calibrated: bool) -> Result<(Vec<Expected>, u64), Unm
             |calibration| calibration.expect(middle, positive, negative),
         )
     });
-    Ok((expected.collect(), cases))
+    let bars = window
+        .iter()
+        .map(|cell| (cell.low.max(0.0), cell.high.min(1.0), cell.count));
+    Ok((expected.collect(), bars.collect(), *threshold))
 }
+
+/// The cells with what they leave open of decisions.
+fn held(bars: &[Bar], threshold: f64) -> Vec<Held> {
+    let cell = |(low, high, count): &Bar| {
+        let n = *count as f64;
+        let (positive, negative) = match (*low >= threshold, *high <= threshold) {
+            (true, _) => (n, 0.0),
+            (false, true) => (0.0, n),
+            (false, false) => (0.0, 0.0),
+        };
+        Held {
+            low: *low,
+            high: *high,
+            positive,
+            negative,
+            open: n - positive - negative,
+        }
+    };
+    bars.iter().map(cell).collect()
+}
+
+/// A figure's ends by cells.
+type Bound = fn(&[Held]) -> Option<(f64, f64)>;
 
 /// The share of a cell at or above a threshold.
 fn above(low: f64, high: f64, threshold: f64) -> f64 {
@@ -124,29 +160,35 @@ fn measured(
     seen: &Seen<'_>,
     calibrated: bool,
     figure: fn(&[Expected]) -> Option<Figure>,
+    bound: Bound,
 ) -> Measurement {
-    let (cells, cases) = expect(seen, calibrated)?;
+    let (cells, bars, threshold) = expect(seen, calibrated)?;
+    let cases = bars.iter().fold(0, |sum, bar| sum + bar.2);
     let none = Unmeasurable::Undefined("what it divides by is not expected at all");
     let found = figure(&cells).ok_or(none)?;
     let (low, high) = around(found.value, found.std_error);
     Ok(Estimate {
         value: found.value,
         interval: Some((low.max(0.0), high.min(1.0))),
-        bound: None,
+        bound: if calibrated {
+            None
+        } else {
+            bound(&held(&bars, threshold))
+        },
         support: cases,
         sample: Sample::Unjudged { of: cases },
     })
 }
 
 macro_rules! expectations {
-    ($($type:ident, $raw:ident: $name:literal, $title:literal, $figure:path, $meaning:literal;)*) => {$(
+    ($($type:ident, $raw:ident: $name:literal, $title:literal, $figure:ident, $meaning:literal;)*) => {$(
         expectations!(one $type, EXPECTED, true, $name, $title, $figure,
             concat!($meaning, " Estimated before labels come, from calibrated scores."));
         expectations!(one $raw, RAW, false, concat!($name, ".raw"),
             concat!($title, ", scores taken as chances"), $figure,
             concat!($meaning, " Estimated before labels come, from the scores as they are."));
     )*};
-    (one $type:ident, $spec:ident, $calibrated:literal, $name:expr, $title:expr, $figure:path, $meaning:expr) => {
+    (one $type:ident, $spec:ident, $calibrated:literal, $name:expr, $title:expr, $figure:ident, $meaning:expr) => {
         #[doc = $meaning]
         #[derive(Debug)]
         pub(in crate::metric) struct $type;
@@ -164,7 +206,7 @@ macro_rules! expectations {
             }
 
             fn measure(seen: Seen<'_>) -> Measurement {
-                measured(&seen, $calibrated, $figure)
+                measured(&seen, $calibrated, expected::$figure, expected_bounds::$figure)
             }
         }
     };
@@ -172,16 +214,16 @@ macro_rules! expectations {
 
 expectations! {
     ExpectedAccuracy, ExpectedAccuracyRaw: "expected_accuracy", "Expected accuracy",
-        expected::accuracy, "The share of decisions that will turn out right.";
+        accuracy, "The share of decisions that will turn out right.";
     ExpectedPrecision, ExpectedPrecisionRaw: "expected_precision", "Expected precision",
-        expected::precision, "Of the cases decided positive, the share that will turn out positive.";
+        precision, "Of the cases decided positive, the share that will turn out positive.";
     ExpectedRecall, ExpectedRecallRaw: "expected_recall", "Expected recall",
-        expected::recall, "Of the cases that will turn out positive, the share decided positive.";
+        recall, "Of the cases that will turn out positive, the share decided positive.";
     ExpectedSpecificity, ExpectedSpecificityRaw: "expected_specificity", "Expected specificity",
-        expected::specificity, "Of the cases that will turn out negative, the share decided negative.";
+        specificity, "Of the cases that will turn out negative, the share decided negative.";
     ExpectedF1, ExpectedF1Raw: "expected_f1", "Expected F1",
-        expected::f1, "The harmonic mean of precision and recall to come.";
+        f1, "The harmonic mean of precision and recall to come.";
     ExpectedRocAuc, ExpectedRocAucRaw: "expected_roc_auc", "Expected area under the ROC curve",
-        expected::roc_auc, "The chance that a case that will turn out positive has a higher score than \
+        roc_auc, "The chance that a case that will turn out positive has a higher score than \
         one that will turn out negative.";
 }
