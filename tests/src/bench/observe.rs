@@ -93,7 +93,7 @@ impl Bench for Options {
         writeln!(
             out,
             "built with the profile `{}`; medians:",
-            super::profile()?
+            profile()?
         )?;
         for way in &ways {
             let of = runs.iter().filter(|run| run.way == way.name);
