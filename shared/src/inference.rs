@@ -85,6 +85,14 @@ pub struct Named {
 }
 
 impl Named {
+    /// The values, each by itself.
+    pub fn owned(&self) -> impl Iterator<Item = Owned> {
+        let code = |code: &u32| usize::try_from(*code).ok();
+        let name = move |at: &u32| code(at).and_then(|at| self.names.get(at));
+        let name = self.codes.iter().map(name);
+        name.map(|name| name.map_or(Owned::Missing, |name| Owned::Text(name.clone())))
+    }
+
     /// The value at a place.
     fn get(&self, index: usize) -> Option<Cell<'_>> {
         let code = usize::try_from(*self.codes.get(index)?).ok()?;

@@ -119,19 +119,58 @@ pub fn logit(value: f64, centre: f64, std_error: f64) -> (f64, f64) {
 /// The noncentralities at which an observed noncentral chi-square value lies at the 97.5 % and the
 /// 2.5 % point. Up to [`EXACT_UP_TO`] from the series; beyond it by Sankaran's normal approximation.
 pub fn noncentrality(observed: f64, degrees: f64) -> (f64, f64) {
-    if observed <= 0.0 {
-        return (
-            0.0,
-            zero_of(|nc| noncentral_chi2(0.0_f64.max(observed), degrees, nc) - 0.025),
-        );
+    let observed = observed.max(0.0);
+    if observed == 0.0 {
+        return (0.0, 0.0);
     }
-    let low = zero_of(|nc| noncentral_chi2(observed, degrees, nc) - 0.975);
-    let high = zero_of(|nc| noncentral_chi2(observed, degrees, nc) - 0.025);
-    (low, high)
+    let at = |point| noncentrality_at(observed, degrees, point);
+    (at(0.975), at(0.025))
 }
 
-/// Where a function that falls from 0 to infinity passes zero; 0 if it starts below.
-fn zero_of(falling: impl Fn(f64) -> f64) -> f64 {
+/// The noncentrality at which an observed value above 0 has this distribution function; 0 if there is
+/// none. Newton's method from Sankaran's approximation, within a bracket.
+fn noncentrality_at(observed: f64, degrees: f64, point: f64) -> f64 {
+    let rough = zero_of(1e-4, |nc| sankaran(observed, degrees, nc) - point);
+    if observed.max(rough) > 0.9 * EXACT_UP_TO {
+        return zero_of(1e-12, |nc| noncentral_chi2(observed, degrees, nc) - point);
+    }
+    let starts_below = || noncentral_chi2(observed, degrees, 0.0) <= point;
+    let (mut low, mut high, mut at) = (0.0, f64::INFINITY, rough.max(0.5));
+    let mut looked = false;
+    for _ in 0..HALVINGS {
+        let (value, slope) = series(observed, degrees, at);
+        let found = value - point;
+        if found > 0.0 {
+            low = at;
+        } else {
+            high = at;
+        }
+        let next = at - found / slope;
+        if next > low && next < high {
+            let step = (next - at).abs();
+            at = next;
+            // The next step would be about as much smaller as this one is small.
+            if step <= 1e-7 * at {
+                break;
+            }
+        } else if high.is_infinite() {
+            at = 2.0 * at + 1.0;
+        } else {
+            if low == 0.0 && !looked && starts_below() {
+                return 0.0;
+            }
+            looked = true;
+            at = 0.5 * (low + high);
+            if high - low <= 1e-12 * high {
+                break;
+            }
+        }
+    }
+    at
+}
+
+/// Where a function that falls from 0 to infinity passes zero, to so much of it; 0 if it starts below.
+fn zero_of(exact: f64, falling: impl Fn(f64) -> f64) -> f64 {
     if falling(0.0) <= 0.0 {
         return 0.0;
     }
@@ -144,7 +183,7 @@ fn zero_of(falling: impl Fn(f64) -> f64) -> f64 {
     let (mut low, mut above, mut below) = (0.0, falling(0.0), falling(high));
     let mut side = 0_i32;
     for step in 0..HALVINGS {
-        if high - low <= 1e-12 * high {
+        if high - low <= exact * high {
             break;
         }
         let chord = (low * below - high * above) / (below - above);
@@ -188,6 +227,12 @@ pub fn noncentral_chi2(x: f64, degrees: f64, noncentrality: f64) -> f64 {
     if x > EXACT_UP_TO || noncentrality > EXACT_UP_TO {
         return sankaran(x, degrees, noncentrality);
     }
+    series(x, degrees, noncentrality).0
+}
+
+/// The distribution function by its series, and its derivative by the noncentrality: half of what the
+/// function of two more degrees is larger.
+fn series(x: f64, degrees: f64, noncentrality: f64) -> (f64, f64) {
     // A mixture over j (Poisson with mean noncentrality / 2) of central laws with degrees + 2j,
     // whose distribution functions P(degrees/2 + j, x/2) follow from each other downwards, adding
     // positive terms only.
@@ -201,6 +246,8 @@ pub fn noncentral_chi2(x: f64, degrees: f64, noncentrality: f64) -> f64 {
     let density = |shape: f64| libm::exp(shape * libm::log(y) - y - libm::lgamma(shape + 1.0));
     let (mut j, mut weight, mut step) = (last, poisson(last, mean), 0.0);
     let mut sum = weight * central;
+    // Sum of the weights times how much less the next law's function is.
+    let mut falls = weight * density(shape);
     while j > first {
         weight = if weight > TINY {
             weight * j / mean
@@ -216,8 +263,9 @@ pub fn noncentral_chi2(x: f64, degrees: f64, noncentrality: f64) -> f64 {
         };
         central += step;
         sum += weight * central.min(1.0);
+        falls += weight * step;
     }
-    sum.clamp(0.0, 1.0)
+    (sum.clamp(0.0, 1.0), -0.5 * falls)
 }
 
 fn poisson(j: f64, mean: f64) -> f64 {

@@ -250,8 +250,9 @@ proptest! {
         prop_assert!(whole == single);
         prop_assert_eq!(whole.to_bytes(), single.to_bytes());
         let (mut pieces, mut known_in_pieces) = (plan.empty_traffic(), Vec::new());
+        let fitting = plan.fit(&inference).unwrap();
         for first in (0..rows).step_by(piece) {
-            plan.observe_some(&inference, first..first + piece, &mut pieces, &mut known_in_pieces).unwrap();
+            plan.observe_fitting(&fitting, first..first + piece, &mut pieces, &mut known_in_pieces);
         }
         prop_assert_eq!(&known, &known_in_pieces);
         prop_assert_eq!(whole.to_bytes(), pieces.to_bytes());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clause9_shared::digest::Digest;
 use clause9_shared::inference::Inference;
-use clause9_shared::plan::{CapturePlan, Observation, Outcome};
+use clause9_shared::plan::{CapturePlan, Fitting, Outcome, Prediction};
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::{Clock, Timestamp};
 use clause9_shared::window::{Coverage, DropReason, PaneKey, PaneStart, UndecodableReason};
@@ -154,6 +154,8 @@ pub struct Engine {
     tally: Tally,
     /// Numbers exchanges without an id for the sampling rule.
     nameless: u64,
+    /// What is known of the rows of the exchange at hand; kept for its room.
+    rows: Vec<Prediction>,
 }
 
 impl Engine {
@@ -174,6 +176,7 @@ impl Engine {
             watermark: None,
             tally: Tally::default(),
             nameless: 0,
+            rows: Vec::new(),
             settings,
         }
     }
@@ -284,16 +287,16 @@ impl Engine {
             return;
         }
         self.settings.plan.prepare(&mut inference);
-        match self.observations(looked.pane, &inference) {
+        match self.fit(looked.pane, &inference) {
             Err(reason) => {
                 if reason != UndecodableReason::UnknownModel {
                     self.kept_answer(looked.pane, looked.answer.as_ref());
                 }
                 self.undecodable(looked.pane, reason);
             }
-            Ok(observations) => {
+            Ok(fitting) => {
                 let answer = looked.answer.as_ref();
-                self.observe(looked.pane, &inference, observations, tag, answer);
+                self.observe(looked.pane, &inference, &fitting, tag, answer);
             }
         }
     }
@@ -317,45 +320,44 @@ impl Engine {
         sampler.keeps(tag)
     }
 
-    /// The rows of an inference, or why it is not one of this system.
-    fn observations<'a>(
+    /// An inference that can be counted, or why it is not one of this system.
+    fn fit<'a>(
         &mut self,
         start: PaneStart,
         inference: &'a Inference,
-    ) -> Result<impl Iterator<Item = Observation<'a>> + use<'a>, UndecodableReason> {
+    ) -> Result<Fitting<'a>, UndecodableReason> {
         let models = &self.settings.plan.document().system.models;
         if !models.iter().any(|m| *m.name == *inference.model) {
             return Err(UndecodableReason::UnknownModel);
         }
         let known = &self.pane(start).models;
-        let key = (inference.model.clone(), inference.model_version.clone());
-        if known.len() >= MAX_MODELS && !known.contains_key(&key) {
+        let key = || (inference.model.clone(), inference.model_version.clone());
+        if known.len() >= MAX_MODELS && !known.contains_key(&key()) {
             return Err(UndecodableReason::UnknownModel);
         }
-        let fitting = self.settings.plan.observations(inference);
+        let fitting = self.settings.plan.fit(inference);
         fitting.map_err(|_| UndecodableReason::SchemaMismatch)
     }
 
-    fn observe<'a>(
+    fn observe(
         &mut self,
         start: PaneStart,
         inference: &Inference,
-        observations: impl Iterator<Item = Observation<'a>>,
+        fitting: &Fitting<'_>,
         tag: Option<Tag>,
         answer: Option<&Answer>,
     ) {
         let key = (inference.model.clone(), inference.model_version.clone());
         let model = self.panes.entry(start).or_default().models.entry(key);
-        let key = model.key().clone();
-        let model = model.or_insert_with(|| ModelPane {
-            origin: Arc::new((start, key)),
+        let model = model.or_insert_with_key(|key| ModelPane {
+            origin: Arc::new((start, key.clone())),
             coverage: Coverage::default(),
             summary: self.empty_traffic.clone(),
         });
         let plan = &self.settings.plan;
-        let rows: Vec<_> = observations
-            .map(|observation| plan.observe(observation, &mut model.summary))
-            .collect();
+        let rows = &mut self.rows;
+        rows.clear();
+        plan.observe_fitting(fitting, 0..inference.rows, &mut model.summary, rows);
         if let Some(answer) = answer {
             plan.serve(&answer.served, &mut model.summary);
         }
@@ -367,7 +369,8 @@ impl Engine {
         self.tally.rows += count;
         let joinable = tag.filter(|tag| {
             let origin = Arc::clone(&model.origin);
-            self.memory.insert(*tag, origin, &rows, &mut self.tally)
+            self.memory
+                .insert(*tag, origin, &self.rows, &mut self.tally)
         });
         match joinable {
             Some(tag) => self.join_waiting(tag),

@@ -1,7 +1,9 @@
 //! A batch of rows, column by column, each in the form in which it is wanted.
 
-use clause9_shared::inference::{Cell, Owned};
 use std::collections::HashMap;
+use std::sync::Arc;
+
+use clause9_shared::inference::{Cell, Owned};
 
 /// In which form a column's values are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +38,8 @@ pub(crate) enum Column {
 #[derive(Debug, Default)]
 pub(crate) struct Texts {
     pub(crate) codes: Vec<u32>,
-    pub(crate) names: Vec<Box<str>>,
+    /// Shared with those who look at a batch; copied only if they still do when names are added.
+    pub(crate) names: Arc<Vec<Box<str>>>,
     index: HashMap<Box<str>, u32>,
 }
 
@@ -56,7 +59,7 @@ impl Texts {
         }
         // A batch has fewer rows than there are codes.
         let code = u32::try_from(self.names.len()).unwrap_or(MISSING);
-        self.names.push(name.into());
+        Arc::make_mut(&mut self.names).push(name.into());
         self.index.insert(name.into(), code);
         code
     }
@@ -65,7 +68,7 @@ impl Texts {
         self.codes.clear();
         // Names are kept from batch to batch, within a bound.
         if self.names.len() > 1 << 16 {
-            self.names.clear();
+            self.names = Arc::default();
             self.index.clear();
         }
     }

@@ -2,11 +2,12 @@
 //! counted it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use clause9_shared::digest::Digest;
-use clause9_shared::inference::{Cell, Inference, Owned, Tensor, Values};
+use clause9_shared::inference::{Cell, Inference, Named, Owned, Tensor, Values};
 use clause9_shared::objective::document::Scalar;
-use clause9_shared::plan::{CapturePlan, Observation, Outcome};
+use clause9_shared::plan::{CapturePlan, Fitting, Outcome, Prediction};
 use clause9_shared::service::Served;
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::Timestamp;
@@ -83,15 +84,14 @@ pub(crate) struct Counting<'a> {
     pub(crate) as_of: Option<Timestamp>,
 }
 
-/// What is known of a row besides what the model saw and said.
+/// What is known of the rows of a batch.
 struct Known<'a> {
-    line: u64,
-    at: Option<Timestamp>,
-    joined: bool,
-    outcome: &'a Outcome,
-    served: Option<Served>,
-    inference: &'a Inference,
-    row: usize,
+    fitting: Fitting<'a>,
+    times: &'a [Option<Timestamp>],
+    /// What is known of each besides what the model saw and said.
+    outcomes: &'a [Outcome],
+    /// How each was answered, where that is counted.
+    served: &'a [Served],
 }
 
 /// The windows in the making.
@@ -164,87 +164,122 @@ impl Counting<'_> {
         };
         let mut inference = self.inference(batch, &joined);
         self.plan.prepare(&mut inference);
-        let observations = match self.plan.observations(&inference) {
-            Ok(observations) => observations,
-            Err(error) => return bad(error.to_string()),
-        };
         let mut refused = std::mem::take(&mut batch.refused).into_iter().peekable();
-        for (row, observation) in observations.enumerate() {
-            let line = batch.lines[row];
-            while let Some(before) = refused.next_if(|r| r.line < line) {
+        let mut counted: Vec<(usize, u64)> = Vec::with_capacity(batch.rows);
+        for (row, line) in batch.lines.iter().enumerate() {
+            while let Some(before) = refused.next_if(|r| r.line < *line) {
                 tally.refuse(before);
             }
-            let known = Known {
-                line,
-                at: times[row],
-                joined: joined[row].is_some(),
-                outcome: &outcomes[row],
-                served: served.get(row).copied(),
-                inference: &inference,
-                row,
-            };
-            self.row(observation, &known, windows, (tally, watching))?;
+            let number = tally.rows;
+            if self.takes(*line, times[row], tally) {
+                tally.joined += u64::from(joined[row].is_some());
+                counted.push((row, number));
+            }
         }
         for rest in refused {
             tally.refuse(rest);
         }
+        let fitting = match self.plan.fit(&inference) {
+            Ok(fitting) => fitting,
+            Err(error) => return bad(error.to_string()),
+        };
+        let known = Known {
+            fitting,
+            times: &times,
+            outcomes: &outcomes,
+            served: &served,
+        };
+        for way in 0..self.windowings.len() {
+            self.count_in(
+                way,
+                &counted,
+                (&inference, &known),
+                windows,
+                (tally, watching),
+            )?;
+        }
         Ok(())
     }
 
-    /// Counts a row in its windows.
-    fn row(
-        &self,
-        observation: Observation<'_>,
-        known: &Known<'_>,
-        windows: &mut Windows,
-        (tally, watching): (&mut Tally, &mut Watching),
-    ) -> anyhow::Result<()> {
-        let number = tally.rows;
+    /// Whether a row is counted; it is noted either way.
+    fn takes(&self, line: u64, at: Option<Timestamp>, tally: &mut Tally) -> bool {
         let needs_time = self.windowings.iter().any(|w| w.needs_time()) || self.as_of.is_some();
-        if known.at.is_none() && needs_time {
+        if at.is_none() && needs_time {
             tally.refuse(Refused {
-                line: known.line,
+                line,
                 why: "no point in time in the column of --timestamp; write one as 2026-01-31T12:00:00Z"
                     .to_owned(),
             });
-            return Ok(());
+            return false;
         }
         tally.rows += 1;
-        if known
-            .at
-            .zip(self.as_of)
-            .is_some_and(|(at, as_of)| at > as_of)
-        {
-            tally.after_as_of += 1;
-            return Ok(());
-        }
-        tally.counted += 1;
-        tally.joined += u64::from(known.joined);
-        for (way, windowing) in self.windowings.iter().enumerate() {
-            let window = windows.of(self.plan, way, *windowing, number, known.at)?;
-            window.rows += 1;
-            let mut prediction = self.plan.observe(observation, &mut window.traffic);
-            if let Some(served) = &known.served {
-                self.plan.serve(served, &mut window.traffic);
-                self.plan.count_requests(1, &mut window.traffic);
+        let late = at.zip(self.as_of).is_some_and(|(at, as_of)| at > as_of);
+        tally.after_as_of += u64::from(late);
+        tally.counted += u64::from(!late);
+        !late
+    }
+
+    /// Counts rows, each with its number in the file, in the windows of one way of cutting: those that
+    /// follow each other in the same window together.
+    fn count_in(
+        &self,
+        way: usize,
+        counted: &[(usize, u64)],
+        (inference, known): (&Inference, &Known<'_>),
+        windows: &mut Windows,
+        (tally, watching): (&mut Tally, &mut Watching),
+    ) -> anyhow::Result<()> {
+        let mut rest = counted;
+        while let Some((first, number)) = rest.first().copied() {
+            let windowing = self.windowings[way];
+            let window = windows.of(self.plan, way, windowing, number, known.times[first])?;
+            let together = (first..)
+                .zip(rest)
+                .take_while(|(next, (row, number))| {
+                    row == next && window.bounds.hold(*number, known.times[*row])
+                })
+                .count()
+                .max(1);
+            let rows = first..first + together;
+            let mut predictions = Vec::with_capacity(together);
+            let traffic = &mut window.traffic;
+            self.plan
+                .observe_fitting(&known.fitting, rows.clone(), traffic, &mut predictions);
+            for (row, prediction) in rows.zip(&mut predictions) {
+                let labelled = self.join(known, row, prediction, window);
+                if way == 0 {
+                    watching.take(inference, row, prediction);
+                    tally.labelled += labelled;
+                    let unlisted = known.outcomes[row].label.is_some() && labelled == 0;
+                    tally.unlisted_labels += u64::from(unlisted);
+                }
             }
-            let outcome = known.outcome;
-            let added = self
-                .plan
-                .join(&mut prediction, outcome, &mut window.outcomes);
-            window.labelled += added.labels;
-            if way == 0 {
-                watching.take(known.inference, known.row, &prediction);
-                tally.labelled += added.labels;
-                let unlisted = outcome.label.is_some() && added.labels == 0;
-                tally.unlisted_labels += u64::from(unlisted);
-            }
-            if let Some(at) = known.at {
-                let (first, last) = window.times.unwrap_or((at, at));
-                window.times = Some((first.min(at), last.max(at)));
-            }
+            rest = &rest[together..];
         }
         Ok(())
+    }
+
+    /// Counts what is known of a row besides what the model saw and said; how many labels that were.
+    fn join(
+        &self,
+        known: &Known<'_>,
+        row: usize,
+        prediction: &mut Prediction,
+        window: &mut Window,
+    ) -> u64 {
+        window.rows += 1;
+        if let Some(served) = known.served.get(row) {
+            self.plan.serve(served, &mut window.traffic);
+            self.plan.count_requests(1, &mut window.traffic);
+        }
+        let outcome = &known.outcomes[row];
+        let added = self.plan.join(prediction, outcome, &mut window.outcomes);
+        window.labelled += added.labels;
+        if let Some(at) = known.times[row] {
+            let (first, last) = window.times.unwrap_or((at, at));
+            window.times = Some((first.min(at), last.max(at)));
+        }
+        added.labels
     }
 
     fn time(&self, batch: &Batch, row: usize) -> Option<Timestamp> {
@@ -418,13 +453,12 @@ fn values(column: &mut Column) -> Values {
         Column::Numbers { values, missing } if missing.is_empty() => {
             Values::Float(std::mem::take(values))
         }
-        Column::Texts(texts) if !texts.codes.contains(&crate::data::MISSING) => {
-            let name = |code: &u32| usize::try_from(*code).ok().and_then(|c| texts.names.get(c));
-            let names = texts.codes.iter().filter_map(name);
-            Values::Text(names.cloned().collect())
-        }
+        Column::Texts(texts) => Values::Named(Named {
+            codes: std::mem::take(&mut texts.codes),
+            names: Arc::clone(&texts.names),
+        }),
         Column::Cells(cells) => Values::Mixed(std::mem::take(cells)),
-        Column::Numbers { .. } | Column::Texts(_) | Column::Times(_) => {
+        Column::Numbers { .. } | Column::Times(_) => {
             let cells = (0..column.len()).map(|row| crate::data::owned(column.cell(row)));
             Values::Mixed(cells.collect())
         }

@@ -44,10 +44,11 @@ mod service;
 mod slots;
 pub(crate) mod value;
 
-pub(crate) use layout::scale_of_errors;
 use derive::Derived;
 use different::DifferentSlots;
+pub(crate) use layout::scale_of_errors;
 pub use prediction::{Answer, Groups, Prediction};
+use resolve::Places;
 use service::ServiceSlots;
 use slots::Slots;
 
@@ -147,6 +148,14 @@ pub struct SchemaMismatch(pub String);
 pub struct Observation<'a> {
     inference: &'a Inference,
     row: usize,
+}
+
+/// An exchange that has what the plan reads, ready to be counted. Only [`CapturePlan::fit`] makes one,
+/// and only that plan counts it.
+#[derive(Clone, Copy, Debug)]
+pub struct Fitting<'a> {
+    inference: &'a Inference,
+    places: Places,
 }
 
 /// A late record: what turned out to be true of one case, or a protected attribute of it.
@@ -249,7 +258,16 @@ impl CapturePlan {
         }
     }
 
-    /// The rows of an exchange, if it has what the plan reads; checked before any row is counted.
+    /// The exchange, if it has what the plan reads; checked before any row is counted.
+    pub fn fit<'a>(&self, inference: &'a Inference) -> Result<Fitting<'a>, SchemaMismatch> {
+        Ok(Fitting {
+            inference,
+            places: self.slots.resolve(inference)?,
+        })
+    }
+
+    /// The rows of an exchange one by one, if it has what the plan reads; checked before any row is
+    /// counted.
     pub fn observations<'a>(
         &self,
         inference: &'a Inference,
@@ -275,25 +293,28 @@ impl CapturePlan {
 
     /// Counts all rows of an exchange into a traffic summary of this plan, if it has what the plan
     /// reads; else it is not counted at all. What is to be remembered of the rows is appended.
-    /// Counts the same as row by row, and quicker: column by column.
     pub fn observe_all(
         &self,
         inference: &Inference,
         into: &mut PaneSummary,
         predictions: &mut Vec<Prediction>,
     ) -> Result<(), SchemaMismatch> {
-        self.observe_some(inference, 0..inference.rows, into, predictions)
+        let fitting = self.fit(inference)?;
+        self.observe_fitting(&fitting, 0..inference.rows, into, predictions);
+        Ok(())
     }
 
-    /// As [`Self::observe_all`], of some rows; those that the exchange does not have are left out.
-    pub fn observe_some(
+    /// Counts some rows of an exchange that was found to fit this plan into a traffic summary of it;
+    /// those that it does not have are left out. What is to be remembered of them is appended. Counts
+    /// the same as row by row, and quicker: column by column.
+    pub fn observe_fitting(
         &self,
-        inference: &Inference,
+        fitting: &Fitting<'_>,
         rows: Range<usize>,
         into: &mut PaneSummary,
         predictions: &mut Vec<Prediction>,
-    ) -> Result<(), SchemaMismatch> {
-        let places = self.slots.resolve(inference)?;
+    ) {
+        let Fitting { inference, places } = fitting;
         let end = rows.end.min(inference.rows);
         let rows = rows.start.min(end)..end;
         for row in rows.clone() {
@@ -302,8 +323,7 @@ impl CapturePlan {
         let first = predictions.len();
         predictions.resize(first + rows.len(), self.unknown());
         let known = &mut predictions[first..];
-        self.slots.observe(inference, &places, rows, into, known);
-        Ok(())
+        self.slots.observe(inference, places, rows, into, known);
     }
 
     /// Whether it is counted how the model is served.

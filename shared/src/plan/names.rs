@@ -3,12 +3,21 @@
 /// Names with what each stands for.
 #[derive(Clone, Debug)]
 pub(super) struct Names<T> {
-    names: Box<[(u64, Box<str>, T)]>,
+    names: Box<[(Mark, Box<str>, T)]>,
     /// By the first bits of a name's mark: one more than its place among the names, or the next free
     /// slot after it; 0 where there is none.
     slots: Box<[u8]>,
     /// How far a mark is shifted to become a slot.
     shift: u32,
+}
+
+/// A name's first and last bytes, up to eight of each, and its length: what names of up to 16 bytes
+/// are equal by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    first: u64,
+    last: u64,
+    len: usize,
 }
 
 impl<T: Copy> Names<T> {
@@ -17,7 +26,7 @@ impl<T: Copy> Names<T> {
     pub(super) fn new<'a>(names: impl IntoIterator<Item = (&'a str, T)>) -> Option<Self> {
         let names = names.into_iter();
         let names: Box<[_]> = names
-            .map(|(name, of)| (mark(name.as_bytes()), name.into(), of))
+            .map(|(name, of)| (Mark::of(name.as_bytes()), name.into(), of))
             .collect();
         let bits = (4 * names.len()).next_power_of_two().ilog2().max(4);
         let mut made = Self {
@@ -38,48 +47,55 @@ impl<T: Copy> Names<T> {
     /// What a name stands for, if it is there.
     #[inline]
     pub(super) fn find(&self, name: &str) -> Option<T> {
-        let mark = mark(name.as_bytes());
+        let mark = Mark::of(name.as_bytes());
         let mut at = self.slot(mark);
         loop {
             let place = usize::from(*self.slots.get(at)?).checked_sub(1)?;
             let (known, other, of) = self.names.get(place)?;
-            if *known == mark && **other == *name {
+            if *known == mark && (mark.len <= 16 || **other == *name) {
                 return Some(*of);
             }
-            at = (at + 1) % self.slots.len();
+            at = (at + 1) & (self.slots.len() - 1);
         }
     }
 
-    fn slot(&self, mark: u64) -> usize {
-        usize::try_from(mark >> self.shift).unwrap_or_default()
+    fn slot(&self, mark: Mark) -> usize {
+        usize::try_from(mark.mixed() >> self.shift).unwrap_or_default()
     }
 }
 
-/// Mixes a name's length, its first and its last eight bytes. Names may share it; they are compared,
-/// too.
-#[inline]
-fn mark(name: &[u8]) -> u64 {
-    let (first, last) = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
-        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
-        _ => match (name.first_chunk::<4>(), name.last_chunk::<4>()) {
-            (Some(first), Some(last)) => (
-                u64::from(u32::from_le_bytes(*first)),
-                u64::from(u32::from_le_bytes(*last)),
-            ),
-            _ => name.iter().fold((0, 0), |(first, last), byte| {
-                (first << 8 | u64::from(*byte), last)
-            }),
-        },
-    };
-    let a = u128::from(first ^ 0x9e37_79b9_7f4a_7c15);
-    let b = u128::from(last ^ 0xbf58_476d_1ce4_e5b9 ^ (name.len() as u64) << 56);
-    let product = a * b;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "both halves of the product are taken"
-    )]
-    let folded = (product as u64) ^ ((product >> 64) as u64);
-    folded
+impl Mark {
+    #[inline]
+    fn of(name: &[u8]) -> Self {
+        let four = |bytes: [u8; 4]| u64::from(u32::from_le_bytes(bytes));
+        let (first, last) = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+            _ => match (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+                (Some(first), Some(last)) => (four(*first), four(*last)),
+                _ => name.iter().fold((0, 0), |(first, last), byte| {
+                    (first << 8 | u64::from(*byte), last)
+                }),
+            },
+        };
+        Self {
+            first,
+            last,
+            len: name.len(),
+        }
+    }
+
+    #[inline]
+    const fn mixed(self) -> u64 {
+        let a = (self.first ^ 0x9e37_79b9_7f4a_7c15) as u128;
+        let b = (self.last ^ 0xbf58_476d_1ce4_e5b9 ^ ((self.len as u64) << 56)) as u128;
+        let product = a * b;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "both halves of the product are taken"
+        )]
+        let folded = (product as u64) ^ ((product >> 64) as u64);
+        folded
+    }
 }
 
 #[cfg(test)]

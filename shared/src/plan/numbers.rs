@@ -8,6 +8,8 @@ use crate::sketch::{CutCounts, Finder, Histogram, Hygiene, Moments, Narrow, Pane
 const LONG: usize = 1024;
 /// Most values that are counted apart before they are added: sums of them fit 128 bits.
 const MOST: usize = 1 << 16;
+/// How many values are looked through at once for any that is not a plain number.
+const FEW: usize = 1024;
 /// Room for the cells of a histogram and of all points beside it.
 const PLACES: usize = 2304;
 
@@ -109,65 +111,101 @@ impl Column<'_> {
     }
 
     /// Counts floats of a feature: as [`Self::read`] would one by one.
-    pub(super) fn read_floats(
-        &mut self,
-        values: impl ExactSizeIterator<Item = f64>,
-        reader: &ValueReader,
-        range: (f64, f64),
-    ) {
-        if values.len() < LONG {
-            for x in values {
-                if reader.is_plain(x) {
-                    self.add(x, x < range.0 || x > range.1);
-                } else {
-                    self.read(Cell::Float(x), reader, range);
-                }
+    pub(super) fn read_floats(&mut self, values: &[f64], reader: &ValueReader, range: (f64, f64)) {
+        if values.len() >= LONG {
+            for values in values.chunks(MOST) {
+                self.read_many(values, reader, range);
             }
             return;
         }
-        let mut values = values;
-        while values.len() > 0 {
-            self.read_many(values.by_ref().take(MOST), reader, range);
+        for x in values {
+            if reader.is_plain(*x) {
+                self.add(*x, *x < range.0 || *x > range.1);
+            } else {
+                self.read(Cell::Float(*x), reader, range);
+            }
         }
     }
 
     /// Counts up to [`MOST`] floats apart, then adds them up.
-    fn read_many(
-        &mut self,
-        values: impl Iterator<Item = f64>,
-        reader: &ValueReader,
-        (min, max): (f64, f64),
-    ) {
-        let mut places = [0_u32; PLACES];
-        let mut sums = Narrow::default();
-        let (mut rows, mut subnormal, mut out, mut far) = (0_u64, 0_u64, 0_u64, 0_u64);
-        for x in values {
-            if !reader.is_plain(x) {
-                self.read(Cell::Float(x), reader, (min, max));
+    fn read_many(&mut self, values: &[f64], reader: &ValueReader, range: (f64, f64)) {
+        let mut apart = Apart::default();
+        for few in values.chunks(FEW) {
+            if reader.are_plain(few) {
+                apart.mark(few, range);
+                apart.count(few.iter().copied(), self.finder, self.moments);
                 continue;
             }
-            rows += 1;
-            subnormal += u64::from(is_subnormal(x));
-            out += u64::from((x < min) | (x > max));
-            let moved = self.finder.moved(x);
-            let found = self.finder.find(x, moved);
-            if let Some(count) = places.get_mut(found.cell + found.cut) {
-                *count += 1;
-            }
-            if !sums.add(moved) {
-                far += 1;
-                self.moments.add_moved(moved);
+            for x in few {
+                if reader.is_plain(*x) {
+                    apart.mark(&[*x], range);
+                    apart.count([*x].into_iter(), self.finder, self.moments);
+                } else {
+                    self.read(Cell::Float(*x), reader, range);
+                }
             }
         }
-        self.hygiene.add_all_usable(rows, subnormal, out);
-        self.moments.add_narrow(rows - far, &sums);
+        self.hygiene
+            .add_all_usable(apart.rows, apart.subnormal, apart.out_of_range);
+        self.moments.add_narrow(apart.rows - apart.far, &apart.sums);
         let (histogram, cuts) = (&mut *self.histogram, &mut self.cuts);
-        self.finder.each(&places, |found, count| {
+        self.finder.each(&apart.places, |found, count| {
             histogram.add_many_at(found.cell, count);
             if let Some(cuts) = cuts {
                 cuts.add_at(found.cut, count);
             }
         });
+    }
+}
+
+/// Finite numbers that are counted before they are added up.
+struct Apart {
+    places: [u32; PLACES],
+    sums: Narrow,
+    rows: u64,
+    subnormal: u64,
+    out_of_range: u64,
+    /// Those too far from the centre for narrow sums.
+    far: u64,
+}
+
+impl Default for Apart {
+    fn default() -> Self {
+        Self {
+            places: [0; PLACES],
+            sums: Narrow::default(),
+            rows: 0,
+            subnormal: 0,
+            out_of_range: 0,
+            far: 0,
+        }
+    }
+}
+
+impl Apart {
+    /// Notes what is said of numbers beside where they lie.
+    #[inline]
+    fn mark(&mut self, values: &[f64], (min, max): (f64, f64)) {
+        self.rows += values.len() as u64;
+        for x in values {
+            self.subnormal += u64::from(is_subnormal(*x));
+            self.out_of_range += u64::from((*x < min) | (*x > max));
+        }
+    }
+
+    #[inline]
+    fn count(&mut self, values: impl Iterator<Item = f64>, finder: &Finder, moments: &mut Moments) {
+        for x in values {
+            let moved = finder.moved(x);
+            let found = finder.find(x, moved);
+            if let Some(count) = self.places.get_mut(found.cell + found.cut) {
+                *count += 1;
+            }
+            if !self.sums.add(moved) {
+                self.far += 1;
+                moments.add_moved(moved);
+            }
+        }
     }
 }
 

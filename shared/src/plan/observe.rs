@@ -185,7 +185,7 @@ impl FeatureSlot {
                 if let Some(Values::Float(values)) = column.values()
                     && let Some(values) = values.get(rows.clone())
                 {
-                    counts.read_floats(values.iter().copied(), &self.reader, self.range);
+                    counts.read_floats(values, &self.reader, self.range);
                 } else {
                     for row in rows {
                         counts.read(column.cell(row), &self.reader, self.range);

@@ -10,7 +10,7 @@ use crate::plan::slots::{Column, Slots};
 const ABSENT: u16 = u16::MAX;
 
 /// Where in an exchange the tensors stand that a plan reads; without an allocation.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Places {
     /// Of features, then of attributes.
     inputs: [u16; MAX_FEATURES + MAX_ATTRIBUTES],

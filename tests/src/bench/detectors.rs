@@ -1,9 +1,13 @@
 //! Time that the online detectors take for each value of a stream, each round and detector by itself.
 
+use std::io::Write;
 use std::time::Instant;
 
+use clap::Args;
 use clause9_shared::detector::{DetectorKind, run};
 use serde::Serialize;
+
+use super::Bench;
 
 /// One detector over the stream.
 #[derive(Clone, Debug, Serialize)]
@@ -56,6 +60,38 @@ fn stream(values: usize) -> Vec<f64> {
             f64::from(u8::from(uniform < rate))
         })
         .collect()
+}
+
+/// What is asked for.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// Rounds; each detector runs once in each.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Values of the stream.
+    #[arg(long, default_value_t = 100_000)]
+    values: usize,
+    /// Print one JSON document instead of lines.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Bench for Options {
+    fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let runs = measure(self.rounds, self.values, &mut |run| {
+            if !self.json {
+                let _ = writeln!(
+                    out,
+                    "round {} {}: {:.1} ns for each value, {} drifts",
+                    run.round, run.detector, run.nanoseconds, run.drifts
+                );
+            }
+        });
+        if self.json {
+            writeln!(out, "{}", serde_json::to_string_pretty(&runs)?)?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! How long the collector's core takes: compiling an objective into bets, and evaluating a thousand
 //! objectives on one merged window (measuring, the ledger's step, the verdict). One thread, no I/O.
 
+use std::io::Write;
 use std::time::Instant;
 
+use clap::Args;
 use clause9_shared::baseline::Baseline;
 use clause9_shared::digest::Digest;
 use clause9_shared::judge::{Compiled, LedgerState};
@@ -14,6 +16,8 @@ use clause9_shared::sketch::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
+
+use super::Bench;
 
 /// Objectives that are evaluated.
 pub const OBJECTIVES: usize = 1000;
@@ -227,4 +231,46 @@ fn window(plan: &CapturePlan) -> PaneSummary {
     entries.sort_by(|a, b| a.0.cmp(&b.0));
     entries.dedup_by(|a, b| a.0 == b.0);
     PaneSummary::new(entries)
+}
+
+/// What is asked for.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// Rounds; all objectives are evaluated once in each.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Print one JSON document instead of lines.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Bench for Options {
+    fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let report = measure(self.rounds)?;
+        if self.json {
+            writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+            return Ok(());
+        }
+        writeln!(out, "built with the profile `{}`", report.profile)?;
+        let (compile_goal, evaluate_goal) = GOALS_MS;
+        writeln!(
+            out,
+            "compiling a drift objective: median {:.1} ms, longest {:.1} ms, at most {} bets (goal {compile_goal} ms)",
+            report.compile_median_ms, report.compile_longest_ms, report.most_bets
+        )?;
+        for (round, ms) in report.evaluate_ms.iter().enumerate() {
+            writeln!(
+                out,
+                "round {}: {} objectives in {ms:.1} ms",
+                round + 1,
+                OBJECTIVES
+            )?;
+        }
+        writeln!(
+            out,
+            "median {:.1} ms, of which measuring {:.1} ms (goal {evaluate_goal} ms)",
+            report.evaluate_median_ms, report.measure_median_ms
+        )?;
+        Ok(())
+    }
 }

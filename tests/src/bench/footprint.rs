@@ -1,13 +1,15 @@
 //! What an agent takes from the machine: size of its program, memory and processor time when idle
 //! and when busy. The goals are shown beside the numbers; a missed goal is no error here.
 
+use std::io::Write;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use clap::Args;
 use serde::Serialize;
 
 use super::proxy_smoke::{OBJECTIVES, reference, start_upstream};
-use super::{Setting, load, median, meter};
+use super::{Bench, Setting, load, median, meter};
 use crate::process::program;
 use crate::sidecar::{Sidecar, count};
 
@@ -113,4 +115,44 @@ fn once(round: usize, setting: &Setting) -> anyhow::Result<Run> {
 
 fn mib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
+}
+
+/// What is asked for.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Options {
+    #[command(flatten)]
+    setting: Setting,
+    /// Print one JSON document instead of lines.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Bench for Options {
+    fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let report = measure(self.setting, &mut |run| {
+            if !self.json {
+                let _ = writeln!(
+                    out,
+                    "round {}: idle {:.1} MiB, {:.2} % of a core; busy {:.1} MiB, {:.0} % of a core at {:.0} answers/s, {} predictions remembered",
+                    run.round,
+                    run.idle_mib,
+                    run.idle_cpu_share * 100.0,
+                    run.busy_mib,
+                    run.busy_cpu_share * 100.0,
+                    run.answers_per_second,
+                    run.remembered
+                );
+            }
+        })?;
+        if self.json {
+            writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+            return Ok(());
+        }
+        writeln!(out, "built with the profile `{}`", report.profile)?;
+        let found = [report.idle_mib, report.busy_mib, report.binary_mib];
+        for ((what, goal), found) in GOALS_MIB.iter().zip(found) {
+            writeln!(out, "{what}: {found:.1} MiB (goal {goal} MiB)")?;
+        }
+        Ok(())
+    }
 }

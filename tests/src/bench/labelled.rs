@@ -5,11 +5,12 @@
 //! memory to seven numbers. The numbers must agree, each to what its method card says, or the
 //! benchmark fails.
 
-use std::io::Write as _;
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
+use clap::Args;
 use clause9_shared::performance::binary::Binary;
 use clause9_shared::performance::calibration::{Group, expected_error};
 use clause9_shared::performance::cells::Cell;
@@ -17,7 +18,7 @@ use clause9_shared::performance::roc;
 use clause9_shared::sketch::{Confusion, Losses, ScoreCells};
 use serde::{Deserialize, Serialize};
 
-use super::{median, meter};
+use super::{Bench, median, meter};
 
 /// The figures, in the order of [`Figures`].
 pub const NAMES: [&str; 7] = [
@@ -236,4 +237,52 @@ pub fn measure(
         runs,
         times_faster: median(ratios).context("no round was run")?,
     })
+}
+
+/// What is asked for.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// A Python that has numpy and scikit-learn.
+    #[arg(long)]
+    python: PathBuf,
+    /// Rows.
+    #[arg(long, default_value_t = 1_000_000)]
+    rows: usize,
+    /// Rounds; each contender runs once in each.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Print one JSON document instead of lines.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Bench for Options {
+    fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let (rows, rounds) = (self.rows, self.rounds);
+        let report = measure(rows, rounds, &self.python, &mut |run| {
+            if !self.json {
+                let _ = writeln!(
+                    out,
+                    "round {} {:?}: {:.3} s of processor time",
+                    run.round, run.contender, run.cpu_seconds
+                );
+            }
+        })?;
+        if self.json {
+            writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+            return Ok(());
+        }
+        writeln!(out, "built with the profile `{}`", report.profile)?;
+        if let Some(last) = report.runs.last() {
+            for (name, figure) in NAMES.iter().zip(last.figures) {
+                writeln!(out, "{name}: {figure}")?;
+            }
+        }
+        writeln!(
+            out,
+            "{} rows, median of {rounds} rounds: {:.2} times as fast as scikit-learn (goal 5)",
+            report.rows, report.times_faster
+        )?;
+        Ok(())
+    }
 }

@@ -4,31 +4,46 @@
 //!
 //! Not for regressions of a few per cent: the machine's other work shows in every number here.
 
+use std::io::Write;
 use std::time::Duration;
 
+use clap::Args;
 use serde::Serialize;
 
 pub mod detectors;
 pub mod evaluate;
 pub mod footprint;
+pub mod groups;
 pub mod labelled;
 pub mod load;
 pub mod meter;
+pub mod observe;
 pub mod profile;
 pub mod profile_data;
 pub mod proxy_smoke;
 pub mod upstream;
+pub mod windows;
 
-/// What a benchmark runs with.
-#[derive(Clone, Copy, Debug, Serialize)]
+/// A benchmark with what it was asked for: a row of the table in `clause9-bench`.
+pub trait Bench {
+    /// Measures and prints every run, then what they say together.
+    fn run(&self, out: &mut dyn Write) -> anyhow::Result<()>;
+}
+
+/// What a benchmark under load runs with.
+#[derive(Args, Clone, Copy, Debug, Serialize)]
 pub struct Setting {
     /// Rounds; each contender runs once in each.
+    #[arg(long, default_value_t = 3)]
     pub rounds: usize,
-    /// Seconds of load in a run.
+    /// Seconds of load (and of idling) in each run.
+    #[arg(long, default_value_t = 5)]
     pub seconds: u64,
     /// Client connections, each with one request at a time.
+    #[arg(long, default_value_t = 4)]
     pub connections: usize,
     /// Rows in a request.
+    #[arg(long, default_value_t = 8)]
     pub rows: usize,
 }
 

@@ -3,10 +3,12 @@
 //! own, one core; CPU seconds are compared.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context as _;
+use clap::Args;
 use clause9_shared::baseline::BaselineBuilder;
 use clause9_shared::digest::Digest;
 use clause9_shared::inference::{Cell, Inference, Tensor, Values};
@@ -18,14 +20,14 @@ use clause9_shared::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::profile_data as data;
-use super::{median, meter};
+use super::{Bench, median, meter};
 
 /// One timed part of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Phase {
     /// What was done.
     pub phase: String,
-    /// CPU seconds of the process, user and system.
+    /// CPU seconds, user and system: of the process, or of our own only thread.
     pub cpu: f64,
 }
 
@@ -142,14 +144,14 @@ fn command(program: &Path, arguments: &[&str], folder: &Path) -> Command {
 
 /// CPU seconds of what is done.
 fn timed<T>(phase: &str, done: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(T, Phase)> {
-    let before = meter::read(std::process::id())?.cpu_seconds;
+    let before = meter::cpu_nanoseconds(std::process::id())?;
     let result = done()?;
-    let after = meter::read(std::process::id())?.cpu_seconds;
+    let after = meter::cpu_nanoseconds(std::process::id())?;
     Ok((
         result,
         Phase {
             phase: phase.to_owned(),
-            cpu: after - before,
+            cpu: (after - before) as f64 / 1e9,
         },
     ))
 }
@@ -177,14 +179,21 @@ pub fn run_self(folder: &Path) -> anyhow::Result<Vec<Phase>> {
         Ok(builder.finish(Digest::of(b"ref"))?)
     })?;
     let plan = CapturePlan::new(&document, &baseline)?;
-    let (summary, counted) = timed("count 1,000,000 rows of 25 columns", || {
-        let (mut traffic, mut known) = (plan.empty_traffic(), Vec::new());
-        for batch in &batches {
-            known.clear();
-            plan.observe_all(batch, &mut traffic, &mut known)?;
-        }
-        Ok(traffic)
-    })?;
+    let count = |which: std::ops::Range<usize>, phase: &str| {
+        let some: Vec<Inference> = batches.iter().map(|batch| columns(batch, &which)).collect();
+        timed(phase, || {
+            let (mut traffic, mut known) = (plan.empty_traffic(), Vec::new());
+            for batch in &some {
+                known.clear();
+                plan.observe_all(batch, &mut traffic, &mut known)?;
+            }
+            Ok(traffic)
+        })
+    };
+    let all = data::NUMERIC + data::CATEGORIES.len();
+    let (summary, counted) = count(0..all, "count 1,000,000 rows of 25 columns")?;
+    let (_, numbers) = count(0..data::NUMERIC, "of these, 20 numeric columns alone")?;
+    let (_, strings) = count(data::NUMERIC..all, "of these, 5 string columns alone")?;
     let (values, measured) = timed("measure every metric of every column", || {
         let mut values = 0;
         for metric in MetricId::ALL {
@@ -214,13 +223,20 @@ pub fn run_self(folder: &Path) -> anyhow::Result<Vec<Phase>> {
         Ok(values)
     })?;
     anyhow::ensure!(values > 25, "only {values} values were measured");
-    Ok(vec![built, counted, measured])
+    Ok(vec![built, counted, numbers, strings, measured])
+}
+
+/// A batch with some of its columns only; what is not there counts as missing, at next to no cost.
+fn columns(batch: &Inference, which: &std::ops::Range<usize>) -> Inference {
+    let mut some = batch.clone();
+    some.inputs = some.inputs[which.clone()].to_vec();
+    some
 }
 
 /// Rows of a batch.
 const BATCH: usize = 8192;
 
-fn document() -> anyhow::Result<Document> {
+pub(super) fn document() -> anyhow::Result<Document> {
     let names = (0..data::NUMERIC).map(|i| (format!("n{i:02}"), "numeric"));
     let names = names.chain((0..data::CATEGORIES.len()).map(|i| (format!("c{i}"), "categorical")));
     let features = names.map(|(name, kind)| {
@@ -280,4 +296,73 @@ fn load(folder: &Path, name: &str, rows: std::ops::Range<usize>) -> anyhow::Resu
         inputs,
         outputs: Vec::new(),
     })
+}
+
+/// What is asked for.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// Rounds; each contender runs once in each.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Where the data is written, once.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// A folder of Python virtual environments: `whylogs`, `evidently`, `sketches`. Those that are
+    /// not there are left out.
+    #[arg(long, value_name = "DIR")]
+    peers: Option<PathBuf>,
+    /// Print one JSON document instead of lines.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Bench for Options {
+    fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let report = measure(self.rounds, &self.data, self.peers.as_deref(), &mut |run| {
+            if !self.json {
+                for phase in &run.phases {
+                    let _ = writeln!(
+                        out,
+                        "round {} {}: {}: {:.3} CPU s",
+                        run.round, run.contender, phase.phase, phase.cpu
+                    );
+                }
+            }
+        })?;
+        if self.json {
+            writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+            return Ok(());
+        }
+        writeln!(out, "built with the profile `{}`; medians:", report.profile)?;
+        let own = report
+            .medians
+            .iter()
+            .find(|(name, _)| name.contains("count 1,000,000"));
+        let own = own.map_or(f64::NAN, |(_, cpu)| *cpu);
+        for (name, cpu) in &report.medians {
+            writeln!(
+                out,
+                "{cpu:9.3} s, {:7.1} times counting here: {name}",
+                cpu / own
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// One run of our own, in a process of its own.
+#[derive(Args, Debug)]
+pub struct OwnOptions {
+    /// Where the data is.
+    #[arg(long)]
+    data: PathBuf,
+}
+
+impl Bench for OwnOptions {
+    fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        for phase in run_self(&self.data)? {
+            writeln!(out, "{}", serde_json::to_string(&phase)?)?;
+        }
+        Ok(())
+    }
 }

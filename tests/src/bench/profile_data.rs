@@ -78,6 +78,22 @@ impl Zipf {
     }
 }
 
+/// So many rows of the reference's kind: numbers and codes by column.
+pub fn draw(rows: usize, seed: u64) -> (Vec<Vec<f64>>, Vec<Vec<u32>>) {
+    let numbers = (0..NUMERIC).map(|column| {
+        let mut random = Random(seed * 100 + column as u64);
+        (0..rows)
+            .map(|_| number(&mut random, column, 0.0))
+            .collect()
+    });
+    let codes = CATEGORIES.iter().enumerate().map(|(column, categories)| {
+        let mut random = Random(seed * 100 + 50 + column as u64);
+        let zipf = Zipf::new(*categories, 0.0);
+        (0..rows).map(|_| zipf.draw(&mut random)).collect()
+    });
+    (numbers.collect(), codes.collect())
+}
+
 /// The name of a category.
 pub fn category(column: usize, code: u32) -> String {
     format!("c{column}_v{code:04}")

@@ -2,13 +2,15 @@
 //! the agent, in turns. A smoke test of cost, not a ranking; the model server answers in no time, so
 //! that the difference is the agent's own.
 
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context as _;
+use clap::Args;
 use serde::Serialize;
 
 use super::load::{self, Seen};
-use super::{Setting, median, meter};
+use super::{Bench, Setting, median, meter};
 use crate::process::{Running, free_port};
 use crate::sidecar::Sidecar;
 
@@ -166,4 +168,48 @@ fn report(setting: Setting, runs: Vec<Run>) -> anyhow::Result<Report> {
         agent_cpu_us_per_answer: median(cpu).context("no rounds")?,
         runs,
     })
+}
+
+/// What is asked for.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Options {
+    #[command(flatten)]
+    setting: Setting,
+    /// Print one JSON document instead of lines.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Bench for Options {
+    fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let report = measure(self.setting, &mut |run| {
+            if !self.json {
+                let _ = writeln!(
+                    out,
+                    "round {} {:?}: {:.0} answers/s, p50 {} us, p99 {} us, {:.1} us of processor time each, {} KiB",
+                    run.round,
+                    run.contender,
+                    run.seen.per_second(),
+                    run.seen.p50_us,
+                    run.seen.p99_us,
+                    run.cpu_us_per_answer,
+                    run.resident_kib
+                );
+            }
+        })?;
+        if self.json {
+            writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+            return Ok(());
+        }
+        writeln!(out, "built with the profile `{}`", report.profile)?;
+        writeln!(
+            out,
+            "median of {} rounds: p50 {:+.0} us, throughput x {:.2}, agent's processor time {:.1} us for each answer",
+            report.setting.rounds,
+            report.added_p50_us,
+            report.throughput_ratio,
+            report.agent_cpu_us_per_answer
+        )?;
+        Ok(())
+    }
 }

@@ -1,10 +1,27 @@
 //! The smallest model server that a benchmark needs: answers each inference at once with the same
 //! decision. A thread for each connection, no limits, for loopback only: not a server for anybody.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
 use anyhow::Context as _;
+use clap::Args;
+
+use super::Bench;
+
+/// What is asked for.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// Where to listen on loopback.
+    #[arg(long)]
+    port: u16,
+}
+
+impl Bench for Options {
+    fn run(&self, _: &mut dyn Write) -> anyhow::Result<()> {
+        serve(self.port)
+    }
+}
 
 /// Serves until the process is killed.
 pub fn serve(port: u16) -> anyhow::Result<()> {

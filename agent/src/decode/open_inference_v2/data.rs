@@ -74,8 +74,7 @@ fn each(values: Values, convert: impl Fn(Owned) -> Option<Owned>) -> Option<Valu
         Values::Bool(v) => v.into_iter().map(|x| convert(Owned::Bool(x))).collect(),
         Values::Text(v) => v.into_iter().map(|x| convert(Owned::Text(x))).collect(),
         Values::Mixed(v) => v.into_iter().map(convert).collect(),
-        // Texts that come up often are found in files, not on the wire.
-        Values::Named(_) => None,
+        Values::Named(v) => v.owned().map(convert).collect(),
     };
     owned.map(narrow)
 }
@@ -142,14 +141,16 @@ fn floats(values: Values) -> Option<Values> {
     match values {
         Values::Float(v) => Some(Values::Float(v)),
         Values::Int(v) => Some(Values::Float(v.into_iter().map(|x| x as f64).collect())),
-        other @ (Values::Uint(_) | Values::Bool(_) | Values::Text(_) | Values::Mixed(_)) => {
-            each(other, |value| match value {
-                Owned::Float(x) => Some(Owned::Float(x)),
-                Owned::Int(x) => Some(Owned::Float(x as f64)),
-                Owned::Uint(x) => Some(Owned::Float(x as f64)),
-                Owned::Missing | Owned::Bool(_) | Owned::Text(_) => None,
-            })
-        }
+        other @ (Values::Uint(_)
+        | Values::Bool(_)
+        | Values::Text(_)
+        | Values::Mixed(_)
+        | Values::Named(_)) => each(other, |value| match value {
+            Owned::Float(x) => Some(Owned::Float(x)),
+            Owned::Int(x) => Some(Owned::Float(x as f64)),
+            Owned::Uint(x) => Some(Owned::Float(x as f64)),
+            Owned::Missing | Owned::Bool(_) | Owned::Text(_) => None,
+        }),
     }
 }
 
@@ -234,6 +235,7 @@ fn widened(values: Values, value: Owned) -> Values {
         Values::Bool(v) => v.into_iter().map(Owned::Bool).collect(),
         Values::Text(v) => v.into_iter().map(Owned::Text).collect(),
         Values::Mixed(v) => v,
+        Values::Named(v) => v.owned().collect(),
     };
     mixed.push(value);
     Values::Mixed(mixed)
