@@ -156,7 +156,7 @@ impl Case {
         if self.reference_rows() < 1000 {
             0.02
         } else {
-            0.001
+            0.002
         }
     }
 

@@ -26,7 +26,7 @@ const EXPECTED: MetricSpec = MetricSpec {
                   wrong and nothing here shows it. It follows a change of the population, not one of \
                   the world. Never judged: what the reference leaves open is the same in every window, so \
                   that windows are no independent evidence.",
-    reference: "NannyML 0.13's confidence-based estimate by its plain definition: shares within 0.001 \
+    reference: "NannyML 0.13's confidence-based estimate by its plain definition: shares within 0.002 \
                 (50,000 reference rows) to 0.02 (500 rows), where half a case of a pool weighs.",
     grade: Grade::C,
     stream: StreamKind::Traffic,
