@@ -348,7 +348,11 @@ fn each_metric_counts_what_its_card_says() {
         brier 0.143571
         ece.10 0.307143
         mce.10 0.700000
-        roc_auc.pairs 0.911111
+        label_coverage 0.933333
+        accuracy.lowest 0.666667
+        accuracy.highest 0.733333
+        accuracy.post_stratified 0.706667
+        accuracy.tipping_point undefined: no objective is on accuracy
         expected_accuracy undefined: the baseline has no labelled scores
         expected_accuracy.raw 0.781120
         expected_precision undefined: the baseline has no labelled scores
@@ -446,6 +450,8 @@ fn each_metric_counts_what_its_card_says() {
         failure_rate 0.066667
         empty_answer_rate 0.133333
         throughput 1.500000
+        distinct_count 4.003883
+        uniqueness 0.333657
         demographic_parity_difference.spread 0.250000
         base_rate_difference.spread 0.250000
         accuracy_difference.spread 0.083333

@@ -310,6 +310,7 @@ fn judge(folder: &Path, kind: Kind) -> BTreeSet<&'static str> {
                     baseline: &baseline,
                     of: &objective.of,
                     summary,
+                    beside: clause9_shared::metric::Beside::default(),
                 })
             };
             if !panes.iter().any(|pane| measured(pane).is_ok()) {

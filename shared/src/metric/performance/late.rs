@@ -145,7 +145,12 @@ fn coverage(seen: &Seen<'_>) -> Measurement {
     if all == 0 {
         return Err(Unmeasurable::NoData);
     }
-    let labelled = decided(seen).map_or(0, |table| table.cases());
+    let labelled = match decided(seen) {
+        Ok(table) => table.cases(),
+        // None has come yet.
+        Err(Unmeasurable::NoData) => 0,
+        Err(why) => return Err(why),
+    };
     shown(labelled as f64 / all as f64, None, all)
 }
 
