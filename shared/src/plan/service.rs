@@ -86,7 +86,7 @@ impl ServiceSlots {
     /// Counts requests as they came in.
     pub(super) fn requests(&self, requests: u64, into: &mut PaneSummary) {
         count(into, self.answers, Traffic::of_mut, |t| {
-            t.add_requests(requests)
+            t.add_requests(requests);
         });
     }
 }

@@ -168,7 +168,6 @@ fn measure(seen: &Seen<'_>, facet: Facet, u: f64) -> Measurement {
 }
 
 /// The bets against "the share of answers beyond the level is at most what the quantile leaves".
-#[expect(clippy::float_cmp, reason = "a level is a limit or it is not")]
 fn bets(against: Against<'_>, facet: Facet, u: f64) -> Result<Bets, NoBet> {
     let (level, comparator) = (against.level, against.comparator);
     let service = against.document.service.as_ref();
