@@ -43,6 +43,9 @@ pub enum StoreError {
     /// SQLite failed: disk full, file damaged, or another program writes.
     #[error("the register could not be used")]
     Sqlite(#[from] rusqlite::Error),
+    /// A probe found no room, or a disk that cannot be written.
+    #[error("the register's disk has no room for a batch")]
+    NoRoom(#[source] std::io::Error),
     /// The file was written by a newer version.
     #[error("the register has format {found}, this program knows {known}; use the newer program", known = schema::VERSION)]
     Newer {

@@ -1,6 +1,9 @@
 //! What the one writer does. Every method works inside the transaction that [`WriteStore::commit`]
 //! makes of a closure: all of it is on disk when `commit` returns, or none of it.
 
+use std::io::Write;
+use std::path::Path;
+
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::{AgentId, ObjectiveId, SystemId};
 use clause9_shared::time::Timestamp;
@@ -17,6 +20,8 @@ use crate::verify::VerifiedBatch;
 const MAX_REFUSAL_ROWS: i64 = 256;
 /// What further peers of that hour are counted as.
 const OTHER_PEERS: &str = "others";
+/// Bytes that a probe takes of the disk for a moment: more than some ordinary batches need.
+const PROBE_BYTES: usize = 1 << 20;
 
 /// The writer's connection.
 #[derive(Debug)]
@@ -59,8 +64,19 @@ impl WriteStore {
 }
 
 impl WriteStore {
-    /// Writes something that changes nothing: does writing work again?
+    /// Writes something that changes nothing: does writing work again? A lone small commit may still
+    /// fit where no batch does, into room that the write-ahead log keeps; so a file is tried as well.
     pub(crate) fn probe(&mut self) -> Result<(), StoreError> {
+        if let Some(register) = self.connection.path() {
+            let scratch = Path::new(register).with_extension("probe");
+            let room = std::fs::File::create(&scratch).and_then(|mut file| {
+                file.write_all(&vec![0; PROBE_BYTES])?;
+                file.sync_all()
+            });
+            // Also after a failure, which leaves a part of it.
+            let removed = std::fs::remove_file(&scratch);
+            room.and(removed).map_err(StoreError::NoRoom)?;
+        }
         self.commit(|to| {
             Ok(to
                 .tx

@@ -47,7 +47,7 @@ fn more_dawdlers_than_places_keep_no_batch_out() {
         let begun = Instant::now();
         let envelope = agents.hourly(1, u32::try_from(h).unwrap());
         assert_eq!(running.post(&envelope).status, 200);
-        assert!(begun.elapsed() < Duration::from_secs(5), "it had to wait");
+        assert!(begun.elapsed() < Duration::from_secs(20), "it had to wait");
     }
     let displaced = running.metric("clause9_collector_connections_cut_total{reason=\"displaced\"}");
     assert!(displaced >= 36, "{displaced}");
@@ -74,7 +74,7 @@ fn a_client_that_does_not_read_its_answers_gives_way_too() {
         .collect();
     let begun = Instant::now();
     assert_eq!(running.post(&Agents::new().hourly(1, 0)).status, 200);
-    assert!(begun.elapsed() < Duration::from_secs(5), "it had to wait");
+    assert!(begun.elapsed() < Duration::from_secs(20), "it had to wait");
     drop(held);
 }
 
@@ -84,12 +84,12 @@ fn idle_connections_are_cut_and_counted() {
         idle: Duration::from_millis(500),
         ..Limits::default()
     });
+    let begun = Instant::now();
     let mut held: Vec<_> = ["", HALF_HEAD, "", HALF_HEAD]
         .map(|text| dawdle(&running, text))
         .into();
     // One that was answered and then falls silent is idle as well.
     held.push(dawdle(&running, "GET /live HTTP/1.1\r\nhost: t\r\n\r\n"));
-    let begun = Instant::now();
     for stream in &mut held {
         rest(stream);
     }
@@ -118,8 +118,9 @@ fn slow_uploads_are_answered_counted_and_in_nobodys_way() {
 
 #[test]
 fn the_memory_that_bodies_take_is_bounded_and_comes_back() {
+    // So long that a slow machine has sent all of them before the first one is given up.
     let running = start(Limits {
-        upload: Duration::from_secs(3),
+        upload: Duration::from_mins(2),
         ..Limits::default()
     });
     let body = vec![0; 15_900_000];
@@ -134,16 +135,16 @@ fn the_memory_that_bodies_take_is_bounded_and_comes_back() {
     let unavailable = "clause9_collector_batches_total{result=\"unavailable\"}";
     let begun = Instant::now();
     while running.metric(unavailable) == 0 {
-        assert!(begun.elapsed() < Duration::from_secs(10), "all had room");
+        assert!(begun.elapsed() < Duration::from_mins(1), "all had room");
         std::thread::sleep(Duration::from_millis(20));
     }
+    drop(held);
     let envelope = Agents::new().hourly(1, 0);
     while running.post(&envelope).status != 200 {
         assert!(
-            begun.elapsed() < Duration::from_secs(10),
+            begun.elapsed() < Duration::from_mins(1),
             "no room came back"
         );
         std::thread::sleep(Duration::from_millis(100));
     }
-    drop(held);
 }

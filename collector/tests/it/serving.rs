@@ -103,7 +103,7 @@ fn a_watermark_ahead_of_the_wall_clock_moves_nothing() {
     let answer = running.post(&batch::seal(&good, &key(1)));
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.json()["marks"][0], "clock_ahead");
-    let before = get(running.address, "/metrics").text();
+    let before = running.wait_series("clause9_agent_watermark_timestamp_seconds");
     for ahead in [
         batch_at(2, pane, open.0 + day),
         batch_at(2, PaneStart::of(open.0 + day, HOUR), open.0),
@@ -115,14 +115,8 @@ fn a_watermark_ahead_of_the_wall_clock_moves_nothing() {
     let replayed = Agents::new().batch(2, 0, Vec::new());
     let answer = running.post(&batch::seal(&replayed, &key(1)));
     assert_eq!(answer.json()["refused"], "clock_mixed");
-    let watermark = |text: &str| {
-        text.lines()
-            .find(|l| l.starts_with("clause9_agent_watermark_timestamp_seconds"))
-            .unwrap()
-            .to_owned()
-    };
-    let after = get(running.address, "/metrics").text();
-    assert_eq!(watermark(&before), watermark(&after));
+    let after = running.wait_series("clause9_agent_watermark_timestamp_seconds");
+    assert_eq!(before, after);
     let batches = all(running.address, "/v1/evidence?type=batch&limit=10");
     assert_eq!(batches.len(), 1, "nothing of the refused ones is stored");
     let refusals = all(running.address, "/v1/evidence?type=refusal&limit=10");

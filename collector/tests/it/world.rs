@@ -362,6 +362,19 @@ impl Running {
         value.parse().unwrap()
     }
 
+    /// The first line of a series of /metrics, waiting until it is there: what is shown of a system
+    /// follows the answer to a batch.
+    pub(crate) fn wait_series(&self, name: &str) -> String {
+        for _ in 0..300 {
+            let text = crate::http::get(self.address, "/metrics").text();
+            if let Some(line) = text.lines().find(|l| l.starts_with(name)) {
+                return line.to_owned();
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("no series {name}");
+    }
+
     pub(crate) fn post(&self, envelope: &[u8]) -> crate::http::Answer {
         crate::http::request(self.address, "POST", "/v1/batches", envelope).unwrap()
     }
