@@ -4,7 +4,7 @@
 //! of them takes its place, the others follow after the last feature, so that places in the file stay
 //! those of what people wrote. No text itself is ever counted.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
@@ -110,20 +110,20 @@ fn of_text(text: &Written) -> Result<Vec<Feature>, String> {
             "feature `{name}` is a text, and any text counts; remove `missing`"
         ));
     }
-    let mut once = BTreeMap::new();
+    let mut once = BTreeSet::new();
     for number in text
         .numbers
         .clone()
         .unwrap_or_else(|| TextNumber::all().collect())
     {
-        once.insert(number, ());
+        once.insert(number);
     }
     if once.is_empty() {
         return Err(format!(
             "feature `{name}` has no numbers; name some, or remove `numbers` for all of them"
         ));
     }
-    once.into_keys()
+    once.into_iter()
         .map(|number| {
             let full = format!("{name}.{}", number.as_str());
             let full = Name::new(&full).map_err(|_| {

@@ -5,7 +5,7 @@
 //! taking the larger, so neither order nor repetition of values leaves a trace. No value and no hash
 //! is kept; still, who knows the seed can tell of a guessed value that it never came.
 //!
-//! The estimate is Ertl's (2017, "New cardinality estimation algorithms for HyperLogLog sketches",
+//! The estimate is Ertl's (2017, "New cardinality estimation algorithms for `HyperLogLog` sketches",
 //! algorithm 6): without tables, and unbiased from the first value on.
 
 use crate::sketch::{MAX_VARINT, MergeError, Sketch, add_totals, bump, read_sparse, write_sparse};
@@ -20,7 +20,7 @@ const REGISTERS: usize = 1 << INDEX_BITS;
 /// Bits of the hash that are looked at for zeros.
 const TAIL_BITS: u32 = 64 - INDEX_BITS;
 /// Most that a register holds: one more than those bits.
-const MOST: u8 = TAIL_BITS as u8 + 1;
+const MOST: u8 = 54;
 /// Most registers in use that are written one by one; of more, all are written.
 const SPARSE: usize = 512;
 /// Bytes of all registers at 6 bits each.
@@ -139,6 +139,7 @@ impl Sketch for Distinct {
     }
 }
 
+const _: () = assert!(MOST as u32 == TAIL_BITS + 1);
 // Registers that are written one by one take two bytes for the step and one for the value at most.
 const _: () = assert!(MAX_VARINT + SPARSE * 3 <= DENSE + MAX_VARINT);
 
@@ -157,8 +158,8 @@ impl Encode for Distinct {
         } else {
             w.byte(1);
             for four in self.registers.as_chunks::<4>().0 {
-                let [a, b, c, d] = four.map(u32::from);
-                let bits = a | b << 6 | c << 12 | d << 18;
+                let parts = (0_u32..).zip(four);
+                let bits = parts.fold(0, |bits, (i, part)| bits | u32::from(*part) << (6 * i));
                 w.raw(&bits.to_le_bytes()[..3]);
             }
         }

@@ -422,8 +422,8 @@ const FIRST_DIRECTION: u8 = 64;
 const LAST_DIRECTION: u8 = 127;
 /// How keys of the service begin.
 const FIRST_FACET: u8 = 128;
-#[expect(clippy::cast_possible_truncation, reason = "facets are few")]
-const LAST_FACET: u8 = FIRST_FACET + Facet::ALL.len() as u8 - 1;
+const LAST_FACET: u8 = FIRST_FACET + 4;
+const _: () = assert!((LAST_FACET - FIRST_FACET) as usize + 1 == Facet::ALL.len());
 
 /// Most summaries in one pane.
 pub const MAX_SUMMARIES: usize = 2048;

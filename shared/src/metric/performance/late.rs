@@ -48,6 +48,7 @@ fn right(seen: &Seen<'_>) -> Result<((u64, u64), u64), Unmeasurable> {
     Ok(((table.tp + table.tn, table.cases()), all))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what measuring gives")]
 fn shown(value: f64, interval: Option<(f64, f64)>, of: u64) -> Measurement {
     Ok(Estimate {
         value,
