@@ -90,11 +90,7 @@ impl Bench for Options {
             writeln!(out, "{}", serde_json::to_string_pretty(&runs)?)?;
             return Ok(());
         }
-        writeln!(
-            out,
-            "built with the profile `{}`; medians:",
-            profile()?
-        )?;
+        writeln!(out, "built with the profile `{}`; medians:", profile()?)?;
         for way in &ways {
             let of = runs.iter().filter(|run| run.way == way.name);
             let middle = median(of.map(|run| run.us).collect()).unwrap_or(f64::NAN);
