@@ -3,7 +3,7 @@
 /// Names with what each stands for.
 #[derive(Clone, Debug)]
 pub(super) struct Names<T> {
-    names: Box<[(Mark, Box<str>, T)]>,
+    known: Box<[(Mark, Box<str>, T)]>,
     /// By the first bits of a name's mark: one more than its place among the names, or the next free
     /// slot after it; 0 where there is none.
     slots: Box<[u8]>,
@@ -30,12 +30,12 @@ impl<T: Copy> Names<T> {
             .collect();
         let bits = (4 * names.len()).next_power_of_two().ilog2().max(4);
         let mut made = Self {
-            names,
+            known: names,
             slots: vec![0; 1 << bits].into(),
             shift: u64::BITS - bits,
         };
-        for i in 0..made.names.len() {
-            let mut at = made.slot(made.names[i].0);
+        for i in 0..made.known.len() {
+            let mut at = made.slot(made.known[i].0);
             while made.slots[at] != 0 {
                 at = (at + 1) % made.slots.len();
             }
@@ -51,8 +51,8 @@ impl<T: Copy> Names<T> {
         let mut at = self.slot(mark);
         loop {
             let place = usize::from(*self.slots.get(at)?).checked_sub(1)?;
-            let (known, other, of) = self.names.get(place)?;
-            if *known == mark && (mark.len <= 16 || **other == *name) {
+            let (found, other, of) = self.known.get(place)?;
+            if *found == mark && (mark.len <= 16 || **other == *name) {
                 return Some(*of);
             }
             at = (at + 1) & (self.slots.len() - 1);

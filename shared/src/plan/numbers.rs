@@ -53,17 +53,14 @@ impl Numbers {
     /// must not stop the monitor.
     #[inline]
     pub(super) fn open<'a>(&'a self, into: &'a mut PaneSummary) -> Option<Column<'a>> {
-        let (hygiene, histogram, moments, cuts) = match self.cuts {
-            Some(cuts) => {
-                let all = [self.hygiene, self.histogram, self.moments, cuts];
-                let [hygiene, histogram, moments, cuts] = into.several_mut(all)?;
-                (hygiene, histogram, moments, Some(CutCounts::of_mut(cuts)?))
-            }
-            None => {
-                let all = [self.hygiene, self.histogram, self.moments];
-                let [hygiene, histogram, moments] = into.several_mut(all)?;
-                (hygiene, histogram, moments, None)
-            }
+        let (hygiene, histogram, moments, cuts) = if let Some(cuts) = self.cuts {
+            let all = [self.hygiene, self.histogram, self.moments, cuts];
+            let [hygiene, histogram, moments, cuts] = into.several_mut(all)?;
+            (hygiene, histogram, moments, Some(CutCounts::of_mut(cuts)?))
+        } else {
+            let all = [self.hygiene, self.histogram, self.moments];
+            let [hygiene, histogram, moments] = into.several_mut(all)?;
+            (hygiene, histogram, moments, None)
         };
         Some(Column {
             finder: &self.finder,
@@ -189,7 +186,7 @@ impl Apart {
         self.rows += values.len() as u64;
         for x in values {
             self.subnormal += u64::from(is_subnormal(*x));
-            self.out_of_range += u64::from((*x < min) | (*x > max));
+            self.out_of_range += u64::from(*x < min || *x > max);
         }
     }
 

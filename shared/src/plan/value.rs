@@ -74,6 +74,10 @@ impl ValueReader {
 
     /// Whether all of some floats are. Looks at all of them, without a branch for each.
     #[inline]
+    #[expect(
+        clippy::float_cmp,
+        reason = "documented values are equal or they are not"
+    )]
     pub(crate) fn are_plain(&self, values: &[f64]) -> bool {
         let mut plain = true;
         for x in values {

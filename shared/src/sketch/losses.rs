@@ -14,7 +14,8 @@ const CLIP: f64 = f64::EPSILON;
 /// Into how many bins of equal width scores are counted, each way.
 const WIDTHS: [usize; 2] = [10, 15];
 const BINS: usize = WIDTHS[0] + WIDTHS[1];
-const FIRST_OF_FIFTEEN: u8 = WIDTHS[0] as u8;
+const FIRST_OF_FIFTEEN: u8 = 10;
+const _: () = assert!(FIRST_OF_FIFTEEN as usize == WIDTHS[0]);
 const MAX_ENTRY: usize =
     1 + MAX_VARINT + 2 * Sums::MAX_BYTES + WIDTHS.len() + BINS * (1 + 2 * MAX_VARINT + MAX_WIDE);
 

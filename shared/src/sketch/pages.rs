@@ -17,7 +17,7 @@ const CARRY: u64 = 1 << 31;
 pub(super) struct Pages<const PAGE: usize> {
     /// By page, one more than its position; 0 for those that are not made yet.
     made: Box<[u16]>,
-    pages: Vec<[u32; PAGE]>,
+    counters: Vec<[u32; PAGE]>,
     /// Multiples of [`CARRY`] by place.
     carried: BTreeMap<u32, u64>,
 }
@@ -27,7 +27,7 @@ impl<const PAGE: usize> Pages<PAGE> {
     pub(super) fn new(places: usize) -> Self {
         Self {
             made: vec![0; places.div_ceil(PAGE)].into(),
-            pages: Vec::new(),
+            counters: Vec::new(),
             carried: BTreeMap::new(),
         }
     }
@@ -64,7 +64,7 @@ impl<const PAGE: usize> Pages<PAGE> {
     /// What was counted at a place.
     pub(super) fn get(&self, place: usize) -> u64 {
         let made = self.made.get(place / PAGE).map_or(0, |at| usize::from(*at));
-        let page = made.checked_sub(1).and_then(|at| self.pages.get(at));
+        let page = made.checked_sub(1).and_then(|at| self.counters.get(at));
         page.map_or(0, |page| self.whole(place, page[place % PAGE]))
     }
 
@@ -72,7 +72,7 @@ impl<const PAGE: usize> Pages<PAGE> {
     pub(super) fn filled(&self) -> impl Iterator<Item = (usize, u64)> {
         let made = self.made.iter().enumerate().filter(|(_, at)| **at > 0);
         made.flat_map(move |(number, at)| {
-            let counters = self.pages[usize::from(*at) - 1].iter().enumerate();
+            let counters = self.counters[usize::from(*at) - 1].iter().enumerate();
             counters
                 .filter(|(_, low)| **low > 0)
                 .map(move |(step, low)| {
@@ -85,7 +85,7 @@ impl<const PAGE: usize> Pages<PAGE> {
     /// As [`Self::filled`], of one page.
     pub(super) fn filled_in(&self, page: usize) -> impl Iterator<Item = (usize, u64)> {
         let at = self.made.get(page).map_or(0, |at| usize::from(*at));
-        let found = at.checked_sub(1).and_then(|at| self.pages.get(at));
+        let found = at.checked_sub(1).and_then(|at| self.counters.get(at));
         let counters = found.into_iter().flatten().enumerate();
         counters
             .filter(|(_, low)| **low > 0)
@@ -109,14 +109,14 @@ impl<const PAGE: usize> Pages<PAGE> {
         if self.made[page] == 0 {
             self.make(page);
         }
-        &mut self.pages[usize::from(self.made[page]) - 1][place % PAGE]
+        &mut self.counters[usize::from(self.made[page]) - 1][place % PAGE]
     }
 
     #[cold]
     fn make(&mut self, page: usize) {
-        self.pages.reserve_exact(1);
-        self.pages.push([0; PAGE]);
-        self.made[page] = self.pages.len() as u16;
+        self.counters.reserve_exact(1);
+        self.counters.push([0; PAGE]);
+        self.made[page] = self.counters.len() as u16;
     }
 }
 

@@ -16,7 +16,8 @@ use crate::wire::codec::{Decode, Encode, Malformed, Reader, Writer};
 /// Mantissa bits of a cell.
 const K: u32 = 6;
 /// How the encoding begins: which cells there are. Those of 4 bits began with the number of groups.
-const VERSION: u8 = 0x80 | K as u8;
+const VERSION: u8 = 0x86;
+const _: () = assert!(VERSION as u32 == 0x80 | K);
 /// Cells of one octave, and of one page of counters.
 const OCTAVE: usize = 1 << K;
 /// Cells on one side of 0.5.
@@ -132,8 +133,8 @@ impl ScoreCells {
     fn counts(&self, group: usize) -> impl Iterator<Item = (u16, [u64; 3])> {
         (0..PER_LABEL / OCTAVE).flat_map(move |octave| {
             let mut counts = [[0_u64; 3]; OCTAVE];
-            for label in 0..3 {
-                let page = first_place(group, label) / OCTAVE + octave;
+            let labels = [0, 1, 2].map(|label| first_place(group, label) / OCTAVE + octave);
+            for (label, page) in labels.into_iter().enumerate() {
                 for (place, count) in self.cells.filled_in(page) {
                     counts[place % OCTAVE][label] = count;
                 }

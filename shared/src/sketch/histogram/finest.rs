@@ -1,7 +1,6 @@
 //! Which of the finest cells a value falls into, by arithmetic that has no branch.
 
 #![expect(
-    clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
     reason = "keys are within a few thousand by construction"
