@@ -238,7 +238,7 @@ pub(super) const NANNYML_CATEGORIES: [(&str, &str); 3] = [
 ];
 
 /// What it calls a figure of performance. Counts are shares of the labelled cases here.
-pub(super) const NANNYML: [(&str, &str, Kind); 12] = [
+pub(super) const NANNYML: [(&str, &str, Kind); 14] = [
     ("roc_auc", "roc_auc", Kind::Value),
     ("average_precision", "average_precision", Kind::Value),
     ("f1", "f1", Kind::Value),
@@ -251,6 +251,8 @@ pub(super) const NANNYML: [(&str, &str, Kind); 12] = [
     ("mse", "mse", Kind::Value),
     ("rmse", "rmse", Kind::Value),
     ("mape", "mape.floor", Kind::Value),
+    ("msle", "msle", Kind::Value),
+    ("rmsle", "rmsle", Kind::Value),
 ];
 
 /// What is expected before labels come, by its name in the plain definition.

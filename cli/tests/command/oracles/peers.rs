@@ -21,7 +21,6 @@ const ALONE: &str = "NannyML's counts of wrong and right decisions other than tr
 const OWN_BINS: &str = "Evidently's PSI, Jensen-Shannon, Hellinger and Kullback-Leibler of numbers, over its own bins, and its PSI and \
                         Kullback-Leibler of categories, with its own filling of empty ones";
 const FINITE: &str = "Evidently's p of the Kolmogorov-Smirnov test: SciPy's law of one sample of finite size; here Kolmogorov's limit";
-const ERRORS: &str = "NannyML's logarithmic errors: it leaves out what has a negative prediction";
 
 /// One figure; where it may differ because of `why`, by no more than `most`.
 struct Figure<'a> {
@@ -165,8 +164,8 @@ fn realised(table: &mut Table, case: &Case, report: &Report, section: &Value) {
         let ours = NANNYML.iter().find(|(theirs, ..)| theirs == name);
         for (place, window) in windows(section, case.chunk_size()) {
             let oracle = &of["value"][place];
-            match (ours, name.as_str()) {
-                (Some((_, metric, kind)), _) => {
+            match ours {
+                Some((_, metric, kind)) => {
                     let figure = Figure {
                         window: &window,
                         subject: &everyone,
@@ -177,8 +176,7 @@ fn realised(table: &mut Table, case: &Case, report: &Report, section: &Value) {
                     };
                     figure.note(table, case.name, report);
                 }
-                (None, "msle" | "rmsle") => apart(table, ERRORS, 1),
-                (None, _) => apart(table, ALONE, 1),
+                None => apart(table, ALONE, 1),
             }
         }
     }
