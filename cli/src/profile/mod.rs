@@ -152,13 +152,9 @@ fn profile(args: &Args, document: Option<Document>) -> anyhow::Result<Profiled> 
     let meter = Meter::default();
     let progress = Progress::over(&current);
     let mut watching = Watching::new(document, &args.detectors)?;
-    let (windows, tally) = counting::count(
-        &counting,
-        &current,
-        &finder.wanted,
-        (&mut watching, &meter),
-        || progress.at(meter.at()),
-    )?;
+    let seen = || progress.at(meter.at());
+    let watched = (&mut watching, &meter);
+    let (windows, tally) = counting::count(&counting, &current, &finder.wanted, watched, seen)?;
     drop(progress);
     let report = Told {
         args,
