@@ -37,18 +37,10 @@ pub(crate) struct Built {
     pub(crate) refused: u64,
 }
 
-/// Builds a baseline from a table. `seen` is called after each batch.
-pub(crate) fn build(
-    document: &Document,
-    table: &Table,
-    outputs: Outputs<'_>,
-    mistakes: Mistakes,
-    meter: &Meter,
-    mut seen: impl FnMut(),
-) -> anyhow::Result<Built> {
-    let mut finder = Finder::new(table, None);
+/// Where each feature is.
+fn features(document: &Document, finder: &mut Finder<'_>) -> anyhow::Result<Vec<Source>> {
     let mut texts: BTreeMap<(&str, Option<&str>, u32), Source> = BTreeMap::new();
-    let features: Vec<Source> = document
+    document
         .features
         .iter()
         .map(|feature| {
@@ -62,7 +54,20 @@ pub(crate) fn build(
             texts.extend(feature.text.map(|_| (place, found)));
             Ok(found)
         })
-        .collect::<anyhow::Result<_>>()?;
+        .collect()
+}
+
+/// Builds a baseline from a table. `seen` is called after each batch.
+pub(crate) fn build(
+    document: &Document,
+    table: &Table,
+    outputs: Outputs<'_>,
+    mistakes: Mistakes,
+    meter: &Meter,
+    mut seen: impl FnMut(),
+) -> anyhow::Result<Built> {
+    let mut finder = Finder::new(table, None);
+    let features = features(document, &mut finder)?;
     let score = outputs
         .score
         .map(|column| {

@@ -264,7 +264,7 @@ fn row(window: &Window, name: &str, metric: MetricId, of: &Subject, found: &Meas
 pub(crate) struct Judged {
     pub(crate) verdicts: Vec<VerdictRow>,
     pub(crate) together: Vec<Together>,
-    pub(crate) not_judged: Vec<NotJudged>,
+    pub(crate) refused: Vec<NotJudged>,
 }
 
 /// The version of each objective that is in force in a window: the one in force at its beginning,
@@ -301,7 +301,7 @@ pub(crate) fn judge(plan: &CapturePlan, windows: &[Window]) -> Judged {
         };
         match result {
             Ok(bets) => compiled.push((objective, bets)),
-            Err(why) => judged.not_judged.push(NotJudged {
+            Err(why) => judged.refused.push(NotJudged {
                 objective: objective.id.clone(),
                 version: objective.version,
                 why,

@@ -116,14 +116,7 @@ fn profile(args: &Args, document: Option<Document>) -> anyhow::Result<Profiled> 
     if let Some(out) = &args.draft_objectives {
         write(out, &infer::draft(document))?;
     }
-    let named = Named {
-        score: args.roles.score.as_deref(),
-        decision: args.roles.decision.as_deref(),
-        prediction: args.roles.prediction.as_deref(),
-        label: args.roles.label.as_deref(),
-        id: args.roles.id.as_deref(),
-        timestamp: settled.timestamp.as_deref(),
-    };
+    let named = named(args, &settled);
     let mut finder = Finder::new(&current, label_table.as_ref());
     let sources = Sources::find(document, &mut finder, named)?;
     let serving = Serving::find(document, &mut finder, &args.served)?;
@@ -133,10 +126,7 @@ fn profile(args: &Args, document: Option<Document>) -> anyhow::Result<Profiled> 
         Err(error) => return bad(error.to_string()),
     };
     let labels = match (&label_table, &args.roles.id) {
-        (Some(table), Some(id)) => {
-            let meter = Meter::default();
-            Labels::read(table, &finder, id, as_of, &meter)?
-        }
+        (Some(table), Some(id)) => Labels::read(table, &finder, id, as_of, &Meter::default())?,
         (Some(_), None) | (None, _) => Labels::default(),
     };
     let mut ways = args.window.clone();
@@ -176,6 +166,18 @@ fn profile(args: &Args, document: Option<Document>) -> anyhow::Result<Profiled> 
         windows,
         report,
     })
+}
+
+/// The columns that the command line names.
+fn named<'a>(args: &'a Args, settled: &'a Settled) -> Named<'a> {
+    Named {
+        score: args.roles.score.as_deref(),
+        decision: args.roles.decision.as_deref(),
+        prediction: args.roles.prediction.as_deref(),
+        label: args.roles.label.as_deref(),
+        id: args.roles.id.as_deref(),
+        timestamp: settled.timestamp.as_deref(),
+    }
 }
 
 /// The baseline, and how many rows of the reference could not be read.

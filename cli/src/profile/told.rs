@@ -70,7 +70,7 @@ impl Told<'_> {
             verdicts: judged.verdicts,
             together: judged.together,
             detectors: self.watching.found(),
-            not_judged: judged.not_judged,
+            not_judged: judged.refused,
             notes: self.settled.notes.clone(),
         })
     }

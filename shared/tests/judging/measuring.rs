@@ -594,7 +594,7 @@ fn an_unchanged_feature_has_an_index_around_zero() {
             baseline: &baseline,
             of: &of,
             summary: &pane,
-            beside: clause9_shared::metric::Beside::default(),
+            beside: Beside::default(),
         };
         let estimate = MetricId::Psi.measure(seen).unwrap();
         let Sample::Cells { std_error, .. } = estimate.sample else {

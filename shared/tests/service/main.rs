@@ -241,6 +241,7 @@ fn bets(
         of: &Subject::default(),
         level,
         comparator,
+        reference_error: None,
     };
     let metric = MetricId::by_name(metric).unwrap();
     metric.bets(against).map_err(|no| no.to_string())

@@ -257,10 +257,13 @@ fn many() -> anyhow::Result<Way> {
 struct Columns {
     names: Vec<Box<str>>,
     numbers: Vec<Vec<f64>>,
-    texts: Vec<(Vec<u32>, Arc<Vec<Box<str>>>, HashMap<Box<str>, u32>)>,
+    texts: Vec<Coded>,
 }
 
-struct Text<'a>(&'a mut (Vec<u32>, Arc<Vec<Box<str>>>, HashMap<Box<str>, u32>));
+/// Codes of texts, the texts in the order of their codes, and their codes by text.
+type Coded = (Vec<u32>, Arc<Vec<Box<str>>>, HashMap<Box<str>, u32>);
+
+struct Text<'a>(&'a mut Coded);
 
 impl<'de> DeserializeSeed<'de> for Text<'_> {
     type Value = ();
@@ -279,14 +282,13 @@ impl Visitor<'_> for Text<'_> {
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
         let (codes, names, index) = self.0;
-        let code = match index.get(text) {
-            Some(code) => *code,
-            None => {
-                let code = u32::try_from(names.len()).map_err(E::custom)?;
-                Arc::make_mut(names).push(text.into());
-                index.insert(text.into(), code);
-                code
-            }
+        let code = if let Some(code) = index.get(text) {
+            *code
+        } else {
+            let code = u32::try_from(names.len()).map_err(E::custom)?;
+            Arc::make_mut(names).push(text.into());
+            index.insert(text.into(), code);
+            code
         };
         codes.push(code);
         Ok(())
@@ -313,12 +315,11 @@ impl<'de> Visitor<'de> for &mut Columns {
         let mut next = 0;
         while let Some(key) = map.next_key::<&str>()? {
             if self.names.get(next).is_none_or(|name| **name != *key) {
-                match self.names.iter().position(|name| **name == *key) {
-                    Some(place) => next = place,
-                    None => {
-                        map.next_value::<IgnoredAny>()?;
-                        continue;
-                    }
+                if let Some(place) = self.names.iter().position(|name| **name == *key) {
+                    next = place;
+                } else {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
                 }
             }
             if let Some(column) = self.numbers.get_mut(next) {
