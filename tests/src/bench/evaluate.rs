@@ -24,6 +24,8 @@ pub const OBJECTIVES: usize = 1000;
 /// What compiling one drift objective and evaluating all objectives may take, in milliseconds.
 pub const GOALS_MS: (f64, f64) = (50.0, 20.0);
 
+/// Rows of the baseline.
+const ROWS: u64 = 10_010;
 const NUMERIC: usize = 20;
 const CATEGORICAL: usize = 5;
 
@@ -177,9 +179,11 @@ fn baseline() -> anyhow::Result<Baseline> {
                 "counts": vec![1000; 10], "missing": 10, "invalid": 0
             })
         } else {
+            let counts: Vec<u64> = (0..30).map(|c| 1000 / (1 + c)).collect();
+            let listed: u64 = counts.iter().sum();
             json!({
                 "kind": "categorical", "categories": (10..40).map(|c| c.to_string()).collect::<Vec<_>>(),
-                "counts": (0..30).map(|c| 1000 / (1 + c)).collect::<Vec<u64>>(), "other": 5, "missing": 5
+                "counts": counts, "other": ROWS - listed - 5, "missing": 5
             })
         };
         features.insert(format!("f{i}"), law);
@@ -187,7 +191,7 @@ fn baseline() -> anyhow::Result<Baseline> {
     Ok(serde_json::from_value(json!({
         "clause9": "baseline/v1", "system": "bench",
         "source": { "name": "bench", "digest": Digest::of(b"bench") },
-        "rows": 10010, "features": features
+        "rows": ROWS, "features": features
     }))?)
 }
 
