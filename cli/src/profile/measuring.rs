@@ -257,10 +257,6 @@ fn row(window: &Window, name: &str, metric: MetricId, of: &Subject, found: &Meas
 
 /// What judging gives.
 #[derive(Default)]
-#[expect(
-    clippy::struct_field_names,
-    reason = "what was not judged is a list of the report"
-)]
 pub(crate) struct Judged {
     pub(crate) verdicts: Vec<VerdictRow>,
     pub(crate) together: Vec<Together>,

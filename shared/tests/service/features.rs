@@ -64,7 +64,7 @@ fn inference(rows: &[Row<'_>]) -> Inference {
     let prompts = rows.iter().map(|(prompt, ..)| match prompt {
         Cell::Text(text) => Owned::Text((*text).into()),
         Cell::Float(x) => Owned::Float(*x),
-        _ => Owned::Missing,
+        Cell::Missing | Cell::Int(_) | Cell::Uint(_) | Cell::Bool(_) => Owned::Missing,
     });
     Inference {
         model: "chat".into(),

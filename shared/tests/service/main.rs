@@ -253,7 +253,9 @@ fn best(plan: &CapturePlan, metric: &str, bets: &Bets, times: &[(f64, usize)]) -
         .iter()
         .flat_map(|(t, n)| std::iter::repeat_n(took(*t), *n));
     let found = measure(plan, metric, &pane(plan, all)).unwrap();
-    let (gains, _) = bets.settle(&found.sample, &Default::default()).unwrap();
+    let (gains, _) = bets
+        .settle(&found.sample, &clause9_shared::bet::RateSums::default())
+        .unwrap();
     fixed::to_nats(gains.into_iter().max().unwrap())
 }
 
