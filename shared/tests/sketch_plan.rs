@@ -718,6 +718,10 @@ fn whatever_a_metric_reads_the_plan_keeps_or_says_that_it_does_not() {
     let baseline = loan::baseline(&loan::document());
     let mut json = loan::document_json();
     json["objectives"] = objectives();
+    json["service"] = json!({ "slow_after": 0.25, "limits": { "latency": [0.5] } });
+    for feature in json["features"].as_array_mut().unwrap() {
+        feature["distinct"] = json!(true);
+    }
     let plan = CapturePlan::new(&loan::document_of(json.clone()), &baseline).unwrap();
     assert_eq!(plan.unmet(), []);
     assert!(plan.met().is_ok());

@@ -12,6 +12,7 @@ nothing but Python's standard library, whose SHA-256 names what is read.
 """
 
 import argparse
+import decimal
 import hashlib
 import json
 import pathlib
@@ -224,6 +225,19 @@ def projections(r):
     r.raw(16 * functions)
 
 
+def traffic(r):
+    """Requests; answers of each class of status from 100 on, then of none; successes that are empty."""
+    return [r.unsigned() for _ in range(8)]
+
+
+def distinct(r):
+    r.raw(8), r.unsigned()
+    if r.byte() == 0:
+        r.sparse(r.unsigned)
+    else:
+        r.raw(1536)
+
+
 KINDS = {
     1: histogram,
     2: cut_counts,
@@ -237,6 +251,8 @@ KINDS = {
     10: residuals,
     20: gram,
     21: projections,
+    30: traffic,
+    31: distinct,
 }
 
 
@@ -440,6 +456,48 @@ def of_feature(metric, of, counts):
     return None
 
 
+# How the model is served: what is kept under which number.
+FACETS = {"latency": 129, "first_byte": 130, "request_bytes": 131, "response_bytes": 132}
+
+
+def of_service(metric, document, counts):
+    """Samples of metrics of how the model is served."""
+    facet, _, figure = metric.partition(".")
+    if facet in FACETS and figure == "mean":
+        return ("cells", eighths(counts[(FACETS[facet], "", 1)]))
+    if facet in FACETS:
+        return ("cells", finest(counts[(FACETS[facet], "", 2)]))
+    if metric == "slow_rate":
+        service = document["service"]
+        slow = decimal.Decimal(service["slow_after"])
+        points = {decimal.Decimal(p) for p in service.get("limits", {}).get("latency", [])}
+        cells = finest(counts[(FACETS["latency"], "", 2)])
+        at = sorted(points | {slow}).index(slow)
+        return ("rate", sum(cells[2 * at + 2 :]), sum(cells))
+    if metric in ("client_error_rate", "server_error_rate", "failure_rate", "empty_answer_rate"):
+        answers = in_order(counts[(128, "", 30)])
+        wrong, failed, empty = answers[4], answers[5], answers[7]
+        hits = {
+            "client_error_rate": wrong,
+            "server_error_rate": failed,
+            "failure_rate": wrong + failed,
+            "empty_answer_rate": empty,
+        }
+        return ("rate", hits[metric], sum(answers[1:7]))
+    return None
+
+
+def eighths(cells):
+    """Numbers from 0 on by cell: one around it, 30 octaves of 8, one beyond."""
+    found = [0] * 242
+    for (bits, key), count in cells.items():
+        last = 30 << bits
+        if bits < 3 or not 0 <= key <= last + 1:
+            raise ValueError("numbers of the service in other cells")
+        found[0 if key == 0 else 1 + ((key - 1) >> (bits - 3))] += count
+    return found
+
+
 def of_classes(metric, of, document, counts):
     """Samples of metrics of a decision among several classes."""
     if not (metric == "multiclass_accuracy" or metric.startswith("class_")):
@@ -473,6 +531,7 @@ def sample(objective, document, counts):
         of_feature(metric, of, counts)
         or of_groups(metric, of, document, counts)
         or of_classes(metric, of, document, counts)
+        or of_service(metric, document, counts)
     )
     if found is not None:
         return found

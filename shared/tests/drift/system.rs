@@ -59,7 +59,7 @@ impl System {
                     Column::Numbers(_) => json!({}),
                     Column::Names(_) => json!({ "values": [""] }),
                 };
-                json!({ "name": format!("f{i}"), "type": column.kind(), "missing": missing,
+                json!({ "name": format!("f{i}"), "type": column.kind(), "distinct": true, "missing": missing,
                     "from": { "input": format!("f{i}") } })
             })
             .collect();

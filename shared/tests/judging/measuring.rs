@@ -365,6 +365,7 @@ fn each_metric_counts_what_its_card_says() {
         expected_f1.raw 0.749441
         expected_roc_auc undefined: the baseline has no labelled scores
         expected_roc_auc.raw 0.816840
+        roc_auc.pairs 0.911111
         selection_rate.group 0.250000
         base_rate.group 0.250000
         accuracy.group 0.750000

@@ -13,6 +13,7 @@ use clause9_shared::judge::Compiled;
 use clause9_shared::metric::{MetricId, Needs, SampleKind, Seen};
 use clause9_shared::objective::document::{Document, Objective, Scalar};
 use clause9_shared::plan::{CapturePlan, Outcome};
+use clause9_shared::service::Served;
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::Timestamp;
 use serde_json::{Value, json};
@@ -129,7 +130,13 @@ fn document(kind: Kind) -> Value {
             { "name": "age", "type": "numeric", "unit": "a", "from": { "input": "age" }, "range": { "min": 20, "max": 90 } },
             { "name": "job", "type": "categorical", "from": { "input": "job" } }
         ],
-        "outputs": outputs, "attributes": attributes, "objectives": []
+        "outputs": outputs, "attributes": attributes, "objectives": [],
+        "service": {
+            "slow_after": 0.3,
+            "limits": {
+                "latency": [0.1, 0.7], "first_byte": [0.1], "request_bytes": [40], "response_bytes": [40]
+            }
+        }
     })
 }
 
@@ -167,6 +174,22 @@ fn tensor(name: &str, values: Values) -> Tensor {
     }
 }
 
+/// How a row was answered: the older the applicant, the slower.
+fn served(row: &Row) -> Served {
+    let slowness = row.age / 100.0;
+    Served {
+        latency: Some(slowness * slowness),
+        first_byte: Some(slowness / 8.0),
+        request_bytes: Some(row.age),
+        response_bytes: Some(if row.age > 50.0 { 0.0 } else { 30.0 }),
+        status: Some(match row.job {
+            "new" => 500,
+            "clerk" => 404,
+            _ => 200,
+        }),
+    }
+}
+
 /// Both streams of a block in one, as the sum of blocks is judged. The last ones go wrong.
 fn pane(plan: &CapturePlan, kind: Kind, block: u64) -> PaneSummary {
     let mut random = Random(1000 + block);
@@ -197,6 +220,9 @@ fn pane(plan: &CapturePlan, kind: Kind, block: u64) -> PaneSummary {
     let mut predictions = Vec::new();
     plan.observe_all(&inference, &mut traffic, &mut predictions)
         .unwrap();
+    for row in &rows {
+        plan.serve(&served(row), &mut traffic);
+    }
     for (i, (prediction, row)) in predictions.iter_mut().zip(&rows).enumerate() {
         let label = match kind {
             Kind::Score => Scalar::Number(f64::from(u8::from(row.positive))),
