@@ -275,7 +275,14 @@ fn the_draft_passes_the_check_and_measures_the_same() {
     let ran = profile(at, "current.csv", &args);
     let drafted: Value =
         serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{}{}", ran.out, ran.err));
-    assert_eq!(drafted["rows"], inferred["rows"]);
+    // The tipping point is that of an objective, which the draft has.
+    let rows = |report: &Value| -> Vec<Value> {
+        let rows = report["rows"].as_array().unwrap().iter();
+        rows.filter(|r| r["metric"] != "accuracy.tipping_point")
+            .cloned()
+            .collect()
+    };
+    assert_eq!(rows(&drafted), rows(&inferred));
     assert_eq!(inferred["objectives"]["inferred"], true);
     assert_eq!(drafted["verdicts"].as_array().unwrap().len(), 2);
     let crossed = inferred["rows"].as_array().unwrap().iter();
