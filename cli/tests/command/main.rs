@@ -11,6 +11,7 @@ mod check;
 mod oracles;
 mod profile;
 mod schema;
+mod serving;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
