@@ -136,7 +136,7 @@ fn an_objective_on_a_quantile_is_judged_by_the_share_beyond_it() {
     let verdict = |factor: f64| {
         let folder = world(factor, "0.8");
         let report = report(folder.path());
-        report["verdicts"][0]["verdict"]
+        report["verdicts"][0]["state"]
             .as_str()
             .unwrap()
             .to_owned()
@@ -169,7 +169,8 @@ fn texts_are_watched_as_numbers_of_them() {
     let folder = world(1.0, "0.8");
     let report = report(folder.path());
     let words = value(&report, "psi", Some("message.words"));
-    assert!(words["value"].as_f64().unwrap().abs() < 0.01, "{words}");
+    // The law is the same; what chance adds is taken off, which can leave less than none.
+    assert!(words["value"].as_f64().unwrap().abs() < 0.03, "{words}");
     assert_eq!(words["n"], 1000);
     let wide = fs::read_to_string(folder.path().join("current.csv")).unwrap();
     let longer = wide.replace("please pay", "please pay what you owe us at once");

@@ -131,25 +131,27 @@ pub(super) fn judge(row: &Value, wanted: &Wanted, oracle: &Value) -> Found {
         ));
     };
     let n = row["n"].as_f64().unwrap_or(0.0);
-    let (value, oracle) = match wanted.kind {
-        Kind::Value | Kind::P => (value, oracle),
-        Kind::Count => ((value * n).round(), oracle),
-        Kind::Square => (value * value, oracle),
+    let told = |value: f64| match wanted.kind {
+        Kind::Value | Kind::P => value,
+        Kind::Count => value * n,
+        Kind::Square => value * value,
+        Kind::Nats => value * std::f64::consts::LN_2.sqrt(),
+        Kind::NatsSquare => value * value * std::f64::consts::LN_2,
+    };
+    let value = match wanted.kind {
+        Kind::Count => told(value).round(),
+        Kind::Value | Kind::P | Kind::Square | Kind::Nats | Kind::NatsSquare => told(value),
     };
     let near = |allowed: f64| (value - oracle).abs() <= (allowed * oracle.abs()).max(1e-12);
     let agrees = match wanted.kind {
-        Kind::Value | Kind::Count | Kind::Square => near(1e-9),
+        Kind::Value | Kind::Count | Kind::Square | Kind::Nats | Kind::NatsSquare => near(1e-9),
         Kind::P => {
             (value - oracle).abs() <= 1e-6 * oracle.abs() || (value < 1e-300 && oracle < 1e-300)
         }
     };
     let bound = &row["bound"];
     if let (Some(low), Some(high)) = (bound[0].as_f64(), bound[1].as_f64()) {
-        let (low, high) = match wanted.kind {
-            Kind::Value | Kind::P => (low, high),
-            Kind::Count => (low * n, high * n),
-            Kind::Square => (low * low, high * high),
-        };
+        let (low, high) = (told(low), told(high));
         // The bound is of exact arithmetic; the oracle was rounded.
         let slack = 1e-12_f64.max(1e-12 * oracle.abs());
         if (low - slack..=high + slack).contains(&oracle) {

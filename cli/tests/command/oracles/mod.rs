@@ -128,13 +128,6 @@ fn drift(table: &mut Table, case: &Case, report: &Report) {
             };
             let at = (chunk.as_str(), &subject);
             compare(table, case.name, report, at, wanted, values);
-            if let Some(uniform) = values.get("uniform20").filter(|u| !u.is_null()) {
-                let figures = uniform.as_object().map_or(0, serde_json::Map::len) as u64;
-                *table
-                    .apart
-                    .entry("20 equal bins (`uniform20`): cells are cut at the reference's deciles here".to_owned())
-                    .or_default() += figures;
-            }
         }
     }
 }

@@ -13,6 +13,10 @@ pub(super) enum Kind {
     Count,
     /// The oracle has the square.
     Square,
+    /// The oracle has the distance to the natural base, the report to base two.
+    Nats,
+    /// The oracle has the divergence to the natural base, the report its root to base two.
+    NatsSquare,
 }
 
 /// A figure of the oracle files and the metric that it is here.
@@ -67,6 +71,22 @@ pub(super) const NUMERIC: &[Wanted] = &[
     same("deciles/hellinger", "hellinger.plain"),
     same("deciles/l_infinity", "l_infinity.plain"),
     same("deciles/total_variation", "total_variation.plain"),
+    same("uniform20/psi", "psi.uniform20"),
+    same("uniform20/js_distance_base_2", "js_distance.uniform20"),
+    Wanted::new(
+        "uniform20/js_distance_base_e",
+        "js_distance.uniform20",
+        Kind::Nats,
+    ),
+    Wanted::new(
+        "uniform20/js_divergence_base_e",
+        "js_distance.uniform20",
+        Kind::NatsSquare,
+    ),
+    same("uniform20/kl_floored_chunk_vs_ref", "kl.uniform20"),
+    same("uniform20/hellinger", "hellinger.uniform20"),
+    same("uniform20/l_infinity", "l_infinity.uniform20"),
+    same("uniform20/total_variation", "total_variation.uniform20"),
 ];
 
 /// Of a column of categories.
