@@ -136,10 +136,7 @@ fn an_objective_on_a_quantile_is_judged_by_the_share_beyond_it() {
     let verdict = |factor: f64| {
         let folder = world(factor, "0.8");
         let report = report(folder.path());
-        report["verdicts"][0]["state"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        report["verdicts"][0]["state"].as_str().unwrap().to_owned()
     };
     // One in five takes longer than 0.8 s; of the others none does.
     assert_eq!(verdict(1.0), "nonconforming");

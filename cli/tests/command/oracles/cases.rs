@@ -17,6 +17,14 @@ pub(super) struct Case {
     about: Value,
 }
 
+/// Names the folder of the Elec2 case.
+const ELEC2: &str = "CLAUSE9_ELEC2";
+
+/// Whether the Elec2 case is here.
+pub(super) fn has_elec2() -> bool {
+    std::env::var_os(ELEC2).is_some()
+}
+
 /// The cases that are here. Elec2 may not be passed on; who has it names its folder in
 /// `CLAUSE9_ELEC2`.
 pub(super) fn all(oracles: &Path) -> Vec<Case> {
@@ -28,7 +36,7 @@ pub(super) fn all(oracles: &Path) -> Vec<Case> {
         here("car_price"),
         demo("german_credit"),
     ];
-    if let Some(folder) = std::env::var_os("CLAUSE9_ELEC2") {
+    if let Some(folder) = std::env::var_os(ELEC2) {
         all.push(("elec2", PathBuf::from(&folder), PathBuf::from(&folder)));
     }
     let cases = all.into_iter().map(|(name, folder, data)| {

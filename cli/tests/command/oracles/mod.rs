@@ -244,7 +244,11 @@ fn the_command_agrees_with_the_reference_implementations() {
     }
     let compared: u64 = table.cells.values().map(|c| c.agree + c.within).sum();
     assert!(compared > 10_000, "only {compared} figures were compared");
-    check_in(&table, compared);
+    println!("{compared} figures were compared");
+    // What is checked in is of the cases that everybody has.
+    if !cases::has_elec2() {
+        check_in(&table, compared);
+    }
 }
 
 fn check_in(table: &Table, compared: u64) {

@@ -89,7 +89,12 @@ pub(super) fn nannyml(table: &mut Table, case: &Case, report: &Report) {
         ("missing_values", "missing_rate"),
         ("unseen_values", "unseen"),
     ] {
-        for (column, of) in file[section]["metrics"].as_object().unwrap() {
+        // A case without categories has none that are unseen.
+        let Some(metrics) = file[section]["metrics"].as_object() else {
+            assert_eq!(section, "unseen_values", "{} lacks a section", case.name);
+            continue;
+        };
+        for (column, of) in metrics {
             let subject = Subject::feature(&cases::short(column));
             for (place, window) in windows(&file[section], size) {
                 let oracle = &of["value"][place];
