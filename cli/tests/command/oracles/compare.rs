@@ -125,6 +125,14 @@ pub(super) fn judge(row: &Value, wanted: &Wanted, oracle: &Value) -> Found {
                 "`balanced_accuracy` where only one label occurs: scikit-learn takes the rate of the label that there is, here it is undefined",
             );
         }
+        let no_threshold = row["undefined"]
+            .as_str()
+            .is_some_and(|u| u.contains("no threshold on the score"));
+        if wanted.metric.starts_with("expected_") && no_threshold {
+            return Found::Apart(
+                "expected performance where decisions are no threshold on the score: the oracle takes them as they are, here it is undefined",
+            );
+        }
         return Found::Differs(format!(
             "no value ({}), but the oracle has {oracle}",
             row["undefined"]
