@@ -62,6 +62,17 @@ impl Sidecar {
         objectives: &str,
         reference: &[Vec<f64>],
     ) -> anyhow::Result<Self> {
+        Self::start_with(folder, upstream, objectives, reference, "")
+    }
+
+    /// The same with more lines of configuration.
+    pub fn start_with(
+        folder: &Path,
+        upstream: u16,
+        objectives: &str,
+        reference: &[Vec<f64>],
+        more: &str,
+    ) -> anyhow::Result<Self> {
         let (port, admin, outcomes) = (free_port()?, free_port()?, free_port()?);
         std::fs::write(folder.join("objectives.yaml"), objectives)?;
         std::fs::write(
@@ -72,7 +83,7 @@ impl Sidecar {
         let text = format!(
             "listen: 127.0.0.1:{port}\nupstream: http://127.0.0.1:{upstream}\nobjectives: objectives.yaml\n\
              baseline: baseline.json\nadmin: 127.0.0.1:{admin}\noutcomes: {{ listen: 127.0.0.1:{outcomes} }}\n\
-             state_dir: ./state\n"
+             state_dir: ./state\n{more}"
         );
         std::fs::write(&config, text)?;
         let arguments = [PathBuf::from("run"), "--config".into(), config];

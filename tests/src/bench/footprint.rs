@@ -8,8 +8,9 @@ use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
 
-use super::proxy_smoke::{OBJECTIVES, reference, start_upstream};
-use super::{Bench, Setting, load, median, meter};
+use super::load::Asking;
+use super::proxy::{OBJECTIVES, reference, start_upstream};
+use super::{Bench, Setting, median, meter};
 use crate::process::program;
 use crate::sidecar::{Sidecar, count};
 
@@ -84,7 +85,7 @@ fn once(round: usize, setting: &Setting) -> anyhow::Result<Run> {
     );
     std::thread::sleep(setting.duration());
     let idle = meter::read(process)?;
-    let seen = load::run(agent.port, setting, round)?;
+    let seen = Asking::of(setting, agent.port, round).run()?;
     let busy = meter::read(process)?;
 
     anyhow::ensure!(

@@ -20,7 +20,8 @@ pub mod meter;
 pub mod observe;
 pub mod profile;
 pub mod profile_data;
-pub mod proxy_smoke;
+pub mod proxy;
+pub mod proxy_report;
 pub mod upstream;
 pub mod windows;
 

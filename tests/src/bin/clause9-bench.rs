@@ -2,8 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use clause9_tests::bench::{
-    Bench, detectors, evaluate, footprint, groups, labelled, observe, profile, proxy_smoke,
-    upstream, windows,
+    Bench, detectors, evaluate, footprint, groups, labelled, observe, profile, proxy, upstream,
+    windows,
 };
 
 /// Whole-process benchmarks on this machine. Build with `--release` for numbers to be quoted.
@@ -33,8 +33,9 @@ benches! {
     /// Memory, processor time and program size of an idle and a busy agent.
     #[command(alias = "idle")]
     Footprint(footprint::Options),
-    /// The same load straight to a trivial model server and through the agent, in turns.
-    ProxySmoke(proxy_smoke::Options),
+    /// The same load straight to a trivial model server, through nginx and through the agent, in turns: answers
+    /// in a second, added time at a fixed rate, and the share that was captured.
+    Proxy(proxy::Options),
     /// Compiling drift objectives, and evaluating a thousand objectives on one merged window.
     Evaluate(evaluate::Options),
     /// A million rows of 25 columns profiled in memory, beside other tools on the same data.
