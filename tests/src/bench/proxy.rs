@@ -160,7 +160,7 @@ impl World {
             Contender::AgentOff => &self.off,
             Contender::Agent => &self.on,
         };
-        agent.settled_fates(Duration::from_secs(60)).map(Some)
+        agent.settled_fates(Duration::from_mins(1)).map(Some)
     }
 
     fn once(
