@@ -12,16 +12,20 @@ use crate::canonical;
 use crate::confidence::{running_difference, running_ratio};
 use crate::digest::Digest;
 use crate::ledger::Ledger;
-use crate::metric::{Grade, Measurement, Sample, Unmeasurable};
+use crate::metric::{Grade, Measurement, Sample, Seen, Unmeasurable};
 use crate::objective::document::Objective;
 use crate::verdict::{Running, Verdict};
 
 mod compile;
 mod sums;
 mod table;
+mod waiting;
 mod words;
 
+use sums::Whole;
+
 pub use sums::Sums;
+pub use waiting::Waiting;
 
 /// An objective with its bets, frozen. Content-addressed by [`Compiled::digest`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,8 +66,11 @@ pub struct LedgerState {
     /// Cases in this epoch.
     #[serde(with = "fixed::exact_count")]
     pub support: u64,
-    /// Blocks in a row, up to now, in which nothing could be measured.
+    /// Blocks in a row, up to now, that together were not enough for a measurement.
     pub silent: u32,
+    /// Cases in those blocks: fewer than the objective's minimum support.
+    #[serde(with = "fixed::exact_count", default)]
+    pub heard: u64,
     /// The ledger of the action level.
     pub action: Ledger,
     /// The ledger of the alert level.
@@ -85,7 +92,7 @@ pub struct LedgerState {
 pub enum Taken {
     /// It was bet on; without payoffs if one of two groups was empty, which says nothing of a ratio.
     Judged,
-    /// Too small for the normal approximation: it waits for the next blocks.
+    /// Too small for the normal approximation: its counts wait for the next blocks'.
     Pooled,
     /// Nothing to bet on. It counts as a step all the same.
     Empty,
@@ -131,6 +138,7 @@ impl Compiled {
             blocks: 0,
             support: 0,
             silent: 0,
+            heard: 0,
             action: Ledger::new(self.action.len()),
             alert: self.alert.as_ref().map(|bets| Ledger::new(bets.len())),
             confirmed_at: None,
@@ -148,24 +156,55 @@ impl Compiled {
         state.blocks >= self.steps_per_cycle
     }
 
-    /// Takes one sealed block. A block in which nothing could be measured still counts as a step.
-    pub fn step(&self, state: &mut LedgerState, block: &Measurement) -> Step {
-        state.blocks = state.blocks.saturating_add(1);
-        let seen = sample_of(block);
-        let earlier = state.sums.earlier();
-        let (taken, ready) = seen
-            .as_ref()
-            .map_or((Taken::Empty, None), |(sample, cases)| {
-                state.sums.take(sample, *cases, self.objective.min_support)
-            });
-        match taken {
-            Taken::Empty => state.silent = state.silent.saturating_add(1),
-            Taken::Pooled | Taken::Judged => {
-                state.silent = 0;
-                let cases = seen.as_ref().map_or(0, |(_, cases)| *cases);
-                state.support = state.support.saturating_add(cases);
+    /// Measures one sealed block and takes it. Where the normal approximation is needed, a block that is
+    /// not enough for it is measured again together with the next ones.
+    pub fn take(&self, state: &mut LedgerState, seen: Seen<'_>) -> (Measurement, Step) {
+        let metric = self.objective.metric;
+        let block = metric.measure(seen);
+        let nothing = matches!(
+            block,
+            Err(Unmeasurable::NoData | Unmeasurable::LacksSummary(_))
+        );
+        let whole = match &state.sums {
+            Sums::Normal { waiting, .. } if !nothing => {
+                let counts = waiting.with(seen.summary, &metric.reads(seen.document, seen.of));
+                let whole = metric.measure(Seen {
+                    summary: &counts,
+                    ..seen
+                });
+                Whole {
+                    sample: sample_of(&whole),
+                    counts: Some(counts),
+                }
             }
-        }
+            Sums::Normal { .. } | Sums::Rate { .. } | Sums::TwoRates { .. } | Sums::Unjudged => {
+                Whole::default()
+            }
+        };
+        let step = self.enter(state, sample_of(&block).as_ref(), whole);
+        (block, step)
+    }
+
+    /// Takes one sealed block of which only a measurement is at hand: one too small for the normal
+    /// approximation is passed over. A block in which nothing could be measured still counts as a step.
+    pub fn step(&self, state: &mut LedgerState, block: &Measurement) -> Step {
+        let sample = sample_of(block);
+        let whole = Whole {
+            sample: sample.clone(),
+            counts: None,
+        };
+        self.enter(state, sample.as_ref(), whole)
+    }
+
+    fn enter(&self, state: &mut LedgerState, block: Option<&Sample>, whole: Whole) -> Step {
+        state.blocks = state.blocks.saturating_add(1);
+        let earlier = state.sums.earlier();
+        let (taken, ready) = state.sums.take(block, whole, self.objective.min_support);
+        let cases = match taken {
+            Taken::Empty => 0,
+            Taken::Pooled | Taken::Judged => block.map_or(0, Sample::cases),
+        };
+        state.hear(cases, self.objective.min_support);
         let settled = ready
             .as_ref()
             .and_then(|sample| self.settle(&self.action, sample, &earlier));
@@ -245,21 +284,34 @@ impl Compiled {
     }
 }
 
-/// What a block brings to the ledger, with its cases.
-fn sample_of(block: &Measurement) -> Option<(Sample, u64)> {
-    let sample = match block {
-        Ok(estimate) => estimate.sample.clone(),
+impl LedgerState {
+    /// Counts the cases of a block. Silence ends once there was enough for a measurement: a trickle does
+    /// not keep an old verdict alive.
+    fn hear(&mut self, cases: u64, min_support: u64) {
+        let earlier = self.support.saturating_add(cases);
+        self.support = self.sums.support().unwrap_or(earlier);
+        self.heard = self.heard.saturating_add(cases);
+        if self.heard >= min_support.max(1) {
+            (self.silent, self.heard) = (0, 0);
+        } else {
+            self.silent = self.silent.saturating_add(1);
+        }
+    }
+}
+
+/// What a block brings to the ledger.
+fn sample_of(block: &Measurement) -> Option<Sample> {
+    match block {
+        Ok(estimate) => Some(estimate.sample.clone()),
         Err(Unmeasurable::NoReferenceHits {
             reference,
             compared,
-        }) => Sample::TwoRates {
+        }) => Some(Sample::TwoRates {
             reference: *reference,
             compared: *compared,
-        },
+        }),
         Err(Unmeasurable::NoData | Unmeasurable::Undefined(_) | Unmeasurable::LacksSummary(_)) => {
-            return None;
+            None
         }
-    };
-    let cases = sample.cases();
-    Some((sample, cases))
+    }
 }

@@ -7,7 +7,7 @@ recorded: each bet's gain, the evidence, the sums of the ledger, the block of co
 with a fraction is ever formed; one that is read stays text. It shares no code with clause9 and needs
 nothing but Python's standard library, whose SHA-256 names what is read.
 
-    replay.py http://127.0.0.1:9181 --system car-loan     a collector's register
+    replay.py http://127.0.0.1:9300 --system car-loan     a collector's register
     replay.py FOLDER                                      verdicts.json and blobs/NAME
 """
 

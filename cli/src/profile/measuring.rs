@@ -131,8 +131,18 @@ fn summary<'a>(
 }
 
 fn measure(plan: &CapturePlan, metric: MetricId, of: &Subject, window: &Window) -> Measurement {
+    metric.measure(seen(plan, metric, of, window))
+}
+
+/// What a metric sees of a window.
+fn seen<'a>(
+    plan: &'a CapturePlan,
+    metric: MetricId,
+    of: &'a Subject,
+    window: &'a Window,
+) -> Seen<'a> {
     let document = plan.document();
-    metric.measure(Seen {
+    Seen {
         document,
         baseline: plan.baseline(),
         of,
@@ -141,7 +151,7 @@ fn measure(plan: &CapturePlan, metric: MetricId, of: &Subject, window: &Window) 
             length: length(window),
             traffic: Some(&window.traffic),
         },
-    })
+    }
 }
 
 /// Beginning and end of a window, as far as it has a time.
@@ -319,8 +329,8 @@ pub(crate) fn judge(plan: &CapturePlan, windows: &[Window]) -> Judged {
             if bets.cycle_is_over(state) && state.confirmed_at.is_none() {
                 *state = bets.start();
             }
-            let block = measure(plan, objective.metric, &objective.of, window);
-            bets.step(state, &block);
+            let seen = seen(plan, objective.metric, &objective.of, window);
+            let (block, _) = bets.take(state, seen);
             judged.verdicts.push(verdict(window, bets, state, &block));
         }
     }

@@ -13,7 +13,7 @@ use clause9_shared::time::{Span, Timestamp};
 use clause9_shared::verdict::{Verdict, VerdictState};
 use clause9_shared::window::PaneStart;
 
-use super::measuring::{self, Measured, counts_for, ledger_block};
+use super::measuring::{self, Measured, counts_for, take_block};
 use super::window::{self, judges};
 use super::{
     Action, KeptBlock, LEDGER_DOMAIN, Past, Seal, ShownWindow, Standing, about, became_so,
@@ -211,11 +211,11 @@ fn step(
 ) -> Result<Stepped, Unwritable> {
     let objective = &compiled.objective;
     let ledger_before = keep_ledger(&standing.ledger, actions)?;
-    let block = ledger_block(seal.system, objective, mine.iter().map(|b| &b.summary));
+    let summaries = mine.iter().map(|b| &b.summary);
+    let (block, step) = take_block(seal.system, compiled, &mut standing.ledger, summaries);
     let breaches = block
         .as_ref()
         .is_ok_and(|e| e.support >= objective.min_support && past_level(objective, e.value));
-    let step = compiled.step(&mut standing.ledger, &block);
     standing.place(step.block, seal.due.pane, seal.system.pane());
     let ledger = keep_ledger(&standing.ledger, actions)?;
     let window = standing

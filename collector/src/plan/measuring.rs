@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use clause9_shared::digest::Digest;
 use clause9_shared::evidence::RecordKind;
-use clause9_shared::judge::Compiled;
-use clause9_shared::metric::{Beside, Estimate, Seen, StreamKind, Unmeasurable};
+use clause9_shared::judge::{Compiled, LedgerState, Step};
+use clause9_shared::metric::{Beside, Estimate, Measurement, Seen, StreamKind, Unmeasurable};
 use clause9_shared::objective::Objective;
 use clause9_shared::sketch::PaneSummary;
 
@@ -39,12 +39,39 @@ pub fn sum_of<'a>(
     Ok(sum)
 }
 
-/// What a ledger is given: the metric on the sum of blocks.
-pub fn ledger_block<'a>(
+/// Gives a ledger the sum of blocks; answers with the metric on it and the step.
+pub fn take_block<'a>(
+    system: &KnownSystem,
+    compiled: &Compiled,
+    state: &mut LedgerState,
+    summaries: impl Iterator<Item = &'a PaneSummary>,
+) -> (Measurement, Step) {
+    let objective = &compiled.objective;
+    match sum_of(system, system.stream(objective), summaries) {
+        Ok(sum) => {
+            let seen = Seen {
+                document: &system.document,
+                baseline: &system.baseline,
+                of: &objective.of,
+                summary: &sum,
+                beside: Beside::default(),
+            };
+            compiled.take(state, seen)
+        }
+        Err(why) => {
+            let nothing = Err(why);
+            let step = compiled.step(state, &nothing);
+            (nothing, step)
+        }
+    }
+}
+
+/// The metric on the sum of blocks.
+pub fn measured_block<'a>(
     system: &KnownSystem,
     objective: &Objective,
     summaries: impl Iterator<Item = &'a PaneSummary>,
-) -> Result<Estimate, Unmeasurable> {
+) -> Measurement {
     measured(system, objective, Beside::default(), summaries)
 }
 

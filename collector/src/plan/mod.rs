@@ -26,7 +26,7 @@ use crate::register::{
 };
 use crate::seal::{Block, BlockCoverage, Due, Sealed};
 
-pub use measuring::{ledger_block, sum_of};
+pub use measuring::{measured_block, sum_of, take_block};
 pub use window::{Window, in_force, judges};
 
 /// Domain of a ledger state's digest.

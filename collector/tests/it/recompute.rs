@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clause9_collector::known::KnownSystem;
-use clause9_collector::plan::{LEDGER_DOMAIN, ledger_block};
+use clause9_collector::plan::{LEDGER_DOMAIN, measured_block, take_block};
 use clause9_collector::register::{BlockRef, MeasurementBody, Shown, VerdictBody};
 use clause9_shared::baseline::Baseline;
 use clause9_shared::canonical;
@@ -65,7 +65,7 @@ impl Register {
         let system = self.system(body.document, body.baseline);
         assert_eq!(system.plan.digest(), body.plan);
         let objective = self.compiled(body.compiled).objective;
-        ledger_block(&system, &objective, self.sum_of(&body.blocks).iter())
+        measured_block(&system, &objective, self.sum_of(&body.blocks).iter())
     }
 }
 
@@ -135,12 +135,8 @@ fn again(register: &Register, item: &Value) {
     let baseline = baseline_of(register, document);
     let system = register.system(document, baseline);
     let mut state: LedgerState = register.json(body.ledger_before);
-    let block = ledger_block(
-        &system,
-        &compiled.objective,
-        register.sum_of(&body.blocks).iter(),
-    );
-    let step = compiled.step(&mut state, &block);
+    let sum = register.sum_of(&body.blocks);
+    let (_, step) = take_block(&system, &compiled, &mut state, sum.iter());
     assert_eq!(step, body.step);
     let bytes = canonical::to_json(&state).unwrap();
     assert_eq!(Digest::tagged(LEDGER_DOMAIN, bytes.as_bytes()), body.ledger);

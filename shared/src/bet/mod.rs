@@ -29,7 +29,7 @@ pub mod two_groups;
 pub use cells::{CellBets, Tolerance};
 pub use difference::DifferenceBets;
 pub use divergence::Divergence;
-pub use normal::{NormalBets, Pool, Pooled};
+pub use normal::{NormalBets, Pooled};
 pub use pairs::PairBets;
 pub use rate::RateBets;
 pub use ratio::RatioBets;

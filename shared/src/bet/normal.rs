@@ -3,9 +3,10 @@
 //!
 //! With z = (estimate - level) / standard error towards the breach, `exp(d z - d^2/2)` has
 //! expectation 1 at the level for every strength d, if z is normal. It is not quite: that is what
-//! grade B says. Blocks too small for the approximation are pooled with those after them. The
-//! pooled estimate weighs blocks by their cases, never by their standard errors, which go along
-//! with the estimates and would bias the sum; a mean of conforming values conforms.
+//! grade B says. Blocks too small for the approximation wait until their counts, added to those of the
+//! next ones, are enough ([`Pooled::of`]): an estimate of a few cases, or its standard error, says
+//! nothing that could be averaged. Means over such pools weigh by cases, never by standard errors, which
+//! go along with the estimates and would bias the sum; a mean of conforming values conforms.
 
 use serde::{Deserialize, Serialize};
 
@@ -72,27 +73,10 @@ impl NormalBets {
     }
 }
 
-/// Small blocks that wait for company.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Pool {
-    /// Blocks in it.
-    pub blocks: u32,
-    /// Their cases.
-    #[serde(with = "fixed::exact_count")]
-    pub cases: u64,
-    /// Their cases in the smallest class that matters.
-    #[serde(with = "fixed::exact_count")]
-    pub least: u64,
-    /// Sum of cases times estimate.
-    pub weighted: f64,
-    /// Sum of squared cases times squared standard error.
-    pub variance: f64,
-}
-
-/// Blocks that were pooled until the normal approximation holds.
+/// Blocks whose counts together are enough for the normal approximation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pooled {
-    /// Their mean estimate, weighted by cases.
+    /// The estimate from all of their counts.
     pub estimate: f64,
     /// Its standard error.
     pub std_error: f64,
@@ -102,11 +86,11 @@ pub struct Pooled {
     pub least: u64,
 }
 
-impl Pool {
-    /// Adds a block; gives back what the pool holds, and empties it, once there are at least
-    /// `enough` cases and [`LEAST_CASES`] in the smallest class.
-    pub fn add(&mut self, sample: &Sample, enough: u64) -> Option<Pooled> {
-        let (estimate, std_error, of, least) = match sample {
+impl Pooled {
+    /// A sample on at least `enough` cases and [`LEAST_CASES`], as many of them in the smallest class
+    /// that matters. Nothing of a smaller one, or of one without a standard error.
+    pub fn of(sample: &Sample, enough: u64) -> Option<Self> {
+        let (estimate, std_error, cases, least) = match sample {
             Sample::Normal {
                 estimate,
                 std_error,
@@ -121,25 +105,13 @@ impl Pool {
             } => (*estimate, *std_error, sample.cases(), *least),
             Sample::Rate { .. } | Sample::TwoRates { .. } | Sample::Unjudged { .. } => return None,
         };
-        if !(estimate.is_finite() && std_error.is_finite() && of > 0) {
-            return None;
-        }
-        let weight = of as f64;
-        self.blocks = self.blocks.saturating_add(1);
-        self.cases = self.cases.saturating_add(of);
-        self.least = self.least.saturating_add(least);
-        self.weighted += weight * estimate;
-        self.variance += weight * weight * std_error * std_error;
-        if self.cases < enough.max(LEAST_CASES) || self.least < LEAST_CASES {
-            return None;
-        }
-        let full = std::mem::take(self);
-        let cases = full.cases as f64;
-        Some(Pooled {
-            estimate: full.weighted / cases,
-            std_error: full.variance.sqrt() / cases,
-            cases: full.cases,
-            least: full.least,
+        let known = estimate.is_finite() && std_error.is_finite() && std_error >= 0.0;
+        let enough = cases >= enough.max(LEAST_CASES) && least >= LEAST_CASES;
+        (known && enough).then_some(Self {
+            estimate,
+            std_error,
+            cases,
+            least,
         })
     }
 }
@@ -148,23 +120,21 @@ impl Pool {
 mod tests {
     use super::*;
 
-    fn block(estimate: f64, of: u64) -> Sample {
-        Sample::Normal {
-            estimate,
-            std_error: 0.1,
-            of,
-            least: of,
-        }
-    }
-
     #[test]
-    fn small_blocks_wait_and_weigh_by_their_cases() {
-        let mut pool = Pool::default();
-        assert_eq!(pool.add(&block(0.2, 20), 0), None);
-        let pooled = pool.add(&block(0.8, 60), 0).unwrap();
-        assert!((pooled.estimate - 0.65).abs() < 1e-12);
-        assert!((pooled.std_error - (0.04 + 0.36_f64).sqrt() / 8.0).abs() < 1e-12);
-        assert_eq!(pool, Pool::default());
+    fn a_sample_too_small_for_the_approximation_is_none() {
+        let of = |of: u64, least: u64, std_error: f64| {
+            let sample = Sample::Normal {
+                estimate: 0.2,
+                std_error,
+                of,
+                least,
+            };
+            Pooled::of(&sample, 60).map(|pooled| pooled.cases)
+        };
+        assert_eq!(of(60, 50, 0.1), Some(60));
+        assert_eq!(of(59, 50, 0.1), None);
+        assert_eq!(of(600, 49, 0.1), None);
+        assert_eq!(of(600, 600, f64::NAN), None);
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Taken;
-use crate::bet::{Pool, RateSums};
+use super::{Taken, Waiting};
+use crate::bet::{Pooled, RateSums};
 use crate::confidence::{NormalSequence, RateSequence};
 use crate::metric::{Sample, SampleKind};
+use crate::sketch::PaneSummary;
 
 /// Sums of the cycle's running mean, by kind of sample.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,10 +29,19 @@ pub enum Sums {
         /// Blocks that were taken.
         taken: NormalSequence,
         /// Blocks too small by themselves, which wait for the next ones.
-        waiting: Pool,
+        waiting: Waiting,
     },
     /// Of nothing: no objective can name a metric that is never judged.
     Unjudged,
+}
+
+/// A block together with what waited for it.
+#[derive(Debug, Default)]
+pub(super) struct Whole {
+    /// What is measured of all of it, if anything.
+    pub(super) sample: Option<Sample>,
+    /// Its counts; none if only a measurement is at hand.
+    pub(super) counts: Option<PaneSummary>,
 }
 
 impl Sums {
@@ -47,7 +57,7 @@ impl Sums {
             },
             SampleKind::Normal | SampleKind::Cells => Self::Normal {
                 taken: NormalSequence::default(),
-                waiting: Pool::default(),
+                waiting: Waiting::default(),
             },
             SampleKind::Unjudged => Self::Unjudged,
         }
@@ -67,21 +77,21 @@ impl Sums {
         }
     }
 
-    /// Takes a sample; gives back what can be bet on now.
+    /// Takes a block; gives back what can be bet on now.
     pub(super) fn take(
         &mut self,
-        sample: &Sample,
-        cases: u64,
+        block: Option<&Sample>,
+        whole: Whole,
         min_support: u64,
     ) -> (Taken, Option<Sample>) {
-        if cases == 0 {
-            return (Taken::Empty, None);
+        if let Self::Normal { taken, waiting } = self {
+            return take_normal(taken, waiting, block, whole, min_support);
         }
+        let Some(sample) = block.filter(|sample| sample.cases() > 0) else {
+            return (Taken::Empty, None);
+        };
         match (self, sample) {
-            (Self::Rate { cases }, Sample::Rate { hits, of }) => {
-                cases.add(*hits, *of);
-                (Taken::Judged, Some(sample.clone()))
-            }
+            (Self::Rate { cases }, Sample::Rate { hits, of }) => cases.add(*hits, *of),
             (
                 Self::TwoRates {
                     reference,
@@ -94,33 +104,62 @@ impl Sums {
             ) => {
                 reference.add(r.0, r.1);
                 compared.add(c.0, c.1);
-                (Taken::Judged, Some(sample.clone()))
-            }
-            (Self::Normal { taken, waiting }, Sample::Normal { .. }) => {
-                let Some(pooled) = waiting.add(sample, min_support) else {
-                    return (Taken::Pooled, None);
-                };
-                taken.add(&pooled);
-                let ready = Sample::Normal {
-                    estimate: pooled.estimate,
-                    std_error: pooled.std_error,
-                    of: pooled.cases,
-                    least: pooled.least,
-                };
-                (Taken::Judged, Some(ready))
-            }
-            (Self::Normal { taken, waiting }, Sample::Cells { .. }) => {
-                // The bets are exact at any size and take the block at once; only the running mean
-                // waits for enough cases.
-                if let Some(pooled) = waiting.add(sample, min_support) {
-                    taken.add(&pooled);
-                }
-                (Taken::Judged, Some(sample.clone()))
             }
             (
                 Self::Rate { .. } | Self::TwoRates { .. } | Self::Normal { .. } | Self::Unjudged,
                 _,
-            ) => (Taken::Empty, None),
+            ) => return (Taken::Empty, None),
         }
+        (Taken::Judged, Some(sample.clone()))
+    }
+
+    /// Cases in the running mean and those that wait, where the two differ from the blocks' own.
+    pub(super) fn support(&self) -> Option<u64> {
+        match self {
+            Self::Normal { taken, waiting } => Some(taken.of.saturating_add(waiting.cases)),
+            Self::Rate { .. } | Self::TwoRates { .. } | Self::Unjudged => None,
+        }
+    }
+}
+
+/// Takes a block whose running mean needs a normal approximation. Bets on counts over cells are exact at
+/// any size and take the block at once; others wait, as the running mean does, until what is there is
+/// enough.
+fn take_normal(
+    taken: &mut NormalSequence,
+    waiting: &mut Waiting,
+    block: Option<&Sample>,
+    whole: Whole,
+    min_support: u64,
+) -> (Taken, Option<Sample>) {
+    let block = block.filter(|sample| sample.cases() > 0);
+    if block.is_none() && whole.counts.is_none() {
+        return (Taken::Empty, None);
+    }
+    let pooled = whole
+        .sample
+        .as_ref()
+        .and_then(|sample| Pooled::of(sample, min_support));
+    if let Some(pooled) = &pooled {
+        taken.add(pooled);
+        *waiting = Waiting::default();
+    } else {
+        let cases = whole.sample.as_ref().map_or(waiting.cases, Sample::cases);
+        waiting.keep(whole.counts, cases);
+    }
+    if let Some(sample @ Sample::Cells { .. }) = block {
+        return (Taken::Judged, Some(sample.clone()));
+    }
+    match (pooled, whole.sample) {
+        (Some(pooled), Some(Sample::Normal { .. })) => {
+            let ready = Sample::Normal {
+                estimate: pooled.estimate,
+                std_error: pooled.std_error,
+                of: pooled.cases,
+                least: pooled.least,
+            };
+            (Taken::Judged, Some(ready))
+        }
+        (Some(_) | None, _) => (Taken::Pooled, None),
     }
 }

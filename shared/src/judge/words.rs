@@ -1,5 +1,6 @@
 //! Verdicts in plain words, for people who read no formulas. Nothing is decided here.
 
+use super::Sums;
 use super::table::Facts;
 use crate::bet::fixed;
 use crate::metric::{Grade, Unmeasurable};
@@ -136,7 +137,15 @@ fn inconclusive(facts: &Facts<'_>, needed: Option<u64>) -> String {
     );
     if facts.stale() && facts.clears() {
         return format!(
-            "nothing was measured in the last {}; what was measured before no longer speaks for now",
+            "{} measured in the last {}; what was measured before no longer speaks for now",
+            if facts.state.heard == 0 {
+                "nothing was".to_owned()
+            } else {
+                format!(
+                    "{} cases, fewer than the least support of {}, were",
+                    facts.state.heard, objective.min_support
+                )
+            },
             blocks(facts.state.silent)
         );
     }
@@ -145,6 +154,15 @@ fn inconclusive(facts: &Facts<'_>, needed: Option<u64>) -> String {
             "{} cases in this cycle, fewer than the least support of {}: {more}; {}",
             facts.state.support,
             objective.min_support,
+            window(facts),
+        );
+    }
+    if let (None, Sums::Normal { waiting, .. }) = (facts.running, &facts.state.sums) {
+        return format!(
+            "{} cases in {} are not enough yet for {} and its standard error: {more}; {}",
+            waiting.cases,
+            blocks(waiting.blocks),
+            name(facts),
             window(facts),
         );
     }

@@ -10,7 +10,7 @@ use crate::bet::normal::Pooled;
 use crate::bet::{Bets, CellBets, RateSums, directions, fixed};
 use crate::confidence::{NormalSequence, RateSequence};
 use crate::judge::{Compiled, Step};
-use crate::metric::{Measurement, Seen};
+use crate::metric::Seen;
 use crate::objective::document::{Comparator, Document};
 use crate::sketch::PaneSummary;
 use crate::verdict::Verdict;
@@ -306,17 +306,17 @@ pub fn replay<'a>(
 ) -> Vec<Replayed> {
     let mut state = compiled.start();
     let each = blocks.map(|summary| {
-        let measured: Measurement = compiled.objective.metric.measure(Seen {
+        if compiled.cycle_is_over(&state) && state.confirmed_at.is_none() {
+            state = compiled.start();
+        }
+        let seen = Seen {
             document,
             baseline,
             of: &compiled.objective.of,
             summary,
             beside: crate::metric::Beside::default(),
-        });
-        if compiled.cycle_is_over(&state) && state.confirmed_at.is_none() {
-            state = compiled.start();
-        }
-        let step = compiled.step(&mut state, &measured);
+        };
+        let (measured, step) = compiled.take(&mut state, seen);
         let verdict = compiled.verdict(&state, &measured);
         let estimate = measured.as_ref().ok();
         Replayed {

@@ -139,6 +139,12 @@ impl SplitMix64 {
         (self.next() >> 11) as f64 / 9_007_199_254_740_992.0
     }
 
+    /// A standard normal number (Box and Muller).
+    pub(crate) fn normal(&mut self) -> f64 {
+        let far = (-2.0 * libm::log(1.0 - self.uniform())).sqrt();
+        far * libm::cos(2.0 * std::f64::consts::PI * self.uniform())
+    }
+
     pub(crate) fn binomial(&mut self, n: u64, p: f64) -> u64 {
         (0..n).map(|_| u64::from(self.uniform() < p)).sum()
     }

@@ -12,3 +12,4 @@ mod measuring;
 mod precedence;
 mod real;
 mod simulation;
+mod small_blocks;

@@ -280,14 +280,14 @@ fn record(
             .iter()
             .map(|s| json!({ "summary": register.keep(s.digest(), &s.to_bytes()) }))
             .collect();
-        let measured = objective.metric.measure(Seen {
+        let seen = Seen {
             document,
             baseline,
             of: &objective.of,
             summary: &sum,
             beside: clause9_shared::metric::Beside::default(),
-        });
-        let step = compiled.step(&mut state, &measured);
+        };
+        let (_, step) = compiled.take(&mut state, seen);
         let after = kept(register, &state);
         register.items.push(json!({ "record": {
             "header": { "refs": [{ "role": "objectives", "digest": document_name }] },

@@ -1,0 +1,228 @@
+//! Stored blocks, and the steps that a ledger takes of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use clause9_shared::digest::Digest;
+use clause9_shared::metric::StreamKind;
+use clause9_shared::objective::document::{Document, Objective};
+use clause9_shared::sketch::PaneSummary;
+use clause9_shared::time::Span;
+use clause9_shared::window::{PaneKey, PaneStart};
+use clause9_shared::wire::codec::Decode as _;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Longest answer of a collector that is read, and longest summary, in bytes.
+const MOST_BYTES: u64 = 64 << 20;
+/// How long a collector may take for an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Blocks of both streams.
+pub(super) enum Stored {
+    /// Windows of a folder, in their order: each is a step.
+    Windows {
+        traffic: Vec<PaneSummary>,
+        outcomes: Vec<PaneSummary>,
+    },
+    /// Blocks of a register.
+    Blocks { pane: Span, blocks: Vec<Block> },
+}
+
+/// A block of a register.
+pub(super) struct Block {
+    names: Names,
+    summary: PaneSummary,
+}
+
+/// What the record of a block says that matters here.
+#[derive(Deserialize)]
+struct Names {
+    key: PaneKey,
+    pane: PaneStart,
+    sealed_with: PaneStart,
+    stream: StreamKind,
+    summary: Digest,
+}
+
+impl Stored {
+    /// Windows of a folder, by the numbers in their names.
+    pub(super) fn from_folder(folder: &Path) -> anyhow::Result<Self> {
+        let shown = folder.display();
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(folder).with_context(|| format!("cannot read {shown}"))? {
+            names.push(
+                entry
+                    .with_context(|| format!("cannot read {shown}"))?
+                    .path(),
+            );
+        }
+        names.sort();
+        let (mut traffic, mut outcomes) = (Vec::new(), Vec::new());
+        for path in names {
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let list = if name.ends_with(".traffic.bin") {
+                &mut traffic
+            } else if name.ends_with(".outcomes.bin") {
+                &mut outcomes
+            } else {
+                continue;
+            };
+            let bytes = std::fs::read(&path).with_context(|| format!("cannot read {name}"))?;
+            list.push(
+                PaneSummary::from_bytes(&bytes).with_context(|| format!("{name} is no summary"))?,
+            );
+        }
+        ensure!(
+            traffic.len() + outcomes.len() > 0,
+            "{shown} holds no windows; write some with `clause9 profile --windows-out`"
+        );
+        Ok(Self::Windows { traffic, outcomes })
+    }
+
+    /// Blocks of a collector's register.
+    pub(super) fn from_collector(url: &str, document: &Document) -> anyhow::Result<Self> {
+        let host = url
+            .strip_prefix("http://")
+            .context(
+                "only plain http:// addresses are read; for others, copy the windows to a folder",
+            )?
+            .trim_end_matches('/');
+        let system = document.system.id.as_str();
+        let mut blocks = Vec::new();
+        let mut after = String::new();
+        loop {
+            let path = format!("/v1/evidence?type=block&system={system}&limit=500{after}");
+            let page: Value = serde_json::from_slice(&get(host, &path)?)?;
+            for item in page["items"].as_array().into_iter().flatten() {
+                blocks.push(block(host, item["digest"].as_str().unwrap_or_default())?);
+            }
+            match page["next"].as_u64() {
+                Some(next) => after = format!("&after={next}"),
+                None => break,
+            }
+        }
+        ensure!(
+            !blocks.is_empty(),
+            "the collector holds no block of system `{system}`"
+        );
+        Ok(Self::Blocks {
+            pane: document.panes.length,
+            blocks,
+        })
+    }
+
+    /// What a ledger of an objective is given, step by step.
+    pub(super) fn steps(
+        &self,
+        stream: StreamKind,
+        objective: &Objective,
+    ) -> anyhow::Result<Vec<PaneSummary>> {
+        match (self, stream) {
+            (Self::Windows { traffic, .. }, StreamKind::Traffic) => Ok(traffic.clone()),
+            (Self::Windows { outcomes, .. }, StreamKind::Outcomes | StreamKind::ByAttribute) => {
+                Ok(outcomes.clone())
+            }
+            (Self::Blocks { pane, blocks }, _) => sealed(*pane, blocks, stream, objective),
+        }
+    }
+}
+
+/// One sum for each seal that concerns an objective: of the blocks of its stream and of the newest plan.
+/// A seal that brought none is an empty step.
+fn sealed(
+    pane: Span,
+    blocks: &[Block],
+    stream: StreamKind,
+    objective: &Objective,
+) -> anyhow::Result<Vec<PaneSummary>> {
+    let seals: BTreeSet<PaneStart> = blocks.iter().map(|b| b.names.sealed_with).collect();
+    let (Some(first), Some(last)) = (seals.first(), seals.last()) else {
+        return Ok(Vec::new());
+    };
+    let mine = |block: &&Block| block.names.stream == stream;
+    let plan = blocks
+        .iter()
+        .filter(mine)
+        .map(|b| b.names.key.plan)
+        .next_back();
+    let in_force = |at: PaneStart| {
+        let window = PaneStart::of(at.0, objective.window).0;
+        window >= objective.effective_from && objective.effective_to.is_none_or(|to| window < to)
+    };
+    let never = !seals.iter().any(|at| in_force(*at));
+    let judges = |at: PaneStart| never || in_force(at);
+    let mut sums: BTreeMap<PaneStart, PaneSummary> = BTreeMap::new();
+    let mut seal = *first;
+    while seal <= *last {
+        if judges(seal) {
+            sums.insert(seal, PaneSummary::default());
+        }
+        seal = seal.next(pane);
+    }
+    for block in blocks.iter().filter(mine) {
+        if Some(block.names.key.plan) != plan || !judges(block.names.pane) {
+            continue;
+        }
+        let sum = sums.entry(block.names.sealed_with).or_default();
+        if sum.is_empty() {
+            sum.clone_from(&block.summary);
+        } else {
+            sum.merge(&block.summary).with_context(|| {
+                format!(
+                    "block {} counts something else than others of its plan",
+                    block.names.summary
+                )
+            })?;
+        }
+    }
+    Ok(sums.into_values().collect())
+}
+
+fn block(host: &str, name: &str) -> anyhow::Result<Block> {
+    let mut record: Value = serde_json::from_slice(&get(host, &format!("/v1/evidence/{name}"))?)?;
+    let names: Names = serde_json::from_value(record["record"]["body"].take())
+        .with_context(|| format!("record {name} is no block as this program knows them"))?;
+    if names.stream == StreamKind::ByAttribute {
+        bail!("record {name} is no block as this program knows them");
+    }
+    let of = names.summary;
+    let bytes = get(host, &format!("/v1/blobs/{of}"))?;
+    let summary = PaneSummary::from_bytes(&bytes).with_context(|| format!("{of} is no summary"))?;
+    ensure!(summary.digest() == of, "{of} is not what it is called");
+    Ok(Block { names, summary })
+}
+
+/// One answer over HTTP/1.0, which ends with the connection.
+fn get(host: &str, path: &str) -> anyhow::Result<Vec<u8>> {
+    let say = || format!("cannot read http://{host}{path}");
+    let mut stream = TcpStream::connect(host).with_context(say)?;
+    stream.set_read_timeout(Some(PATIENCE)).with_context(say)?;
+    stream.set_write_timeout(Some(PATIENCE)).with_context(say)?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n").with_context(say)?;
+    let mut bytes = Vec::new();
+    stream
+        .take(MOST_BYTES)
+        .read_to_end(&mut bytes)
+        .with_context(say)?;
+    let head = bytes
+        .windows(4)
+        .position(|end| end == b"\r\n\r\n")
+        .with_context(|| format!("{}: no answer in HTTP", say()))?;
+    let status = String::from_utf8_lossy(&bytes[..head]);
+    let status = status.lines().next().unwrap_or_default();
+    ensure!(
+        status.split(' ').nth(1) == Some("200"),
+        "{}: {status}",
+        say()
+    );
+    Ok(bytes.split_off(head + 4))
+}
