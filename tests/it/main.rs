@@ -16,6 +16,7 @@ mod live_clock;
 mod mlserver_passthrough;
 mod prometheus_dashboard;
 mod prometheus_rules;
+mod replayed_register;
 mod tidy_boundaries;
 mod tidy_files;
 mod web_pages;
