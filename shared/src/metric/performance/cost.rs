@@ -70,8 +70,8 @@ impl Metric for Cost {
         cannot_tell: of_labelled!(
             "Whether the stated costs are right, or the same for every case of a kind."
         ),
-        reference: "scikit-learn 1.9, the mean of the cost matrix over `confusion_matrix`: to 1e-9 \
-                    relative.",
+        reference: "The costs times the counts of scikit-learn 1.9, `confusion_matrix`, on two public \
+                    data sets: to 1e-9 relative.",
         sample: SampleKind::Cells,
         answers: Answers::Any,
         ..DECIDED

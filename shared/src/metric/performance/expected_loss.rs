@@ -27,9 +27,11 @@ const EXPECTED: MetricSpec = MetricSpec {
                   prediction, not one of the world, and not one of inputs that leave predictions alike. \
                   Never judged: what the reference leaves open is the same in every window, so that \
                   windows are no independent evidence.",
-    reference: "The cells' means by NumPy on the raw rows: to 1e-9 relative. NannyML 0.13 learns the \
-                loss by gradient boosting from all inputs, so that its digits differ; beside it on a \
-                public data set both are listed in docs/oracles.md.",
+    reference: "The same sums on the raw rows of a public data set in Python: to 1e-9 relative. NannyML \
+                0.13 learns the loss by gradient boosting from all inputs: within 1.3 % of it in the \
+                reference and in five windows without drift; where inputs drift so that errors fall \
+                among predictions of the same size, it follows (mean absolute error 715, in truth 703) \
+                and this does not (806).",
     grade: Grade::C,
     stream: StreamKind::Traffic,
     sample: SampleKind::Unjudged,
