@@ -38,11 +38,11 @@ fn lacks(metric: MetricId, document: &Document, labelled: bool) -> Option<&'stat
     } else if spec.needs_label && document.outputs.label.is_none() {
         Some("there is no label; name its column with --label")
     } else if metric == MetricId::Cost
-        && !document
+        && document
             .outputs
             .decision
             .as_ref()
-            .is_some_and(|d| d.costs.is_some())
+            .is_none_or(|decision| decision.costs.is_none())
     {
         Some("the document does not say what decisions cost; state `costs` under `decision`")
     } else if spec.needs_label && !labelled {

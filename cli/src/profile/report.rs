@@ -175,7 +175,7 @@ pub(crate) struct LabelCoverage {
 }
 
 /// One window.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WindowRow {
     /// Its name, unique in the report: `all`, `size:3`, `size:9:partial`, `period:2019-04`,

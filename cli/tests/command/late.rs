@@ -28,7 +28,14 @@ fn world() -> tempfile::TempDir {
     fs::write(folder.path().join("labels.csv"), labels).unwrap();
     let mut reference = String::from("id,x,score,at,truth\n");
     for i in 0..200_u32 {
-        writeln!(reference, "q{i},{},0.{},2023-12-01,{}", i % 7, 1 + i % 9, i % 2).unwrap();
+        writeln!(
+            reference,
+            "q{i},{},0.{},2023-12-01,{}",
+            i % 7,
+            1 + i % 9,
+            i % 2
+        )
+        .unwrap();
     }
     fs::write(folder.path().join("reference.csv"), reference).unwrap();
     folder
@@ -36,8 +43,22 @@ fn world() -> tempfile::TempDir {
 
 fn profile(at: &Path, more: &[&str]) -> (Ran, Value) {
     let args = [
-        "profile", "current.csv", "--baseline", "reference.csv", "--score", "score", "--label", "truth",
-        "--labels", "labels.csv", "--id", "id", "--timestamp", "at", "--json", "report.json",
+        "profile",
+        "current.csv",
+        "--baseline",
+        "reference.csv",
+        "--score",
+        "score",
+        "--label",
+        "truth",
+        "--labels",
+        "labels.csv",
+        "--id",
+        "id",
+        "--timestamp",
+        "at",
+        "--json",
+        "report.json",
     ];
     let ran = run(at, &[&args[..], more].concat());
     let report = fs::read(at.join("report.json"));
@@ -73,7 +94,9 @@ fn once_every_label_is_there_figures_are_final_and_the_delays_are_known() {
         assert_eq!(row["finality"], "final");
     }
     assert_eq!(row(&report, "psi")["finality"], Value::Null);
-    let said = row(&report, "labelled_in_time")["undefined"].as_str().unwrap();
+    let said = row(&report, "labelled_in_time")["undefined"]
+        .as_str()
+        .unwrap();
     assert_eq!(said, "undefined: no objective has a `label_delay`");
     let page = fs::read_to_string(folder.path().join("page.html")).unwrap();
     assert!(page.contains("Share of labels that has come, by age"));
@@ -115,6 +138,8 @@ fn labels_without_times_leave_the_delay_open_and_nothing_else() {
     let (_, report) = profile(folder.path(), &[]);
     assert_eq!(row(&report, "accuracy")["finality"], "final");
     assert_eq!(report["windows"][0]["arrival"], Value::Array(Vec::new()));
-    let said = row(&report, "label_delay.p50")["undefined"].as_str().unwrap();
+    let said = row(&report, "label_delay.p50")["undefined"]
+        .as_str()
+        .unwrap();
     assert_eq!(said, "undefined: it is not known when labels came");
 }
