@@ -19,6 +19,10 @@ pub(crate) struct Labels {
     by_id: HashMap<Box<str>, u32>,
     /// Each wanted column's values.
     columns: Vec<Vec<Owned>>,
+    /// When each became known, if the file says it.
+    times: Vec<Option<Timestamp>>,
+    /// The last time at which one became known.
+    pub(crate) last: Option<Timestamp>,
     /// Rows of the file.
     pub(crate) rows: u64,
     /// Rows that name an id again.
@@ -40,7 +44,8 @@ impl Labels {
     ) -> anyhow::Result<Self> {
         let mut wanted = finder.joined.clone();
         wanted.push((table.column(id, ", which was given as --id")?, Form::Text));
-        if as_of.is_some() {
+        // Without --as-of it only tells how late labels come, and may be missing.
+        if as_of.is_some() || table.position(AVAILABLE_AT).is_some() {
             let what = ", by which --as-of tells what was known";
             wanted.push((table.column(AVAILABLE_AT, what)?, Form::Time));
         }
@@ -69,20 +74,16 @@ impl Labels {
     fn take(&mut self, batch: &Batch, row: usize, as_of: Option<Timestamp>) {
         self.rows += 1;
         let wanted = self.columns.len();
-        if let Some(as_of) = as_of {
-            match batch.columns[wanted + 1].cell(row) {
-                Cell::Int(at) if at <= as_of.micros() => {}
-                // What has no time is not known to have been known.
-                Cell::Int(_)
-                | Cell::Missing
-                | Cell::Float(_)
-                | Cell::Uint(_)
-                | Cell::Bool(_)
-                | Cell::Text(_) => {
-                    self.too_late += 1;
-                    return;
-                }
-            }
+        let at = batch
+            .columns
+            .get(wanted + 1)
+            .and_then(|times| time(times.cell(row)));
+        // What has no time is not known to have been known.
+        if let Some(as_of) = as_of
+            && at.is_none_or(|at| at > as_of)
+        {
+            self.too_late += 1;
+            return;
         }
         let Cell::Text(id) = batch.columns[wanted].cell(row) else {
             self.refused += 1;
@@ -94,6 +95,8 @@ impl Labels {
             return;
         }
         self.by_id.insert(id.into(), next);
+        self.times.push(at);
+        self.last = self.last.max(at);
         for (kept, column) in self.columns.iter_mut().zip(&batch.columns) {
             kept.push(owned(column.cell(row)));
         }
@@ -107,6 +110,11 @@ impl Labels {
         }
     }
 
+    /// When the label at a place became known, if the file says it.
+    pub(crate) fn known_at(&self, place: Option<u32>) -> Option<Timestamp> {
+        *self.times.get(usize::try_from(place?).ok()?)?
+    }
+
     /// A value of the label at a place.
     pub(crate) fn cell(&self, column: usize, place: Option<u32>) -> &Owned {
         const NOTHING: &Owned = &Owned::Missing;
@@ -118,5 +126,13 @@ impl Labels {
     /// Different ids that were kept.
     pub(crate) fn kept(&self) -> u64 {
         self.by_id.len() as u64
+    }
+}
+
+/// A cell of a column of times.
+fn time(cell: Cell<'_>) -> Option<Timestamp> {
+    match cell {
+        Cell::Int(micros) => Timestamp::from_micros(micros),
+        Cell::Missing | Cell::Float(_) | Cell::Uint(_) | Cell::Bool(_) | Cell::Text(_) => None,
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clause9_shared::baseline::Baseline;
 use clause9_shared::judge::Compiled;
 use clause9_shared::objective::document::Objective;
-use clause9_shared::planning::{self, Forecast, Situation};
+use clause9_shared::planning::{self, Forecast, Planned, Situation};
 use serde_json::json;
 
 use crate::terminal::Terminal;
@@ -16,8 +16,9 @@ use crate::{Ended, check, read};
 /// cycle may have, and how much data shows that an objective is kept.
 ///
 /// Figures are expectations for windows of equal size. Of drift the shape that is found first and the
-/// one that is found last are shown. Nothing is forecast of metrics whose scatter is not known before
-/// data (grade B).
+/// one that is found last are shown. How metrics of labels scatter is learnt from the reference's labelled
+/// rows, and of the ways in which a ratio of counts can be broken the one nearest to them is shown. Nothing
+/// is forecast where the baseline does not keep what a metric reads, as of means and of quantiles.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Plan {
     /// The objectives file.
@@ -68,10 +69,14 @@ pub(crate) fn run(args: &Plan, terminal: &mut Terminal) -> anyhow::Result<Ended>
             "--breach {id}: there is no such objective; name one of the file"
         );
     }
+    let of = Planned {
+        document,
+        baseline: &baseline,
+    };
     let (mut rows, mut ended) = (Vec::new(), Ended::Well);
     for objective in &document.objectives {
         match Compiled::new(document, objective, &baseline) {
-            Ok(compiled) => rows.push(one(args, &compiled, terminal)?),
+            Ok(compiled) => rows.push(one(args, &compiled, of, terminal)?),
             Err(error) => {
                 ended = Ended::WithProblems;
                 if args.json {
@@ -98,6 +103,7 @@ pub(crate) fn baseline(path: &std::path::Path) -> anyhow::Result<Baseline> {
 fn one(
     args: &Plan,
     compiled: &Compiled,
+    of: Planned<'_>,
     terminal: &mut Terminal,
 ) -> anyhow::Result<serde_json::Value> {
     let objective = &compiled.objective;
@@ -113,7 +119,7 @@ fn one(
         reference_rate: args.reference_rate,
         compared_share: args.compared_share,
     };
-    let forecast = planning::forecast(compiled, &situation);
+    let forecast = planning::forecast(compiled, &situation, of);
     if !args.json {
         let id = format!("{} version {}", objective.id, objective.version);
         terminal.good(&id, "plan", &said(objective, &situation, forecast.as_ref()))?;
@@ -129,7 +135,7 @@ fn said(objective: &Objective, at: &Situation, forecast: Option<&Forecast>) -> S
     let metric = objective.metric.spec().title.to_lowercase();
     let Some(found) = forecast else {
         return format!(
-            "{metric}: its scatter is not known before there is data, so nothing is forecast"
+            "{metric}: the baseline does not say how it scatters, so nothing is forecast"
         );
     };
     let windows = |n: Option<u64>| match n {

@@ -6,9 +6,9 @@ use clause9_shared::digest::Digest;
 use clause9_shared::evidence::{self, Evidence, Header, RecordKind, Ref, SCHEMA_VERSION};
 use clause9_shared::ids::{AgentId, BootId, ObjectiveId, Sequence, SystemId};
 use clause9_shared::judge::Step;
-use clause9_shared::metric::{Estimate, Grade, MetricId, Sample, StreamKind};
+use clause9_shared::metric::{Estimate, Finality, Grade, MetricId, Sample, StreamKind};
 use clause9_shared::nonconformity::Candidate;
-use clause9_shared::time::{Clock, Timestamp};
+use clause9_shared::time::{Clock, Span, Timestamp};
 use clause9_shared::verdict::Verdict;
 use clause9_shared::window::{PaneKey, PaneStart};
 use clause9_shared::wire::batch::RefusalReason;
@@ -336,6 +336,9 @@ pub struct MeasurementBody {
     pub outcome_coverage: serde_json::Value,
     /// Labelled rows over rows, where the metric reads labels and there are rows.
     pub labelled: Option<f64>,
+    /// How late labels come, and whether the value may still change, where the metric reads labels.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub labels: Option<LabelsBody>,
     /// The blocks whose sum was measured.
     pub blocks: Vec<BlockRef>,
     /// Blocks of the window that another plan counted, so that they could not be added.
@@ -360,6 +363,21 @@ pub struct MeasurementBody {
     /// Model versions, if counts of more than one were added.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub model_versions: Vec<ModelSeen>,
+}
+
+/// What was known of a window's labels when it was measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelsBody {
+    /// `provisional` while cases lack their label and labels may still come in time; else `final`.
+    pub finality: Finality,
+    /// From when on no label is waited for: the window's end and the objective's `label_delay`.
+    pub final_from: Timestamp,
+    /// The age by which half of the cases have their label, in whole panes; absent if they have not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub half_by: Option<Span>,
+    /// The age by which 95 % of the cases have their label, in whole panes; absent if they have not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub most_by: Option<Span>,
 }
 
 /// Body of `verdict`.

@@ -544,12 +544,17 @@ def sample(objective, document, counts):
         return ("cells", labelled(counts[(4, "", 5)], 0, 64, even))
     if metric in ("mae", "mse", "rmse", "median_absolute_error", "absolute_error_p90"):
         return ("cells", sizes(counts[(7, "", 1)]))
+    if metric == "cost" and (5, "", 9) in counts:
+        classes = document["outputs"]["decision"]["rule"]["class"]["classes"]
+        n, table = len(classes), counts[(5, "", 9)]
+        every = [table[label * (n + 1) + decision] for label in range(n) for decision in range(n)]
+        return ("cells", every)
     if (5, "", 6) in counts:
         table = counts[(5, "", 6)]
         two = of_two(table, range(len(table) // 9))
         if metric in SHARES:
             return ("rate", *share(metric, two))
-        if metric in ("f1", "f0_5", "f2"):
+        if metric in ("f1", "f0_5", "f2", "cost"):
             return ("cells", [two[name] for name in ALL])
         if metric == "youden_j":
             return ("two_rates", share("false_positive_rate", two), share("recall", two))

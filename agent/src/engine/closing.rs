@@ -172,6 +172,7 @@ impl Engine {
                 beside: Beside {
                     length: Some(plan.document().panes.length),
                     traffic: Some(&traffic),
+                    ages: None,
                 },
             };
             let estimate = MetricId::measure(objective.metric, seen).ok();

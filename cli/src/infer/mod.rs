@@ -316,6 +316,7 @@ fn outputs(sources: &[&Looked<'_>], said: &Said<'_>) -> anyhow::Result<Outputs> 
             DecisionRule::Class { .. } => None,
         },
         rule,
+        costs: None,
     });
     let label = said.label.map(|column| {
         let look = look_at(sources, column, "--label")?;

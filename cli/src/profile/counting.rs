@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use clause9_shared::digest::Digest;
 use clause9_shared::inference::{Cell, Inference, Named, Owned, Tensor, Values};
+use clause9_shared::metric::LabelAges;
 use clause9_shared::objective::document::Scalar;
 use clause9_shared::plan::{CapturePlan, Fitting, Outcome, Prediction};
 use clause9_shared::service::Served;
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::Timestamp;
 
+use super::late::{self, Late};
 use super::serving::Serving;
 use super::watching::Watching;
 use super::windowing::{Bounds, Windowing};
@@ -36,6 +38,8 @@ pub(crate) struct Window {
     pub(crate) times: Option<(Timestamp, Timestamp)>,
     pub(crate) traffic: PaneSummary,
     pub(crate) outcomes: PaneSummary,
+    /// How late labels came.
+    pub(crate) ages: LabelAges,
 }
 
 impl Window {
@@ -82,6 +86,8 @@ pub(crate) struct Counting<'a> {
     pub(crate) serving: &'a Serving,
     pub(crate) windowings: &'a [Windowing],
     pub(crate) as_of: Option<Timestamp>,
+    /// How late labels come; nothing if rows or labels have no times.
+    pub(crate) late: Option<Late>,
 }
 
 /// What is known of the rows of a batch.
@@ -90,6 +96,8 @@ struct Known<'a> {
     times: &'a [Option<Timestamp>],
     /// What is known of each besides what the model saw and said.
     outcomes: &'a [Outcome],
+    /// When the label of each became known.
+    labelled_at: &'a [Option<Timestamp>],
     /// How each was answered, where that is counted.
     served: &'a [Served],
 }
@@ -155,6 +163,10 @@ impl Counting<'_> {
             .collect();
         let times: Vec<Option<Timestamp>> =
             (0..batch.rows).map(|row| self.time(batch, row)).collect();
+        let labelled_at: Vec<Option<Timestamp>> = joined
+            .iter()
+            .map(|place| self.labels.known_at(*place))
+            .collect();
         let served: Vec<Served> = if self.plan.serves() {
             (0..batch.rows)
                 .map(|row| self.serving.of(batch, row))
@@ -187,6 +199,7 @@ impl Counting<'_> {
             fitting,
             times: &times,
             outcomes: &outcomes,
+            labelled_at: &labelled_at,
             served: &served,
         };
         for way in 0..self.windowings.len() {
@@ -275,6 +288,11 @@ impl Counting<'_> {
         let outcome = &known.outcomes[row];
         let added = self.plan.join(prediction, outcome, &mut window.outcomes);
         window.labelled += added.labels;
+        let unlisted = outcome.label.is_some() && added.labels == 0;
+        if let Some(late) = self.late.as_ref().filter(|_| !unlisted) {
+            let came = known.labelled_at[row].filter(|_| added.labels > 0);
+            late.count(window, (known.times[row], came, added.labels), prediction);
+        }
         if let Some(at) = known.times[row] {
             let (first, last) = window.times.unwrap_or((at, at));
             window.times = Some((first.min(at), last.max(at)));
@@ -441,6 +459,7 @@ impl Windows {
             times: None,
             traffic,
             outcomes,
+            ages: late::none(plan.document()),
         });
         self.index.insert(key, self.all.len() - 1);
         Ok(self.all.len() - 1)

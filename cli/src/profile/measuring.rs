@@ -14,7 +14,8 @@ use clause9_shared::sketch::{PaneSummary, SummaryOf};
 use clause9_shared::time::{Span, Timestamp};
 
 use super::counting::Window;
-use super::report::{NotJudged, NotMeasured, Row, Together, VerdictRow, WindowRow, ends};
+use super::late;
+use super::report::{Arrived, NotJudged, NotMeasured, Row, Together, VerdictRow, WindowRow, ends};
 use super::serving::Serving;
 use super::windowing::Bounds;
 
@@ -36,6 +37,14 @@ fn lacks(metric: MetricId, document: &Document, labelled: bool) -> Option<&'stat
         Some("there is no decision; name its column with --decision")
     } else if spec.needs_label && document.outputs.label.is_none() {
         Some("there is no label; name its column with --label")
+    } else if metric == MetricId::Cost
+        && document
+            .outputs
+            .decision
+            .as_ref()
+            .is_none_or(|decision| decision.costs.is_none())
+    {
+        Some("the document does not say what decisions cost; state `costs` under `decision`")
     } else if spec.needs_label && !labelled {
         Some("no row has a label; give labels with --label, or a file of them with --labels")
     } else {
@@ -108,6 +117,19 @@ fn subjects(metric: MetricId, document: &Document) -> Vec<Subject> {
     }
 }
 
+/// Whether a metric of a subject reads what comes late.
+fn reads_outcomes(document: &Document, metric: MetricId, of: &Subject) -> bool {
+    match metric.spec().stream {
+        StreamKind::Traffic => false,
+        StreamKind::Outcomes => true,
+        StreamKind::ByAttribute => {
+            let mut attributes = document.attributes.iter();
+            let named = attributes.find(|a| Some(&a.name) == of.attribute.as_ref());
+            named.is_some_and(|attribute| document.comes_late(attribute))
+        }
+    }
+}
+
 /// The summary of a window that a metric of a subject reads.
 fn summary<'a>(
     document: &Document,
@@ -115,18 +137,10 @@ fn summary<'a>(
     of: &Subject,
     window: &'a Window,
 ) -> &'a PaneSummary {
-    match metric.spec().stream {
-        StreamKind::Traffic => &window.traffic,
-        StreamKind::Outcomes => &window.outcomes,
-        StreamKind::ByAttribute => {
-            let mut attributes = document.attributes.iter();
-            let named = attributes.find(|a| Some(&a.name) == of.attribute.as_ref());
-            if named.is_some_and(|attribute| document.comes_late(attribute)) {
-                &window.outcomes
-            } else {
-                &window.traffic
-            }
-        }
+    if reads_outcomes(document, metric, of) {
+        &window.outcomes
+    } else {
+        &window.traffic
     }
 }
 
@@ -150,6 +164,7 @@ fn seen<'a>(
         beside: Beside {
             length: length(window),
             traffic: Some(&window.traffic),
+            ages: Some(&window.ages),
         },
     }
 }
@@ -172,9 +187,16 @@ fn length(window: &Window) -> Option<Span> {
 }
 
 /// The windows as the report lists them.
-pub(crate) fn window_rows(windows: &[Window]) -> Vec<WindowRow> {
+pub(crate) fn window_rows(
+    document: &Document,
+    windows: &[Window],
+    known_until: Option<Timestamp>,
+) -> Vec<WindowRow> {
+    let labels = document.outputs.label.is_some() && windows.iter().any(|w| w.labelled > 0);
     let rows = windows.iter().map(|window| {
         let (start, end) = times(window);
+        let finality = late::finality(window, known_until, late::allowed(document));
+        let arrival = window.ages.curve().into_iter();
         WindowRow {
             window: window.name(),
             cut: window.windowing.to_string(),
@@ -183,6 +205,14 @@ pub(crate) fn window_rows(windows: &[Window]) -> Vec<WindowRow> {
             rows: window.rows,
             labelled: window.labelled,
             partial: window.partial(),
+            finality: labels.then_some(finality),
+            arrival: arrival
+                .map(|(age, share, std_error)| Arrived {
+                    seconds: age.micros() as f64 / 1e6,
+                    share,
+                    std_error,
+                })
+                .collect(),
             traffic: window.traffic.digest(),
             outcomes: window.outcomes.digest(),
         }
@@ -191,7 +221,12 @@ pub(crate) fn window_rows(windows: &[Window]) -> Vec<WindowRow> {
 }
 
 /// Measures everything.
-pub(crate) fn all(plan: &CapturePlan, windows: &[Window], serving: &Serving) -> Measured {
+pub(crate) fn all(
+    plan: &CapturePlan,
+    windows: &[Window],
+    serving: &Serving,
+    known_until: Option<Timestamp>,
+) -> Measured {
     let document = plan.document();
     let labelled = windows.iter().any(|w| w.labelled > 0);
     let mut measured = Measured {
@@ -232,9 +267,12 @@ pub(crate) fn all(plan: &CapturePlan, windows: &[Window], serving: &Serving) -> 
     }
     for window in windows {
         let name = window.name();
+        let finality = late::finality(window, known_until, late::allowed(document));
         for (metric, of) in &fitting {
             let found = measure(plan, *metric, of, window);
-            measured.rows.push(row(window, &name, *metric, of, &found));
+            let mut row = row(window, &name, *metric, of, &found);
+            row.finality = reads_outcomes(document, *metric, of).then_some(finality);
+            measured.rows.push(row);
         }
     }
     measured
@@ -257,6 +295,7 @@ fn row(window: &Window, name: &str, metric: MetricId, of: &Subject, found: &Meas
         n: estimate.map_or(0, |e| e.support),
         grade: spec.grade,
         unit: spec.unit.to_owned(),
+        finality: None,
         undefined: match found {
             Ok(_) if value.is_none() => Some("undefined: not a finite number".to_owned()),
             Ok(_) => None,
@@ -294,7 +333,11 @@ fn in_force<'a>(document: &'a Document, window: &Window) -> Vec<&'a Objective> {
 
 /// Judges the objectives of the document over the windows: each window is a block of a ledger; each
 /// way of cutting windows has ledgers of its own.
-pub(crate) fn judge(plan: &CapturePlan, windows: &[Window]) -> Judged {
+pub(crate) fn judge(
+    plan: &CapturePlan,
+    windows: &[Window],
+    known_until: Option<Timestamp>,
+) -> Judged {
     let document = plan.document();
     let mut judged = Judged::default();
     let mut compiled: Vec<(&Objective, Compiled)> = Vec::new();
@@ -331,7 +374,11 @@ pub(crate) fn judge(plan: &CapturePlan, windows: &[Window]) -> Judged {
             }
             let seen = seen(plan, objective.metric, &objective.of, window);
             let (block, _) = bets.take(state, seen);
-            judged.verdicts.push(verdict(window, bets, state, &block));
+            let mut row = verdict(window, bets, state, &block);
+            let finality = late::finality(window, known_until, objective.label_delay);
+            row.finality =
+                reads_outcomes(document, objective.metric, &objective.of).then_some(finality);
+            judged.verdicts.push(row);
         }
     }
     judged.together = together(&compiled, &ledgers, windows);
@@ -413,6 +460,7 @@ fn verdict(
         running: verdict.running.map(|r| ends((r.low, r.high))),
         support: verdict.support,
         needed: verdict.needed,
+        finality: None,
         because: verdict.because,
     }
 }

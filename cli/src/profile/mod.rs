@@ -13,6 +13,7 @@ use clause9_shared::verdict::VerdictState;
 mod args;
 mod counting;
 mod html;
+mod late;
 mod measuring;
 mod output;
 mod report;
@@ -25,6 +26,7 @@ mod windowing;
 
 pub(crate) use args::Profile as Args;
 use counting::{Counting, Window};
+use late::Late;
 use report::Report;
 pub(crate) use report::schema;
 use serving::Serving;
@@ -129,6 +131,8 @@ fn profile(args: &Args, document: Option<Document>) -> anyhow::Result<Profiled> 
         (Some(table), Some(id)) => Labels::read(table, &finder, id, as_of, &Meter::default())?,
         (Some(_), None) | (None, _) => Labels::default(),
     };
+    let known = labels.last.and(as_of.or(labels.last));
+    let late = known.map(|until| Late { until });
     let mut ways = args.window.clone();
     ways.dedup();
     let counting = Counting {
@@ -138,6 +142,7 @@ fn profile(args: &Args, document: Option<Document>) -> anyhow::Result<Profiled> 
         serving: &serving,
         windowings: &ways,
         as_of,
+        late: late.filter(|_| sources.time.is_some()),
     };
     let meter = Meter::default();
     let progress = Progress::over(&current);
@@ -156,6 +161,7 @@ fn profile(args: &Args, document: Option<Document>) -> anyhow::Result<Profiled> 
         tally: &tally,
         windows: &windows,
         serving: &serving,
+        known_until: late.map(|late| late.until),
         watching: &watching,
         is_baseline_file: matches!(compared, Compared::File(_)),
         refused,

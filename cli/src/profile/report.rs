@@ -3,7 +3,7 @@
 
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::ObjectiveId;
-use clause9_shared::metric::{Grade, MetricId};
+use clause9_shared::metric::{Finality, Grade, MetricId};
 use clause9_shared::objective::document::{Comparator, Subject};
 use clause9_shared::time::Timestamp;
 use clause9_shared::verdict::VerdictState;
@@ -175,7 +175,7 @@ pub(crate) struct LabelCoverage {
 }
 
 /// One window.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WindowRow {
     /// Its name, unique in the report: `all`, `size:3`, `size:9:partial`, `period:2019-04`,
@@ -193,10 +193,28 @@ pub(crate) struct WindowRow {
     pub(crate) labelled: u64,
     /// Whether the file ended before the window had all its rows.
     pub(crate) partial: bool,
+    /// Whether figures that rest on labels may still change: `provisional` while rows lack their label
+    /// and not all have had the longest `label_delay` of the document's objectives; null without labels.
+    pub(crate) finality: Option<Finality>,
+    /// How late labels come: by each age the share of labels that has come. Empty unless rows and labels
+    /// have times (`--timestamp`, and a column `available_at` in the file of `--labels`).
+    pub(crate) arrival: Vec<Arrived>,
     /// Digest of the summary of inputs, scores and decisions.
     pub(crate) traffic: Digest,
     /// Digest of the summary of what came with labels.
     pub(crate) outcomes: Digest,
+}
+
+/// One point of the curve of labels' arrival.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Arrived {
+    /// The age in seconds.
+    pub(crate) seconds: f64,
+    /// The share of labels that has come by then (Kaplan and Meier's estimate).
+    pub(crate) share: f64,
+    /// Its standard error (Greenwood's).
+    pub(crate) std_error: f64,
 }
 
 /// One metric of one subject in one window.
@@ -226,6 +244,8 @@ pub(crate) struct Row {
     pub(crate) grade: Grade,
     /// The value's unit in UCUM.
     pub(crate) unit: String,
+    /// Whether the value may still change as labels come; null if it does not rest on them.
+    pub(crate) finality: Option<Finality>,
     /// Why there is no value.
     pub(crate) undefined: Option<String>,
 }
@@ -278,6 +298,9 @@ pub(crate) struct VerdictRow {
     pub(crate) support: u64,
     /// For `inconclusive`: about how many more cases would decide.
     pub(crate) needed: Option<u64>,
+    /// Whether the window's value may still change, as labels may take as long as the objective's
+    /// `label_delay`; null if it does not rest on them.
+    pub(crate) finality: Option<Finality>,
     /// The state in plain words.
     pub(crate) because: String,
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use clause9_shared::ids::ObjectiveId;
-use clause9_shared::metric::MetricId;
+use clause9_shared::metric::{Finality, MetricId};
 use clause9_shared::objective::document::Subject;
 use clause9_shared::verdict::VerdictState;
 
@@ -26,6 +26,12 @@ pub(crate) fn show(report: &Report, terminal: &mut Terminal) -> anyhow::Result<(
     );
     if coverage.labelled > 0 {
         let _ = write!(head, "; {} with a label", coverage.labelled);
+    }
+    let waiting = report.windows.iter();
+    let waiting = waiting.filter(|w| w.finality == Some(Finality::Provisional));
+    let waiting = waiting.count();
+    if waiting > 0 {
+        let _ = write!(head, " ({} provisional)", counted(waiting, "window"));
     }
     let _ = write!(head, "; {} measured", counted(report.rows.len(), "value"));
     terminal.good(&report.current.name, "profiled", &head)?;
@@ -204,6 +210,7 @@ pub(crate) fn csv(report: &Report) -> anyhow::Result<String> {
         "grade",
         "unit",
         "undefined",
+        "finality",
     ])?;
     for row in &report.rows {
         let number = |x: Option<f64>| x.map_or_else(String::new, |x| x.to_string());
@@ -229,6 +236,7 @@ pub(crate) fn csv(report: &Report) -> anyhow::Result<String> {
             format!("{:?}", row.grade),
             row.unit.clone(),
             name(row.undefined.clone()),
+            name(row.finality.map(|f| f.as_str().to_owned())),
         ])?;
     }
     Ok(String::from_utf8(out.into_inner()?)?)

@@ -2,6 +2,7 @@
 
 use clause9_shared::digest::Digest;
 use clause9_shared::plan::CapturePlan;
+use clause9_shared::time::Timestamp;
 
 use super::counting::{Tally, Window};
 use super::report::{
@@ -26,6 +27,8 @@ pub(super) struct Told<'a> {
     pub(super) tally: &'a Tally,
     pub(super) windows: &'a [Window],
     pub(super) serving: &'a Serving,
+    /// Up to when it is known which labels have come.
+    pub(super) known_until: Option<Timestamp>,
     pub(super) watching: &'a Watching,
     pub(super) is_baseline_file: bool,
     /// Rows of the reference that could not be read.
@@ -35,8 +38,8 @@ pub(super) struct Told<'a> {
 impl Told<'_> {
     /// Measures, judges, and puts everything together.
     pub(super) fn report(&self) -> anyhow::Result<Report> {
-        let measured = measuring::all(self.plan, self.windows, self.serving);
-        let judged = measuring::judge(self.plan, self.windows);
+        let measured = measuring::all(self.plan, self.windows, self.serving, self.known_until);
+        let judged = measuring::judge(self.plan, self.windows, self.known_until);
         let (document, baseline) = (self.plan.document(), self.plan.baseline());
         Ok(Report {
             clause9: Format::V1,
@@ -64,7 +67,7 @@ impl Told<'_> {
             },
             columns: columns(self.finder, self.current, self.labels.map(|(t, _)| t)),
             coverage: coverage(self.tally, self.labels),
-            windows: measuring::window_rows(self.windows),
+            windows: measuring::window_rows(self.plan.document(), self.windows, self.known_until),
             rows: measured.rows,
             not_measured: measured.not_measured,
             verdicts: judged.verdicts,

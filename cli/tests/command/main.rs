@@ -8,6 +8,7 @@
 
 mod baseline;
 mod check;
+mod late;
 mod oracles;
 mod profile;
 mod schema;

@@ -35,7 +35,6 @@ system:
 panes: { length: 1d }
 features:
   - { name: message, type: text, from: { input: message } }
-outputs: {}
 service:
   slow_after: 0.5
   limits: { latency: [0.8] }

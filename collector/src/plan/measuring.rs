@@ -10,6 +10,7 @@ use clause9_shared::metric::{Beside, Estimate, Measurement, Seen, StreamKind, Un
 use clause9_shared::objective::Objective;
 use clause9_shared::sketch::PaneSummary;
 
+use super::labels;
 use super::window::Window;
 use super::{KeptBlock, Past, Seal, WindowRow, about, as_json, became_so, coverages};
 use crate::known::KnownSystem;
@@ -125,13 +126,16 @@ pub(super) fn measure(
         .filter(|b| counts_for(seal.system, stream, b))
         .collect();
     let traffic = traffic_beside(seal.system, stream, &all);
+    let ages = labels::ages(seal, stream, window, &all);
     let beside = Beside {
         length: Some(objective.window),
         traffic: traffic.as_ref(),
+        ages: ages.as_ref(),
     };
     let mine_summed = mine.iter().map(|b| &b.summary);
     let result = measured(seal.system, objective, beside, mine_summed);
-    let body = body(seal, compiled, window, &all, &mine, &result, past);
+    let mut body = body(seal, compiled, window, &all, &mine, &result, past);
+    body.labels = ages.map(|ages| labels::told(seal, objective, window, &ages));
     let mut about = about(seal);
     about.supersedes = past
         .windows
@@ -225,6 +229,7 @@ fn body(
         sample: estimate.map(|e| e.sample.clone()),
         labelled: (stream == StreamKind::Outcomes && coverage.rows > 0)
             .then(|| outcomes.labels as f64 / coverage.rows as f64),
+        labels: None,
         coverage: as_json(&coverage),
         outcome_coverage: as_json(&outcomes),
         blocks: mine.iter().map(|b| b.names.clone()).collect(),

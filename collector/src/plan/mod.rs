@@ -3,6 +3,7 @@
 //! nothing is written here. The same seal and the same past give the same actions.
 
 mod judging;
+mod labels;
 mod measuring;
 mod window;
 
@@ -75,6 +76,8 @@ pub struct KeptBlock {
     pub key: PaneKey,
     /// The pane of the predictions.
     pub pane: PaneStart,
+    /// The pane whose seal made it.
+    pub sealed_with: PaneStart,
     /// What it covers.
     pub coverage: BlockCoverage,
     /// The counts.
@@ -374,6 +377,7 @@ fn write_blocks(
             names,
             key: block.key,
             pane: block.pane,
+            sealed_with: seal.due.pane,
             coverage: block.coverage,
             summary: block.summary,
         };

@@ -145,8 +145,8 @@ impl ReadStore<'_> {
     /// Blocks of a prediction pane, in the order in which they were sealed.
     pub fn blocks(&self, system: &SystemId, of: PaneStart) -> Result<Vec<KeptBlock>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT b.block, b.pane, b.stream, b.pane_key, b.coverage, b.summary, c.bytes
-             FROM blocks b JOIN contents c ON c.digest = b.summary
+            "SELECT b.block, b.pane, b.stream, b.pane_key, b.coverage, b.summary, c.bytes, r.created_at
+             FROM blocks b JOIN contents c ON c.digest = b.summary JOIN records r ON r.digest = b.block
              WHERE b.system = ?1 AND b.pane = ?2 ORDER BY b.rowid",
         )?;
         let mut rows = statement.query(params![system.as_str(), of.0.micros()])?;
@@ -198,12 +198,17 @@ fn kept_block(r: &Row<'_>) -> Result<KeptBlock, StoreError> {
         2 => BlockCoverage::Outcomes(OutcomeCoverage::from_bytes(&coverage).map_err(&bad)?),
         _ => return Err(StoreError::Row("blocks")),
     };
+    let key = PaneKey::from_bytes(&key).map_err(&bad)?;
+    // A block became so when the pane was sealed that made it: at that pane's end and the lateness after
+    // it, which is shorter than a pane.
+    let next = PaneStart::of(point(r, 7)?, key.pane);
     Ok(KeptBlock {
         names: BlockRef {
             block: digest(r, 0)?,
             summary: digest(r, 5)?,
         },
-        key: PaneKey::from_bytes(&key).map_err(&bad)?,
+        sealed_with: PaneStart(next.0 - key.pane),
+        key,
         pane: pane(r, 1)?,
         coverage,
         summary: PaneSummary::from_bytes(&summary).map_err(&bad)?,

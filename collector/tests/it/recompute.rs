@@ -10,10 +10,12 @@ use clause9_shared::canonical;
 use clause9_shared::digest::Digest;
 use clause9_shared::evidence;
 use clause9_shared::judge::{Compiled, LedgerState};
-use clause9_shared::metric::{Estimate, Unmeasurable};
+use clause9_shared::metric::{Estimate, Finality, StreamKind, Unmeasurable};
 use clause9_shared::objective::Document;
 use clause9_shared::sketch::PaneSummary;
+use clause9_shared::time::{Span, Timestamp};
 use clause9_shared::verdict::VerdictState;
+use clause9_shared::window::PaneStart;
 use clause9_shared::wire::codec::Decode;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -166,6 +168,65 @@ fn baseline_of(register: &Register, document: Digest) -> Digest {
         .unwrap()
         .parse()
         .unwrap()
+}
+
+#[test]
+fn measurements_of_labels_say_how_late_they_came_and_from_when_on_they_are_final() {
+    let running = run();
+    let register = Register(running.address);
+    let (mut finals, mut provisional) = (0, 0);
+    for item in &all(running.address, "/v1/measurements?system=loan&limit=1000") {
+        let body: MeasurementBody = body(item);
+        let Some(labels) = &body.labels else {
+            assert_eq!(body.stream, StreamKind::Traffic);
+            continue;
+        };
+        assert_eq!(body.stream, StreamKind::Outcomes);
+        assert_eq!(labels.final_from, body.end + Span::from_secs(4 * 3600));
+        let rows = body.coverage["rows"].as_u64().unwrap();
+        let labelled = body.outcome_coverage["labels"].as_u64().unwrap();
+        // The lateness is less than a pane: whoever measured knew of the panes before.
+        let known: Timestamp = item["record"]["header"]["created_at"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap();
+        let over = PaneStart::of(known, Span::from_secs(3600)).0 >= labels.final_from;
+        if over || labelled >= rows {
+            assert_eq!(labels.finality, Finality::Final, "{item}");
+            finals += 1;
+        } else {
+            assert_eq!(labels.finality, Finality::Provisional, "{item}");
+            provisional += 1;
+        }
+        if labelled >= rows {
+            assert_eq!(labels.half_by, Some(half_by(&register, &body)), "{item}");
+        }
+    }
+    assert!(finals + provisional > 0, "{finals} {provisional}");
+}
+
+/// By which age half of the labels came, from the blocks' records alone: from the beginning of the
+/// predictions' pane to the end of the one that the labels came in.
+fn half_by(register: &Register, body: &MeasurementBody) -> Span {
+    let mut ages: Vec<(Span, u64)> = Vec::new();
+    for block in &body.blocks {
+        let record: Value = register.json(block.block);
+        let at =
+            |key: &str| -> Timestamp { record["body"][key].as_str().unwrap().parse().unwrap() };
+        let age = (at("sealed_with") + Span::from_secs(3600)).since(at("pane"));
+        ages.push((age, record["body"]["coverage"]["labels"].as_u64().unwrap()));
+    }
+    ages.sort();
+    let all: u64 = ages.iter().map(|(_, labels)| labels).sum();
+    let mut sum = 0;
+    for (age, labels) in &ages {
+        sum += labels;
+        if 2 * sum >= all {
+            return *age;
+        }
+    }
+    panic!("no labels")
 }
 
 #[test]

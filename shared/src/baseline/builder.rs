@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::labels::Labels;
-use super::{Baseline, BaselineError, Format, Joint, Law, MAX_CATEGORY, Source, numbers};
+use super::{Baseline, BaselineError, Errors, Format, Joint, Law, MAX_CATEGORY, Source, numbers};
 use crate::digest::Digest;
 use crate::ids::{Name, SystemId};
 use crate::inference::Cell;
@@ -31,6 +31,8 @@ pub struct BaselineBuilder {
     score: Column,
     value: Column,
     target: Column,
+    /// Predicted numbers with their labels.
+    pairs: Vec<(f64, f64)>,
     labels: Labels,
     /// Whole rows, if that is asked for: feature, its values by row.
     joint: Vec<(usize, Vec<f64>)>,
@@ -131,6 +133,7 @@ impl BaselineBuilder {
             score: Column::numbers(),
             value: Column::numbers(),
             target: Column::numbers(),
+            pairs: Vec::new(),
             labels: Labels::new(document),
             joint: Vec::new(),
             failed: None,
@@ -227,6 +230,8 @@ impl BaselineBuilder {
             let column = self.features.get(*feature).map(|(_, _, column)| column);
             values.push(column.and_then(Column::under_way).unwrap_or(f64::NAN));
         }
+        let pair = self.value.under_way().zip(self.target.under_way());
+        self.pairs.extend(pair);
         for (_, _, column) in &mut self.features {
             column.end_row();
         }
@@ -254,6 +259,7 @@ impl BaselineBuilder {
             return Err(failed);
         }
         let joint = self.joint_law();
+        let value = self.value.finish_if_any(self.rows);
         let baseline = Baseline {
             clause9: Format::V1,
             system: self.system,
@@ -268,7 +274,8 @@ impl BaselineBuilder {
                 .map(|(name, _, column)| (name, column.finish()))
                 .collect(),
             score: self.score.finish_if_any(self.rows),
-            value: self.value.finish_if_any(self.rows),
+            errors: Errors::of(&self.pairs, value.as_ref()),
+            value,
             target: self.target.finish_if_any(self.rows),
             labelled: self.labels.finish(),
             joint,

@@ -73,6 +73,13 @@ impl Baseline {
                 what,
             })?;
         }
+        if let Some(errors) = &self.errors {
+            let checked = errors.check(self.value.as_ref(), self.rows);
+            checked.map_err(|what| BaselineError::Law {
+                of: "errors".to_owned(),
+                what,
+            })?;
+        }
         if let Some(labelled) = &self.labelled {
             labelled
                 .check(self.rows)

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 
 mod builder;
 mod check;
+mod errors;
 mod joint;
 mod labels;
 mod numbers;
 
 pub use builder::{BaselineBuilder, MAX_DISTINCT, MAX_ROWS};
 pub use check::BaselineError;
+pub use errors::{ErrorCell, Errors, MeanAndScatter};
 pub use joint::Joint;
 
 use schemars::JsonSchema;
@@ -52,6 +54,9 @@ pub struct Baseline {
     /// The law of labels that are numbers, if the reference has them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Law>,
+    /// How far predicted numbers lay from their labels, if the reference has both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errors: Option<Errors>,
     /// What the reference's labels say, if it has labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labelled: Option<Labelled>,

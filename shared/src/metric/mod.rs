@@ -15,12 +15,14 @@ use crate::objective::document::{Comparator, Document, Subject};
 use crate::sketch::{PaneSummary, Summary, SummaryKey, SummaryKind, SummaryOf};
 use crate::time::Span;
 
+mod ages;
 mod drift;
 mod fairness;
 mod performance;
 mod service;
 mod table;
 
+pub use ages::{Finality, LabelAges, MAX_PLACES};
 pub use fairness::{ALIASES, Alias};
 pub use table::MetricId;
 
@@ -266,6 +268,8 @@ pub struct Beside<'a> {
     pub length: Option<Span>,
     /// Its traffic, where the stream is that of outcomes.
     pub traffic: Option<&'a PaneSummary>,
+    /// How old its labels were when they came, and how long the other cases have waited.
+    pub ages: Option<&'a LabelAges>,
 }
 
 /// One metric. Implement it in a file of its own.

@@ -126,7 +126,7 @@ metrics! {
     169 => DirectionKs(drift::DirectionKs),
     170 => Chi2Distance(drift::Chi2Distance),
 
-    // Performance: 200 to 299.
+    // Performance: 200 to 299, and from 600 on.
     200 => ErrorRate(performance::ErrorRate),
     201 => Recall(performance::Recall),
     202 => Specificity(performance::Specificity),
@@ -221,6 +221,12 @@ metrics! {
     291 => ExpectedRocAucRaw(performance::ExpectedRocAucRaw),
     292 => Skill(performance::Skill),
     293 => RocAucPairs(performance::RocAucPairs),
+    294 => LabelDelayP50(performance::LabelDelayP50),
+    295 => LabelDelayP90(performance::LabelDelayP90),
+    296 => LabelDelayP95(performance::LabelDelayP95),
+    297 => LabelledInTime(performance::LabelledInTime),
+    298 => LateErrors(performance::LateErrors),
+    299 => Cost(performance::Cost),
 
     // Fairness: 300 to 399, of a group; 500 to 599, of a whole attribute.
     300 => GroupSelectionRate(fairness::of_group::Selection),
@@ -371,4 +377,12 @@ metrics! {
     550 => EqualisedOddsToOverallDifference(fairness::overall::EqualisedOddsToOverallDifference),
     551 => PooledAverageOddsDifference(fairness::odds::PooledAverageOddsDifference),
     552 => PooledAverageAbsoluteOddsDifference(fairness::odds::PooledAverageAbsoluteOddsDifference),
+
+    // Performance, continued: 600 to 699.
+    600 => ExpectedMeanAbsoluteError(performance::ExpectedMeanAbsoluteError),
+    601 => ExpectedMeanSquaredError(performance::ExpectedMeanSquaredError),
+    602 => ExpectedRootMeanSquaredError(performance::ExpectedRootMeanSquaredError),
+    603 => LowestMulticlassAccuracy(performance::LowestMulticlassAccuracy),
+    604 => HighestMulticlassAccuracy(performance::HighestMulticlassAccuracy),
+    605 => MulticlassTippingPoint(performance::MulticlassTippingPoint),
 }

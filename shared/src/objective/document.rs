@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::ids::{Name, ObjectiveId};
 use crate::metric::MetricId;
+use crate::objective::costs::Costs;
 use crate::objective::intersection;
 use crate::objective::service::Service;
 use crate::objective::texts;
@@ -35,7 +36,9 @@ pub struct Document {
     #[serde(deserialize_with = "texts::read")]
     #[schemars(with = "Vec<texts::Written>")]
     pub features: Vec<Feature>,
-    /// Model outputs that are watched: a score, a decision or both; or else a number.
+    /// Model outputs that are watched: a score, a decision or both; or else a number. May be left out of
+    /// systems of which only the service is watched.
+    #[serde(default)]
     pub outputs: Outputs,
     /// Protected attributes and their groups.
     #[serde(
@@ -292,7 +295,7 @@ pub struct Range {
 }
 
 /// What the model answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Outputs {
     /// A probability of the positive class, from 0 to 1.
@@ -337,6 +340,9 @@ pub struct Decision {
     /// them is positive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positive_means: Option<String>,
+    /// What right and wrong decisions cost, for the metric `cost`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub costs: Option<Costs>,
 }
 
 impl Decision {

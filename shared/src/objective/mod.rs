@@ -1,6 +1,7 @@
 //! Objectives as documents: the format, its checks, its canonical form and digest.
 
 pub mod check;
+pub mod costs;
 pub mod document;
 mod identity;
 mod intersection;

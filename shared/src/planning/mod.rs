@@ -4,13 +4,17 @@
 
 use serde::Serialize;
 
+mod learnt;
+
+pub use learnt::Planned;
+
 use crate::baseline::Baseline;
 use crate::bet::cells::{Conforming, smoothed};
 use crate::bet::normal::Pooled;
 use crate::bet::{Bets, CellBets, RateSums, directions, fixed};
 use crate::confidence::{NormalSequence, RateSequence};
 use crate::judge::{Compiled, Step};
-use crate::metric::Seen;
+use crate::metric::{Estimate, Measurement, Seen};
 use crate::objective::document::{Comparator, Document};
 use crate::sketch::PaneSummary;
 use crate::verdict::Verdict;
@@ -60,10 +64,12 @@ pub struct Forecast {
     pub blocks_to_conform: Option<u64>,
 }
 
-/// What an objective will be able to tell. Nothing where too little is known beforehand: of how an
-/// estimate scatters, or of how a breach falls on the cells of a ratio of counts.
-pub fn forecast(compiled: &Compiled, at: &Situation) -> Option<Forecast> {
-    let mut growths = growths(compiled, at)?;
+/// What an objective will be able to tell. How an estimate scatters, and how a breach falls on the cells
+/// of a ratio of counts, is learnt from the reference's labelled rows: nothing where it has none, or does
+/// not keep what the metric reads.
+pub fn forecast(compiled: &Compiled, at: &Situation, of: Planned<'_>) -> Option<Forecast> {
+    let known = learnt::of_reference(compiled, of);
+    let mut growths = growths(compiled, at, of, known.as_ref())?;
     growths.sort_by(|a, b| b.total_cmp(a));
     let cluster = f64::from(compiled.objective.cluster.max(1));
     let price = fixed::to_nats(fixed::threshold(compiled.action.len().max(1) as f64));
@@ -92,12 +98,17 @@ pub fn forecast(compiled: &Compiled, at: &Situation) -> Option<Forecast> {
             .and_then(|growth| blocks(growth, compiled.nonconformity_at)),
         blocks_to_warn: blocks(quickest, compiled.warning_at),
         cases_to_confirm: confirm.map(|blocks| blocks.saturating_mul(at.cases)),
-        blocks_to_conform: to_conform(compiled, at),
+        blocks_to_conform: to_conform(compiled, at, known.as_ref()),
     })
 }
 
 /// What the best bet gains on an average block of the breach, in nats; for drift, shape by shape.
-fn growths(compiled: &Compiled, at: &Situation) -> Option<Vec<f64>> {
+fn growths(
+    compiled: &Compiled,
+    at: &Situation,
+    of: Planned<'_>,
+    known: Option<&Estimate>,
+) -> Option<Vec<f64>> {
     let n = at.cases as f64;
     let best = |gains: Vec<f64>| gains.into_iter().fold(f64::NEG_INFINITY, f64::max);
     match &compiled.action {
@@ -127,8 +138,14 @@ fn growths(compiled: &Compiled, at: &Situation) -> Option<Vec<f64>> {
                 at.breach + at.reference_rate,
             ))])
         }
-        Bets::Cells(bets) => drifted(bets, at).filter(|growths| !growths.is_empty()),
-        Bets::Pairs(_) | Bets::Normal(_) => None,
+        Bets::Cells(bets) => match &bets.conforming {
+            Conforming::Ball { .. } => drifted(bets, at).filter(|growths| !growths.is_empty()),
+            Conforming::HalfSpaces { .. } => {
+                learnt::cells(bets, compiled, (at, of), known?).map(|growth| vec![growth])
+            }
+        },
+        Bets::Pairs(bets) => learnt::pairs(bets, at, known?).map(|growth| vec![growth]),
+        Bets::Normal(bets) => learnt::normal(bets, compiled, at, known?).map(|growth| vec![growth]),
     }
 }
 
@@ -190,8 +207,8 @@ fn drifted(bets: &CellBets, at: &Situation) -> Option<Vec<f64>> {
 }
 
 /// Blocks until the confidence sequence of the assumed value clears the level.
-fn to_conform(compiled: &Compiled, at: &Situation) -> Option<u64> {
-    let clears = |blocks: u64| clears(compiled, at, blocks);
+fn to_conform(compiled: &Compiled, at: &Situation, known: Option<&Estimate>) -> Option<u64> {
+    let clears = |blocks: u64| clears(compiled, at, known, blocks);
     let mut high = 1_u64;
     while !clears(high)? {
         high *= 2;
@@ -212,7 +229,12 @@ fn to_conform(compiled: &Compiled, at: &Situation) -> Option<u64> {
 }
 
 /// Whether so many blocks of the assumed value clear the level. Nothing if that is not known.
-fn clears(compiled: &Compiled, at: &Situation, blocks: u64) -> Option<bool> {
+fn clears(
+    compiled: &Compiled,
+    at: &Situation,
+    known: Option<&Estimate>,
+    blocks: u64,
+) -> Option<bool> {
     let objective = &compiled.objective;
     let cases = at.cases.checked_mul(blocks)?;
     let running = match &compiled.action {
@@ -222,25 +244,33 @@ fn clears(compiled: &Compiled, at: &Situation, blocks: u64) -> Option<bool> {
             sums.add(u64::try_from(hits).ok()?, cases);
             sums.running(objective.alpha, objective.cluster)?
         }
-        Bets::Cells(bets) => {
-            let Conforming::Ball { baseline, .. } = &bets.conforming else {
-                return None;
-            };
+        Bets::Cells(CellBets {
+            conforming: Conforming::HalfSpaces { .. },
+            ..
+        })
+        | Bets::Normal(_)
+        | Bets::Pairs(_) => {
+            let scatter = learnt::scatter(known?, at.cases)?;
+            around(at, scatter.std_error, blocks).running(
+                objective.alpha,
+                objective.min_support,
+                objective.cluster,
+            )?
+        }
+        Bets::Cells(CellBets {
+            conforming: Conforming::Ball { baseline, .. },
+            ..
+        }) => {
             let rows = baseline.iter().sum::<u64>() as f64;
             let effective = at.cases as f64 * rows / (at.cases as f64 + rows);
             let degrees = baseline.len() as f64 - 1.0;
-            let mut sums = NormalSequence::default();
-            for _ in 0..blocks.min(4096) {
-                sums.add(&Pooled {
-                    estimate: at.kept,
-                    std_error: (2.0 * degrees).sqrt() / effective,
-                    cases: at.cases,
-                    least: at.cases,
-                });
-            }
-            sums.running(objective.alpha, objective.min_support, objective.cluster)?
+            around(at, (2.0 * degrees).sqrt() / effective, blocks).running(
+                objective.alpha,
+                objective.min_support,
+                objective.cluster,
+            )?
         }
-        Bets::TwoRates(_) | Bets::Difference(_) | Bets::Normal(_) | Bets::Pairs(_) => return None,
+        Bets::TwoRates(_) | Bets::Difference(_) => return None,
     };
     let level = objective.levels.action;
     Some(
@@ -249,6 +279,20 @@ fn clears(compiled: &Compiled, at: &Situation, blocks: u64) -> Option<bool> {
             Comparator::AtMost => running.high <= level + objective.margin,
         } && cases >= objective.min_support,
     )
+}
+
+/// So many blocks of the assumed value.
+fn around(at: &Situation, std_error: f64, blocks: u64) -> NormalSequence {
+    let mut sums = NormalSequence::default();
+    for _ in 0..blocks.min(4096) {
+        sums.add(&Pooled {
+            estimate: at.kept,
+            std_error,
+            cases: at.cases,
+            least: at.cases,
+        });
+    }
+    sums
 }
 
 /// A breach worth catching where none is named, and the value while the objective is kept.

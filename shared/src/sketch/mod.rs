@@ -8,9 +8,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::digest::{Digest, parse_hex_bytes, to_hex};
-use crate::ids::Name;
-use crate::service::Facet;
+use crate::digest::{parse_hex_bytes, to_hex};
 use crate::window::Overflow;
 use crate::wire::codec::{Decode, Encode, Malformed, Reader, Writer};
 
@@ -23,9 +21,11 @@ mod finder;
 mod gram;
 mod histogram;
 mod hygiene;
+mod key;
 mod losses;
 mod moments;
 mod pages;
+mod pane;
 mod projections;
 mod residuals;
 mod score_cells;
@@ -41,9 +41,11 @@ pub(crate) use finder::Finder;
 pub use gram::{CLIP, Gram, MAX_DIMENSIONS};
 pub use histogram::{Histogram, HistogramCell, MAX_SCALE_EXPONENT};
 pub use hygiene::{Defect, Hygiene, Invalid};
+pub use key::{SummaryKey, SummaryOf};
 pub(crate) use losses::CaseLoss;
 pub use losses::{GroupLosses, Losses, ScoreBin};
 pub use moments::Moments;
+pub use pane::{MAX_SUMMARIES, PaneSummary};
 pub use projections::{MAX_FUNCTIONS, Projections};
 pub use residuals::{GroupResiduals, Residuals};
 pub use score_cells::{ByLabel, ScoreCell, ScoreCells};
@@ -300,248 +302,4 @@ fn from_hex<'de, T: Decode, D: serde::Deserializer<'de>>(deserializer: D) -> Res
     let bytes = parse_hex_bytes(&text)
         .ok_or_else(|| serde::de::Error::custom("expected the bytes of a summary in hex"))?;
     T::from_bytes(&bytes).map_err(|e| serde::de::Error::custom(format!("not a summary: {e}")))
-}
-
-/// What a summary is of.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SummaryOf {
-    /// An input of the model.
-    Feature(Name),
-    /// The score.
-    Score,
-    /// Decisions, by the groups of an attribute (without one: of all cases as one group).
-    Decision(Option<Name>),
-    /// Score and label together, by the groups of an attribute.
-    ScoreByLabel(Option<Name>),
-    /// Decision and label together, by the groups of an attribute.
-    DecisionByLabel(Option<Name>),
-    /// The predicted number.
-    Value,
-    /// Predicted number and label together, by the groups of an attribute.
-    Error(Option<Name>),
-    /// Rows as a whole: how their numbers go together.
-    Joint,
-    /// Rows along one of the frozen random directions.
-    Direction(u8),
-    /// How the model was served.
-    Service(Facet),
-}
-
-/// What a summary is of, and of which kind it is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SummaryKey {
-    /// What it is of.
-    pub of: SummaryOf,
-    /// Its kind.
-    pub kind: SummaryKind,
-}
-
-impl SummaryKey {
-    /// A key.
-    pub const fn new(of: SummaryOf, kind: SummaryKind) -> Self {
-        Self { of, kind }
-    }
-}
-
-impl fmt::Display for SummaryOf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (word, name) = match self {
-            Self::Feature(name) => ("feature", Some(name)),
-            Self::Score => ("score", None),
-            Self::Decision(by) => ("decision", by.as_ref()),
-            Self::ScoreByLabel(by) => ("score_by_label", by.as_ref()),
-            Self::DecisionByLabel(by) => ("decision_by_label", by.as_ref()),
-            Self::Value => ("value", None),
-            Self::Error(by) => ("error", by.as_ref()),
-            Self::Joint => ("joint", None),
-            Self::Direction(direction) => return write!(f, "direction/{direction}"),
-            Self::Service(facet) => return write!(f, "service/{}", facet.as_str()),
-        };
-        match name {
-            Some(name) => write!(f, "{word}/{name}"),
-            None => f.write_str(word),
-        }
-    }
-}
-
-impl Encode for SummaryKey {
-    fn encode(&self, w: &mut Writer) {
-        let (tag, name) = match &self.of {
-            SummaryOf::Feature(name) => (1, Some(name)),
-            SummaryOf::Score => (2, None),
-            SummaryOf::Decision(by) => (3, by.as_ref()),
-            SummaryOf::ScoreByLabel(by) => (4, by.as_ref()),
-            SummaryOf::DecisionByLabel(by) => (5, by.as_ref()),
-            SummaryOf::Value => (6, None),
-            SummaryOf::Error(by) => (7, by.as_ref()),
-            SummaryOf::Joint => (JOINT, None),
-            SummaryOf::Direction(direction) => (FIRST_DIRECTION.saturating_add(*direction), None),
-            SummaryOf::Service(facet) => (FIRST_FACET + *facet as u8, None),
-        };
-        w.byte(tag);
-        w.text(name.map_or("", Name::as_str));
-        w.byte(self.kind as u8);
-    }
-}
-
-impl Decode for SummaryKey {
-    fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let tag = r.byte()?;
-        let text = r.text(crate::ids::MAX_NAME)?;
-        let name = if text.is_empty() {
-            None
-        } else {
-            Some(Name::new(text).map_err(|_| Malformed::Value("summary name"))?)
-        };
-        let of = match (tag, name) {
-            (1, Some(name)) => SummaryOf::Feature(name),
-            (2, None) => SummaryOf::Score,
-            (3, by) => SummaryOf::Decision(by),
-            (4, by) => SummaryOf::ScoreByLabel(by),
-            (5, by) => SummaryOf::DecisionByLabel(by),
-            (6, None) => SummaryOf::Value,
-            (7, by) => SummaryOf::Error(by),
-            (JOINT, None) => SummaryOf::Joint,
-            (FIRST_DIRECTION..=LAST_DIRECTION, None) => SummaryOf::Direction(tag - FIRST_DIRECTION),
-            (FIRST_FACET..=LAST_FACET, None) => {
-                SummaryOf::Service(Facet::ALL[usize::from(tag - FIRST_FACET)])
-            }
-            _ => return Err(Malformed::Value("summary subject")),
-        };
-        let kind = SummaryKind::from_number(r.byte()?).ok_or(Malformed::Value("summary kind"))?;
-        Ok(Self { of, kind })
-    }
-}
-
-/// Version of the encoding of a pane's summaries.
-const FORMAT: u8 = 2;
-/// How a key of rows as a whole begins.
-const JOINT: u8 = 63;
-/// How keys of directions begin.
-const FIRST_DIRECTION: u8 = 64;
-const LAST_DIRECTION: u8 = 127;
-/// How keys of the service begin.
-const FIRST_FACET: u8 = 128;
-const LAST_FACET: u8 = FIRST_FACET + 4;
-const _: () = assert!((LAST_FACET - FIRST_FACET) as usize + 1 == Facet::ALL.len());
-
-/// Most summaries in one pane.
-pub const MAX_SUMMARIES: usize = 2048;
-
-/// All summaries of one pane and one stream, sorted by key. The set of keys is fixed by the plan:
-/// a pane without traffic has every summary, all zero.
-#[derive(Clone, Debug, PartialEq, Default)]
-pub struct PaneSummary {
-    entries: Vec<(SummaryKey, Summary)>,
-}
-
-impl PaneSummary {
-    /// A pane of these summaries, which the plan gives in ascending order of keys.
-    pub fn new(mut entries: Vec<(SummaryKey, Summary)>) -> Self {
-        entries.sort_by(|a, b| a.0.cmp(&b.0));
-        Self { entries }
-    }
-
-    /// The summary under a key.
-    pub fn get(&self, key: &SummaryKey) -> Option<&Summary> {
-        self.position(key).map(|i| &self.entries[i].1)
-    }
-
-    /// Where a key stands; stable for all panes of one plan.
-    pub fn position(&self, key: &SummaryKey) -> Option<usize> {
-        self.entries.binary_search_by(|(k, _)| k.cmp(key)).ok()
-    }
-
-    /// The summary at a position.
-    pub(crate) fn at(&self, position: usize) -> Option<&Summary> {
-        self.entries.get(position).map(|(_, s)| s)
-    }
-
-    /// The summary at a position, to be counted into.
-    pub fn at_mut(&mut self, position: usize) -> Option<&mut Summary> {
-        self.entries.get_mut(position).map(|(_, s)| s)
-    }
-
-    /// The summaries at some positions, no two the same.
-    #[inline]
-    pub(crate) fn several_mut<const N: usize>(
-        &mut self,
-        positions: [usize; N],
-    ) -> Option<[&mut Summary; N]> {
-        let found = self.entries.get_disjoint_mut(positions).ok()?;
-        Some(found.map(|(_, summary)| summary))
-    }
-
-    /// How many summaries.
-    pub const fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Whether there is no summary at all; a pane without traffic still has all of its plan's.
-    pub const fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    /// Largest encoding in bytes, whatever is observed.
-    pub fn max_bytes(&self) -> usize {
-        const KEY: usize = 2 + 2 * MAX_VARINT + crate::ids::MAX_NAME;
-        let bodies = self.entries.iter().map(|(_, s)| s.max_bytes() + KEY);
-        1 + MAX_VARINT + bodies.sum::<usize>()
-    }
-
-    /// All summaries in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&SummaryKey, &Summary)> {
-        self.entries.iter().map(|(k, s)| (k, s))
-    }
-
-    /// Adds the counts of another pane of the same plan. Refused, without change, if anything differs.
-    pub fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
-        if self.entries.len() != other.entries.len() {
-            return Err(MergeError::Different);
-        }
-        let mut sum = self.clone();
-        for ((key, mine), (other_key, theirs)) in sum.entries.iter_mut().zip(&other.entries) {
-            if key != other_key {
-                return Err(MergeError::Different);
-            }
-            mine.merge(theirs)?;
-        }
-        *self = sum;
-        Ok(())
-    }
-
-    /// The name of these bytes.
-    pub fn digest(&self) -> Digest {
-        Digest::tagged("clause9/pane-summary/v1", &self.to_bytes())
-    }
-}
-
-impl Encode for PaneSummary {
-    fn encode(&self, w: &mut Writer) {
-        w.byte(FORMAT);
-        w.unsigned(self.entries.len() as u64);
-        for (key, summary) in &self.entries {
-            key.encode(w);
-            summary.encode_body(w);
-        }
-    }
-}
-
-impl Decode for PaneSummary {
-    fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
-        if r.byte()? != FORMAT {
-            return Err(Malformed::Value("summary format version"));
-        }
-        let count = r.count(MAX_SUMMARIES)?;
-        let mut entries: Vec<(SummaryKey, Summary)> = Vec::with_capacity(count);
-        for _ in 0..count {
-            let key = SummaryKey::decode(r)?;
-            if entries.last().is_some_and(|(last, _)| *last >= key) {
-                return Err(Malformed::Order);
-            }
-            let summary = Summary::decode_body(key.kind, r)?;
-            entries.push((key, summary));
-        }
-        Ok(Self { entries })
-    }
 }

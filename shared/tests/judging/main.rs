@@ -9,6 +9,7 @@
 mod fixture;
 mod laws;
 mod measuring;
+mod planning;
 mod precedence;
 mod real;
 mod simulation;

@@ -3,7 +3,9 @@
 use clause9_shared::baseline::{Baseline, Joint, Law, Shape};
 use clause9_shared::ids::Name;
 use clause9_shared::inference::{Inference, Tensor, Values};
-use clause9_shared::metric::{Answers, Beside, MetricId, Needs, Sample, Seen, Unmeasurable};
+use clause9_shared::metric::{
+    Answers, Beside, LabelAges, MetricId, Needs, Sample, Seen, Unmeasurable,
+};
 use clause9_shared::objective::document::{Document, Subject};
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::service::Served;
@@ -200,6 +202,18 @@ fn of(metric: MetricId) -> Subject {
     }
 }
 
+/// Twelve labels came on the third day; two on the ninth; a case has waited for ten days.
+fn waiting() -> LabelAges {
+    let days = Span::from_days;
+    let mut ages = LabelAges::new(days(1), 1);
+    ages.arrived(days(3), 12);
+    ages.arrived(days(9), 2);
+    ages.open(days(10), 1);
+    ages.showed(days(3), 6, 12);
+    ages.showed(days(9), 6, 12);
+    ages
+}
+
 fn value(metric: MetricId, pane: &PaneSummary) -> Result<f64, Unmeasurable> {
     let ((document, baseline), of) = (rich(), of(metric));
     let seen = Seen {
@@ -210,6 +224,7 @@ fn value(metric: MetricId, pane: &PaneSummary) -> Result<f64, Unmeasurable> {
         beside: Beside {
             length: Some(Span::from_secs(10)),
             traffic: Some(pane),
+            ages: Some(&waiting()),
         },
     };
     metric.measure(seen).map(|estimate| estimate.value)

@@ -8,6 +8,7 @@
     reason = "expect-test writes such strings; a test may stop where it stands"
 )]
 
+mod costs;
 mod inputs;
 mod levels;
 mod limits;

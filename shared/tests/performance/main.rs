@@ -5,6 +5,8 @@
 
 mod decisions;
 mod expecting;
+mod late;
+mod losses;
 mod oracle;
 mod predictions;
 mod scores;

@@ -317,3 +317,25 @@ fn degenerate_windows_have_a_defined_result() {
         }
     }
 }
+
+#[test]
+fn what_decisions_cost_follows_from_the_counts_of_scikit_learn() {
+    let mut document = serde_json::to_value(binary()).unwrap();
+    document["outputs"]["decision"]["costs"] = json!({ "unit": "[EUR]", "false_positive": 500,
+        "false_negative": 120, "true_positive": -30 });
+    let document: Document = serde_json::from_value(document).unwrap();
+    let mut windows = 0;
+    for case in [CAR_LOAN, GERMAN_CREDIT] {
+        each(&case, "performance.json", |window, rows, expected| {
+            let count = |name: &str| expected[name].as_f64().unwrap();
+            let all = count("tp") + count("fp") + count("fn") + count("tn");
+            let cost = (500.0 * count("fp") + 120.0 * count("fn") - 30.0 * count("tp")) / all;
+            let found = measure(&document, &binary_pane(rows), "cost", None);
+            agree(found, &json!(cost), window);
+            windows += 1;
+        });
+    }
+    assert!(windows > 20, "{windows}");
+    let none = measure(&binary(), &binary_pane(&[]), "cost", None);
+    assert_eq!(none, Err(Unmeasurable::NoData));
+}

@@ -103,11 +103,17 @@ fn document(kind: Kind) -> Value {
     let outputs = match kind {
         Kind::Score => json!({
             "score": { "from": output("p") },
-            "decision": { "rule": { "score_at_least": 0.5 }, "positive_means": "approved" },
+            "decision": {
+                "rule": { "score_at_least": 0.5 }, "positive_means": "approved",
+                "costs": { "unit": "1", "false_positive": 5, "false_negative": 2, "true_positive": -1 }
+            },
             "label": { "positive": 1, "negative": 0 }
         }),
         Kind::Class => json!({
-            "decision": { "rule": { "class": { "from": output("c"), "classes": ["low", "middle", "high"] } } },
+            "decision": {
+                "rule": { "class": { "from": output("c"), "classes": ["low", "middle", "high"] } },
+                "costs": { "unit": "1", "by_class": [[0, 1, 3], [1, 0, 1], [8, 2, 0]] }
+            },
             "label": { "type": "class" }
         }),
         Kind::Number => json!({

@@ -69,6 +69,7 @@ fn measure(plan: &CapturePlan, metric: &str, summary: &PaneSummary) -> Measureme
         beside: Beside {
             length: Some(Span::from_secs(60)),
             traffic: None,
+            ages: None,
         },
     })
 }

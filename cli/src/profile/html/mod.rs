@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use clause9_shared::metric::MetricId;
+use clause9_shared::metric::{Finality, LabelAges, MetricId};
 use clause9_shared::objective::document::Subject;
 use clause9_shared::sketch::PaneSummary;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+mod late;
 mod plots;
 mod shapes;
 mod svg;
@@ -32,6 +33,7 @@ struct Page<'a> {
     /// All of its windows together.
     traffic: PaneSummary,
     outcomes: PaneSummary,
+    ages: LabelAges,
 }
 
 impl<'a> Page<'a> {
@@ -53,7 +55,9 @@ impl<'a> Page<'a> {
             profiled.plan.empty_traffic(),
             profiled.plan.empty_outcomes(),
         );
+        let mut ages = super::late::none(profiled.plan.document());
         for window in profiled.windows.iter().filter(mine) {
+            ages.add(&window.ages);
             // Windows of one plan add up; a counter that overflows leaves the picture as it is.
             let _ = traffic.merge(&window.traffic);
             let _ = outcomes.merge(&window.outcomes);
@@ -70,6 +74,7 @@ impl<'a> Page<'a> {
             cut,
             traffic,
             outcomes,
+            ages,
         }
     }
 
@@ -104,6 +109,7 @@ pub(crate) fn page(profiled: &Profiled) -> String {
                     (head(report))
                     (verdicts(&page))
                     (plots::performance(&page))
+                    (late::arrival(&page))
                     (plots::groups(&page))
                     (plots::features(&page))
                     (values(report))
@@ -158,6 +164,9 @@ fn verdicts(page: &Page<'_>) -> Markup {
                 h3 { (verdict.objective) " " span class=(format!("badge {}", verdict.state.as_str())) {
                     (verdict.state.as_str().replace('_', " ")) } }
                 p { (verdict.because) }
+                @if verdict.finality == Some(Finality::Provisional) {
+                    p class="sub" { "The last window's value is provisional: labels may still come." }
+                }
                 p class="sub" { (verdict.metric.spec().title) " of " (subject(&verdict.subject)) ", windows of "
                     (verdict.cut) ", evidence of grade " (format!("{:?}", verdict.grade)) }
                 (plots::ledger(page, verdict))
@@ -166,6 +175,14 @@ fn verdicts(page: &Page<'_>) -> Markup {
         @for refused in &report.not_judged {
             section class="card" { h3 { (refused.objective) " " span class="badge no_data" { "not judged" } } p { (refused.why) } }
         }
+    }
+}
+
+/// What is said of a value that may still change.
+fn provisional(finality: Option<Finality>) -> &'static str {
+    match finality {
+        Some(Finality::Provisional) => "provisional",
+        Some(Finality::Final) | None => "",
     }
 }
 
@@ -188,7 +205,7 @@ fn values(report: &Report) -> Markup {
                             tr { td { (row.window) } td { (subject(&row.subject)) } td { (row.metric.spec().name) }
                                 td class="n" { (number(row.value)) } td class="n" { (both(row.interval)) }
                                 td class="n" { (both(row.bound)) } td class="n" { (row.n) }
-                                td { (format!("{:?}", row.grade)) } td { (row.undefined.as_deref().unwrap_or("")) } }
+                                td { (format!("{:?}", row.grade)) } td { (row.undefined.as_deref().unwrap_or_else(|| provisional(row.finality))) } }
                         }
                     }
                 }

@@ -1,6 +1,6 @@
 //! The page's plots.
 
-use clause9_shared::metric::{MetricId, Needs, SampleKind, StreamKind};
+use clause9_shared::metric::{Finality, MetricId, Needs, SampleKind, StreamKind};
 use clause9_shared::objective::document::Subject;
 use maud::{Markup, html};
 
@@ -82,7 +82,10 @@ fn over_windows(page: &Page<'_>, metric: MetricId, of: &Subject) -> Markup {
     plot.line("trend", &points);
     for (i, row) in &rows {
         if let Some(value) = row.value {
-            let title = format!("{}: {} on {} cases", row.window, short(value), row.n);
+            let mut title = format!("{}: {} on {} cases", row.window, short(value), row.n);
+            if row.finality == Some(Finality::Provisional) {
+                title.push_str(", provisional");
+            }
             plot.value(*i as f64, value, finite(row.interval), &title);
         }
     }

@@ -106,6 +106,9 @@ fn value(system: &KnownSystem, view: &ObjectiveView<'_>, standing: &Standing) ->
             }
             @if let Some(e) = &estimate { div { dt { "Cases" } dd { (words::count(e.support)) } } }
             @if let Some(s) = shown { div { dt { "Window from" } dd { (words::time(s.start, system.pane())) } } }
+            @if let Some((s, delay)) = shown.zip(view.objective.label_delay) {
+                div { dt { "Final from" } dd { (words::time(s.start + view.objective.window + delay, system.pane())) } }
+            }
             @if let Some(target) = levels.target { div { dt { "Target" } dd { (words::number(target)) } } }
             @if let Some(alert) = levels.alert { div { dt { "Alert level" } dd { (words::number(alert)) } } }
             div { dt { "Action level" } dd { (words::number(levels.action)) } }

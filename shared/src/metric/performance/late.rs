@@ -3,18 +3,18 @@
 //!
 //! Cases are counted in the traffic of the window, labels among its outcomes.
 
-use super::{DECIDED, decided, decided_key, errors_of_window, residuals_key};
+use super::{DECIDED, decided, decided_key, errors_of_window, multiclass, residuals_key};
 use crate::baseline::Law;
 use crate::metric::{
     Answers, Estimate, Grade, Measurement, Metric, MetricId, MetricSpec, Sample, SampleKind, Seen,
     Unmeasurable, other_kind,
 };
-use crate::objective::document::{Comparator, Document, Subject};
+use crate::objective::document::{Comparator, Decision, Document, Subject};
 use crate::performance::binary::Binary;
 use crate::performance::labels::{Stratum, manski, post_stratified, tipping_point};
 use crate::performance::regression::skill;
 use crate::performance::{Bracketed, Figure};
-use crate::sketch::{Confusion, SummaryKey, SummaryKind, SummaryOf};
+use crate::sketch::{ClassTable, Confusion, Moments, Summary, SummaryKey, SummaryKind, SummaryOf};
 
 /// 97.5 % point of the normal law.
 const Z: f64 = 1.959_963_984_540_054;
@@ -29,23 +29,94 @@ const LATE: MetricSpec = MetricSpec {
     ..DECIDED
 };
 
+const NO_TRAFFIC: Unmeasurable =
+    Unmeasurable::Undefined("the window's traffic is not at hand beside its labels");
+
+/// A summary of the window's traffic.
+fn of_traffic<'a>(
+    seen: &Seen<'a>,
+    of: SummaryOf,
+    kind: SummaryKind,
+) -> Result<&'a Summary, Unmeasurable> {
+    let key = SummaryKey::new(of, kind);
+    let summary = seen.beside.traffic.and_then(|traffic| traffic.get(&key));
+    summary.ok_or(NO_TRAFFIC)
+}
+
 /// Decisions of all cases of the window: positive ones, negative ones.
 fn cases(seen: &Seen<'_>) -> Result<(u64, u64), Unmeasurable> {
-    const NO_TRAFFIC: Unmeasurable =
-        Unmeasurable::Undefined("the window's traffic is not at hand beside its labels");
-    let key = SummaryKey::new(SummaryOf::Decision(None), SummaryKind::Confusion);
-    let summary = seen.beside.traffic.and_then(|traffic| traffic.get(&key));
-    let found = Confusion::of(summary.ok_or(NO_TRAFFIC)?).ok_or_else(|| other_kind("confusion"))?;
+    let summary = of_traffic(seen, SummaryOf::Decision(None), SummaryKind::Confusion)?;
+    let found = Confusion::of(summary).ok_or_else(|| other_kind("confusion"))?;
     let of = |wanted: bool| found.sum(|_, decision, _| decision == Some(wanted));
     Ok((of(true), of(false)))
 }
 
+fn several_classes(document: &Document) -> bool {
+    let decision = document.outputs.decision.as_ref();
+    decision.and_then(Decision::classes).is_some()
+}
+
+/// Where a document's answers are kept with their labels.
+pub(super) fn labelled_key(document: &Document) -> SummaryKey {
+    if document.outputs.value.is_some() {
+        residuals_key()
+    } else if several_classes(document) {
+        multiclass::key()
+    } else {
+        decided_key()
+    }
+}
+
+/// Answers of the window that a label can be held against, and how many of them have one: decisions, or
+/// predicted numbers. No data if there is none.
+pub(super) fn answered(seen: &Seen<'_>) -> Result<(u64, u64), Unmeasurable> {
+    let number = seen.document.outputs.value.is_some();
+    let labelled = if number {
+        errors_of_window(seen).map(|(errors, _)| errors.cases)
+    } else if several_classes(seen.document) {
+        multiclass::table(seen).map(|table| table.cases())
+    } else {
+        decided(seen).map(|table| table.cases())
+    };
+    let labelled = match labelled {
+        // None has come yet.
+        Err(Unmeasurable::NoData) => 0,
+        other => other?,
+    };
+    let all = if number {
+        let summary = of_traffic(seen, SummaryOf::Value, SummaryKind::Moments)?;
+        let found = Moments::of(summary).ok_or_else(|| other_kind("moments"))?;
+        found.total()
+    } else if several_classes(seen.document) {
+        let summary = of_traffic(seen, SummaryOf::Decision(None), SummaryKind::ClassTable)?;
+        let found = ClassTable::of(summary).ok_or_else(|| other_kind("class table"))?;
+        let labels = || (0..found.classes()).map(Some).chain([None]);
+        let of = |decision: u8| -> u64 {
+            let counts = labels().map(|label| found.count(label, Some(decision), Some(0)));
+            counts.sum()
+        };
+        (0..found.classes()).map(of).sum()
+    } else {
+        let (positive, negative) = cases(seen)?;
+        positive + negative
+    };
+    let all = all.max(labelled);
+    if all == 0 {
+        return Err(Unmeasurable::NoData);
+    }
+    Ok((labelled, all))
+}
+
 /// Right and labelled cases, and all cases.
 fn right(seen: &Seen<'_>) -> Result<((u64, u64), u64), Unmeasurable> {
-    let table = decided(seen)?;
-    let (positive, negative) = cases(seen)?;
-    let all = (positive + negative).max(table.cases());
-    Ok(((table.tp + table.tn, table.cases()), all))
+    let (right, labelled) = if several_classes(seen.document) {
+        let table = multiclass::table(seen)?;
+        table.accuracy()
+    } else {
+        let table = decided(seen)?;
+        (table.tp + table.tn, table.cases())
+    };
+    Ok(((right, labelled), answered(seen)?.1))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what measuring gives")]
@@ -59,9 +130,20 @@ fn shown(value: f64, interval: Option<(f64, f64)>, of: u64) -> Measurement {
     })
 }
 
+/// Whether what answers so decides.
+macro_rules! answers {
+    (Any) => {
+        false
+    };
+    (Classes) => {
+        true
+    };
+}
+
 macro_rules! late {
     ($($type:ident {
-        $name:literal, $title:literal, $good:ident, $range:expr, measure: $measure:expr,
+        $name:literal, $title:literal, $good:ident, $range:expr, $(answers: $answers:ident,)?
+        measure: $measure:expr,
         $meaning:literal, formula: $formula:literal, cannot: $cannot:literal $(,)?
     })*) => {$(
         #[doc = $meaning]
@@ -77,11 +159,12 @@ macro_rules! late {
                 meaning: $meaning,
                 formula: $formula,
                 cannot_tell: $cannot,
+                $(answers: Answers::$answers, needs_decision: answers!($answers),)?
                 ..LATE
             };
 
-            fn reads(_: &Document, _: &Subject) -> Vec<SummaryKey> {
-                vec![decided_key()]
+            fn reads(document: &Document, _: &Subject) -> Vec<SummaryKey> {
+                vec![labelled_key(document)]
             }
 
             fn measure(seen: Seen<'_>) -> Measurement {
@@ -94,10 +177,10 @@ macro_rules! late {
 
 late! {
     LabelCoverage {
-        "label_coverage", "Label coverage", AtLeast, (0.0, 1.0), measure: coverage,
-        "The share of decided cases of the window whose label has come so far: figures that need labels \
-         are provisional while it rises.",
-        formula: "labelled decisions / decisions of the window's traffic.",
+        "label_coverage", "Label coverage", AtLeast, (0.0, 1.0), answers: Any, measure: coverage,
+        "The share of answers of the window (decisions, or predicted numbers) whose label has come so \
+         far: figures that need labels are provisional while it rises.",
+        formula: "labelled answers / answers of the window's traffic.",
         cannot: "Whether the cases without a label are like the others; whether more labels will come."
     }
     LowestAccuracy {
@@ -127,9 +210,40 @@ late! {
         cannot: "What cases without a label are like beyond their decision: it is right if, given the \
                  decision, chance alone says whose label has come."
     }
+    LowestMulticlassAccuracy {
+        "multiclass_accuracy.lowest", "Accuracy over classes, at least", AtLeast, (0.0, 1.0),
+        answers: Classes,
+        measure: |seen| bounds(seen).and_then(|(found, n)| shown(found.low, None, n)),
+        "What accuracy over all decided cases would be if every case without a label turned out wrong.",
+        formula: "right labelled cases / all decided cases (Manski 1990, the lower bound).",
+        cannot: "How likely that is. It assumes nothing of cases without a label, so that it is far from \
+                 the value where few labels have come."
+    }
+    HighestMulticlassAccuracy {
+        "multiclass_accuracy.highest", "Accuracy over classes, at most", AtLeast, (0.0, 1.0),
+        answers: Classes,
+        measure: |seen| bounds(seen).and_then(|(found, n)| shown(found.high, None, n)),
+        "What accuracy over all decided cases would be if every case without a label turned out right.",
+        formula: "(right labelled cases + cases without a label) / all decided cases (Manski 1990, the \
+                  upper bound).",
+        cannot: "How likely that is. It assumes nothing of cases without a label, so that it is far from \
+                 the value where few labels have come."
+    }
+    MulticlassTippingPoint {
+        "multiclass_accuracy.tipping_point", "Tipping point of accuracy over classes", AtMost,
+        (-1e12, 1e12), answers: Classes,
+        measure: |seen| tipping(seen, MetricId::MulticlassAccuracy),
+        "How many of the cases without a label would have to turn out right, as a share, for accuracy \
+         over all cases to be exactly the action level of the document's objective on \
+         `multiclass_accuracy`. Below 0 or above 1 nothing they can do can change on which side it is.",
+        formula: "(level * cases - right labelled cases) / cases without a label; of the objective's \
+                  newest version.",
+        cannot: "How those cases will turn out. Anything where the document has no objective on \
+                 `multiclass_accuracy`, or where every case has its label: undefined there."
+    }
     TippingPoint {
         "accuracy.tipping_point", "Tipping point of accuracy", AtMost, (-1e12, 1e12),
-        measure: tipping,
+        measure: |seen| tipping(seen, MetricId::Accuracy),
         "How many of the cases without a label would have to turn out right, as a share, for accuracy \
          over all cases to be exactly the action level of the document's objective on `accuracy`. Below \
          0 or above 1 nothing they do can change on which side it is.",
@@ -141,17 +255,7 @@ late! {
 }
 
 fn coverage(seen: &Seen<'_>) -> Measurement {
-    let (positive, negative) = cases(seen)?;
-    let all = positive + negative;
-    if all == 0 {
-        return Err(Unmeasurable::NoData);
-    }
-    let labelled = match decided(seen) {
-        Ok(table) => table.cases(),
-        // None has come yet.
-        Err(Unmeasurable::NoData) => 0,
-        Err(why) => return Err(why),
-    };
+    let (labelled, all) = answered(seen)?;
     shown(labelled as f64 / all as f64, None, all)
 }
 
@@ -178,10 +282,10 @@ fn stratified(seen: &Seen<'_>) -> Measurement {
     shown(value, Some(ends), strata.iter().map(|s| s.labelled).sum())
 }
 
-fn tipping(seen: &Seen<'_>) -> Measurement {
+fn tipping(seen: &Seen<'_>, metric: MetricId) -> Measurement {
     let (labelled, all) = right(seen)?;
     let objectives = seen.document.objectives.iter();
-    let on_accuracy = objectives.filter(|o| o.metric == MetricId::Accuracy);
+    let on_accuracy = objectives.filter(|o| o.metric == metric);
     let newest = on_accuracy.max_by_key(|o| o.version);
     let level = newest
         .ok_or(Unmeasurable::Undefined("no objective is on accuracy"))?

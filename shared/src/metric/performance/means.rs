@@ -154,7 +154,8 @@ means! {
         cannot: "How often decisions are wrong in practice, where one label is rarer. Which of the two \
                  errors is made.",
         judged: B by Normal(normal_bets, by_estimate),
-        "The ledger rests on the same standard error.",
+        "The ledger rests on the same standard error. An objective on `youden_j` at twice the level \
+         less 1 says the same and is judged exactly.",
     }
     YoudenJ {
         "youden_j", "Youden's J", (-1.0, 1.0), of: Binary::youden,

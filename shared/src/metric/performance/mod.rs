@@ -6,7 +6,10 @@
 mod agreement;
 mod calibration;
 mod calibration_line;
+mod cost;
+mod delay;
 mod expected;
+mod expected_loss;
 mod late;
 mod loss;
 mod means;
@@ -23,13 +26,19 @@ pub(super) use calibration::{
     EceTen, Mce, MceTen, ObservedOverExpected,
 };
 pub(super) use calibration_line::{CalibrationIntercept, CalibrationSlope};
+pub(super) use cost::Cost;
+pub(super) use delay::{LabelDelayP50, LabelDelayP90, LabelDelayP95, LabelledInTime, LateErrors};
 pub(super) use expected::{
     ExpectedAccuracy, ExpectedAccuracyRaw, ExpectedF1, ExpectedF1Raw, ExpectedPrecision,
     ExpectedPrecisionRaw, ExpectedRecall, ExpectedRecallRaw, ExpectedRocAuc, ExpectedRocAucRaw,
     ExpectedSpecificity, ExpectedSpecificityRaw,
 };
+pub(super) use expected_loss::{
+    ExpectedMeanAbsoluteError, ExpectedMeanSquaredError, ExpectedRootMeanSquaredError,
+};
 pub(super) use late::{
-    HighestAccuracy, LabelCoverage, LowestAccuracy, PostStratifiedAccuracy, Skill, TippingPoint,
+    HighestAccuracy, HighestMulticlassAccuracy, LabelCoverage, LowestAccuracy,
+    LowestMulticlassAccuracy, MulticlassTippingPoint, PostStratifiedAccuracy, Skill, TippingPoint,
 };
 pub(super) use loss::{Brier, LogLoss};
 pub(super) use means::{BalancedAccuracy, F0_5, F1, F2, GMean, YoudenJ};

@@ -51,12 +51,12 @@ const ONE_CLASS_F: MetricSpec = MetricSpec {
     ..ONE_CLASS
 };
 
-const fn key() -> SummaryKey {
+pub(super) const fn key() -> SummaryKey {
     SummaryKey::new(SummaryOf::DecisionByLabel(None), SummaryKind::ClassTable)
 }
 
 /// Labelled decisions of all cases. No data if there are none.
-fn table(seen: &Seen<'_>) -> Result<Table, Unmeasurable> {
+pub(super) fn table(seen: &Seen<'_>) -> Result<Table, Unmeasurable> {
     let found = ClassTable::of(seen.summary(&key())?).ok_or_else(|| other_kind("class table"))?;
     let classes = found.classes();
     let count = |label, decision| found.count(Some(label), Some(decision), Some(0));

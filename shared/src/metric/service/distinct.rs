@@ -21,7 +21,7 @@ const DISTINCT: MetricSpec = MetricSpec {
                  as, so 1 and 1.0 are one value, and all that is not a number is one. Kept for \
                  features with `distinct: true` only.",
     cannot_tell: "Which values there are, or how often each comes. Differences between windows below \
-                  the error. Rows of one request count as independent cases for now.",
+                  the error. Rows of one request count as independent cases.",
     reference: "Exact counts from 1 to 1,000,000 values: within three standard errors at each; over \
                 200 seeds without bias and with the theoretical error. Hash: the vectors of the \
                 SipHash paper.",

@@ -46,7 +46,8 @@ macro_rules! means {
                 cannot_tell: "What most answers are like: a few extreme ones can decide it, so see a \
                               quantile beside it. Anything about exchanges that the monitor let go or \
                               that had not ended when their pane closed (coverage counts them). \
-                              Requests of one caller count as independent cases for now.",
+                              Requests of one caller count as independent cases unless the \
+                              objective's `cluster` says how many go together.",
                 reference: "The raw values' mean (`numpy.mean`): to 1e-9 relative.",
                 sample: SampleKind::Cells,
                 ..SERVICE

@@ -40,7 +40,8 @@ const SERVICE: MetricSpec = MetricSpec {
     cannot_tell: "Anything about exchanges that the monitor let go or that had not ended when their \
                   pane closed (coverage counts them): the slowest answers are among them. Why an \
                   answer was slow, large or wrong. Requests of one caller count as independent cases \
-                  for now: where they go together, the evidence is weaker than it says.",
+                  unless the objective's `cluster` says how many go together: where more do, the \
+                  evidence is weaker than it says.",
     reference: "",
     grade: Grade::A,
     stream: StreamKind::Traffic,

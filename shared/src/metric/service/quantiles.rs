@@ -35,8 +35,8 @@ macro_rules! quantiles {
                 ),
                 formula: concat!(
                     "The value of rank ceil(", $u, " n) of the window's n answers: the middle of \
-                     the histogram's cell that holds it; the bound is that cell, at most 1/32 of \
-                     its lower end wide. Interval: the cells of the ranks ",
+                     the histogram's cell that holds it (of bytes the whole number at or below it); \
+                     the bound is that cell, at most 1/32 of its lower end wide. Interval: the cells of the ranks ",
                     $u, " n +- 1.96 sqrt(n ", $u, " (1 - ", $u, ")). An objective `at_most` a level \
                      is that at most the share 1 - ", $u, " of answers exceeds it, `at_least` that \
                      at most the share ", $u, " falls short; its ledger reads the exact counts on \
@@ -50,7 +50,8 @@ macro_rules! quantiles {
                               when their pane closed (coverage counts them): the slowest answers are \
                               among them. Errors that come fast make it look better: see \
                               `server_error_rate` beside it. Requests of one caller count as \
-                              independent cases for now.",
+                              independent cases unless the objective's `cluster` says how many go \
+                              together.",
                 reference: "The sorted raw values (`numpy.quantile`, method `inverted_cdf`): within \
                             the bound, always.",
                 sample: SampleKind::Cells,
@@ -124,6 +125,18 @@ fn bracket(histogram: &Histogram, facet: Facet, u: f64) -> Option<(f64, f64)> {
     Some((low, last.max(low)))
 }
 
+/// What stands for a cell: its middle, of whole numbers the lower one of the two in the middle; the lower
+/// end where there is no upper one.
+fn middle(low: f64, high: f64, facet: Facet) -> f64 {
+    if !high.is_finite() {
+        low
+    } else if facet.is_whole() {
+        f64::midpoint(low, high).floor()
+    } else {
+        f64::midpoint(low, high)
+    }
+}
+
 fn measure(seen: &Seen<'_>, facet: Facet, u: f64) -> Measurement {
     let values = histogram(seen, facet)?;
     let (low, high) = bracket(values, facet, u).ok_or(Unmeasurable::NoData)?;
@@ -133,11 +146,7 @@ fn measure(seen: &Seen<'_>, facet: Facet, u: f64) -> Measurement {
     let interval = rank(u - spread)
         .zip(rank(u + spread + 1.0 / n))
         .map(|(from, to)| (from.0, to.1));
-    let value = if high.is_finite() {
-        f64::midpoint(low, high)
-    } else {
-        low
-    };
+    let value = middle(low, high, facet);
     let ended = |end: f64| if end.is_finite() { end } else { NO_END };
     let width = interval.map_or(0.0, |(from, to)| {
         if to.is_finite() {

@@ -136,7 +136,7 @@ impl Metric for Throughput {
                      (a number of rows).",
         cannot_tell: "How requests are spread within the window. What the model could bear. Traffic \
                       that no agent saw: a gap in a window lowers it. Requests of one caller count as \
-                      independent cases for now.",
+                      independent cases.",
         reference: "A count over a length: exact.",
         sample: SampleKind::Unjudged,
         ..SERVICE

@@ -5,6 +5,7 @@
 //! (unknown key, wrong type) is found first and alone: what stands behind it cannot be judged.
 
 mod attributes;
+mod costs;
 mod inputs;
 mod levels;
 mod objectives;

@@ -1,7 +1,7 @@
 //! Checks of each objective by itself: its texts, its subject, and what its metric reads.
 
 use super::{Findings, MAX_OBJECTIVES, levels, listed, references, service, timing};
-use crate::metric::{Answers, Needs};
+use crate::metric::{Answers, MetricId, Needs};
 use crate::objective::document::{Decision, FeatureType, Objective, Outputs};
 
 pub(super) fn check(findings: &mut Findings<'_>) {
@@ -218,6 +218,13 @@ fn check_outputs(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
             format!("metric `{}` reads {lacking} there", metric.name),
         );
         return;
+    }
+    let costs = decision.as_ref().is_some_and(|d| d.costs.is_some());
+    if objective.metric == MetricId::Cost && decision.is_some() && !costs {
+        findings.at(
+            &format!("{at}/metric"),
+            "metric `cost` reads what decisions cost, but `outputs.decision` does not say it; add `costs` there",
+        );
     }
     for (key, needed, there) in [
         ("score", metric.needs_score, score.is_some()),

@@ -1,10 +1,19 @@
 //! Checks of the `outputs` section.
 
-use super::{CLASSES, Findings, inputs::plausible_unit};
+use super::{CLASSES, Findings, costs, inputs::plausible_unit};
 use crate::objective::document::{DecisionRule, Label, LabelType, Outputs, Scalar};
 
 pub(super) fn check(findings: &mut Findings<'_>) {
     let outputs = &findings.document().outputs;
+    // What is not there has the place of the whole.
+    let left_out = findings.located.place("/outputs") == findings.located.place("");
+    if left_out && findings.document().service.is_none() {
+        findings.at(
+            "",
+            "`outputs` is missing: model outputs that are watched; add it, or `service` if only how the model is served is watched",
+        );
+        return;
+    }
     if let Some(score) = &outputs.score {
         findings.text("/outputs/score/from/output", &score.from.output);
     }
@@ -32,6 +41,7 @@ fn check_decision(findings: &mut Findings<'_>, outputs: &Outputs) {
         ),
         (None, Some(_)) => {}
     }
+    costs::check(findings, decision);
     match &decision.rule {
         DecisionRule::ScoreAtLeast(threshold) => {
             check_threshold(findings, *threshold, outputs.score.is_some());

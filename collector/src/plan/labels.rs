@@ -1,0 +1,78 @@
+//! How late the labels of a window came, from the panes of its blocks, and whether more are waited for.
+
+use clause9_shared::metric::{Finality, LabelAges, StreamKind};
+use clause9_shared::objective::Objective;
+use clause9_shared::sketch::{Confusion, SummaryKey, SummaryKind, SummaryOf};
+use clause9_shared::time::Span;
+use clause9_shared::window::PaneStart;
+
+use super::window::Window;
+use super::{KeptBlock, Seal};
+use crate::register::LabelsBody;
+use crate::seal::BlockCoverage;
+
+/// Prediction and label fell into two panes, somewhere: a label may be up to two panes younger than the
+/// end of the one is from the beginning of the other.
+const BLUR: u64 = 2;
+
+/// The cases of a window by the age at which their label came, or that they have reached. Nothing of
+/// metrics that read no outcomes.
+pub(super) fn ages(
+    seal: &Seal<'_>,
+    stream: StreamKind,
+    window: Window,
+    all: &[&KeptBlock],
+) -> Option<LabelAges> {
+    if stream == StreamKind::Traffic {
+        return None;
+    }
+    let pane = seal.system.pane();
+    let age = |of: PaneStart, at: PaneStart| at.end(pane).since(of.0);
+    let key = SummaryKey::new(SummaryOf::DecisionByLabel(None), SummaryKind::Confusion);
+    let mut ages = LabelAges::new(pane, BLUR);
+    for of in window.panes(pane) {
+        let (mut rows, mut labelled) = (0_u64, 0_u64);
+        for block in all.iter().filter(|block| block.pane == of) {
+            match &block.coverage {
+                BlockCoverage::Traffic(coverage) => rows = rows.saturating_add(coverage.rows),
+                BlockCoverage::Outcomes(coverage) => {
+                    let came = age(of, block.sealed_with);
+                    labelled = labelled.saturating_add(coverage.labels);
+                    ages.arrived(came, coverage.labels);
+                    if let Some(table) = block.summary.get(&key).and_then(Confusion::of) {
+                        let decided =
+                            table.sum(|label, decision, _| label.is_some() && decision.is_some());
+                        let right =
+                            table.sum(|label, decision, _| label.is_some() && label == decision);
+                        ages.showed(came, decided.saturating_sub(right), decided);
+                    }
+                }
+            }
+        }
+        ages.open(age(of, seal.due.pane), rows.saturating_sub(labelled));
+    }
+    Some(ages)
+}
+
+/// What a measurement says of the labels of its window.
+pub(super) fn told(
+    seal: &Seal<'_>,
+    objective: &Objective,
+    window: Window,
+    ages: &LabelAges,
+) -> LabelsBody {
+    let allowed = objective.label_delay.unwrap_or(Span::ZERO);
+    let known = seal.due.pane.end(seal.system.pane());
+    let by = |share: f64| ages.quantile(share).map(|(_, by)| by);
+    LabelsBody {
+        finality: Finality::of(
+            ages.cases(),
+            ages.labels(),
+            known.since(window.end),
+            Some(allowed),
+        ),
+        final_from: window.end + allowed,
+        half_by: by(0.5),
+        most_by: by(0.95),
+    }
+}

@@ -1,0 +1,213 @@
+//! Plans of metrics whose scatter the reference's labelled rows tell, held against ledgers that are run.
+
+use clause9_shared::baseline::{Baseline, BaselineBuilder};
+use clause9_shared::digest::Digest;
+use clause9_shared::inference::Cell;
+use clause9_shared::judge::Compiled;
+use clause9_shared::metric::{Beside, Estimate, MetricId, Sample, Seen};
+use clause9_shared::objective::document::{Document, Subject};
+use clause9_shared::planning::{Forecast, Planned, Situation, forecast};
+use clause9_shared::sketch::{PaneSummary, Summary, SummaryKey, SummaryKind, SummaryOf};
+use serde_json::json;
+
+use crate::fixture::{SplitMix64, normal, objective};
+
+/// The small system with costs: errors of either kind cost 1, so that the cost is the share of errors.
+fn document() -> Document {
+    let mut document = serde_json::to_value(crate::fixture::document()).unwrap();
+    document["outputs"]["decision"]["costs"] =
+        json!({ "unit": "1", "false_positive": 1, "false_negative": 1 });
+    serde_json::from_value(document).unwrap()
+}
+
+/// A reference of four thousand rows, with or without labels; about three in four decisions are right.
+fn baseline(document: &Document, labelled: bool) -> Baseline {
+    let mut random = SplitMix64(11);
+    let mut builder = BaselineBuilder::new(document, "reference.csv");
+    for _ in 0..4000 {
+        let score = random.uniform();
+        builder.observe(0, Cell::Float(20.0 + 40.0 * random.uniform()));
+        builder.observe_score(score);
+        if labelled {
+            builder.observe_label(Cell::Int(i64::from(random.uniform() < score)));
+        }
+        builder.end_row();
+    }
+    builder.finish(Digest::of(b"reference")).unwrap()
+}
+
+struct World {
+    document: Document,
+    baseline: Baseline,
+}
+
+impl World {
+    fn new(labelled: bool) -> Self {
+        let document = document();
+        let baseline = baseline(&document, labelled);
+        Self { document, baseline }
+    }
+
+    fn compile(&self, metric: &str, comparator: &str, level: f64) -> Compiled {
+        let objective = objective(&json!({ "metric": metric, "comparator": comparator,
+            "levels": { "action": level }, "label_delay": "1d" }));
+        Compiled::new(&self.document, &objective, &self.baseline).unwrap()
+    }
+
+    /// The standard error of a metric of decisions on the reference's labelled rows.
+    fn scatter(&self, metric: MetricId) -> f64 {
+        let decisions = self
+            .baseline
+            .labelled
+            .as_ref()
+            .unwrap()
+            .decisions
+            .clone()
+            .unwrap();
+        let key = SummaryKey::new(SummaryOf::DecisionByLabel(None), SummaryKind::Confusion);
+        let pane = PaneSummary::new(vec![(key, Summary::Confusion(decisions))]);
+        let found = metric.measure(Seen {
+            document: &self.document,
+            baseline: &self.baseline,
+            of: &Subject::default(),
+            summary: &pane,
+            beside: Beside::default(),
+        });
+        match found.unwrap().sample {
+            Sample::Normal { std_error, .. } => std_error,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn plan(&self, compiled: &Compiled, cases: u64, breach: f64, kept: f64) -> Option<Forecast> {
+        let at = Situation {
+            cases,
+            breach,
+            kept,
+            reference_rate: 0.4,
+            compared_share: 0.5,
+        };
+        let of = Planned {
+            document: &self.document,
+            baseline: &self.baseline,
+        };
+        forecast(compiled, &at, of)
+    }
+}
+
+/// Blocks until a ledger that is given the same block again and again is confirmed.
+fn run(compiled: &Compiled, block: &Estimate) -> u64 {
+    let mut state = compiled.start();
+    for blocks in 1..=2000 {
+        compiled.step(&mut state, &Ok(block.clone()));
+        if state.confirmed_at.is_some() {
+            return blocks;
+        }
+    }
+    panic!("never confirmed")
+}
+
+#[test]
+fn a_metric_of_grade_b_is_confirmed_when_the_plan_says() {
+    let world = World::new(true);
+    let compiled = world.compile("mcc", "at_least", 0.5);
+    let scatter = world.scatter(MetricId::Matthews);
+    for (cases, breach) in [(500, 0.4), (500, 0.3), (120, 0.3), (40, 0.2)] {
+        let plan = world.plan(&compiled, cases, breach, 0.55).unwrap();
+        let planned = plan.blocks_to_confirm.unwrap();
+        let error = scatter * (4000.0 / cases as f64).sqrt();
+        let took = run(&compiled, &normal(breach, error, cases).unwrap());
+        let near = took.abs_diff(planned) <= 2 + planned / 5;
+        assert!(near, "{cases} {breach}: planned {planned}, took {took}");
+        assert!(plan.blocks_to_conform.is_some());
+    }
+}
+
+#[test]
+fn costs_that_count_errors_are_planned_as_the_share_of_errors_is() {
+    let world = World::new(true);
+    let cost = world.compile("cost", "at_most", 0.3);
+    let rate = world.compile("error_rate", "at_most", 0.3);
+    for (cases, breach) in [(300, 0.35), (300, 0.45), (1000, 0.4)] {
+        let by_cost = world.plan(&cost, cases, breach, 0.25).unwrap();
+        let by_rate = world.plan(&rate, cases, breach, 0.25).unwrap();
+        let (a, b) = (
+            by_cost.blocks_to_confirm.unwrap(),
+            by_rate.blocks_to_confirm.unwrap(),
+        );
+        assert!(a.abs_diff(b) <= 1 + b / 3, "{cases} {breach}: {a} {b}");
+        let errors = (cases as f64 * breach).round();
+        let took = run(&cost, &counted(errors, cases as f64));
+        assert!(
+            took.abs_diff(a) <= 1 + a / 5,
+            "{cases} {breach}: planned {a}, took {took}"
+        );
+    }
+}
+
+/// A block with so many errors, as many of either kind.
+fn counted(errors: f64, cases: f64) -> Estimate {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "small whole numbers"
+    )]
+    let whole = |x: f64| x as u64;
+    let half = whole(errors / 2.0);
+    let (rest, right) = (whole(errors) - half, whole(cases - errors) / 2);
+    let counts = vec![right, half, rest, whole(cases) - whole(errors) - right];
+    Estimate {
+        value: errors / cases,
+        interval: None,
+        bound: None,
+        support: whole(cases),
+        sample: Sample::Cells {
+            counts,
+            estimate: errors / cases,
+            std_error: 0.02,
+            least: whole(cases),
+        },
+    }
+}
+
+#[test]
+fn worse_breaches_and_more_cases_are_confirmed_sooner() {
+    let world = World::new(true);
+    for (metric, level, kept, breaches) in [
+        ("f1", 0.7, 0.75, [0.65, 0.6, 0.5]),
+        ("roc_auc", 0.8, 0.83, [0.75, 0.7, 0.6]),
+        ("roc_auc.pairs", 0.8, 0.83, [0.75, 0.7, 0.6]),
+        ("balanced_accuracy", 0.7, 0.75, [0.65, 0.6, 0.5]),
+    ] {
+        let compiled = world.compile(metric, "at_least", level);
+        let blocks = |cases: u64, breach: f64| {
+            let plan = world.plan(&compiled, cases, breach, kept);
+            plan.unwrap_or_else(|| panic!("{metric}"))
+                .blocks_to_confirm
+                .unwrap()
+        };
+        let by_breach = breaches.map(|breach| blocks(400, breach));
+        assert!(
+            by_breach.is_sorted_by(|a, b| a >= b) && by_breach[0] > by_breach[2],
+            "{metric}"
+        );
+        assert!(blocks(4000, breaches[0]) < by_breach[0], "{metric}");
+    }
+}
+
+#[test]
+fn nothing_is_forecast_of_what_the_baseline_does_not_keep() {
+    let world = World::new(false);
+    for (metric, comparator, level) in [
+        ("mcc", "at_least", 0.5),
+        ("f1", "at_least", 0.5),
+        ("cost", "at_most", 0.3),
+    ] {
+        let compiled = world.compile(metric, comparator, level);
+        assert_eq!(world.plan(&compiled, 500, 0.45, 0.6), None, "{metric}");
+    }
+    // Losses are not among what a baseline keeps of labelled rows.
+    let world = World::new(true);
+    let compiled = world.compile(MetricId::Brier.spec().name, "at_most", 0.2);
+    assert_eq!(world.plan(&compiled, 500, 0.25, 0.15), None);
+}
