@@ -14,7 +14,7 @@ use crate::bet::normal::Pooled;
 use crate::bet::{Bets, CellBets, RateSums, directions, fixed};
 use crate::confidence::{NormalSequence, RateSequence};
 use crate::judge::{Compiled, Step};
-use crate::metric::{Estimate, Measurement, Seen};
+use crate::metric::{Estimate, Seen};
 use crate::objective::document::{Comparator, Document};
 use crate::sketch::PaneSummary;
 use crate::verdict::Verdict;
