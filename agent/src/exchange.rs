@@ -10,6 +10,18 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Set by the binary tensor extension: how many bytes of the body are JSON.
 pub static JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
+/// The request id of SageMaker's callers, where there is no other.
+static SAGEMAKER_ID: HeaderName = HeaderName::from_static("x-amzn-sagemaker-inference-id");
+/// How a gRPC call's messages are compressed.
+static GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+/// How a gRPC call ended: in its trailers, or among its headers if nothing else came.
+static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+
+/// The id that a request's headers give it.
+pub fn request_id(headers: &HeaderMap) -> Option<HeaderValue> {
+    let id = headers.get(&REQUEST_ID);
+    id.or_else(|| headers.get(&SAGEMAKER_ID)).cloned()
+}
 
 /// What the proxy saw of one request and its response.
 #[derive(Clone, Debug)]
@@ -24,7 +36,7 @@ pub struct Exchange {
     pub target: Uri,
     /// The status of the response.
     pub status: StatusCode,
-    /// `x-request-id` of the request.
+    /// What [`request_id`] found.
     pub request_id: Option<HeaderValue>,
     /// What went in.
     pub request: Message,
@@ -37,10 +49,12 @@ pub struct Exchange {
 pub struct Message {
     /// `content-type`.
     pub content_type: Option<HeaderValue>,
-    /// `content-encoding`.
+    /// `content-encoding`; of gRPC, `grpc-encoding`.
     pub content_encoding: Option<HeaderValue>,
-    /// Whether part of the body is not JSON but raw tensors.
-    pub binary_tail: bool,
+    /// `inference-header-content-length`: the body's part after so many bytes is raw tensors.
+    pub json_length: Option<HeaderValue>,
+    /// `grpc-status`, of gRPC only: anything but `0` is a failure.
+    pub grpc_status: Option<HeaderValue>,
     /// The captured body.
     pub body: Body,
 }
@@ -48,13 +62,38 @@ pub struct Message {
 impl Message {
     /// Notes what decoding needs to know of the headers; the body comes later.
     pub fn of(headers: &HeaderMap) -> Self {
+        let content_type = headers.get(header::CONTENT_TYPE);
+        let grpc = content_type.is_some_and(|v| is_type(v, "application/grpc"));
+        let (encoding, status) = if grpc {
+            (headers.get(&GRPC_ENCODING), headers.get(&GRPC_STATUS))
+        } else {
+            (headers.get(header::CONTENT_ENCODING), None)
+        };
         Self {
-            content_type: headers.get(header::CONTENT_TYPE).cloned(),
-            content_encoding: headers.get(header::CONTENT_ENCODING).cloned(),
-            binary_tail: headers.contains_key(&JSON_LENGTH),
+            content_type: content_type.cloned(),
+            content_encoding: encoding.cloned(),
+            json_length: headers.get(&JSON_LENGTH).cloned(),
+            grpc_status: status.cloned(),
             body: Body::default(),
         }
     }
+
+    /// Notes what decoding needs to know of the trailers.
+    pub fn end_with(&mut self, trailers: &HeaderMap) {
+        if let Some(status) = trailers.get(&GRPC_STATUS) {
+            self.grpc_status = Some(status.clone());
+        }
+    }
+
+    /// Whether the content is of a type that begins like this.
+    pub fn is(&self, kind: &str) -> bool {
+        self.content_type.as_ref().is_some_and(|v| is_type(v, kind))
+    }
+}
+
+fn is_type(value: &HeaderValue, kind: &str) -> bool {
+    let (text, kind) = (value.as_bytes(), kind.as_bytes());
+    text.len() >= kind.len() && text[..kind.len()].eq_ignore_ascii_case(kind)
 }
 
 /// A captured body in the pieces in which it passed. The first piece needs no allocation.

@@ -7,11 +7,27 @@ use http::Method;
 
 use crate::exchange::Exchange;
 
-mod json_body;
+mod body;
+mod delimited;
+mod forms;
+mod invocations;
+mod open_inference_grpc;
 mod open_inference_v2;
+mod openai;
+mod predict_v1;
+mod protobuf;
+mod sse;
+mod table;
+mod torchserve;
+mod unpack;
+mod values;
 
 #[cfg(test)]
+mod agreement;
+#[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod mutations;
 #[cfg(test)]
 mod recorded;
 
@@ -45,7 +61,14 @@ pub trait Decoder: Sync {
 pub type Decoders = &'static [&'static dyn Decoder];
 
 /// Every protocol that is decoded.
-pub static DECODERS: Decoders = &[&open_inference_v2::OpenInferenceV2];
+pub static DECODERS: Decoders = &[
+    &open_inference_v2::OpenInferenceV2,
+    &open_inference_grpc::OpenInferenceGrpc,
+    &predict_v1::PredictV1,
+    &invocations::Invocations,
+    &torchserve::TorchServe,
+    &openai::OpenAi,
+];
 
 /// The protocol that a request is an inference of, if any.
 pub fn find(decoders: Decoders, method: &Method, path: &str) -> Option<&'static dyn Decoder> {
