@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use clause9_shared::time::Timestamp;
 use clause9_shared::window::PaneStart;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 
 /// The header whose value is the request id where the protocol has none in its body.
 pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -12,10 +12,10 @@ pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub static JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
 /// The request id of SageMaker's callers, where there is no other.
 static SAGEMAKER_ID: HeaderName = HeaderName::from_static("x-amzn-sagemaker-inference-id");
-/// How a gRPC call's messages are compressed.
-static GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
-/// How a gRPC call ended: in its trailers, or among its headers if nothing else came.
-static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+/// How the messages inside a gRPC body are compressed.
+pub static GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+/// Most bytes of trailers that are kept, names and values together.
+pub const TRAILERS: usize = 4096;
 
 /// The id that a request's headers give it.
 pub fn request_id(headers: &HeaderMap) -> Option<HeaderValue> {
@@ -49,51 +49,59 @@ pub struct Exchange {
 pub struct Message {
     /// `content-type`.
     pub content_type: Option<HeaderValue>,
-    /// `content-encoding`; of gRPC, `grpc-encoding`.
+    /// `content-encoding`.
     pub content_encoding: Option<HeaderValue>,
     /// `inference-header-content-length`: the body's part after so many bytes is raw tensors.
     pub json_length: Option<HeaderValue>,
-    /// `grpc-status`, of gRPC only: anything but `0` is a failure.
-    pub grpc_status: Option<HeaderValue>,
+    /// `grpc-encoding`, for gRPC bodies only.
+    pub grpc_encoding: Option<HeaderValue>,
     /// The captured body.
     pub body: Body,
+    /// Which version of HTTP it came in: a request from the client, a response from the server.
+    pub version: Version,
+    /// Fields that came after the body, such as gRPC's status. An answer that consists of trailers
+    /// alone has them here, too. None if there were none, or more than [`TRAILERS`] bytes.
+    pub trailers: Option<HeaderMap>,
 }
 
 impl Message {
     /// Notes what decoding needs to know of the headers; the body comes later.
     pub fn of(headers: &HeaderMap) -> Self {
-        let content_type = headers.get(header::CONTENT_TYPE);
-        let grpc = content_type.is_some_and(|v| is_type(v, "application/grpc"));
-        let (encoding, status) = if grpc {
-            (headers.get(&GRPC_ENCODING), headers.get(&GRPC_STATUS))
-        } else {
-            (headers.get(header::CONTENT_ENCODING), None)
-        };
+        let content_type = headers.get(header::CONTENT_TYPE).cloned();
+        let grpc = content_type.as_ref().is_some_and(is_grpc);
         Self {
-            content_type: content_type.cloned(),
-            content_encoding: encoding.cloned(),
+            grpc_encoding: grpc.then(|| headers.get(&GRPC_ENCODING).cloned()).flatten(),
+            content_type,
+            content_encoding: headers.get(header::CONTENT_ENCODING).cloned(),
             json_length: headers.get(&JSON_LENGTH).cloned(),
-            grpc_status: status.cloned(),
             body: Body::default(),
-        }
-    }
-
-    /// Notes what decoding needs to know of the trailers.
-    pub fn end_with(&mut self, trailers: &HeaderMap) {
-        if let Some(status) = trailers.get(&GRPC_STATUS) {
-            self.grpc_status = Some(status.clone());
+            version: Version::default(),
+            trailers: None,
         }
     }
 
     /// Whether the content is of a type that begins like this.
     pub fn is(&self, kind: &str) -> bool {
-        self.content_type.as_ref().is_some_and(|v| is_type(v, kind))
+        let found = self.content_type.as_ref().map(HeaderValue::as_bytes);
+        let start = found.and_then(|found| found.get(..kind.len()));
+        start.is_some_and(|start| start.eq_ignore_ascii_case(kind.as_bytes()))
+    }
+
+    /// Keeps what came after the body, if it is not too long.
+    pub fn end_with(&mut self, trailers: &HeaderMap) {
+        let lengths = trailers.iter().map(|(n, v)| n.as_str().len() + v.len());
+        self.trailers = (lengths.sum::<usize>() <= TRAILERS).then(|| trailers.clone());
     }
 }
 
-fn is_type(value: &HeaderValue, kind: &str) -> bool {
-    let (text, kind) = (value.as_bytes(), kind.as_bytes());
-    text.len() >= kind.len() && text[..kind.len()].eq_ignore_ascii_case(kind)
+/// Whether a media type is gRPC's, whatever its messages are written in.
+pub fn is_grpc(content_type: &HeaderValue) -> bool {
+    let kind = content_type.as_bytes();
+    let named = |prefix: &[u8]| {
+        kind.get(..prefix.len())
+            .is_some_and(|k| k.eq_ignore_ascii_case(prefix))
+    };
+    named(b"application/grpc") && matches!(kind.get(16), None | Some(b'+' | b';'))
 }
 
 /// A captured body in the pieces in which it passed. The first piece needs no allocation.

@@ -55,9 +55,14 @@ fn plan(naming: Naming) -> CapturePlan {
             p,
         } = *row;
         let debt = debt.map_or(Cell::Missing, Cell::Float);
-        for (at, cell) in [Cell::Float(age), Cell::Float(income), debt, Cell::Int(grade)]
-            .into_iter()
-            .enumerate()
+        for (at, cell) in [
+            Cell::Float(age),
+            Cell::Float(income),
+            debt,
+            Cell::Int(grade),
+        ]
+        .into_iter()
+        .enumerate()
         {
             builder.observe(at, cell);
         }
@@ -89,6 +94,7 @@ fn counted(plan: &CapturePlan, sent: &Sent) -> Vec<u8> {
 fn one_corpus_sent_by_every_protocol_is_counted_as_the_same_bytes() {
     let plans = [Naming::Names, Naming::Places].map(|naming| (naming, plan(naming)));
     let sent = all();
+    assert_eq!(sent.len(), 22, "as the page on protocols says");
     let mut first: Option<Vec<u8>> = None;
     for one in &sent {
         let (_, plan) = plans.iter().find(|(n, _)| *n == one.naming).unwrap();

@@ -9,13 +9,13 @@ use clause9_shared::inference::Inference;
 use clause9_shared::window::UndecodableReason;
 use http::Method;
 
+use crate::decode::Decoder;
 use crate::decode::body::{answered_well, text};
 use crate::decode::delimited::Lines;
 use crate::decode::forms::{self, INPUT, OUTPUT, Rows};
 #[cfg(test)]
 use crate::decode::recorded::{Recorded, recorded};
 use crate::decode::table::Table;
-use crate::decode::Decoder;
 use crate::exchange::{Exchange, Message};
 
 /// What the model is called, which neither request nor answer names.

@@ -5,12 +5,14 @@ use clause9_shared::inference::Inference;
 use clause9_shared::window::UndecodableReason;
 use http::Method;
 
+pub use self::json_rows::JsonRows;
 use crate::exchange::Exchange;
 
 mod body;
 mod delimited;
 mod forms;
 mod invocations;
+mod json_rows;
 mod open_inference_grpc;
 mod open_inference_v2;
 mod openai;
@@ -69,6 +71,18 @@ pub static DECODERS: Decoders = &[
     &torchserve::TorchServe,
     &openai::OpenAi,
 ];
+
+/// Every protocol that is decoded, after these of one's own. Agents are put together once and stay, so
+/// their protocols do, too.
+pub fn with(own: &[JsonRows]) -> Decoders {
+    if own.is_empty() {
+        return DECODERS;
+    }
+    let own = own
+        .iter()
+        .map(|one| -> &'static dyn Decoder { Box::leak(Box::new(one.clone())) });
+    Box::leak(own.chain(DECODERS.iter().copied()).collect())
+}
 
 /// The protocol that a request is an inference of, if any.
 pub fn find(decoders: Decoders, method: &Method, path: &str) -> Option<&'static dyn Decoder> {

@@ -8,13 +8,14 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::body::MAX_BODY;
-use super::{DECODERS, Decoder, MAX_COLUMNS, MAX_ROWS, agreement};
+use super::recorded::Recorded;
+use super::{DECODERS, Decoder, JsonRows, MAX_COLUMNS, MAX_ROWS, agreement};
 use crate::exchange::{Exchange, Message};
 
 /// Exchanges to begin with: all that decode.
 fn seeds() -> Vec<Exchange> {
     let recorded = DECODERS.iter().flat_map(|decoder| decoder.recorded());
-    let recorded = recorded.map(|one| one.exchange());
+    let recorded = recorded.map(Recorded::exchange);
     recorded.chain(agreement::exchanges()).collect()
 }
 
@@ -220,6 +221,9 @@ proptest! {
         }
         for decoder in DECODERS {
             check(*decoder, &exchange);
+        }
+        for (rows, answers) in [("", ""), ("/instances", "/predictions"), ("/inputs/0/data", "/outputs")] {
+            check(&JsonRows::new("/", "m", rows, answers).unwrap(), &exchange);
         }
     }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use clause9_shared::inference::Inference;
 use clause9_shared::window::UndecodableReason;
-use http::Method;
+use http::{HeaderValue, Method};
 
 use self::messages::Infer;
 use crate::decode::Decoder;
@@ -43,8 +43,9 @@ impl Decoder for OpenInferenceGrpc {
 
     fn decode(&self, exchange: &Exchange) -> Result<Inference, UndecodableReason> {
         answered_well(exchange)?;
-        let status = &exchange.response.grpc_status;
-        if status.as_ref().is_some_and(|status| status != "0") {
+        let trailers = exchange.response.trailers.as_ref();
+        let status = trailers.and_then(|trailers| trailers.get("grpc-status"));
+        if status.is_some_and(|status| status != "0") {
             return Err(UndecodableReason::UpstreamError);
         }
         let request_body = message(&exchange.request)?.ok_or(UndecodableReason::Malformed)?;
@@ -55,7 +56,11 @@ impl Decoder for OpenInferenceGrpc {
 
         let rows = tensors::rows_of(&request.tensors)?;
         let either = |answered: Cow<'_, str>, asked: Cow<'_, str>| {
-            bounded(if answered.is_empty() { &asked } else { &answered })
+            bounded(if answered.is_empty() {
+                &asked
+            } else {
+                &answered
+            })
         };
         let ids = [Some(&*response.id), Some(&*request.id)];
         let request_id = request_id(&ids, exchange)?;
@@ -82,9 +87,14 @@ impl Decoder for OpenInferenceGrpc {
 /// The one message of one direction of a call; none if none came.
 fn message(message: &Message) -> Result<Option<Bytes>, UndecodableReason> {
     let body = packed(message)?;
-    let encoding = message.content_encoding.as_ref();
-    let encoding = encoding.map_or(&b""[..], |value| value.as_bytes());
-    if !unpack::is_known(encoding) {
+    let bytes = |value: &Option<HeaderValue>| {
+        let value = value.as_ref().map(HeaderValue::as_bytes);
+        value.unwrap_or_default().to_vec()
+    };
+    let encoding = bytes(&message.grpc_encoding);
+    // The call as a whole is never compressed.
+    let outer = bytes(&message.content_encoding);
+    if !unpack::is_known(&encoding) || !matches!(&*outer, b"" | b"identity") {
         return Err(UndecodableReason::Unsupported);
     }
     let Some((prefix, _)) = body.split_first_chunk::<PREFIX>() else {
@@ -103,7 +113,7 @@ fn message(message: &Message) -> Result<Option<Bytes>, UndecodableReason> {
     let body = body.slice(PREFIX..);
     match compressed {
         0 => Ok(Some(body)),
-        1 => unpack::unpack(encoding, body).map(Some),
+        1 => unpack::unpack(&encoding, body).map(Some),
         _ => Err(UndecodableReason::Malformed),
     }
 }

@@ -116,7 +116,11 @@ fn message(recorded: &[u8]) -> Vec<u8> {
     let hex = text.trim_end().rsplit_once("# ").unwrap().1;
     let digit = |c: u8| u8::try_from(char::from(c).to_digit(16).unwrap()).unwrap();
     let pairs = hex.as_bytes().chunks(2);
-    framed(&pairs.map(|p| digit(p[0]) * 16 + digit(p[1])).collect::<Vec<_>>())
+    framed(
+        &pairs
+            .map(|p| digit(p[0]) * 16 + digit(p[1]))
+            .collect::<Vec<_>>(),
+    )
 }
 
 /// A message of gRPC as it goes over the wire, not compressed.
@@ -137,7 +141,11 @@ pub(crate) fn called(
     for message in [&mut exchange.request, &mut exchange.response] {
         message.content_type = Some(HeaderValue::from_static("application/grpc"));
     }
-    exchange.response.grpc_status = Some(HeaderValue::from_static("0"));
+    let status = (
+        HeaderName::from_static("grpc-status"),
+        HeaderValue::from_static("0"),
+    );
+    exchange.response.end_with(&HeaderMap::from_iter([status]));
     exchange
 }
 

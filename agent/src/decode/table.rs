@@ -14,8 +14,8 @@ use crate::decode::{MAX_COLUMNS, MAX_ROWS};
 
 mod visit;
 
-use visit::{Cell, RowsOrColumns};
 pub(super) use visit::Key;
+use visit::{Cell, RowsOrColumns};
 
 /// Most gaps that are written down. Values take room in the body; gaps, which a few bytes can make many
 /// of, do not.
@@ -76,7 +76,18 @@ impl Table {
 
     /// Reads a list of rows, an object of columns, or a single value as one row.
     pub(super) fn rows_or_columns(&mut self) -> RowsOrColumns<'_> {
-        RowsOrColumns(self)
+        RowsOrColumns {
+            table: self,
+            objects_are_rows: false,
+        }
+    }
+
+    /// Reads a list of rows, or a single one.
+    pub(super) fn rows_or_row(&mut self) -> RowsOrColumns<'_> {
+        RowsOrColumns {
+            table: self,
+            objects_are_rows: true,
+        }
     }
 
     /// Reads rows that stand one after the other (JSON Lines).
@@ -108,7 +119,11 @@ impl Table {
 
     /// Where the column of that name is, made if need be.
     fn column(&mut self, name: &str) -> Result<usize, Refused> {
-        if self.columns.get(self.next).is_some_and(|c| *c.name == *name) {
+        if self
+            .columns
+            .get(self.next)
+            .is_some_and(|c| *c.name == *name)
+        {
             self.next += 1;
             return Ok(self.next - 1);
         }
@@ -213,7 +228,8 @@ impl Table {
             return Err(UndecodableReason::Unsupported);
         }
         if self.by_column {
-            self.columns.retain(|column| column.rows + column.gaps == rows);
+            self.columns
+                .retain(|column| column.rows + column.gaps == rows);
         }
         let mut tensors = Vec::with_capacity(self.columns.len());
         let width: usize = self.columns.iter().map(|c| c.width.unwrap_or(1)).sum();
@@ -266,12 +282,13 @@ pub(super) fn split(
         columns: width,
         values,
     };
-    let column = |(at, name): (usize, &Box<str>)| Tensor {
-        name: name.clone(),
+    let column = |at| narrow((0..rows).map(|row| owned(whole.cell(row, at))).collect());
+    let tensor = |(at, name)| Tensor {
+        name: Clone::clone(name),
         columns: 1,
-        values: narrow((0..rows).map(|row| owned(whole.cell(row, at))).collect()),
+        values: column(at),
     };
-    Ok(names.iter().enumerate().map(column).collect())
+    Ok(names.iter().enumerate().map(tensor).collect())
 }
 
 fn owned(cell: clause9_shared::inference::Cell<'_>) -> Owned {

@@ -34,7 +34,7 @@ pub(super) const CORPUS: [Row; 24] = {
             age: 16.0 + x,
             income: x * x * 0.125 - 7.5,
             debt: if i % 5 == 2 { None } else { Some(x * 0.25) },
-            grade: (i % 3) as i64,
+            grade: [0, 1, 2][i % 3],
             p: (x * 7.0 % 24.0) / 32.0,
         };
         i += 1;
@@ -68,7 +68,10 @@ impl Row {
 
     fn object(&self) -> String {
         let cells = self.written("null");
-        let pairs = NAMES.iter().zip(cells).map(|(n, x)| format!(r#""{n}":{x}"#));
+        let pairs = NAMES
+            .iter()
+            .zip(cells)
+            .map(|(n, x)| format!(r#""{n}":{x}"#));
         format!("{{{}}}", pairs.collect::<Vec<_>>().join(","))
     }
 }
@@ -79,7 +82,10 @@ fn join(rows: &[Row], each: impl Fn(&Row) -> String, between: &str) -> String {
 
 /// One column as a JSON list.
 fn column(rows: &[Row], at: usize) -> String {
-    format!("[{}]", join(rows, |row| row.written("null")[at].clone(), ","))
+    format!(
+        "[{}]",
+        join(rows, |row| row.written("null")[at].clone(), ",")
+    )
 }
 
 fn answers(rows: &[Row]) -> String {
@@ -182,8 +188,7 @@ fn v2_binary(rows: &[Row]) -> Sent {
     let shape = format!("[{count},4]");
     let (asked, request) = body("inputs", "instances", &shape, "FP32", &raw(rows));
     let shape = format!("[{count}]");
-    let (answered, response) =
-        body("outputs", "predictions", &shape, "FP64", &raw_answers(rows));
+    let (answered, response) = body("outputs", "predictions", &shape, "FP64", &raw_answers(rows));
     let octets = "application/octet-stream";
     let mut exchange = typed(exchange(V2, request, response), octets, octets);
     exchange.request.json_length = Some(asked.into());
@@ -202,7 +207,9 @@ fn packed(rows: &[Row]) -> Sent {
     for message in [&mut sent.exchange.request, &mut sent.exchange.response] {
         let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         packer.write_all(&message.body.joined()).unwrap();
-        message.body = [Bytes::from(packer.finish().unwrap())].into_iter().collect();
+        message.body = [Bytes::from(packer.finish().unwrap())]
+            .into_iter()
+            .collect();
         message.content_encoding = Some(HeaderValue::from_static("gzip"));
     }
     sent.form = "v2, compressed";
@@ -224,7 +231,12 @@ fn field(number: u64, bytes: &[u8], into: &mut Vec<u8>) {
 }
 
 /// A message with one tensor, whose numbers are in a field of its contents, or raw.
-fn infer(tensor: (&str, &str, &[usize]), contents: u64, numbers: &[u8], raws: Option<u64>) -> Vec<u8> {
+fn infer(
+    tensor: (&str, &str, &[usize]),
+    contents: u64,
+    numbers: &[u8],
+    raws: Option<u64>,
+) -> Vec<u8> {
     let (name, datatype, dimensions) = tensor;
     let (mut tensor, mut shape) = (Vec::new(), Vec::new());
     field(1, name.as_bytes(), &mut tensor);
@@ -287,10 +299,34 @@ fn v1(rows: &[Row]) -> Vec<Sent> {
     let columns = format!(r#"{{"outputs":{{"p":{}}}}}"#, answers(rows));
     let outputs = format!(r#"{{"outputs":{}}}"#, answers(rows));
     let forms = [
-        ("v1, rows", Naming::Places, "instances", lists(rows), &predictions),
-        ("v1, rows of names", Naming::Names, "instances", objects(rows), &named),
-        ("v1, columns", Naming::Names, "inputs", named_columns(rows), &columns),
-        ("v1, one column", Naming::Places, "inputs", lists(rows), &outputs),
+        (
+            "v1, rows",
+            Naming::Places,
+            "instances",
+            lists(rows),
+            &predictions,
+        ),
+        (
+            "v1, rows of names",
+            Naming::Names,
+            "instances",
+            objects(rows),
+            &named,
+        ),
+        (
+            "v1, columns",
+            Naming::Names,
+            "inputs",
+            named_columns(rows),
+            &columns,
+        ),
+        (
+            "v1, one column",
+            Naming::Places,
+            "inputs",
+            lists(rows),
+            &outputs,
+        ),
     ];
     let sent = |(form, naming, key, body, response): (_, _, &str, String, &String)| Sent {
         form,
@@ -308,17 +344,52 @@ fn mlflow(rows: &[Row]) -> Vec<Sent> {
         lists(rows)
     );
     let forms = [
-        ("MLflow, split", Naming::Names, "dataframe_split", split, &named),
-        ("MLflow, records", Naming::Names, "dataframe_records", objects(rows), &named),
-        ("MLflow, instances", Naming::Places, "instances", lists(rows), &bare),
-        ("MLflow, inputs", Naming::Names, "inputs", named_columns(rows), &named),
+        (
+            "MLflow, split",
+            Naming::Names,
+            "dataframe_split",
+            split,
+            &named,
+        ),
+        (
+            "MLflow, records",
+            Naming::Names,
+            "dataframe_records",
+            objects(rows),
+            &named,
+        ),
+        (
+            "MLflow, instances",
+            Naming::Places,
+            "instances",
+            lists(rows),
+            &bare,
+        ),
+        (
+            "MLflow, inputs without names",
+            Naming::Places,
+            "inputs",
+            lists(rows),
+            &bare,
+        ),
+        (
+            "MLflow, inputs",
+            Naming::Names,
+            "inputs",
+            named_columns(rows),
+            &named,
+        ),
     ];
     let json = "application/json";
     let sent = |(form, naming, key, body, response): (_, _, &str, String, &String)| Sent {
         form,
         naming,
         exchange: typed(
-            exchange("/invocations", format!(r#"{{"{key}":{body}}}"#), response.clone()),
+            exchange(
+                "/invocations",
+                format!(r#"{{"{key}":{body}}}"#),
+                response.clone(),
+            ),
             json,
             json,
         ),
@@ -352,7 +423,11 @@ fn sagemaker(rows: &[Row]) -> Vec<Sent> {
         sent(
             "SageMaker, CSV",
             Naming::Places,
-            typed(exchange(path, csv(), by_line), "text/csv", "text/csv; charset=utf-8"),
+            typed(
+                exchange(path, csv(), by_line),
+                "text/csv",
+                "text/csv; charset=utf-8",
+            ),
         ),
         sent(
             "SageMaker, CSV answered in one line",
@@ -376,7 +451,11 @@ fn sagemaker(rows: &[Row]) -> Vec<Sent> {
             "SageMaker, JSON Lines of names",
             Naming::Names,
             typed(
-                exchange(path, join(rows, Row::object, "\n"), answer_objects(rows, "\n")),
+                exchange(
+                    path,
+                    join(rows, Row::object, "\n"),
+                    answer_objects(rows, "\n"),
+                ),
                 lines,
                 lines,
             ),

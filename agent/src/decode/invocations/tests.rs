@@ -29,7 +29,12 @@ fn mlflow_answers_each_of_its_forms() {
     for recorded in Invocations.recorded() {
         let inference = Invocations.decode(&recorded.exchange()).unwrap();
         assert_eq!(&*inference.model, "invocations");
-        for (name, value) in [("age", 0.1), ("income", 0.2), ("debt", 0.3), ("tenure", 0.4)] {
+        for (name, value) in [
+            ("age", 0.1),
+            ("income", 0.2),
+            ("debt", 0.3),
+            ("tenure", 0.4),
+        ] {
             let input = inference.input(name).unwrap();
             assert_eq!(input.cell(0, 0), Cell::Float(value), "{}", recorded.name);
         }
@@ -83,7 +88,10 @@ fn sagemaker_answers_lines_in_several_forms() {
         let request = "{\"features\":[1,2]}\n{\"features\":[3,4]}";
         let inference = decode("application/x-jsonlines", request, answer, response).unwrap();
         assert_eq!(inference.rows, 2);
-        assert_eq!(inference.input("features").unwrap().cell(1, 0), Cell::Int(3));
+        assert_eq!(
+            inference.input("features").unwrap().cell(1, 0),
+            Cell::Int(3)
+        );
         let score = inference.output("score").unwrap();
         assert_eq!(score.values, Values::Float(vec![0.25, 0.75]));
     }
@@ -108,7 +116,13 @@ fn what_is_not_of_its_form_is_refused() {
         (JSON, "1,2", JSON, "[0]", Malformed),
         (LINES, "{\"a\":1}\n{\"a\":", LINES, "1\n2", Malformed),
         (JSON, r#"{"instances":[1]}"#, JSON, "", Malformed),
-        ("application/x-recordio-protobuf", "x", JSON, "[1]", Unsupported),
+        (
+            "application/x-recordio-protobuf",
+            "x",
+            JSON,
+            "[1]",
+            Unsupported,
+        ),
         ("application/x-protobuf", "x", JSON, "[1]", Unsupported),
         ("image/jpeg", "x", JSON, "[1]", Unsupported),
     ] {

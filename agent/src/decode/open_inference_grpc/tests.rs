@@ -36,19 +36,26 @@ fn a_call_that_failed_has_no_prediction() {
     let recorded = || recorded!(grpc "mlserver-v2-grpc").exchange();
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", HeaderValue::from_static("5"));
-    trailers.insert("grpc-message", HeaderValue::from_static("Model nope not found"));
+    trailers.insert(
+        "grpc-message",
+        HeaderValue::from_static("Model nope not found"),
+    );
     let mut failed = recorded();
     failed.response.end_with(&trailers);
     assert_eq!(decode(&failed), Err(UndecodableReason::UpstreamError));
     // Trailers alone: the status stands among the headers.
-    trailers.insert("content-type", HeaderValue::from_static("application/grpc+proto"));
+    trailers.insert(
+        "content-type",
+        HeaderValue::from_static("application/grpc+proto"),
+    );
     failed.response = Message::of(&trailers);
+    failed.response.end_with(&trailers);
     assert_eq!(decode(&failed), Err(UndecodableReason::UpstreamError));
     // No trailers were seen; but without an answer, the call cannot have gone well.
-    failed.response.grpc_status = None;
+    failed.response.trailers = None;
     assert_eq!(decode(&failed), Err(UndecodableReason::UpstreamError));
     let mut unknown = recorded();
-    unknown.response.grpc_status = None;
+    unknown.response.trailers = None;
     assert!(decode(&unknown).is_ok());
 }
 
@@ -69,7 +76,7 @@ fn messages_may_be_compressed_and_must_be_whole() {
     let with = |body: Vec<u8>, encoding: Option<&'static str>| {
         let mut exchange = recorded.clone();
         exchange.request.body = [Bytes::from(body)].into_iter().collect();
-        exchange.request.content_encoding = encoding.map(HeaderValue::from_static);
+        exchange.request.grpc_encoding = encoding.map(HeaderValue::from_static);
         decode(&exchange)
     };
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -90,7 +97,10 @@ fn messages_may_be_compressed_and_must_be_whole() {
     ] {
         assert_eq!(with(body, None), Err(Malformed));
     }
-    assert_eq!(with(prefixed(1, message.len(), message), Some("gzip")), Err(Malformed));
+    assert_eq!(
+        with(prefixed(1, message.len(), message), Some("gzip")),
+        Err(Malformed)
+    );
 }
 
 fn varint(mut number: u64) -> Vec<u8> {
@@ -104,7 +114,12 @@ fn varint(mut number: u64) -> Vec<u8> {
 }
 
 fn field(number: u64, bytes: &[u8]) -> Vec<u8> {
-    [&varint(number << 3 | 2)[..], &varint(bytes.len() as u64), bytes].concat()
+    [
+        &varint(number << 3 | 2)[..],
+        &varint(bytes.len() as u64),
+        bytes,
+    ]
+    .concat()
 }
 
 /// A request with one tensor of that type, shape and contents, answered by nothing.
@@ -123,15 +138,36 @@ fn one(datatype: &str, shape: &[u64], contents: &[u8]) -> Result<Values, Undecod
 
 #[test]
 fn each_type_goes_with_its_own_contents() {
+    use UndecodableReason::{Malformed, Unsupported};
     let minus_one = u64::MAX;
     let packed = |numbers: &[u64]| numbers.iter().flat_map(|n| varint(*n)).collect::<Vec<_>>();
     for (datatype, contents, values) in [
         ("BOOL", field(1, &[1, 0]), Values::Bool(vec![true, false])),
-        ("INT8", field(2, &packed(&[minus_one, 7])), Values::Int(vec![-1, 7])),
-        ("INT64", field(3, &packed(&[1 << 63, 7])), Values::Int(vec![i64::MIN, 7])),
-        ("UINT32", field(4, &packed(&[5, 6])), Values::Uint(vec![5, 6])),
-        ("UINT64", field(5, &packed(&[minus_one, 6])), Values::Uint(vec![u64::MAX, 6])),
-        ("FP64", field(7, &[[0; 8], 2.5_f64.to_le_bytes()].concat()), Values::Float(vec![0.0, 2.5])),
+        (
+            "INT8",
+            field(2, &packed(&[minus_one, 7])),
+            Values::Int(vec![-1, 7]),
+        ),
+        (
+            "INT64",
+            field(3, &packed(&[1 << 63, 7])),
+            Values::Int(vec![i64::MIN, 7]),
+        ),
+        (
+            "UINT32",
+            field(4, &packed(&[5, 6])),
+            Values::Uint(vec![5, 6]),
+        ),
+        (
+            "UINT64",
+            field(5, &packed(&[minus_one, 6])),
+            Values::Uint(vec![u64::MAX, 6]),
+        ),
+        (
+            "FP64",
+            field(7, &[[0; 8], 2.5_f64.to_le_bytes()].concat()),
+            Values::Float(vec![0.0, 2.5]),
+        ),
         (
             "BYTES",
             [field(8, b""), field(8, "é".as_bytes())].concat(),
@@ -147,7 +183,6 @@ fn each_type_goes_with_its_own_contents() {
     ] {
         assert_eq!(one(datatype, &[2], &contents), Ok(values), "{datatype}");
     }
-    use UndecodableReason::{Malformed, Unsupported};
     for (datatype, shape, contents, reason) in [
         ("INT64", &[2][..], field(7, &[0; 16]), Malformed),
         ("INT64", &[3], field(3, &[1, 2]), Malformed),
@@ -159,14 +194,24 @@ fn each_type_goes_with_its_own_contents() {
         ("FP32", &[1; 17], field(6, &[0; 4]), Unsupported),
         ("FP32", &[0, 5000], vec![], Unsupported),
     ] {
-        assert_eq!(one(datatype, shape, &contents), Err(reason), "{datatype} {shape:?}");
+        assert_eq!(
+            one(datatype, shape, &contents),
+            Err(reason),
+            "{datatype} {shape:?}"
+        );
     }
 }
 
 #[test]
 fn raw_contents_stand_for_all_tensors_or_none() {
     let tensor = |contents: &[u8]| {
-        [field(1, b"x"), field(2, b"BF16"), field(3, &[1]), contents.to_vec()].concat()
+        [
+            field(1, b"x"),
+            field(2, b"BF16"),
+            field(3, &[1]),
+            contents.to_vec(),
+        ]
+        .concat()
     };
     let with = |tensor: Vec<u8>, raws: &[&[u8]]| {
         let raws: Vec<u8> = raws.iter().flat_map(|raw| field(7, raw)).collect();

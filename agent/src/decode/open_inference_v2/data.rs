@@ -144,4 +144,3 @@ impl<'de> Deserialize<'de> for Data {
         Ok(Self(growing.finish()))
     }
 }
-

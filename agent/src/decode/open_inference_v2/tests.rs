@@ -81,10 +81,7 @@ fn triton_answers_with_raw_tensors() {
     );
     assert_eq!(inference.request_id.as_deref(), Some("t-bin"));
     let widened = [0.1_f32, 0.2, 0.3, 0.4].map(f64::from).to_vec();
-    assert_eq!(
-        inference.input("x").unwrap().values,
-        Values::Float(widened)
-    );
+    assert_eq!(inference.input("x").unwrap().values, Values::Float(widened));
     assert_eq!(
         inference.output("label").unwrap().values,
         Values::Int(vec![1])
@@ -106,6 +103,8 @@ fn binary(length: &str, json: &str, tail: &[u8]) -> Result<Vec<Tensor>, Undecoda
 
 #[test]
 fn raw_tensors_follow_in_order_beside_those_in_json() {
+    use UndecodableReason::{Malformed, Unsupported};
+
     let json = concat!(
         r#"{"inputs":[{"name":"a","shape":[2],"datatype":"INT64","parameters":{"binary_data_size":16}},"#,
         r#"{"name":"b","shape":[2],"datatype":"FP32","data":[1,2]},"#,
@@ -127,10 +126,12 @@ fn raw_tensors_follow_in_order_beside_those_in_json() {
         ]
     );
 
-    use UndecodableReason::{Malformed, Unsupported};
     let longer = (json.len() + tail.len() + 1).to_string();
     let more = [&tail[..], b"x"].concat();
-    let both = json.replace(r#""data":[1,2]"#, r#""data":[1,2],"parameters":{"binary_data_size":8}"#);
+    let both = json.replace(
+        r#""data":[1,2]"#,
+        r#""data":[1,2],"parameters":{"binary_data_size":8}"#,
+    );
     let none = json.replace(r#","data":[1,2]"#, "");
     let shape = json.replace("[2,1]", "[2,2]");
     let below = json.replace("10", "-1");

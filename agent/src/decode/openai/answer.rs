@@ -101,7 +101,8 @@ struct Piece {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct PieceChoice {
-    index: u32,
+    /// Its place, if it is not said.
+    index: Option<u32>,
     /// Of chat.
     #[serde(alias = "delta")]
     message: Option<Said>,
@@ -159,9 +160,9 @@ impl Answer {
         self.id = self.id.take().or(piece.id);
         self.model = self.model.take().or(piece.model);
         self.usage = piece.usage.unwrap_or(self.usage);
-        for choice in piece.choices.unwrap_or_default().0 {
+        for (place, choice) in (0..).zip(piece.choices.unwrap_or_default().0) {
             let known = self.choices.len();
-            let entry = self.choices.entry(choice.index);
+            let entry = self.choices.entry(choice.index.unwrap_or(place));
             if known == MAX_CHOICES
                 && matches!(entry, std::collections::btree_map::Entry::Vacant(_))
             {

@@ -24,8 +24,9 @@ struct Response {
 
 #[derive(Deserialize)]
 struct Entry {
+    /// Its place, if it is not said.
     #[serde(default)]
-    index: u32,
+    index: Option<u32>,
     embedding: Vector,
 }
 
@@ -88,7 +89,7 @@ impl Vector {
 pub(super) fn whole(body: &[u8]) -> Result<Answer, UndecodableReason> {
     let response: Response = parse(body)?;
     let mut choices = BTreeMap::new();
-    for entry in response.data.0 {
+    for (place, entry) in (0..).zip(response.data.0) {
         let Vector {
             dimensions,
             squares,
@@ -97,7 +98,7 @@ pub(super) fn whole(body: &[u8]) -> Result<Answer, UndecodableReason> {
             embedding: Some((dimensions, squares.sqrt())),
             ..Choice::default()
         };
-        choices.insert(entry.index, choice);
+        choices.insert(entry.index.unwrap_or(place), choice);
     }
     Ok(Answer {
         id: None,

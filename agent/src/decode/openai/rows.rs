@@ -80,7 +80,8 @@ pub(super) fn asked(request: &Request, answer: &Answer) -> Vec<Tensor> {
 
 /// The outputs of each row; tokens in the first one only.
 pub(super) fn answered(answer: &Answer) -> Vec<Tensor> {
-    let each = |of: &dyn Fn(&Choice) -> Owned| Values::Mixed(answer.choices.values().map(of).collect());
+    let each =
+        |of: &dyn Fn(&Choice) -> Owned| Values::Mixed(answer.choices.values().map(of).collect());
     let once = |tokens: Option<u64>| {
         let mut values = vec![Owned::Missing; answer.choices.len()];
         if let Some(first) = values.first_mut() {

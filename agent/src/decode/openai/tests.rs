@@ -135,6 +135,12 @@ fn embeddings_are_a_row_for_each_text() {
     assert_eq!(output(&two, "dimensions", 1), Cell::Uint(2));
     assert_eq!(output(&two, "norm", 1), Cell::Float(5.0_f64.sqrt()));
     assert_eq!(output(&two, "prompt_tokens", 1), Cell::Missing);
+    let unnumbered = response
+        .replace("\"index\":1,", "")
+        .replace("\"index\":0,", "");
+    let unnumbered = decode("/v1/embeddings", request, &unnumbered).unwrap();
+    assert_eq!(output(&unnumbered, "dimensions", 0), Cell::Uint(2));
+    assert_eq!(output(&unnumbered, "dimensions", 1), Cell::Uint(3));
     let half = response.replace("AACAPwAAAEA=", "AACA");
     let refused = decode("/v1/embeddings", request, &half);
     assert_eq!(refused, Err(UndecodableReason::Malformed));
@@ -150,6 +156,8 @@ const RESPONSE: &str = r#"{"id":"resp_1","object":"response","model":"m","status
 
 #[test]
 fn responses_are_read_whole_or_from_the_last_event() {
+    use UndecodableReason::{Malformed, Unsupported, UpstreamError};
+
     let whole = decode("/v1/responses", ASKED, RESPONSE).unwrap();
     assert_eq!(whole.request_id.as_deref(), Some("resp_1"));
     assert_eq!(input(&whole, "prompt", 0), Cell::Text("hi"));
@@ -179,7 +187,6 @@ fn responses_are_read_whole_or_from_the_last_event() {
     let said = decode("/v1/responses", r#"{"input":"hi"}"#, RESPONSE).unwrap();
     assert_eq!(input(&said, "prompt", 0), Cell::Text("hi"));
 
-    use UndecodableReason::{Malformed, Unsupported, UpstreamError};
     for (status, reason) in [("failed", UpstreamError), ("in_progress", Unsupported)] {
         let response = format!(r#"{{"status":"{status}"}}"#);
         assert_eq!(decode("/v1/responses", ASKED, &response), Err(reason));
@@ -197,7 +204,10 @@ fn broken_streams_and_empty_answers_have_their_reason() {
     let piece = r#"data: {"choices":[{"index":0,"delta":{"content":"a"}}]}"#;
     for (stream, reason) in [
         (format!("{piece}\n\n"), Malformed),
-        (format!("{piece}\n\ndata: {{\"error\":{{\"code\":500}}}}\n\n"), UpstreamError),
+        (
+            format!("{piece}\n\ndata: {{\"error\":{{\"code\":500}}}}\n\n"),
+            UpstreamError,
+        ),
         (format!("{piece}\n\ndata: {{\"choices\":\n\n"), Malformed),
         ("data: [DONE]\n\n".to_owned(), Malformed),
         (String::new(), Malformed),
@@ -210,23 +220,37 @@ fn broken_streams_and_empty_answers_have_their_reason() {
         (request, r#"{"error":{"message":"x"}}"#, UpstreamError),
         (r#"{"messages":"oops"}"#, "{}", Malformed),
         ("[]", "{}", Malformed),
-        (r#"{"input":[1,{"role":"user","content":"x"}]}"#, "{}", Malformed),
+        (
+            r#"{"input":[1,{"role":"user","content":"x"}]}"#,
+            "{}",
+            Malformed,
+        ),
     ] {
-        assert_eq!(decode(CHAT, asked, answered), Err(reason), "{asked} {answered}");
+        assert_eq!(
+            decode(CHAT, asked, answered),
+            Err(reason),
+            "{asked} {answered}"
+        );
     }
 }
 
 #[test]
 fn more_choices_or_prompts_than_the_bound_are_refused() {
-    let many = format!(r#"{{"choices":[{}{{}}]}}"#, "{},".repeat(answer::MAX_CHOICES));
+    let many = format!(
+        r#"{{"choices":[{}{{}}]}}"#,
+        "{},".repeat(answer::MAX_CHOICES)
+    );
     let refused = decode(CHAT, "{}", &many);
     assert_eq!(refused, Err(UndecodableReason::Malformed));
-    let pieces: String = (0..=answer::MAX_CHOICES)
-        .map(|i| format!("data: {{\"choices\":[{{\"index\":{i}}}]}}\n\n"))
-        .collect();
+    let piece = |i| format!("data: {{\"choices\":[{{\"index\":{i}}}]}}\n\n");
+    let pieces: Vec<_> = (0..=answer::MAX_CHOICES).map(piece).collect();
+    let pieces = pieces.concat();
     let refused = streamed(CHAT, "{}", &pieces);
     assert_eq!(refused, Err(UndecodableReason::Unsupported));
-    let prompts = format!(r#"{{"prompt":[{}"a"]}}"#, "\"a\",".repeat(request::MAX_PROMPTS));
+    let prompts = format!(
+        r#"{{"prompt":[{}"a"]}}"#,
+        "\"a\",".repeat(request::MAX_PROMPTS)
+    );
     let refused = decode("/v1/completions", &prompts, r#"{"choices":[{}]}"#);
     assert_eq!(refused, Err(UndecodableReason::Malformed));
 }
@@ -234,10 +258,21 @@ fn more_choices_or_prompts_than_the_bound_are_refused() {
 #[test]
 fn paths_match_by_their_end() {
     let is = |path: &str| OpenAi.matches(&Method::POST, path);
-    for path in [CHAT, "/completions", "/openai/v1/embeddings", "/v1/responses"] {
+    for path in [
+        CHAT,
+        "/completions",
+        "/openai/v1/embeddings",
+        "/v1/responses",
+    ] {
         assert!(is(path), "{path}");
     }
-    for path in ["/v1/models", "/v1/chat", "/v1/responses/resp_1", "/v1/audio/speech", "/"] {
+    for path in [
+        "/v1/models",
+        "/v1/chat",
+        "/v1/responses/resp_1",
+        "/v1/audio/speech",
+        "/",
+    ] {
         assert!(!is(path), "{path}");
     }
     assert!(!OpenAi.matches(&Method::GET, CHAT));
@@ -260,7 +295,8 @@ proptest! {
         let end = if crlf { "\r\n" } else { "\n" };
         let mut stream = String::new();
         let mut event = |choice: String, usage: &str| {
-            stream += &format!(r#"data: {{"id":"c","model":"m","choices":[{choice}],"usage":{usage}}}{end}{end}"#);
+            let event = format!(r#"data: {{"id":"c","model":"m","choices":[{choice}],"usage":{usage}}}{end}{end}"#);
+            stream.push_str(&event);
         };
         for part in &parts {
             let part = serde_json::to_string(part).unwrap();

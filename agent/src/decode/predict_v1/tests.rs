@@ -4,11 +4,7 @@ use super::*;
 use crate::decode::recorded::exchange;
 
 fn decode(path: &str, request: &str, response: &str) -> Result<Inference, UndecodableReason> {
-    PredictV1.decode(&exchange(
-        path,
-        request.to_owned(),
-        response.to_owned(),
-    ))
+    PredictV1.decode(&exchange(path, request.to_owned(), response.to_owned()))
 }
 
 const PATH: &str = "/v1/models/m:predict";

@@ -48,10 +48,9 @@ proptest! {
 
     #[test]
     fn what_was_written_is_read(texts in proptest::collection::vec("[ -~]{1,9}(\n[ -~]{1,9})?", 0..6)) {
-        let written: String = texts
-            .iter()
-            .map(|text| text.lines().map(|line| format!("data: {line}\r\n")).collect::<String>() + "\r\n")
-            .collect();
+        let line = |line: &str| format!("data: {line}\r\n");
+        let event = |text: &String| text.lines().map(line).collect::<Vec<_>>().concat() + "\r\n";
+        let written = texts.iter().map(event).collect::<Vec<_>>().concat();
         prop_assert_eq!(read(&written), texts);
     }
 }

@@ -32,10 +32,18 @@ fn rows_of_lists_are_one_tensor() {
         rows("[[1.5,2],[3,4]]"),
         two(Values::Float(vec![1.5, 2.0, 3.0, 4.0]))
     );
-    assert_eq!(rows("[[[1],[2]],[[3],[4]]]"), two(Values::Int(vec![1, 2, 3, 4])));
+    assert_eq!(
+        rows("[[[1],[2]],[[3],[4]]]"),
+        two(Values::Int(vec![1, 2, 3, 4]))
+    );
     assert_eq!(
         rows(r#"[[1,"a"],[null,{"b64":"w6k="}]]"#),
-        two(Values::Mixed(vec![Owned::Int(1), text("a"), Owned::Missing, text("é")]))
+        two(Values::Mixed(vec![
+            Owned::Int(1),
+            text("a"),
+            Owned::Missing,
+            text("é")
+        ]))
     );
     assert_eq!(
         rows("[null,[1,2]]"),
@@ -46,7 +54,10 @@ fn rows_of_lists_are_one_tensor() {
             Owned::Int(2)
         ]))
     );
-    assert_eq!(rows("7"), Ok((1, vec![column("bare", Values::Int(vec![7]))])));
+    assert_eq!(
+        rows("7"),
+        Ok((1, vec![column("bare", Values::Int(vec![7]))]))
+    );
     assert_eq!(
         rows(r#""said""#),
         Ok((1, vec![column("bare", Values::Text(vec!["said".into()]))]))
@@ -58,7 +69,13 @@ fn rows_of_lists_are_one_tensor() {
 fn rows_of_names_are_a_tensor_for_each_name_and_what_lacks_is_a_gap() {
     let read = rows(r#"[{"a":1,"b":"x"},{"b":"y","c":[1,2]},{"c":null,"a":2}]"#).unwrap();
     let gaps = |values: &[i64]| {
-        let value = |n: &i64| if *n < 0 { Owned::Missing } else { Owned::Int(*n) };
+        let value = |n: &i64| {
+            if *n < 0 {
+                Owned::Missing
+            } else {
+                Owned::Int(*n)
+            }
+        };
         Values::Mixed(values.iter().map(value).collect())
     };
     let b = vec![text("x"), text("y"), Owned::Missing];
@@ -118,9 +135,11 @@ fn what_is_no_table_has_its_reason() {
     let names: Vec<_> = (0..=MAX_COLUMNS).map(|i| format!(r#""n{i}":1"#)).collect();
     let names = format!("[{{{}}}]", names.join(","));
     // Few bytes that would become many gaps.
+    let after = ",{}".repeat(900);
+    let wide_row = |i| format!(r#"{after},{{"w{i}":[{}1]}}"#, "1,".repeat(19));
     let gaps = format!(
         r#"[{{"a":1}}{}]"#,
-        (0..100).map(|i| format!(r#"{}{{"w{i}":[{}1]}}"#, ",{}".repeat(900) + ",", "1,".repeat(19))).collect::<String>()
+        (0..100).map(wide_row).collect::<Vec<_>>().concat()
     );
     for (json, reason) in [
         ("[[1,2],[3]]", Unsupported),
@@ -142,7 +161,7 @@ fn what_is_no_table_has_its_reason() {
         (&names, Unsupported),
         (&gaps, Unsupported),
     ] {
-        assert_eq!(rows(json), Err(reason), "{:.80}", json);
+        assert_eq!(rows(json), Err(reason), "{json:.80}");
     }
     let fits = format!("[[{}1]]", "1,".repeat(MAX_COLUMNS - 1));
     assert_eq!(rows(&fits).unwrap().1[0].1, MAX_COLUMNS);
@@ -161,7 +180,10 @@ fn lines_are_rows() {
     );
     assert_eq!(
         lines("[1,2]\n[3,4]"),
-        Ok((2, vec![("bare".to_owned(), 2, Values::Int(vec![1, 2, 3, 4]))]))
+        Ok((
+            2,
+            vec![("bare".to_owned(), 2, Values::Int(vec![1, 2, 3, 4]))]
+        ))
     );
     assert_eq!(lines(" \n"), Ok((0, vec![])));
     assert_eq!(lines("1\nx"), Err(UndecodableReason::Malformed));

@@ -203,13 +203,16 @@ impl<'de> Visitor<'de> for Column<'_, '_> {
     }
 }
 
-/// A list of rows, an object of columns, or a single value as one row.
-pub(in crate::decode) struct RowsOrColumns<'t>(pub(super) &'t mut Table);
+/// A list of rows, an object of columns or of one row, or a single value as one row.
+pub(in crate::decode) struct RowsOrColumns<'t> {
+    pub(super) table: &'t mut Table,
+    pub(super) objects_are_rows: bool,
+}
 
 impl RowsOrColumns<'_> {
     fn row<E: Error>(self, take: impl FnOnce(Cell<'_, '_>) -> Result<(), E>) -> Result<(), E> {
-        take(Cell::row(self.0))?;
-        self.0.end_row();
+        take(Cell::row(self.table))?;
+        self.table.end_row();
         Ok(())
     }
 }
@@ -251,7 +254,7 @@ impl<'de> Visitor<'de> for RowsOrColumns<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let table = self.0;
+        let table = self.table;
         while seq.next_element_seed(Cell::row(table))?.is_some() {
             table.end_row();
         }
@@ -259,7 +262,10 @@ impl<'de> Visitor<'de> for RowsOrColumns<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let table = self.0;
+        if self.objects_are_rows {
+            return self.row(|cell| cell.visit_map(map));
+        }
+        let table = self.table;
         table.by_column = true;
         let mut first = true;
         while let Some(Key(name)) = map.next_key()? {

@@ -48,7 +48,9 @@ const MANY: [(&str, &str); 2] = [
 fn bytes(hex: &str) -> Bytes {
     let digit = |c: u8| u8::try_from(char::from(c).to_digit(16).unwrap()).unwrap();
     let pairs = hex.as_bytes().chunks(2);
-    pairs.map(|pair| digit(pair[0]) * 16 + digit(pair[1])).collect()
+    pairs
+        .map(|pair| digit(pair[0]) * 16 + digit(pair[1]))
+        .collect()
 }
 
 fn text() -> Vec<u8> {

@@ -11,7 +11,10 @@ fn each_type_is_read_in_full() {
         Values::Bool(vec![false, true, true])
     );
     assert_eq!(read(Datatype::Uint8, &[255]), Values::Uint(vec![255]));
-    assert_eq!(read(Datatype::Uint16, &[1, 255]), Values::Uint(vec![0xff01]));
+    assert_eq!(
+        read(Datatype::Uint16, &[1, 255]),
+        Values::Uint(vec![0xff01])
+    );
     assert_eq!(
         read(Datatype::Uint32, &[255; 4]),
         Values::Uint(vec![u32::MAX.into()])
