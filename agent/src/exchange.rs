@@ -4,12 +4,24 @@
 use bytes::Bytes;
 use clause9_shared::time::Timestamp;
 use clause9_shared::window::PaneStart;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 
 /// The header whose value is the request id where the protocol has none in its body.
 pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Set by the binary tensor extension: how many bytes of the body are JSON.
 pub static JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
+/// The request id of SageMaker's callers, where there is no other.
+static SAGEMAKER_ID: HeaderName = HeaderName::from_static("x-amzn-sagemaker-inference-id");
+/// How the messages inside a gRPC body are compressed.
+pub static GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+/// Most bytes of trailers that are kept, names and values together.
+pub const TRAILERS: usize = 4096;
+
+/// The id that a request's headers give it.
+pub fn request_id(headers: &HeaderMap) -> Option<HeaderValue> {
+    let id = headers.get(&REQUEST_ID);
+    id.or_else(|| headers.get(&SAGEMAKER_ID)).cloned()
+}
 
 /// What the proxy saw of one request and its response.
 #[derive(Clone, Debug)]
@@ -24,7 +36,7 @@ pub struct Exchange {
     pub target: Uri,
     /// The status of the response.
     pub status: StatusCode,
-    /// `x-request-id` of the request.
+    /// What [`request_id`] found.
     pub request_id: Option<HeaderValue>,
     /// What went in.
     pub request: Message,
@@ -39,22 +51,57 @@ pub struct Message {
     pub content_type: Option<HeaderValue>,
     /// `content-encoding`.
     pub content_encoding: Option<HeaderValue>,
-    /// Whether part of the body is not JSON but raw tensors.
-    pub binary_tail: bool,
+    /// `inference-header-content-length`: the body's part after so many bytes is raw tensors.
+    pub json_length: Option<HeaderValue>,
+    /// `grpc-encoding`, for gRPC bodies only.
+    pub grpc_encoding: Option<HeaderValue>,
     /// The captured body.
     pub body: Body,
+    /// Which version of HTTP it came in: a request from the client, a response from the server.
+    pub version: Version,
+    /// Fields that came after the body, such as gRPC's status. An answer that consists of trailers
+    /// alone has them here, too. None if there were none, or more than [`TRAILERS`] bytes.
+    pub trailers: Option<HeaderMap>,
 }
 
 impl Message {
     /// Notes what decoding needs to know of the headers; the body comes later.
     pub fn of(headers: &HeaderMap) -> Self {
+        let content_type = headers.get(header::CONTENT_TYPE).cloned();
+        let grpc = content_type.as_ref().is_some_and(is_grpc);
         Self {
-            content_type: headers.get(header::CONTENT_TYPE).cloned(),
+            grpc_encoding: grpc.then(|| headers.get(&GRPC_ENCODING).cloned()).flatten(),
+            content_type,
             content_encoding: headers.get(header::CONTENT_ENCODING).cloned(),
-            binary_tail: headers.contains_key(&JSON_LENGTH),
+            json_length: headers.get(&JSON_LENGTH).cloned(),
             body: Body::default(),
+            version: Version::default(),
+            trailers: None,
         }
     }
+
+    /// Whether the content is of a type that begins like this.
+    pub fn is(&self, kind: &str) -> bool {
+        let found = self.content_type.as_ref().map(HeaderValue::as_bytes);
+        let start = found.and_then(|found| found.get(..kind.len()));
+        start.is_some_and(|start| start.eq_ignore_ascii_case(kind.as_bytes()))
+    }
+
+    /// Keeps what came after the body, if it is not too long.
+    pub fn end_with(&mut self, trailers: &HeaderMap) {
+        let lengths = trailers.iter().map(|(n, v)| n.as_str().len() + v.len());
+        self.trailers = (lengths.sum::<usize>() <= TRAILERS).then(|| trailers.clone());
+    }
+}
+
+/// Whether a media type is gRPC's, whatever its messages are written in.
+pub fn is_grpc(content_type: &HeaderValue) -> bool {
+    let kind = content_type.as_bytes();
+    let named = |prefix: &[u8]| {
+        kind.get(..prefix.len())
+            .is_some_and(|k| k.eq_ignore_ascii_case(prefix))
+    };
+    named(b"application/grpc") && matches!(kind.get(16), None | Some(b'+' | b';'))
 }
 
 /// A captured body in the pieces in which it passed. The first piece needs no allocation.

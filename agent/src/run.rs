@@ -21,7 +21,7 @@ use crate::capture::reverse_proxy::Proxy;
 use crate::capture::{Budget, Captured, Recorder};
 use crate::clock::{self, SystemClock};
 use crate::config::{AgentConfig, AgentPlan};
-use crate::decode::{DECODERS, Decoders};
+use crate::decode::{self, Decoders};
 use crate::engine::{Engine, Settings};
 use crate::identity::{self, IdentityError};
 use crate::monitor::{Command, MAX_COMMANDS, Monitor};
@@ -72,9 +72,10 @@ pub struct Agent {
     stopping: watch::Sender<bool>,
 }
 
-/// Puts an agent together with every known protocol.
+/// Puts an agent together with every known protocol, and those that are configured.
 pub fn build(plan: AgentPlan) -> Result<Agent, BuildError> {
-    build_with(plan, DECODERS)
+    let decoders = decode::with(&plan.protocols);
+    build_with(plan, decoders)
 }
 
 /// Puts an agent together with these protocols.
@@ -85,6 +86,7 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         collector,
         capture,
         event_time_header,
+        protocols: _,
     } = plan;
     let telemetry = Telemetry::new()?;
     let (key, id) = identity::signing_key(&config.state_dir)?;

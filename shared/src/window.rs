@@ -147,6 +147,8 @@ reasons! {
         SchemaMismatch = "schema_mismatch",
         /// The model is not one of the system's documented models.
         UnknownModel = "unknown_model",
+        /// The body, or what it unpacks to, is larger than what is read.
+        Oversized = "oversized",
     }
 }
 

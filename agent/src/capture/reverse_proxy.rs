@@ -199,7 +199,7 @@ fn begun(
         method: request.method().clone(),
         target: request.uri().clone(),
         status: StatusCode::BAD_GATEWAY,
-        request_id: request.headers().get(&exchange::REQUEST_ID).cloned(),
+        request_id: exchange::request_id(request.headers()),
         request: Message::of(request.headers()),
         response: Message::default(),
     }

@@ -12,11 +12,13 @@ use serde::{Deserialize, Serialize};
 mod limits;
 mod outcomes;
 mod plan;
+mod protocols;
 mod sampling;
 
 pub use limits::LimitsConfig;
 pub use outcomes::OutcomesConfig;
 pub use plan::{AgentPlan, PlanProblem, Upstream};
+pub use protocols::ProtocolConfig;
 pub use sampling::SamplingConfig;
 
 /// The agent's configuration file.
@@ -56,6 +58,13 @@ pub struct AgentConfig {
     /// with it: they choose the pane. Default: none, the agent's own clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_time_header: Option<String>,
+    /// Protocols of one's own, over JSON, beside those that are known (docs/protocols.md). Each has a
+    /// `path`, as `/score` or `/api/*/score` where `*` is any one segment; a `model`, as it is called in
+    /// the objectives file; and JSON Pointers (RFC 6901) to the `rows` in the request and the `answers`
+    /// in the answer, each the whole body by default. Values stand under the names that rows have. At
+    /// most 16. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protocols: Vec<ProtocolConfig>,
     /// Which exchanges are kept.
     #[serde(default)]
     pub sampling: SamplingConfig,

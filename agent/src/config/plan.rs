@@ -12,6 +12,8 @@ use clause9_shared::yaml::Problem;
 use http::{HeaderName, HeaderValue, Uri};
 
 use crate::config::AgentConfig;
+use crate::config::protocols::MAX_PROTOCOLS;
+use crate::decode::JsonRows;
 
 /// A configuration that can be run.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub struct AgentPlan {
     pub capture: Arc<CapturePlan>,
     /// The trusted header with the time of arrival.
     pub event_time_header: Option<HeaderName>,
+    /// Protocols of one's own.
+    pub protocols: Vec<JsonRows>,
 }
 
 /// Where the model server is.
@@ -101,6 +105,7 @@ impl AgentPlan {
             })?),
             None => None,
         };
+        let protocols = protocols(&config)?;
         let document = objectives(&config.objectives)?;
         let baseline = baseline(&config.baseline)?;
         let capture = Arc::new(CapturePlan::new(&document, &baseline)?.met()?);
@@ -110,6 +115,7 @@ impl AgentPlan {
             collector,
             capture,
             event_time_header,
+            protocols,
         })
     }
 
@@ -122,6 +128,19 @@ impl AgentPlan {
     pub const fn clock(&self) -> Clock {
         self.config.clock
     }
+}
+
+fn protocols(config: &AgentConfig) -> Result<Vec<JsonRows>, PlanProblem> {
+    if config.protocols.len() > MAX_PROTOCOLS {
+        let message =
+            format!("there are more than {MAX_PROTOCOLS}; write one path with `*` for several");
+        return Err(wrong("protocols", message));
+    }
+    let all = config.protocols.iter().map(|one| {
+        let read = one.read();
+        read.map_err(|message| wrong("protocols", message))
+    });
+    all.collect()
 }
 
 fn read(what: &'static str, path: &Path) -> Result<String, PlanProblem> {

@@ -61,6 +61,20 @@ fn what_cannot_be_run_is_said_by_key() {
         problem(&|c| c.event_time_header = Some("a b".into())),
         "event_time_header: ",
     );
+    let own = |path: &str| ProtocolConfig {
+        path: path.into(),
+        model: "m".into(),
+        rows: String::new(),
+        answers: "/score".into(),
+    };
+    starts(
+        problem(&|c| c.protocols = vec![own("score")]),
+        "protocols: path `score` does not begin with `/`",
+    );
+    starts(
+        problem(&|c| c.protocols = vec![own("/score"); 17]),
+        "protocols: there are more than 16",
+    );
     starts(problem(&|_| ()), "cannot read the objectives file");
 }
 

@@ -5,13 +5,31 @@ use clause9_shared::inference::Inference;
 use clause9_shared::window::UndecodableReason;
 use http::Method;
 
+pub use self::json_rows::JsonRows;
 use crate::exchange::Exchange;
 
-mod json_body;
+mod body;
+mod delimited;
+mod forms;
+mod invocations;
+mod json_rows;
+mod open_inference_grpc;
 mod open_inference_v2;
+mod openai;
+mod predict_v1;
+mod protobuf;
+mod sse;
+mod table;
+mod torchserve;
+mod unpack;
+mod values;
 
 #[cfg(test)]
+mod agreement;
+#[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod mutations;
 #[cfg(test)]
 mod recorded;
 
@@ -45,7 +63,26 @@ pub trait Decoder: Sync {
 pub type Decoders = &'static [&'static dyn Decoder];
 
 /// Every protocol that is decoded.
-pub static DECODERS: Decoders = &[&open_inference_v2::OpenInferenceV2];
+pub static DECODERS: Decoders = &[
+    &open_inference_v2::OpenInferenceV2,
+    &open_inference_grpc::OpenInferenceGrpc,
+    &predict_v1::PredictV1,
+    &invocations::Invocations,
+    &torchserve::TorchServe,
+    &openai::OpenAi,
+];
+
+/// Every protocol that is decoded, after these of one's own. Agents are put together once and stay, so
+/// their protocols do, too.
+pub fn with(own: &[JsonRows]) -> Decoders {
+    if own.is_empty() {
+        return DECODERS;
+    }
+    let own = own
+        .iter()
+        .map(|one| -> &'static dyn Decoder { Box::leak(Box::new(one.clone())) });
+    Box::leak(own.chain(DECODERS.iter().copied()).collect())
+}
 
 /// The protocol that a request is an inference of, if any.
 pub fn find(decoders: Decoders, method: &Method, path: &str) -> Option<&'static dyn Decoder> {

@@ -1,19 +1,25 @@
-//! Open Inference Protocol, version 2, REST with JSON tensors (MLServer, Triton, KServe and others).
-//! The binary tensor extension and compressed bodies are not decoded here.
+//! Open Inference Protocol, version 2, REST (MLServer, Triton, KServe and others): tensors as JSON, or
+//! raw behind it (the binary tensor extension).
 
-use clause9_shared::inference::{Inference, Tensor};
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use clause9_shared::inference::Inference;
 use clause9_shared::window::UndecodableReason;
 use http::Method;
 use serde::Deserialize;
 
 use self::data::{Data, Datatype};
-use crate::decode::json_body::{bodies, bounded, parse, request_id};
+use self::tensors::{Contents, WireTensor};
+use crate::decode::Decoder;
+use crate::decode::body::{answered_well, bounded, parse, request_id, text, whole};
 #[cfg(test)]
 use crate::decode::recorded::{Recorded, recorded};
-use crate::decode::{Decoder, MAX_COLUMNS, MAX_ROWS};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Message};
 
-mod data;
+pub(super) mod data;
+pub(super) mod raw;
+pub(super) mod tensors;
 
 /// The protocol.
 #[derive(Debug)]
@@ -33,13 +39,17 @@ impl Decoder for OpenInferenceV2 {
     }
 
     fn decode(&self, exchange: &Exchange) -> Result<Inference, UndecodableReason> {
-        let (request_body, response_body) = bodies(exchange)?;
+        answered_well(exchange)?;
+        let (request_body, response_body) =
+            (Body::of(&exchange.request)?, Body::of(&exchange.response)?);
         let (model, version) =
             target(exchange.target.path()).ok_or(UndecodableReason::Malformed)?;
-        let request: Request<'_> = parse(&request_body)?;
-        let response: Response<'_> = parse(&response_body)?;
+        let request: Request<'_> = parse(request_body.json())?;
+        let response: Response<'_> = parse(response_body.json())?;
 
-        let rows = rows_of(&request.inputs)?;
+        let inputs = request_body.tensors(request.inputs)?;
+        let outputs = response_body.tensors(response.outputs)?;
+        let rows = tensors::rows_of(&inputs)?;
         let ids = [response.id.as_deref(), request.id.as_deref()];
         let model = response.model_name.as_deref().unwrap_or(model);
         let model_version = response.model_version.as_deref().or(version).unwrap_or("");
@@ -49,8 +59,8 @@ impl Decoder for OpenInferenceV2 {
             request_id: request_id(&ids, exchange)?,
             arrived_at: exchange.arrived_at,
             rows,
-            inputs: tensors(request.inputs, rows)?,
-            outputs: tensors(response.outputs, rows)?,
+            inputs: tensors::kept(inputs, rows)?,
+            outputs: tensors::kept(outputs, rows)?,
         })
     }
 
@@ -60,6 +70,7 @@ impl Decoder for OpenInferenceV2 {
             recorded!("mlserver-v2-infer"),
             recorded!("mlserver-v2-infer-noid"),
             recorded!("triton-v2-infer"),
+            recorded!("triton-v2-infer-binary"),
             recorded!("kserve-v2-infer"),
         ]
     }
@@ -79,83 +90,102 @@ fn target(path: &str) -> Option<(&str, Option<&str>)> {
 #[derive(Deserialize)]
 struct Request<'a> {
     #[serde(borrow, default)]
-    id: Option<std::borrow::Cow<'a, str>>,
+    id: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    inputs: Vec<WireTensor<'a>>,
+    inputs: Vec<JsonTensor<'a>>,
 }
 
 #[derive(Deserialize)]
 struct Response<'a> {
     #[serde(borrow, default)]
-    id: Option<std::borrow::Cow<'a, str>>,
+    id: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    model_name: Option<std::borrow::Cow<'a, str>>,
+    model_name: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    model_version: Option<std::borrow::Cow<'a, str>>,
+    model_version: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    outputs: Vec<WireTensor<'a>>,
+    outputs: Vec<JsonTensor<'a>>,
 }
 
 #[derive(Deserialize)]
-struct WireTensor<'a> {
+struct JsonTensor<'a> {
     #[serde(borrow)]
-    name: std::borrow::Cow<'a, str>,
+    name: Cow<'a, str>,
     shape: Vec<u64>,
     datatype: Datatype,
-    data: Data,
+    #[serde(default)]
+    data: Option<Data>,
+    #[serde(default)]
+    parameters: Option<Parameters>,
 }
 
-impl WireTensor<'_> {
-    /// Rows and columns, if the tensor has a first dimension.
-    fn layout(&self) -> Result<Option<(usize, usize)>, UndecodableReason> {
-        let Some((first, others)) = self.shape.split_first() else {
-            return Ok(None);
+/// What is read of a tensor's parameters.
+#[derive(Deserialize)]
+struct Parameters {
+    #[serde(default)]
+    binary_data_size: Option<u64>,
+}
+
+/// A body: JSON, and the raw tensors after it.
+struct Body {
+    whole: Bytes,
+    json: usize,
+}
+
+impl Body {
+    fn of(message: &Message) -> Result<Self, UndecodableReason> {
+        let Some(length) = &message.json_length else {
+            let whole = text(message)?;
+            let json = whole.len();
+            return Ok(Self { whole, json });
         };
-        let columns = others
-            .iter()
-            .try_fold(1_u64, |product, n| product.checked_mul(*n));
-        let cells = columns.and_then(|c| c.checked_mul(*first));
-        if cells != Some(self.data.len() as u64) {
-            return Err(UndecodableReason::Malformed);
-        }
-        match (usize::try_from(*first), columns.map(usize::try_from)) {
-            (Ok(rows), Some(Ok(columns))) if rows <= MAX_ROWS && columns <= MAX_COLUMNS => {
-                Ok(Some((rows, columns)))
-            }
-            _ => Err(UndecodableReason::Unsupported),
+        let whole = whole(message)?;
+        let length = length.to_str().ok().and_then(|text| text.parse().ok());
+        match length {
+            // The JSON is left out altogether: names and types are known to the server only.
+            Some(0) => Err(UndecodableReason::Unsupported),
+            Some(json) if json <= whole.len() => Ok(Self { whole, json }),
+            Some(_) | None => Err(UndecodableReason::Malformed),
         }
     }
-}
 
-/// The first input says how many cases there are.
-fn rows_of(inputs: &[WireTensor<'_>]) -> Result<usize, UndecodableReason> {
-    let first = inputs.first().ok_or(UndecodableReason::Malformed)?;
-    let (rows, _) = first.layout()?.ok_or(UndecodableReason::Unsupported)?;
-    Ok(rows)
-}
+    fn json(&self) -> &[u8] {
+        &self.whole[..self.json]
+    }
 
-/// The tensors that hold one entry per case; others (scalars, per-batch figures) are left out, and
-/// an objective that points at one finds it absent.
-fn tensors(wire: Vec<WireTensor<'_>>, rows: usize) -> Result<Vec<Tensor>, UndecodableReason> {
-    let mut kept = Vec::with_capacity(wire.len().min(MAX_COLUMNS));
-    let mut total = 0_usize;
-    for tensor in wire {
-        match tensor.layout()? {
-            Some((n, columns)) if n == rows => {
-                total = total.saturating_add(columns);
-                if total > MAX_COLUMNS {
-                    return Err(UndecodableReason::Unsupported);
+    /// Tensors with their values, from the JSON or from what follows it; nothing may be left over.
+    fn tensors<'a>(
+        &'a self,
+        tensors: Vec<JsonTensor<'a>>,
+    ) -> Result<Vec<WireTensor<'a>>, UndecodableReason> {
+        let malformed = UndecodableReason::Malformed;
+        let mut rest = &self.whole[self.json..];
+        let mut all = Vec::with_capacity(tensors.len());
+        for tensor in tensors {
+            let size = tensor.parameters.and_then(|p| p.binary_data_size);
+            let values = match (tensor.data, size) {
+                (Some(data), None) => Contents::Json(data),
+                (None, Some(size)) => {
+                    let size = usize::try_from(size).map_err(|_| malformed)?;
+                    let (raw, after) = rest.split_at_checked(size).ok_or(malformed)?;
+                    rest = after;
+                    Contents::Raw(raw)
                 }
-                kept.push(Tensor {
-                    name: bounded(&tensor.name)?,
-                    columns,
-                    values: tensor.data.typed(tensor.datatype)?,
-                });
-            }
-            Some(_) | None => {}
+                (Some(_), Some(_)) | (None, None) => return Err(malformed),
+            };
+            all.push(WireTensor {
+                name: tensor.name,
+                shape: tensor.shape,
+                datatype: tensor.datatype,
+                values,
+            });
+        }
+        if rest.is_empty() {
+            Ok(all)
+        } else {
+            Err(malformed)
         }
     }
-    Ok(kept)
 }
 
 #[cfg(test)]

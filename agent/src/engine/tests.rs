@@ -201,7 +201,7 @@ fn each_reason_for_not_understanding_is_counted_and_adds_up() {
         1,
     );
     world.seen(0, "c", 3);
-    let sum = traffic(&world.close(0, 12));
+    let sum = traffic(&world.close(0, 13));
     assert!(
         UndecodableReason::ALL
             .iter()
@@ -213,9 +213,9 @@ fn each_reason_for_not_understanding_is_counted_and_adds_up() {
         sum.undecodable[UndecodableReason::SchemaMismatch as usize],
         2
     );
-    assert_eq!((sum.seen, sum.sampled, sum.rows), (12, 1, 3));
+    assert_eq!((sum.seen, sum.sampled, sum.rows), (13, 1, 3));
     assert_eq!(sum.dropped[DropReason::MonitorDown as usize], 1);
-    // Twelve were seen, ten reached the engine.
+    // Thirteen were seen, eleven reached the engine.
     assert_eq!(sum.dropped[DropReason::Unfinished as usize], 2);
     assert_eq!((sum.truncated, sum.upstream_errors), (1, 1));
 }

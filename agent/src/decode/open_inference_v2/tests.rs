@@ -1,4 +1,4 @@
-use clause9_shared::inference::{Cell, Owned, Values};
+use clause9_shared::inference::{Cell, Owned, Tensor, Values};
 use proptest::prelude::*;
 
 use super::*;
@@ -60,16 +60,96 @@ fn triton_and_kserve_decode_too() {
 }
 
 #[test]
-fn errors_of_the_server_and_binary_tensors_have_their_reasons() {
-    use UndecodableReason::{Unsupported, UpstreamError};
-    for (recorded, reason) in [
-        (recorded!("mlserver-v2-bad-shape"), UpstreamError),
-        (recorded!("mlserver-v2-bad-json"), UpstreamError),
-        (recorded!("mlserver-v2-unknown-model"), UpstreamError),
-        (recorded!("triton-v2-bad-shape"), UpstreamError),
-        (recorded!("triton-v2-infer-binary"), Unsupported),
+fn errors_of_the_server_have_their_reason() {
+    for recorded in [
+        recorded!("mlserver-v2-bad-shape"),
+        recorded!("mlserver-v2-bad-json"),
+        recorded!("mlserver-v2-unknown-model"),
+        recorded!("triton-v2-bad-shape"),
     ] {
-        assert_eq!(decode(&recorded.exchange()), Err(reason));
+        let refused = decode(&recorded.exchange());
+        assert_eq!(refused, Err(UndecodableReason::UpstreamError));
+    }
+}
+
+#[test]
+fn triton_answers_with_raw_tensors() {
+    let inference = decode(&recorded!("triton-v2-infer-binary").exchange()).unwrap();
+    assert_eq!(
+        (&*inference.model, &*inference.model_version, inference.rows),
+        ("credit", "1", 1)
+    );
+    assert_eq!(inference.request_id.as_deref(), Some("t-bin"));
+    let widened = [0.1_f32, 0.2, 0.3, 0.4].map(f64::from).to_vec();
+    assert_eq!(inference.input("x").unwrap().values, Values::Float(widened));
+    assert_eq!(
+        inference.output("label").unwrap().values,
+        Values::Int(vec![1])
+    );
+    assert_eq!(
+        inference.output("proba").unwrap().values,
+        Values::Float(vec![0.262_788_770_770_032_4, 0.737_211_229_229_967_6])
+    );
+}
+
+/// A request with a JSON text of that length and raw tensors after it, answered by nothing.
+fn binary(length: &str, json: &str, tail: &[u8]) -> Result<Vec<Tensor>, UndecodableReason> {
+    let body = [json.as_bytes(), tail].concat();
+    let mut exchange = exchange("/v2/models/m/infer", body, r#"{"outputs":[]}"#);
+    exchange.request.json_length = Some(length.parse().unwrap());
+    exchange.request.content_type = Some("application/octet-stream".parse().unwrap());
+    decode(&exchange).map(|inference| inference.inputs)
+}
+
+#[test]
+fn raw_tensors_follow_in_order_beside_those_in_json() {
+    use UndecodableReason::{Malformed, Unsupported};
+
+    let json = concat!(
+        r#"{"inputs":[{"name":"a","shape":[2],"datatype":"INT64","parameters":{"binary_data_size":16}},"#,
+        r#"{"name":"b","shape":[2],"datatype":"FP32","data":[1,2]},"#,
+        r#"{"name":"c","shape":[2,1],"datatype":"BYTES","parameters":{"binary_data_size":10,"x":null}}]}"#,
+    );
+    let length = json.len().to_string();
+    let mut tail = Vec::new();
+    tail.extend(i64::MIN.to_le_bytes());
+    tail.extend(i64::MAX.to_le_bytes());
+    tail.extend([0, 0, 0, 0, 2, 0, 0, 0, 0xc3, 0xa9]);
+    let tensors = binary(&length, json, &tail).unwrap();
+    let values: Vec<_> = tensors.into_iter().map(|t| t.values).collect();
+    assert_eq!(
+        values,
+        [
+            Values::Int(vec![i64::MIN, i64::MAX]),
+            Values::Float(vec![1.0, 2.0]),
+            Values::Text(vec!["".into(), "é".into()]),
+        ]
+    );
+
+    let longer = (json.len() + tail.len() + 1).to_string();
+    let more = [&tail[..], b"x"].concat();
+    let both = json.replace(
+        r#""data":[1,2]"#,
+        r#""data":[1,2],"parameters":{"binary_data_size":8}"#,
+    );
+    let none = json.replace(r#","data":[1,2]"#, "");
+    let shape = json.replace("[2,1]", "[2,2]");
+    let below = json.replace("10", "-1");
+    let huge = json.replace("10", "18446744073709551615");
+    for (length, json, tail, reason) in [
+        ("0", json, &tail, Unsupported),
+        ("-1", json, &tail, Malformed),
+        ("nine", json, &tail, Malformed),
+        (&longer, json, &tail, Malformed),
+        (&length, json, &more, Malformed),
+        (&length, json, &tail[..25].to_vec(), Malformed),
+        (&both.len().to_string(), &both, &tail, Malformed),
+        (&none.len().to_string(), &none, &tail, Malformed),
+        (&shape.len().to_string(), &shape, &tail, Malformed),
+        (&below.len().to_string(), &below, &tail, Malformed),
+        (&huge.len().to_string(), &huge, &tail, Malformed),
+    ] {
+        assert_eq!(binary(length, json, tail), Err(reason), "{length} {json}");
     }
 }
 
