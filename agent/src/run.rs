@@ -126,7 +126,12 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         (sealer, Arc::clone(outbox))
     });
     let (commands, asked) = mpsc::channel(MAX_COMMANDS);
-    let proxy = Arc::new(Proxy::new(upstream, Arc::clone(&recorder), decoders));
+    let proxy = Arc::new(Proxy::new(
+        upstream,
+        Arc::clone(&recorder),
+        decoders,
+        config.drain,
+    ));
     let admin = Admin {
         agent: id,
         boot,

@@ -19,7 +19,7 @@ use crate::capture::headers::{strip_hop_by_hop, wants_upgrade};
 use crate::capture::panes::Admission;
 use crate::capture::recorder::Recorder;
 use crate::capture::upstream::{Pool, UpstreamError};
-use crate::config::Upstream;
+use crate::config::{DrainConfig, Upstream};
 use crate::decode::{self, Decoders};
 use crate::exchange::{self, Exchange, Message};
 
@@ -27,16 +27,13 @@ use crate::exchange::{self, Exchange, Message};
 const MAX_CONNECTIONS: usize = 16_384;
 /// How long an announced body waits for the server to ask for it.
 const CONTINUE: Duration = Duration::from_secs(1);
-/// How long new connections are taken after the stop signal, while others learn that we go.
-const QUIET: Duration = Duration::from_millis(500);
-/// How long exchanges under way may take to end after the stop signal.
-const DRAIN: Duration = Duration::from_secs(20);
 
 /// The proxy of one model server.
 pub struct Proxy {
     pool: Arc<Pool>,
     pub(super) recorder: Arc<Recorder>,
     decoders: Decoders,
+    drain: DrainConfig,
     /// The stop signal came: answers ask their clients to connect anew.
     leaving: AtomicBool,
 }
@@ -54,11 +51,17 @@ impl std::fmt::Debug for Proxy {
 
 impl Proxy {
     /// A proxy in front of that server.
-    pub fn new(upstream: Upstream, recorder: Arc<Recorder>, decoders: Decoders) -> Self {
+    pub fn new(
+        upstream: Upstream,
+        recorder: Arc<Recorder>,
+        decoders: Decoders,
+        drain: DrainConfig,
+    ) -> Self {
         Self {
             pool: Arc::new(Pool::new(upstream)),
             recorder,
             decoders,
+            drain,
             leaving: AtomicBool::new(false),
         }
     }
@@ -101,7 +104,10 @@ impl Proxy {
         }
         drop((doors, alive));
         let _ = drain.send(true);
-        if tokio::time::timeout(DRAIN, all_gone.recv()).await.is_err() {
+        if tokio::time::timeout(self.drain.at_most(), all_gone.recv())
+            .await
+            .is_err()
+        {
             tracing::warn!("exchanges still under way were broken off");
         }
         Ok(())
@@ -110,7 +116,7 @@ impl Proxy {
     async fn leave(&self, stop: &mut watch::Receiver<bool>) {
         let _ = stop.wait_for(|s| *s).await;
         self.leaving.store(true, Ordering::Relaxed);
-        tokio::time::sleep(QUIET).await;
+        tokio::time::sleep(self.drain.quiet()).await;
     }
 
     /// Whether the model server takes connections.

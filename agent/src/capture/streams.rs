@@ -80,10 +80,10 @@ mod tests {
         assert!(!taken.is_flood());
         drop(taken.ask());
         assert!(taken.is_flood());
-        for _ in 0..=MANY {
+        for _ in 0..2 * MANY {
             taken.ask().answered();
         }
         drop(taken.ask());
-        assert!(!taken.is_flood(), "half were meant");
+        assert!(!taken.is_flood(), "most were meant");
     }
 }

@@ -9,6 +9,7 @@ use clause9_shared::yaml::{self, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod drain;
 mod limits;
 mod outcomes;
 mod plan;
@@ -16,6 +17,7 @@ mod sampling;
 mod tls;
 mod upstream;
 
+pub use drain::DrainConfig;
 pub use limits::LimitsConfig;
 pub use outcomes::OutcomesConfig;
 pub use plan::{AgentPlan, PlanProblem};
@@ -35,7 +37,10 @@ pub struct AgentConfig {
     /// A Unix socket where clients may connect, too, without TLS. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listen_unix: Option<PathBuf>,
-    /// Certificate and key of the data path. Default: no TLS.
+    /// Who clients see. With this, `listen` takes TLS only (1.2 and 1.3), and HTTP/2 from clients that
+    /// ask for it by ALPN. Both files are looked at every 10 seconds and on SIGHUP: if they changed and
+    /// fit together, new connections get the new ones and old connections live on; else the old ones
+    /// stay and the log says why. Default: no TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsConfig>,
     /// The model server: `http://127.0.0.1:9000` (HTTP/1.1; gRPC goes there as HTTP/2),
@@ -80,6 +85,10 @@ pub struct AgentConfig {
     /// Bounds on memory and disk; what exceeds one is let go and counted.
     #[serde(default)]
     pub limits: LimitsConfig,
+    /// How the agent ends after SIGTERM: not ready at once, serving on for a while, then finishing
+    /// what is under way.
+    #[serde(default)]
+    pub drain: DrainConfig,
     /// Worker threads of the data path. Default: one per available core.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,

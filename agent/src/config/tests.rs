@@ -84,6 +84,7 @@ fn rows(text: &mut String, prefix: &str, at: &serde_json::Value, root: &serde_js
     for (key, value) in properties {
         let target = value
             .get("$ref")
+            .or_else(|| value.pointer("/anyOf/0/$ref"))
             .and_then(|r| r.as_str())
             .and_then(|r| root.pointer(&r[1..]));
         let inner = target.filter(|t| t.get("properties").is_some());

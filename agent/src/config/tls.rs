@@ -5,12 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Who clients see behind `listen`. With this section, `listen` takes TLS only (1.2 and 1.3), and
-/// HTTP/2 for clients that ask for it by ALPN.
-///
-/// Both files are looked at every 10 seconds and on SIGHUP. If they changed and fit together, new
-/// connections get the new ones and old connections live on; else the old ones stay and the log says
-/// why.
+/// The certificate and key that clients see; read again when they change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TlsConfig {
