@@ -19,7 +19,10 @@ pub mod sample;
 pub mod ship;
 pub mod telemetry;
 
+mod priority;
+mod reload;
 mod run;
 mod service;
 
+pub use reload::Reloading;
 pub use run::{Agent, BuildError, build, build_with, run};

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use clause9_agent::config::{AgentConfig, AgentPlan};
-use clause9_agent::{build, identity};
+use clause9_agent::{Reloading, build, identity};
 
 /// Sidecar beside a model server: passes traffic through, keeps summaries, ships signed windows.
 #[derive(Parser)]
@@ -87,22 +87,31 @@ fn run(config: &std::path::Path) -> ExitCode {
         Ok(agent) => agent,
         Err(error) => return fail(error, 1),
     };
-    match agent.run(told_to_stop()) {
+    let reloading = agent.reloading();
+    match agent.run(told_to_stop(reloading)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(error, 1),
     }
 }
 
-async fn told_to_stop() {
+/// Ready once SIGTERM or SIGINT came. Until then, SIGHUP has the certificate read again.
+async fn told_to_stop(reloading: Reloading) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (
+    let (Ok(mut term), Ok(mut int), Ok(mut hangup)) = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
     ) else {
         tracing::error!("signals cannot be heard; stop the agent with SIGKILL");
         return std::future::pending().await;
     };
-    tokio::select! { _ = term.recv() => {} _ = int.recv() => {} }
+    loop {
+        tokio::select! {
+            _ = term.recv() => return,
+            _ = int.recv() => return,
+            _ = hangup.recv() => reloading.asked().await,
+        }
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "for the person at the terminal")]

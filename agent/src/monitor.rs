@@ -28,8 +28,6 @@ const TURN: usize = 64;
 pub const MAX_COMMANDS: usize = 64;
 /// Most panes closed in one go after a jump of the clock; the others follow in the next turns.
 const MAX_CLOSED: u64 = 10_000;
-/// How much lower than the data path's the thread's priority is.
-const NICE: i32 = 5;
 
 /// What others ask of the monitor.
 #[derive(Debug)]
@@ -136,9 +134,6 @@ impl Monitor {
 
     /// Works until told to stop. Blocks its thread.
     pub fn run(mut self, runtime: &tokio::runtime::Runtime) {
-        if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-            tracing::debug!(%error, "the monitor runs at the data path's priority");
-        }
         loop {
             let worked = catch_unwind(AssertUnwindSafe(|| runtime.block_on(self.work())));
             if worked.is_ok() {

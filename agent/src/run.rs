@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -16,8 +17,10 @@ use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::Admin;
+use crate::capture::doors::Doors;
 use crate::capture::panes::PaneTable;
 use crate::capture::reverse_proxy::Proxy;
+use crate::capture::tls::Certificates;
 use crate::capture::{Budget, Captured, Recorder};
 use crate::clock::{self, SystemClock};
 use crate::config::{AgentConfig, AgentPlan};
@@ -26,6 +29,8 @@ use crate::engine::{Engine, Settings};
 use crate::identity::{self, IdentityError};
 use crate::monitor::{Command, MAX_COMMANDS, Monitor};
 use crate::outcomes::{Outcomes, Turns};
+use crate::priority;
+use crate::reload::Reloading;
 use crate::sample::{self, Sampler};
 use crate::service;
 use crate::ship::outbox::Outbox;
@@ -42,6 +47,14 @@ pub enum BuildError {
         what: &'static str,
         /// The address.
         address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// A Unix socket cannot be made.
+    #[error("cannot listen on {} (listen_unix)", path.display())]
+    ListenUnix {
+        /// The socket.
+        path: PathBuf,
         /// Why.
         source: io::Error,
     },
@@ -62,7 +75,8 @@ pub struct Agent {
     threads: Option<usize>,
     id: AgentId,
     telemetry: Telemetry,
-    data: TcpListener,
+    data: Doors,
+    certificates: Option<Arc<Certificates>>,
     admin: (TcpListener, Arc<Admin>),
     outcomes: (TcpListener, Arc<Outcomes>),
     proxy: Arc<Proxy>,
@@ -83,6 +97,7 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
     let AgentPlan {
         config,
         upstream,
+        certificates,
         collector,
         capture,
         event_time_header,
@@ -113,7 +128,12 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         (sealer, Arc::clone(outbox))
     });
     let (commands, asked) = mpsc::channel(MAX_COMMANDS);
-    let proxy = Arc::new(Proxy::new(upstream, Arc::clone(&recorder), decoders));
+    let proxy = Arc::new(Proxy::new(
+        upstream,
+        Arc::clone(&recorder),
+        decoders,
+        config.drain,
+    ));
     let admin = Admin {
         agent: id,
         boot,
@@ -137,7 +157,8 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         threads: config.threads,
         id,
         telemetry,
-        data: listen("listen", config.listen)?,
+        data: doors(&config, certificates.clone())?,
+        certificates,
         admin: (listen("admin", config.admin)?, Arc::new(admin)),
         outcomes: (
             listen("outcomes.listen", config.outcomes.listen)?,
@@ -225,6 +246,26 @@ fn outcomes_token(config: &AgentConfig) -> Result<String, IdentityError> {
     Ok(identity::hex(&bytes))
 }
 
+fn doors(
+    config: &AgentConfig,
+    certificates: Option<Arc<Certificates>>,
+) -> Result<Doors, BuildError> {
+    let doors = Doors::tcp(config.listen, certificates).map_err(|source| BuildError::Listen {
+        what: "listen",
+        address: config.listen,
+        source,
+    })?;
+    match &config.listen_unix {
+        Some(path) => doors
+            .and_unix(path)
+            .map_err(|source| BuildError::ListenUnix {
+                path: path.clone(),
+                source,
+            }),
+        None => Ok(doors),
+    }
+}
+
 fn listen(what: &'static str, address: SocketAddr) -> Result<TcpListener, BuildError> {
     let bound = TcpListener::bind(address).and_then(|listener| {
         listener.set_nonblocking(true)?;
@@ -250,7 +291,12 @@ impl Agent {
 
     /// Where clients connect.
     pub fn data_address(&self) -> io::Result<SocketAddr> {
-        self.data.local_addr()
+        self.data.address()
+    }
+
+    /// What can be read again while the agent runs.
+    pub fn reloading(&self) -> Reloading {
+        Reloading::new(self.certificates.clone(), self.telemetry.clone())
     }
 
     /// Where /metrics and /status are.
@@ -266,18 +312,23 @@ impl Agent {
     /// Serves until `shutdown` is ready, then ends in order: no longer ready, exchanges under way
     /// end, open panes are shipped, the outbox is emptied as far as it goes.
     pub fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let reloading = self.reloading();
         let data_path = data_runtime(self.threads)?;
         let (ship_stop, ship_stopped) = watch::channel(false);
         let (side_stop, side_stopped) = watch::channel(false);
         self.monitor.begin();
         let monitor = {
             let (runtime, monitor) = (single()?, self.monitor);
-            spawn("clause9-monitor", move || monitor.run(&runtime))?
+            spawn("clause9-monitor", move || {
+                priority::lower("monitor");
+                monitor.run(&runtime);
+            })?
         };
         let shipping = match self.shipper {
             Some(shipper) => {
                 let runtime = single()?;
                 Some(spawn("clause9-ship", move || {
+                    priority::lower("shipping");
                     runtime.block_on(shipper.run(ship_stopped));
                 })?)
             }
@@ -287,7 +338,12 @@ impl Agent {
             let runtime = single()?;
             let (admin, outcomes) = (self.admin, self.outcomes);
             spawn("clause9-admin", move || {
-                if let Err(error) = runtime.block_on(side_servers(admin, outcomes, side_stopped)) {
+                if let Err(error) = runtime.block_on(async {
+                    let watching = tokio::spawn(reloading.watch());
+                    let served = side_servers(admin, outcomes, side_stopped).await;
+                    watching.abort();
+                    served
+                }) {
                     tracing::error!(%error, "the admin and outcomes addresses are not served");
                 }
             })?
@@ -295,13 +351,11 @@ impl Agent {
         tracing::info!(agent = %self.id, "serving");
         let stopping = self.stopping;
         data_path.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(self.data)?;
-            let serving = tokio::spawn(self.proxy.serve(listener, stopping.subscribe()));
+            let serving = tokio::spawn(self.proxy.serve(self.data, stopping.subscribe()));
             shutdown.await;
             tracing::info!("stopping: finishing what is under way");
             let _ = stopping.send(true);
-            let _ = serving.await;
-            io::Result::Ok(())
+            serving.await.unwrap_or(Ok(()))
         })?;
         data_path.shutdown_background();
         let _ = self.commands.blocking_send(Command::Stop);

@@ -24,6 +24,12 @@ pub struct Telemetry {
     pub late: IntCounter,
     /// Requests that the model server could not be reached for, or did not answer.
     pub upstream_errors: IntCounter,
+    /// Requests that were refused because two readers could take them for different ones.
+    pub requests_refused: IntCounterVec,
+    /// TLS handshakes of clients that failed.
+    pub tls_failures: IntCounter,
+    /// Times the listener's certificate was read again.
+    pub certificate_reloads: IntCounterVec,
     /// Rows counted into summaries.
     pub rows: IntCounter,
     /// Outcomes by what became of them.
@@ -86,6 +92,11 @@ pub const BATCH_RESULTS: [&str; 4] = ["stored", "duplicate", "refused", "failed"
 pub const OUTBOX_DROPS: [&str; 2] = ["full", "damaged"];
 /// What is written to the state folder.
 pub const STATE_WRITES: [&str; 2] = ["outbox", "outbox_release"];
+
+/// Why a request, or what should have been one, was refused.
+pub const REFUSALS: [&str; 3] = ["malformed", "ambiguous", "flood"];
+/// What reading the listener's certificate again came to.
+pub const RELOADS: [&str; 2] = ["loaded", "failed"];
 
 /// Registers families as they are made.
 struct Making(Registry);
@@ -151,6 +162,9 @@ impl Telemetry {
             undecodable: make.counters("clause9_exchanges_undecodable_total", "Exchanges not understood, by reason.", "reason", UndecodableReason::ALL.iter().map(|r| r.as_str()))?,
             late: make.counter("clause9_late_exchanges_total", "Exchanges that ended after their pane was closed, which counted them as unfinished.")?,
             upstream_errors: make.counter("clause9_upstream_errors_total", "Requests that the model server could not be reached for or did not answer.")?,
+            requests_refused: make.counters("clause9_requests_refused_total", "Requests refused at the data path before they were counted as seen, by reason.", "reason", REFUSALS)?,
+            tls_failures: make.counter("clause9_tls_handshakes_failed_total", "TLS handshakes of clients that failed or took too long.")?,
+            certificate_reloads: make.counters("clause9_certificate_reloads_total", "Times the listener's certificate or key was found changed, by what came of it.", "result", RELOADS)?,
             rows: make.counter("clause9_rows_observed_total", "Rows counted into summaries.")?,
             outcomes: make.counters("clause9_outcomes_total", "Outcomes by what became of them.", "fate", OUTCOME_FATES)?,
             panes_closed: make.counter("clause9_panes_closed_total", "Panes closed.")?,
@@ -178,6 +192,11 @@ impl Telemetry {
         self.dropped
             .with_label_values(&[reason.as_str()])
             .inc_by(times);
+    }
+
+    /// Notes a request that was refused; the reason is one of [`REFUSALS`].
+    pub fn refuse(&self, reason: &'static str) {
+        self.requests_refused.with_label_values(&[reason]).inc();
     }
 
     /// Shows what an objective's metric says of the last pane; no value removes the last one.

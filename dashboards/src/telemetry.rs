@@ -136,6 +136,24 @@ pub const TELEMETRY: &[Telemetry] = &[
     ),
     counter(
         Agent,
+        "clause9_requests_refused_total",
+        &[("reason", "malformed, ambiguous, flood")],
+        "Requests refused at the data path, before they were counted as seen.",
+    ),
+    counter(
+        Agent,
+        "clause9_tls_handshakes_failed_total",
+        &[],
+        "TLS handshakes of clients that failed or took too long.",
+    ),
+    counter(
+        Agent,
+        "clause9_certificate_reloads_total",
+        &[("result", "loaded, failed")],
+        "Times the certificate or key of the data path was found changed.",
+    ),
+    counter(
+        Agent,
         "clause9_rows_observed_total",
         &[],
         "Rows (cases) inside sampled exchanges.",

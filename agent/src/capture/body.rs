@@ -20,6 +20,9 @@ pub(super) enum BodyError {
     /// The other side broke off.
     #[error(transparent)]
     Broken(#[from] hyper::Error),
+    /// The other side stopped before the end, without calling it an error.
+    #[error("the body stopped before its end")]
+    CutOff,
     /// The server answered without asking for the announced body.
     #[error("the server did not ask for the announced body")]
     NotWanted,
@@ -31,14 +34,22 @@ pub(super) type Gate = Pin<Box<dyn Future<Output = bool> + Send>>;
 /// A request's body on its way to the model server.
 pub(super) struct RequestBody {
     inner: Incoming,
+    streamed: bool,
     flight: Option<Arc<Flight>>,
     gate: Option<Gate>,
 }
 
 impl RequestBody {
-    pub(super) fn new(inner: Incoming, flight: Option<Arc<Flight>>, gate: Option<Gate>) -> Self {
+    /// `streamed`: it comes by HTTP/2.
+    pub(super) fn new(
+        inner: Incoming,
+        streamed: bool,
+        flight: Option<Arc<Flight>>,
+        gate: Option<Gate>,
+    ) -> Self {
         let body = Self {
             inner,
+            streamed,
             flight,
             gate,
         };
@@ -70,11 +81,18 @@ impl Body for RequestBody {
             self.gate = None;
         }
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        if frame.is_none() && self.streamed && !self.inner.is_end_stream() {
+            return Poll::Ready(Some(Err(BodyError::CutOff)));
+        }
         if let Some(flight) = &self.flight {
             match &frame {
                 Some(Ok(frame)) => {
                     if let Some(piece) = frame.data_ref() {
                         flight.piece(Direction::Request, piece);
+                    }
+                    if let Some(trailers) = frame.trailers_ref() {
+                        flight.trailers(Direction::Request, trailers);
+                        flight.request_ended();
                     }
                     self.note_end();
                 }
@@ -97,6 +115,7 @@ impl Body for RequestBody {
 /// A response's body on its way to the client; without `inner` it is empty.
 pub(super) struct ResponseBody {
     inner: Option<Incoming>,
+    streamed: bool,
     ending: Option<Ending>,
     lease: Option<Lease>,
     flight: Option<Arc<Flight>>,
@@ -112,6 +131,7 @@ impl ResponseBody {
         }
         Self {
             inner: None,
+            streamed: false,
             ending: None,
             lease: None,
             flight: None,
@@ -119,8 +139,10 @@ impl ResponseBody {
         }
     }
 
+    /// `streamed`: it comes by HTTP/2.
     pub(super) fn new(
         inner: Incoming,
+        streamed: bool,
         flight: Option<Arc<Flight>>,
         ending: Option<Ending>,
         lease: Lease,
@@ -129,6 +151,7 @@ impl ResponseBody {
         let ended = inner.is_end_stream();
         let mut body = Self {
             inner: Some(inner),
+            streamed,
             ending,
             lease: Some(lease),
             flight,
@@ -152,26 +175,37 @@ impl ResponseBody {
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let streamed = self.streamed;
         let Some(inner) = &mut self.inner else {
             return Poll::Ready(None);
         };
         let frame = ready!(Pin::new(&mut *inner).poll_frame(cx));
-        let ended = frame.is_none() || inner.is_end_stream();
-        if let (Some(flight), Some(Ok(frame))) = (&self.flight, &frame)
-            && let Some(piece) = frame.data_ref()
-        {
-            flight.piece(Direction::Response, piece);
+        let mut ended = frame.is_none() || inner.is_end_stream();
+        if frame.is_none() && streamed && !inner.is_end_stream() {
+            return Poll::Ready(Some(Err(BodyError::CutOff)));
+        }
+        if let Some(Ok(frame)) = &frame {
+            // Whoever sends trailers asks for nothing after them.
+            ended |= frame.is_trailers();
+            if let Some(flight) = &self.flight {
+                if let Some(piece) = frame.data_ref() {
+                    flight.piece(Direction::Response, piece);
+                }
+                if let Some(trailers) = frame.trailers_ref() {
+                    flight.trailers(Direction::Response, trailers);
+                }
+            }
         }
         if ended && !matches!(frame, Some(Err(_))) {
             self.end();
         }
-        Poll::Ready(frame)
+        Poll::Ready(frame.map(|f| f.map_err(BodyError::from)))
     }
 
     fn is_end_stream(&self) -> bool {

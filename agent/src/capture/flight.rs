@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use clause9_shared::service::Served;
 use clause9_shared::window::DropReason;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Version};
 
 use crate::capture::budget::Reservation;
 use crate::capture::recorder::{Captured, Recorder};
@@ -88,11 +88,32 @@ impl Flight {
         }
     }
 
-    /// Notes the response's head.
-    pub(super) fn answered(&self, status: StatusCode, headers: &HeaderMap) {
+    /// Notes the response's head; `whole`: nothing follows it.
+    pub(super) fn answered(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        version: Version,
+        whole: bool,
+    ) {
         if let Some(captured) = &mut self.lock().captured {
             captured.exchange.status = status;
-            captured.exchange.response = Message::of(headers);
+            let response = &mut captured.exchange.response;
+            *response = Message::of(headers);
+            response.version = version;
+            if whole && headers.contains_key("grpc-status") {
+                response.end_with(headers);
+            }
+        }
+    }
+
+    /// Notes what came after a body.
+    pub(super) fn trailers(&self, direction: Direction, trailers: &HeaderMap) {
+        if let Some(captured) = &mut self.lock().captured {
+            match direction {
+                Direction::Request => captured.exchange.request.end_with(trailers),
+                Direction::Response => captured.exchange.response.end_with(trailers),
+            }
         }
     }
 

@@ -3,11 +3,19 @@
 
 mod body;
 mod budget;
+mod connection;
+pub mod doors;
 mod flight;
+mod framing;
+mod headers;
 pub mod panes;
 mod recorder;
 pub mod reverse_proxy;
+mod socket;
+mod streams;
+pub mod tls;
 mod upstream;
+mod versions;
 
 pub use budget::{Budget, Reservation};
 pub use recorder::{Captured, Recorder};

@@ -1,45 +1,47 @@
 //! Capture mode: a reverse proxy in front of the model server. Streams both ways frame by frame, adds
-//! no header, answers nothing of its own but 502 when the server cannot be reached. After a server's
-//! 101 it copies bytes blindly.
+//! no header, answers nothing of its own but 502 when the server cannot be reached and 400 to what is
+//! ambiguous. After a server's 101 it copies bytes blindly.
 
-use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use hyper::body::{Body as _, Incoming};
+use hyper_util::rt::TokioIo;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::capture::body::{Gate, RequestBody, ResponseBody};
+use crate::capture::doors::Doors;
 use crate::capture::flight::{Ending, Flight};
+use crate::capture::framing;
+use crate::capture::headers::{strip_hop_by_hop, wants_upgrade};
 use crate::capture::panes::Admission;
 use crate::capture::recorder::Recorder;
-use crate::capture::upstream::Pool;
-use crate::config::Upstream;
+use crate::capture::upstream::{Pool, UpstreamError};
+use crate::config::{DrainConfig, Upstream};
 use crate::decode::{self, Decoders};
 use crate::exchange::{self, Exchange, Message};
 
 /// Most client connections at once; more wait in the listener's backlog.
 const MAX_CONNECTIONS: usize = 16_384;
-/// How long a client may take to send a request's head, and how long it may be idle between two.
-const HEAD: Duration = Duration::from_secs(75);
 /// How long an announced body waits for the server to ask for it.
 const CONTINUE: Duration = Duration::from_secs(1);
-/// How long new connections are taken after the stop signal, while others learn that we go.
-const QUIET: Duration = Duration::from_millis(500);
-/// How long exchanges under way may take to end after the stop signal.
-const DRAIN: Duration = Duration::from_secs(20);
 
 /// The proxy of one model server.
 pub struct Proxy {
     pool: Arc<Pool>,
-    recorder: Arc<Recorder>,
+    pub(super) recorder: Arc<Recorder>,
     decoders: Decoders,
+    drain: DrainConfig,
+    /// The stop signal came: answers ask their clients to connect anew.
+    leaving: AtomicBool,
 }
+
+/// The model server broke off a stream; its client's is broken off for the same reason.
+#[derive(Debug, thiserror::Error)]
+#[error("the model server broke off the stream")]
+pub(super) struct BrokenOff(#[source] h2::Error);
 
 impl std::fmt::Debug for Proxy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -49,16 +51,28 @@ impl std::fmt::Debug for Proxy {
 
 impl Proxy {
     /// A proxy in front of that server.
-    pub fn new(upstream: Upstream, recorder: Arc<Recorder>, decoders: Decoders) -> Self {
+    pub fn new(
+        upstream: Upstream,
+        recorder: Arc<Recorder>,
+        decoders: Decoders,
+        drain: DrainConfig,
+    ) -> Self {
         Self {
             pool: Arc::new(Pool::new(upstream)),
             recorder,
             decoders,
+            drain,
+            leaving: AtomicBool::new(false),
         }
     }
 
     /// Serves until `stop` turns true, then lets what is under way end.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+    pub async fn serve(
+        self: Arc<Self>,
+        doors: Doors,
+        mut stop: watch::Receiver<bool>,
+    ) -> std::io::Result<()> {
+        let doors = doors.open()?;
         let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let (alive, mut all_gone) = mpsc::channel::<()>(1);
         let (drain, draining) = watch::channel(false);
@@ -67,10 +81,16 @@ impl Proxy {
                 let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
                     return;
                 };
-                let Some(stream) = accept(&listener).await else {
+                let Some(socket) = doors.accept().await else {
                     continue;
                 };
-                let connection = Arc::clone(&self).connection(stream, draining.clone());
+                let certificates = doors.certificates.clone();
+                let connection = super::connection::serve(
+                    Arc::clone(&self),
+                    socket,
+                    certificates,
+                    draining.clone(),
+                );
                 let alive = alive.clone();
                 tokio::spawn(async move {
                     connection.await;
@@ -80,13 +100,23 @@ impl Proxy {
         };
         tokio::select! {
             () = accept => {}
-            () = async { let _ = stop.wait_for(|s| *s).await; tokio::time::sleep(QUIET).await } => {}
+            () = self.leave(&mut stop) => {}
         }
-        drop((listener, alive));
+        drop((doors, alive));
         let _ = drain.send(true);
-        if tokio::time::timeout(DRAIN, all_gone.recv()).await.is_err() {
+        if tokio::time::timeout(self.drain.at_most(), all_gone.recv())
+            .await
+            .is_err()
+        {
             tracing::warn!("exchanges still under way were broken off");
         }
+        Ok(())
+    }
+
+    async fn leave(&self, stop: &mut watch::Receiver<bool>) {
+        let _ = stop.wait_for(|s| *s).await;
+        self.leaving.store(true, Ordering::Relaxed);
+        tokio::time::sleep(self.drain.quiet()).await;
     }
 
     /// Whether the model server takes connections.
@@ -94,32 +124,18 @@ impl Proxy {
         self.pool.reachable().await
     }
 
-    async fn connection(self: Arc<Self>, stream: TcpStream, mut draining: watch::Receiver<bool>) {
-        let service = service_fn(move |request| {
-            let proxy = Arc::clone(&self);
-            async move { Ok::<_, Infallible>(proxy.handle(request).await) }
-        });
-        let connection = http1::Builder::new()
-            .preserve_header_case(true)
-            .auto_date_header(false)
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD)
-            .serve_connection(TokioIo::new(stream), service)
-            .with_upgrades();
-        let mut connection = std::pin::pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = async { let _ = draining.wait_for(|d| *d).await; } => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        if let Err(error) = ended {
-            tracing::debug!(%error, "a client's connection ended");
+    pub(super) async fn handle(
+        &self,
+        mut request: Request<Incoming>,
+    ) -> Result<Response<ResponseBody>, BrokenOff> {
+        let streamed = request.version() == Version::HTTP_2;
+        if let Err(why) = framing::settle(&mut request) {
+            tracing::debug!(?why, "a request was refused");
+            self.recorder.telemetry.refuse("ambiguous");
+            let mut refused = status_only(StatusCode::BAD_REQUEST, None);
+            close(refused.headers_mut(), streamed);
+            return Ok(refused);
         }
-    }
-
-    async fn handle(&self, mut request: Request<Incoming>) -> Response<ResponseBody> {
         let decoder = decode::find(self.decoders, request.method(), request.uri().path());
         let admission = self.recorder.arrive(request.headers(), decoder.is_some());
         let flight = match (admission, decoder) {
@@ -133,29 +149,54 @@ impl Proxy {
         let ending = flight.as_ref().map(Flight::ending);
         // We are no forward proxy: a tunnel to anywhere is not ours to open.
         if request.method() == Method::CONNECT {
-            return status_only(StatusCode::METHOD_NOT_ALLOWED, None);
+            return Ok(status_only(StatusCode::METHOD_NOT_ALLOWED, None));
         }
-        let upgrading = wants_upgrade(request.headers());
+        let mut answer = self.pass(request, flight, ending).await?;
+        if self.leaving.load(Ordering::Relaxed)
+            && answer.status() != StatusCode::SWITCHING_PROTOCOLS
+        {
+            close(answer.headers_mut(), streamed);
+        }
+        Ok(answer)
+    }
+
+    async fn pass(
+        &self,
+        mut request: Request<Incoming>,
+        flight: Option<Arc<Flight>>,
+        ending: Option<Ending>,
+    ) -> Result<Response<ResponseBody>, BrokenOff> {
+        let streamed = request.version() == Version::HTTP_2;
+        let upgrading = !streamed && wants_upgrade(request.headers());
         let client_side = upgrading.then(|| hyper::upgrade::on(&mut request));
-        strip_hop_by_hop(request.headers_mut(), upgrading);
-        let (gate, opener) = if announced(&request) {
+        if !streamed {
+            strip_hop_by_hop(request.headers_mut(), upgrading);
+        }
+        let (gate, opener) = if announced(&request) && !self.pool.only_http2() {
             gated(&mut request)
         } else {
             (None, None)
         };
-        let request = request.map(|body| RequestBody::new(body, flight.clone(), gate));
+        let request = request.map(|body| RequestBody::new(body, streamed, flight.clone(), gate));
         match self.pool.send(request).await {
             Ok((mut response, lease)) => {
                 let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-                strip_hop_by_hop(response.headers_mut(), switched);
+                let version = response.version();
+                if version != Version::HTTP_2 {
+                    strip_hop_by_hop(response.headers_mut(), switched);
+                }
                 if let Some(flight) = &flight {
-                    flight.answered(response.status(), response.headers());
+                    let whole = response.body().is_end_stream();
+                    flight.answered(response.status(), response.headers(), version, whole);
                 }
                 if let (true, Some(client_side)) = (switched, client_side) {
                     tokio::spawn(tunnel(client_side, hyper::upgrade::on(&mut response)));
-                    return response.map(|_| ResponseBody::empty(ending));
+                    return Ok(response.map(|_| ResponseBody::empty(ending)));
                 }
-                response.map(|body| ResponseBody::new(body, flight, ending, lease, opener))
+                let from_stream = version == Version::HTTP_2;
+                Ok(response.map(|body| {
+                    ResponseBody::new(body, from_stream, flight, ending, lease, opener)
+                }))
             }
             Err(error) => {
                 self.recorder.telemetry.upstream_errors.inc();
@@ -163,28 +204,44 @@ impl Proxy {
                     error = &error as &dyn std::error::Error,
                     "the model server gave no answer"
                 );
-                if let Some(flight) = &flight {
-                    flight.answered(StatusCode::BAD_GATEWAY, &HeaderMap::new());
+                if streamed && let Some(reason) = broken_off_for(&error) {
+                    return Err(BrokenOff(reason.into()));
                 }
-                status_only(StatusCode::BAD_GATEWAY, ending)
+                if let Some(flight) = &flight {
+                    let none = HeaderMap::new();
+                    flight.answered(StatusCode::BAD_GATEWAY, &none, Version::default(), true);
+                }
+                Ok(status_only(StatusCode::BAD_GATEWAY, ending))
             }
         }
     }
 }
 
-async fn accept(listener: &TcpListener) -> Option<TcpStream> {
-    match listener.accept().await {
-        Ok((stream, _)) => {
-            let _ = stream.set_nodelay(true);
-            Some(stream)
-        }
-        Err(error) => {
-            // Out of file descriptors, mostly: wait for some to come back.
-            tracing::warn!(%error, "cannot take a connection");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            None
-        }
+/// Asks an HTTP/1 client to close; HTTP/2 has its own way.
+fn close(headers: &mut HeaderMap, streamed: bool) {
+    if !streamed {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
+}
+
+/// For what reason the server broke off a stream. One that it never looked at, since it is going away,
+/// may safely be sent again, and the client is told so.
+fn broken_off_for(error: &UpstreamError) -> Option<h2::Reason> {
+    let UpstreamError::Broken(error) = error else {
+        return None;
+    };
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<h2::Error>() {
+            return match (error.is_remote(), error.is_reset(), error.is_go_away()) {
+                (true, true, _) => error.reason(),
+                (true, _, true) => Some(h2::Reason::REFUSED_STREAM),
+                _ => None,
+            };
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// The exchange as far as the request's head tells.
@@ -200,7 +257,10 @@ fn begun(
         target: request.uri().clone(),
         status: StatusCode::BAD_GATEWAY,
         request_id: exchange::request_id(request.headers()),
-        request: Message::of(request.headers()),
+        request: Message {
+            version: request.version(),
+            ..Message::of(request.headers())
+        },
         response: Message::default(),
     }
 }
@@ -209,67 +269,6 @@ fn status_only(status: StatusCode, ending: Option<Ending>) -> Response<ResponseB
     let mut response = Response::new(ResponseBody::empty(ending));
     *response.status_mut() = status;
     response
-}
-
-/// Whether the request asks to switch protocols.
-fn wants_upgrade(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::UPGRADE)
-        && connection_names(headers).any(|n| n.eq_ignore_ascii_case("upgrade"))
-}
-
-fn connection_names(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let values = headers.get_all(header::CONNECTION).into_iter();
-    values
-        .filter_map(|v| v.to_str().ok())
-        .flat_map(|v| v.split(','))
-        .map(str::trim)
-}
-
-/// Removes what concerns one connection only, and keeps the others in their order.
-/// `transfer-encoding` stays: it tells hyper to frame the body as it came.
-fn strip_hop_by_hop(headers: &mut HeaderMap, upgrading: bool) {
-    let te_trailers = headers.get(header::TE).is_some_and(|v| {
-        v.as_bytes()
-            .split(|b| *b == b',')
-            .any(|t| t.trim_ascii().eq_ignore_ascii_case(b"trailers"))
-    });
-    let concerned = [
-        header::CONNECTION.as_str(),
-        "keep-alive",
-        "proxy-connection",
-        header::TE.as_str(),
-        header::UPGRADE.as_str(),
-    ];
-    if !concerned.iter().any(|name| headers.contains_key(*name)) {
-        return;
-    }
-    let named: Vec<String> = connection_names(headers)
-        .map(str::to_ascii_lowercase)
-        .collect();
-    let framing = [
-        header::TRANSFER_ENCODING,
-        header::CONTENT_LENGTH,
-        header::HOST,
-        header::TRAILER,
-    ];
-    let mut kept = HeaderMap::with_capacity(headers.keys_len());
-    for (name, value) in headers.iter() {
-        let hop = concerned.contains(&name.as_str())
-            || (named.iter().any(|n| n == name.as_str()) && !framing.contains(name));
-        if !hop {
-            kept.append(name, value.clone());
-        }
-    }
-    if te_trailers {
-        kept.append(header::TE, HeaderValue::from_static("trailers"));
-    }
-    if upgrading {
-        for value in headers.get_all(header::UPGRADE) {
-            kept.append(header::UPGRADE, value.clone());
-        }
-        kept.append(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    }
-    *headers = kept;
 }
 
 /// Whether the client waits to be asked for the body.
@@ -312,72 +311,5 @@ async fn tunnel(client: hyper::upgrade::OnUpgrade, server: hyper::upgrade::OnUpg
     let (mut client, mut server) = (TokioIo::new(client), TokioIo::new(server));
     if let Err(error) = tokio::io::copy_bidirectional(&mut client, &mut server).await {
         tracing::debug!(%error, "a tunnel ended");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        lines
-            .iter()
-            .map(|(n, v)| {
-                (
-                    n.parse::<http::HeaderName>().unwrap(),
-                    HeaderValue::from_static(v),
-                )
-            })
-            .collect()
-    }
-
-    fn stripped(lines: &[(&'static str, &'static str)], upgrading: bool) -> Vec<(String, String)> {
-        let mut map = headers(lines);
-        strip_hop_by_hop(&mut map, upgrading);
-        map.iter()
-            .map(|(n, v)| (n.to_string(), v.to_str().unwrap().to_owned()))
-            .collect()
-    }
-
-    #[test]
-    fn what_concerns_one_connection_goes_and_the_rest_keeps_its_order() {
-        let kept = stripped(
-            &[
-                ("a", "1"),
-                ("connection", "close, X-Secret"),
-                ("b", "2"),
-                ("x-secret", "s"),
-                ("keep-alive", "5"),
-                ("te", "gzip, trailers"),
-                ("c", "3"),
-                ("upgrade", "h2c"),
-            ],
-            false,
-        );
-        let names: Vec<_> = kept.iter().map(|(n, _)| n.as_str()).collect();
-        assert_eq!(names, ["a", "b", "c", "te"]);
-        assert_eq!(kept[3].1, "trailers");
-    }
-
-    #[test]
-    fn a_connection_header_cannot_remove_framing_or_host() {
-        let lines = [
-            ("connection", "content-length, host, transfer-encoding"),
-            ("content-length", "3"),
-            ("host", "h"),
-        ];
-        assert_eq!(stripped(&lines, false).len(), 2);
-    }
-
-    #[test]
-    fn an_upgrade_keeps_what_it_needs() {
-        let kept = stripped(&[("connection", "Upgrade"), ("upgrade", "websocket")], true);
-        assert_eq!(
-            kept,
-            [
-                ("upgrade".into(), "websocket".into()),
-                ("connection".into(), "upgrade".into())
-            ]
-        );
     }
 }

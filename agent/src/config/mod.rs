@@ -9,27 +9,50 @@ use clause9_shared::yaml::{self, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod drain;
 mod limits;
 mod outcomes;
 mod plan;
 mod protocols;
 mod sampling;
+mod tls;
+mod upstream;
 
+pub use drain::DrainConfig;
 pub use limits::LimitsConfig;
 pub use outcomes::OutcomesConfig;
-pub use plan::{AgentPlan, PlanProblem, Upstream};
+pub use plan::{AgentPlan, PlanProblem};
 pub use protocols::ProtocolConfig;
 pub use sampling::SamplingConfig;
+pub use tls::{TlsConfig, UpstreamTlsConfig};
+pub use upstream::{Place, Speaks, Upstream};
 
 /// The agent's configuration file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AgentConfig {
-    /// Where clients connect: address and port of the data path.
+    /// Where clients connect: address and port of the data path. They may speak HTTP/1.1 or HTTP/2,
+    /// gRPC included. If the agent is handed a listening socket (systemd's `LISTEN_FDS`), it takes
+    /// that one instead.
     #[schemars(with = "String")]
     pub listen: SocketAddr,
-    /// The model server, as `http://127.0.0.1:9000`. HTTP/1.1 without TLS.
+    /// A Unix socket where clients may connect, too, without TLS. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen_unix: Option<PathBuf>,
+    /// Who clients see. With this, `listen` takes TLS only (1.2 and 1.3), and HTTP/2 from clients that
+    /// ask for it by ALPN. Both files are looked at every 10 seconds and on SIGHUP: if they changed and
+    /// fit together, new connections get the new ones and old connections live on; else the old ones
+    /// stay and the log says why. Default: no TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsConfig>,
+    /// The model server: `http://127.0.0.1:9000` (HTTP/1.1; gRPC goes there as HTTP/2),
+    /// `h2c://127.0.0.1:9000` (HTTP/2 for every request), `https://model:443` (TLS; HTTP/2 for
+    /// requests that came so, if the server speaks it), `unix:/run/model.sock` or
+    /// `unix+h2c:/run/model.sock`.
     pub upstream: String,
+    /// Whom to trust behind `https://`.
+    #[serde(default)]
+    pub upstream_tls: UpstreamTlsConfig,
     /// The objectives file of the AI system.
     pub objectives: PathBuf,
     /// The baseline file of the AI system, as `clause9 baseline` wrote it.
@@ -71,6 +94,10 @@ pub struct AgentConfig {
     /// Bounds on memory and disk; what exceeds one is let go and counted.
     #[serde(default)]
     pub limits: LimitsConfig,
+    /// How the agent ends after SIGTERM: not ready at once, serving on for a while, then finishing
+    /// what is under way.
+    #[serde(default)]
+    pub drain: DrainConfig,
     /// Worker threads of the data path. Default: one per available core.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
@@ -124,10 +151,17 @@ impl AgentConfig {
         ] {
             *path = folder.join(&path);
         }
-        for path in [&mut self.system_key_file, &mut self.outcomes.token_file]
+        let tls = self.tls.as_mut();
+        let tls = tls
             .into_iter()
-            .flatten()
-        {
+            .flat_map(|t| [&mut t.certificate, &mut t.key]);
+        let others = [
+            &mut self.system_key_file,
+            &mut self.outcomes.token_file,
+            &mut self.listen_unix,
+            &mut self.upstream_tls.roots,
+        ];
+        for path in others.into_iter().flatten().chain(tls) {
             *path = folder.join(&path);
         }
         self

@@ -9,10 +9,12 @@ use clause9_shared::objective::{self, Document};
 use clause9_shared::plan::{CapturePlan, PlanError};
 use clause9_shared::time::{Clock, Span};
 use clause9_shared::yaml::Problem;
-use http::{HeaderName, HeaderValue, Uri};
+use http::{HeaderName, HeaderValue};
 
+use crate::capture::tls::{Certificates, TlsProblem};
 use crate::config::AgentConfig;
 use crate::config::protocols::MAX_PROTOCOLS;
+use crate::config::upstream::{Upstream, upstream};
 use crate::decode::JsonRows;
 
 /// A configuration that can be run.
@@ -22,6 +24,8 @@ pub struct AgentPlan {
     pub config: AgentConfig,
     /// Where the model server is.
     pub upstream: Upstream,
+    /// Who clients see, if they speak TLS.
+    pub certificates: Option<Arc<Certificates>>,
     /// Where batches go.
     pub collector: Option<reqwest::Url>,
     /// What is counted and how.
@@ -30,15 +34,6 @@ pub struct AgentPlan {
     pub event_time_header: Option<HeaderName>,
     /// Protocols of one's own.
     pub protocols: Vec<JsonRows>,
-}
-
-/// Where the model server is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upstream {
-    /// Host name or address.
-    pub host: Box<str>,
-    /// Port.
-    pub port: u16,
 }
 
 /// Why a configuration cannot be run.
@@ -65,6 +60,9 @@ pub enum PlanProblem {
         /// Why.
         reason: String,
     },
+    /// TLS cannot be spoken as configured.
+    #[error(transparent)]
+    Tls(#[from] TlsProblem),
     /// Objectives and baseline do not fit.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -83,7 +81,7 @@ fn lines(problems: &[Problem]) -> String {
     lines.join("\n")
 }
 
-fn wrong(key: &'static str, message: impl Into<String>) -> PlanProblem {
+pub(super) fn wrong(key: &'static str, message: impl Into<String>) -> PlanProblem {
     PlanProblem::Value {
         key,
         message: message.into(),
@@ -93,7 +91,8 @@ fn wrong(key: &'static str, message: impl Into<String>) -> PlanProblem {
 impl AgentPlan {
     /// Reads what the configuration names and checks that all of it fits together.
     pub fn new(config: AgentConfig) -> Result<Self, PlanProblem> {
-        let upstream = upstream(&config.upstream)?;
+        let upstream = upstream(&config.upstream, &config.upstream_tls)?;
+        let certificates = config.tls.clone().map(Certificates::load).transpose()?;
         let collector = config.collector.as_deref().map(collector).transpose()?;
         check_limits(&config)?;
         let event_time_header = match &config.event_time_header {
@@ -112,6 +111,7 @@ impl AgentPlan {
         Ok(Self {
             config,
             upstream,
+            certificates: certificates.map(Arc::new),
             collector,
             capture,
             event_time_header,
@@ -163,27 +163,6 @@ fn baseline(path: &Path) -> Result<Baseline, PlanProblem> {
     Baseline::from_json(&read("baseline", path)?).map_err(|e| PlanProblem::Baseline {
         path: path.to_owned(),
         reason: e.to_string(),
-    })
-}
-
-fn upstream(text: &str) -> Result<Upstream, PlanProblem> {
-    let bad = |why: &str| {
-        wrong(
-            "upstream",
-            format!("`{text}` {why}; write http://HOST:PORT"),
-        )
-    };
-    let uri: Uri = text.parse().map_err(|_| bad("is not an address"))?;
-    if uri.scheme_str() != Some("http") {
-        return Err(bad("does not begin with http://"));
-    }
-    if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
-        return Err(bad("has a path, but requests pass with their own"));
-    }
-    let host = uri.host().ok_or_else(|| bad("has no host"))?;
-    Ok(Upstream {
-        host: host.trim_matches(['[', ']']).into(),
-        port: uri.port_u16().unwrap_or(80),
     })
 }
 

@@ -20,6 +20,8 @@ fn four_lines_are_enough_and_paths_start_at_the_file() {
     assert_eq!(config.objectives, folder.path().join("o.yaml"));
     assert_eq!(config.limits, LimitsConfig::default());
     assert_eq!(config.admin.port(), 9301);
+    // Nobody but this machine reaches what is not the data path, unless it is configured.
+    assert!(config.admin.ip().is_loopback() && config.outcomes.listen.ip().is_loopback());
 }
 
 #[test]
@@ -40,8 +42,8 @@ fn what_cannot_be_run_is_said_by_key() {
     };
     let starts = |message: String, start: &str| assert!(message.starts_with(start), "{message}");
     starts(
-        problem(&|c| c.upstream = "https://x".into()),
-        "upstream: `https://x` does not begin with http://",
+        problem(&|c| c.upstream = "tcp://x".into()),
+        "upstream: `tcp://x` does not begin with a protocol",
     );
     starts(
         problem(&|c| c.upstream = "http://x/y".into()),
@@ -96,6 +98,7 @@ fn rows(text: &mut String, prefix: &str, at: &serde_json::Value, root: &serde_js
     for (key, value) in properties {
         let target = value
             .get("$ref")
+            .or_else(|| value.pointer("/anyOf/0/$ref"))
             .and_then(|r| r.as_str())
             .and_then(|r| root.pointer(&r[1..]));
         let inner = target.filter(|t| t.get("properties").is_some());

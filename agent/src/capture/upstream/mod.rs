@@ -1,0 +1,229 @@
+//! Connections to the model server: kept alive, reused, and never used twice for one request whose
+//! body may have been sent.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::{Request, Response, Version, header};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+
+use crate::capture::body::RequestBody;
+use crate::capture::streams::{HEADERS, SEND_BUFFER};
+use crate::capture::tls::Offer;
+use crate::capture::versions;
+use crate::config::{Speaks, Upstream};
+use crate::exchange::is_grpc;
+use dial::{Dialled, dial};
+
+mod dial;
+mod http2;
+
+/// How long an unused connection is kept: less than what common model servers wait (5 s).
+const KEPT: Duration = Duration::from_secs(4);
+/// Most unused connections kept.
+const MAX_IDLE: usize = 1024;
+/// How often a request of which nothing was sent is offered to a connection anew.
+const ATTEMPTS: usize = 3;
+
+/// Why the model server gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum UpstreamError {
+    /// No connection.
+    #[error("cannot connect")]
+    Connect(#[source] io::Error),
+    /// The connection broke, or the server broke off the stream.
+    #[error("no answer")]
+    Broken(#[source] hyper::Error),
+}
+
+struct Idle {
+    sender: SendRequest<RequestBody>,
+    since: Instant,
+}
+
+/// Connections to one server.
+pub(super) struct Pool {
+    upstream: Upstream,
+    idle: Mutex<Vec<Idle>>,
+    carriers: http2::Carriers,
+    /// The server chose HTTP/1.1 when it had the choice.
+    prefers_http1: AtomicBool,
+}
+
+/// A connection in use, or a place on one; comes back when the exchange went through.
+pub(super) enum Lease {
+    Alone(Arc<Pool>, SendRequest<RequestBody>),
+    Shared(http2::Ticket),
+}
+
+impl Lease {
+    /// Puts the connection back for the next request.
+    pub(super) fn give_back(self) {
+        let (pool, sender) = match self {
+            Self::Shared(ticket) => return drop(ticket),
+            Self::Alone(pool, sender) => (pool, sender),
+        };
+        if sender.is_closed() {
+            return;
+        }
+        let since = Instant::now();
+        let mut idle = pool.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // The oldest stand in front.
+        let fresh = idle
+            .iter()
+            .position(|i| since - i.since < KEPT)
+            .unwrap_or(idle.len());
+        idle.drain(..fresh);
+        if idle.len() < MAX_IDLE {
+            idle.push(Idle { sender, since });
+        }
+    }
+}
+
+/// In which version a request goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Http1,
+    Http2,
+    Either,
+}
+
+impl Pool {
+    pub(super) fn new(upstream: Upstream) -> Self {
+        Self {
+            upstream,
+            idle: Mutex::new(Vec::new()),
+            carriers: http2::Carriers::default(),
+            prefers_http1: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether every request goes on as HTTP/2.
+    pub(super) const fn only_http2(&self) -> bool {
+        matches!(self.upstream.speaks, Speaks::Http2)
+    }
+
+    fn wanted(&self, request: &Request<RequestBody>) -> Wanted {
+        let streamed = request.version() == Version::HTTP_2;
+        let kind = request.headers().get(header::CONTENT_TYPE);
+        let grpc = streamed && kind.is_some_and(is_grpc);
+        match self.upstream.speaks {
+            Speaks::Http2 => Wanted::Http2,
+            Speaks::Http1 | Speaks::Tls(_) if grpc => Wanted::Http2,
+            Speaks::Http1 => Wanted::Http1,
+            Speaks::Tls(_) if streamed && !self.prefers_http1.load(Ordering::Relaxed) => {
+                Wanted::Either
+            }
+            Speaks::Tls(_) => Wanted::Http1,
+        }
+    }
+
+    /// Sends a request. Tried again on another connection only if not a byte of it was sent.
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        request: Request<RequestBody>,
+    ) -> Result<(Response<Incoming>, Lease), UpstreamError> {
+        match self.wanted(&request) {
+            Wanted::Http1 => self.send_alone(request).await,
+            Wanted::Http2 => self.send_shared(request, Offer::Http2).await,
+            Wanted::Either => self.send_shared(request, Offer::Both).await,
+        }
+    }
+
+    async fn send_alone(
+        self: &Arc<Self>,
+        mut request: Request<RequestBody>,
+    ) -> Result<(Response<Incoming>, Lease), UpstreamError> {
+        if request.version() == Version::HTTP_2 {
+            versions::to_http1(&mut request);
+        }
+        while let Some(mut sender) = self.take_idle() {
+            match sender.try_send_request(request).await {
+                Ok(response) => return Ok((response, Lease::Alone(Arc::clone(self), sender))),
+                Err(mut failed) => match failed.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(UpstreamError::Broken(failed.into_error())),
+                },
+            }
+        }
+        let mut sender = self.connect().await?;
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(UpstreamError::Broken)?;
+        Ok((response, Lease::Alone(Arc::clone(self), sender)))
+    }
+
+    async fn send_shared(
+        self: &Arc<Self>,
+        mut request: Request<RequestBody>,
+        offer: Offer,
+    ) -> Result<(Response<Incoming>, Lease), UpstreamError> {
+        let mut attempts = 0;
+        loop {
+            let place = self.carriers.board_or(|| async {
+                let Dialled {
+                    socket,
+                    chose_http2,
+                } = dial(&self.upstream, offer).await?;
+                if offer == Offer::Both && !chose_http2 {
+                    self.prefers_http1.store(true, Ordering::Relaxed);
+                    return Err(io::ErrorKind::Unsupported.into());
+                }
+                Ok(socket)
+            });
+            let (mut sender, ticket) = match place.await {
+                Ok(place) => place,
+                Err(_) if offer == Offer::Both && self.prefers_http1.load(Ordering::Relaxed) => {
+                    return self.send_alone(request).await;
+                }
+                Err(error) => return Err(UpstreamError::Connect(error)),
+            };
+            versions::to_http2(&mut request, &self.upstream);
+            match sender.try_send_request(request).await {
+                Ok(response) => return Ok((response, Lease::Shared(ticket))),
+                Err(mut failed) => match failed.take_message() {
+                    Some(unsent) if attempts < ATTEMPTS => request = unsent,
+                    _ => return Err(UpstreamError::Broken(failed.into_error())),
+                },
+            }
+            attempts += 1;
+        }
+    }
+
+    /// The connection that was used last, if it can take a request now.
+    fn take_idle(&self) -> Option<SendRequest<RequestBody>> {
+        let now = Instant::now();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|i| !i.sender.is_closed() && now - i.since < KEPT);
+        let ready = idle.iter().rposition(|i| i.sender.is_ready())?;
+        Some(idle.remove(ready).sender)
+    }
+
+    async fn connect(&self) -> Result<SendRequest<RequestBody>, UpstreamError> {
+        let dialled = dial(&self.upstream, Offer::Http1).await;
+        let socket = dialled.map_err(UpstreamError::Connect)?.socket;
+        let (sender, connection) = http1::Builder::new()
+            .preserve_header_case(true)
+            .max_buf_size(SEND_BUFFER)
+            .max_header_size(HEADERS as usize)
+            .handshake(TokioIo::new(socket))
+            .await
+            .map_err(UpstreamError::Broken)?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.with_upgrades().await {
+                tracing::debug!(%error, "a connection to the model server ended");
+            }
+        });
+        Ok(sender)
+    }
+
+    /// Whether a connection to the server can be had.
+    pub(super) async fn reachable(&self) -> bool {
+        dial::reachable(&self.upstream.place).await
+    }
+}

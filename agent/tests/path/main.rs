@@ -1,0 +1,17 @@
+//! The request path of the agent, from sockets to sockets: what goes in comes out, whatever the
+//! protocol, and what must never happen to a request does not.
+
+// One source for the model server, the door and the running agent of these tests and of `tests/it`.
+#[expect(dead_code, reason = "not every part is needed here")]
+#[path = "../../../tests/it/agent_world.rs"]
+mod agent_world;
+
+mod handover;
+mod http2;
+mod http2_limits;
+mod promises;
+mod smuggling;
+mod streaming;
+mod streams_world;
+mod tls;
+mod unix;
