@@ -381,6 +381,12 @@ fn each_metric_counts_what_its_card_says() {
         expected_roc_auc undefined: the baseline has no labelled scores
         expected_roc_auc.raw 0.816840
         roc_auc.pairs 0.911111
+        label_delay.p50 259200.000000
+        label_delay.p90 777600.000000
+        label_delay.p95 undefined: so large a share of labels has not come yet
+        labelled_in_time undefined: no objective has a `label_delay`
+        late_errors.p 1.000000
+        cost undefined: the decision has no `costs`
         selection_rate.group 0.250000
         base_rate.group 0.250000
         accuracy.group 0.750000
@@ -450,10 +456,10 @@ fn each_metric_counts_what_its_card_says() {
         first_byte.p95 0.063477
         first_byte.p99 0.063477
         first_byte.mean 0.062500
-        request_bytes.p50 100.500000
-        request_bytes.p90 100.500000
-        request_bytes.p95 100.500000
-        request_bytes.p99 100.500000
+        request_bytes.p50 100.000000
+        request_bytes.p90 100.000000
+        request_bytes.p95 100.000000
+        request_bytes.p99 100.000000
         request_bytes.mean 100.000000
         response_bytes.p50 40.000000
         response_bytes.p90 40.000000

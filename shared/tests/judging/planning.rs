@@ -73,10 +73,10 @@ impl World {
             summary: &pane,
             beside: Beside::default(),
         });
-        match found.unwrap().sample {
-            Sample::Normal { std_error, .. } => std_error,
-            other => panic!("{other:?}"),
-        }
+        let Sample::Normal { std_error, .. } = found.unwrap().sample else {
+            panic!("it is judged by a normal approximation")
+        };
+        std_error
     }
 
     fn plan(&self, compiled: &Compiled, cases: u64, breach: f64, kept: f64) -> Option<Forecast> {

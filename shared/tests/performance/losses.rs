@@ -63,6 +63,7 @@ fn measure(baseline: &Baseline, pane: &PaneSummary, metric: MetricId) -> Measure
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "values of a table")]
 fn errors_to_come_are_those_of_the_reference_weighed_anew() {
     let (document, baseline) = (document(), baseline(true));
     let plan = CapturePlan::new(&document, &baseline).unwrap();
