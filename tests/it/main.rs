@@ -13,6 +13,7 @@ mod house_dashboards;
 mod house_documents;
 mod house_readme;
 mod live_clock;
+mod mlserver_grpc;
 mod mlserver_passthrough;
 mod prometheus_dashboard;
 mod prometheus_rules;

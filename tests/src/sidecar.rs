@@ -11,11 +11,15 @@ use clause9_shared::inference::Cell;
 use clause9_shared::objective::document::Document;
 use clause9_shared::yaml;
 
-use crate::http;
 use crate::process::{Running, free_port, program};
 
 /// How long an agent may take to start.
 const START: Duration = Duration::from_secs(20);
+
+/// A model server on a port of this machine, over HTTP/1.1.
+pub fn http(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
 
 /// A running agent.
 #[derive(Debug)]
@@ -62,13 +66,13 @@ impl Sidecar {
         objectives: &str,
         reference: &[Vec<f64>],
     ) -> anyhow::Result<Self> {
-        Self::start_with(folder, upstream, objectives, reference, "")
+        Self::start_with(folder, &http(upstream), objectives, reference, "")
     }
 
-    /// The same with more lines of configuration.
+    /// The same before a model server at an address of any kind, with more lines of configuration.
     pub fn start_with(
         folder: &Path,
-        upstream: u16,
+        upstream: &str,
         objectives: &str,
         reference: &[Vec<f64>],
         more: &str,
@@ -81,7 +85,7 @@ impl Sidecar {
         )?;
         let config = folder.join("agent.yaml");
         let text = format!(
-            "listen: 127.0.0.1:{port}\nupstream: http://127.0.0.1:{upstream}\nobjectives: objectives.yaml\n\
+            "listen: 127.0.0.1:{port}\nupstream: {upstream}\nobjectives: objectives.yaml\n\
              baseline: baseline.json\nadmin: 127.0.0.1:{admin}\noutcomes: {{ listen: 127.0.0.1:{outcomes} }}\n\
              state_dir: ./state\n{more}"
         );
@@ -99,7 +103,7 @@ impl Sidecar {
 
     /// The text of /metrics.
     pub fn metrics(&self) -> anyhow::Result<String> {
-        let answer = http::get(self.admin, "/metrics")?;
+        let answer = crate::http::get(self.admin, "/metrics")?;
         anyhow::ensure!(
             answer.status() == 200,
             "/metrics answers {}",

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::load::{self, Asking, Seen};
 use super::{Bench, meter, proxy_report};
 use crate::process::{Running, free_port};
-use crate::sidecar::{Fates, Sidecar};
+use crate::sidecar::{Fates, Sidecar, http};
 use crate::tools::tool;
 
 /// The objectives under which benchmarks measure: drift, fairness, how it is served.
@@ -128,7 +128,8 @@ impl World {
             let home = folder.path().join(name);
             std::fs::create_dir(&home)?;
             let more = format!("sampling: {{ rate: {rate} }}\n");
-            let agent = Sidecar::start_with(&home, model.0, OBJECTIVES, &reference(), &more)?;
+            let agent =
+                Sidecar::start_with(&home, &http(model.0), OBJECTIVES, &reference(), &more)?;
             pin(agent.running.id(), proxies)?;
             anyhow::Ok(agent)
         };
