@@ -66,9 +66,10 @@ pub(crate) fn all(to: SocketAddr, path: &str) -> Vec<Value> {
     loop {
         let page = get(to, &format!("{path}{after}")).json();
         items.extend(page["items"].as_array().unwrap().clone());
-        match page["next"].as_u64() {
-            None => return items,
-            Some(next) => after = format!("&after={next}"),
-        }
+        after = match &page["next"] {
+            Value::Null => return items,
+            Value::String(next) => format!("&after={next}"),
+            next => format!("&after={next}"),
+        };
     }
 }
