@@ -278,11 +278,11 @@ fn the_series_of_an_objective_are_those_of_the_version_that_judges() {
         }
         running.wait_sealed(number);
         // What is shown follows the seal.
-        let until = format!("clause9_sealed_until_timestamp_seconds{{system=\"loan\"}}");
+        let until = "clause9_sealed_until_timestamp_seconds{system=\"loan\"}";
         let end = hour(19 + u32::try_from(number).unwrap())
             .end(HOUR)
             .seconds_f64();
-        running.wait_line(&until, &format!(" {end}"));
+        running.wait_line(until, &format!(" {end}"));
         running.wait_line(
             "clause9_objective_version{objective=\"income-missing\"",
             version,
