@@ -35,6 +35,8 @@ pub struct Expected {
     pub due: Timestamp,
     /// End of the last that is over but whose labels are not due.
     pub over: Timestamp,
+    /// When the first is due, but for the time that panes wait after their end.
+    pub first_due: Timestamp,
     /// Length of each.
     pub window: Span,
 }
@@ -70,6 +72,7 @@ impl Expected {
             from,
             due: last_end(reach.now - reach.lateness - wait),
             over: last_end(reach.now - reach.lateness),
+            first_due: from + window + wait,
             window,
         }
     }
@@ -80,12 +83,24 @@ impl Expected {
         (micros / self.window.micros().max(1)).unsigned_abs()
     }
 
-    /// The windows that are over, newest first.
-    fn newest_first(self) -> impl Iterator<Item = Window> {
-        std::iter::successors(Some(self.over), move |end| Some(*end - self.window))
-            .take_while(move |end| *end > self.from)
+    /// The newest windows that are over and end at a point or before it, at most so many: from where
+    /// to where they go, and their number.
+    pub fn newest(&self, until: Timestamp, most: u32) -> (Timestamp, Timestamp, u32) {
+        let length = self.window.micros().max(1);
+        let until = self.over.min(until).max(self.from);
+        let whole = u32::try_from(until.since(self.from).micros() / length).unwrap_or(u32::MAX);
+        let to = self.from + self.window.times(whole);
+        let number = whole.min(most);
+        (to - self.window.times(number), to, number)
+    }
+
+    /// The windows of a stretch, newest first.
+    fn newest_first(&self, from: Timestamp, to: Timestamp) -> impl Iterator<Item = Window> {
+        let window = self.window;
+        std::iter::successors(Some(to), move |end| Some(*end - window))
+            .take_while(move |end| *end > from)
             .map(move |end| Window {
-                start: end - self.window,
+                start: end - window,
                 end,
             })
     }
@@ -102,10 +117,10 @@ pub struct Missing {
     pub start: Timestamp,
     /// First point after it.
     pub end: Timestamp,
-    /// Whether it is missing, or labels may still come.
+    /// Whether it is missing, labels may still come, or there was nothing to be measured.
     pub status: MissingStatus,
     /// Why, in a word: `agent_silent`, `agent_not_watching`, `batch_lost`,
-    /// `items_refused`, `not_sealed`, `sealed_before`, `insufficient`, `not_measured`.
+    /// `items_refused`, `not_sealed`, `sealed_before`, `no_traffic`, `insufficient`, `not_measured`.
     pub reason: &'static str,
     /// Why, in a sentence.
     pub detail: String,
@@ -121,6 +136,8 @@ pub enum MissingStatus {
     Missing,
     /// Its labels are not due yet.
     Pending,
+    /// Nothing was asked of the system while it was watched, so that nothing could be measured.
+    NoTraffic,
 }
 
 /// What the register knows of one objective's windows.
@@ -136,17 +153,18 @@ pub struct Rows {
     pub behind: Vec<AgentId>,
 }
 
-/// Windows of an objective without a value, newest first.
+/// Windows of an objective without a value within a stretch of which all rows are there, newest first.
 pub fn list(
     objective: &Objective,
-    expected: Expected,
+    expected: &Expected,
+    (from, to): (Timestamp, Timestamp),
     reach: &Reach,
     pane: Span,
     rows: &Rows,
     limit: usize,
 ) -> Vec<Missing> {
     expected
-        .newest_first()
+        .newest_first(from, to)
         .filter_map(|window| {
             let row = rows.measured.get(&window.start);
             if row.is_some_and(|r| r.status == Status::Measured) {
@@ -158,7 +176,9 @@ pub fn list(
                 version: objective.version,
                 start: window.start,
                 end: window.end,
-                status: if window.end > expected.due {
+                status: if row.is_some_and(|r| r.quiet) {
+                    MissingStatus::NoTraffic
+                } else if window.end > expected.due {
                     MissingStatus::Pending
                 } else {
                     MissingStatus::Missing
@@ -223,6 +243,7 @@ fn why(
             "it was sealed before this objective was in the collector's files".to_owned(),
             Vec::new(),
         ),
+        Some(_) if row.is_some_and(|r| r.quiet) => ("no_traffic", said, Vec::new()),
         Some(Status::Insufficient) => ("insufficient", said, Vec::new()),
         Some(Status::NotMeasured | Status::Measured) => ("not_measured", said, Vec::new()),
     }

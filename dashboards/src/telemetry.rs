@@ -310,6 +310,12 @@ pub const TELEMETRY: &[Telemetry] = &[
         &[],
         "Size of the store on disk.",
     ),
+    gauge(
+        Collector,
+        "clause9_collector_store_free_bytes",
+        &[],
+        "Bytes that the store's disk still takes; not a number if it cannot be asked.",
+    ),
     // The collector: what it knows of time.
     counter(
         Collector,
@@ -333,7 +339,13 @@ pub const TELEMETRY: &[Telemetry] = &[
         Collector,
         "clause9_agent_watermark_timestamp_seconds",
         &[SYSTEM, ("agent", "short ids of the trusted agents")],
-        "Up to when each trusted agent has closed its panes.",
+        "Up to when each trusted agent has closed its panes; 0 for one that was never heard.",
+    ),
+    gauge(
+        Collector,
+        "clause9_seal_due_timestamp_seconds",
+        &[SYSTEM],
+        "When the next pane has to be sealed at the latest, also without silent agents (its end, the lateness and `seal_grace`), on the system's clock.",
     ),
     gauge(
         Collector,
@@ -350,6 +362,24 @@ pub const TELEMETRY: &[Telemetry] = &[
     // The collector: what it judges.
     gauge(
         Collector,
+        "clause9_objective_version",
+        &[SYSTEM, OBJECTIVE],
+        "Version of the objective that all series of it show: the one that judged the last sealed pane, or the last that judged.",
+    ),
+    gauge(
+        Collector,
+        "clause9_objective_in_force",
+        &[SYSTEM, OBJECTIVE],
+        "1 if that version is in force, 0 if no version is.",
+    ),
+    gauge(
+        Collector,
+        "clause9_objective_first_value_due_timestamp_seconds",
+        &[SYSTEM, OBJECTIVE],
+        "Since when that version should have a value: its first window is over and its labels are due; on the system's clock.",
+    ),
+    gauge(
+        Collector,
         "clause9_objective_value",
         &[SYSTEM, OBJECTIVE, METRIC, ("scope", "system")],
         "The newest measurement of an objective, over all replicas.",
@@ -364,7 +394,7 @@ pub const TELEMETRY: &[Telemetry] = &[
         Collector,
         "clause9_objective_level",
         &[SYSTEM, OBJECTIVE, ("level", "target, alert, action")],
-        "The levels of the version in force.",
+        "The levels of the version that is shown.",
     ),
     gauge(
         Collector,
@@ -408,6 +438,12 @@ pub const TELEMETRY: &[Telemetry] = &[
         "clause9_missing_measurements",
         &[SYSTEM],
         "Measurements that should exist by now and do not.",
+    ),
+    gauge(
+        Collector,
+        "clause9_windows_without_traffic",
+        &[SYSTEM],
+        "Windows that are due and have no value because nothing was asked of the system while it was watched; not counted as missing.",
     ),
 ];
 

@@ -14,6 +14,7 @@ use crate::known::KnownSystem;
 use crate::plan::{self, Seal};
 use crate::register::Pen;
 use crate::seal::{self, Due, Progress, Timing};
+use crate::serve::carry_tallies;
 use crate::store::{Appended, StoreError, SystemState};
 
 /// Most panes of one system that are sealed before batches are taken again.
@@ -57,8 +58,11 @@ impl Writer {
         }
         let now = self.clock.now();
         let telemetry = Arc::clone(&self.telemetry);
-        self.store
-            .commit(|to| telemetry.show(&to.read(), system, now))
+        let grace = self.seal_grace;
+        self.store.commit(|to| {
+            carry_tallies(to, system, now)?;
+            telemetry.show(&to.read(), system, grace, now)
+        })
     }
 
     fn seal_next(&mut self, system: &KnownSystem) -> Result<bool, StoreError> {
@@ -145,7 +149,7 @@ fn seal_one(
     };
     let mut lost = Counts::new();
     Gaps { to, system, pen }.lost_until(due.pane.end(system.pane()), &mut lost)?;
-    let past = to.read().past(id, &plan::needs(&seal, &sealed))?;
+    let past = to.past(system, &plan::needs(&seal, &sealed))?;
     let actions = plan::plan(&seal, sealed, past, pen)?;
     let mut counts = execute(to, id, &actions)?;
     for (kind, n) in lost {

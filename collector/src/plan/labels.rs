@@ -2,12 +2,11 @@
 
 use clause9_shared::metric::{Finality, LabelAges, StreamKind};
 use clause9_shared::objective::Objective;
-use clause9_shared::sketch::{Confusion, SummaryKey, SummaryKind, SummaryOf};
 use clause9_shared::time::Span;
 use clause9_shared::window::PaneStart;
 
 use super::window::Window;
-use super::{KeptBlock, Seal};
+use super::{PastBlock, Seal};
 use crate::register::LabelsBody;
 use crate::seal::BlockCoverage;
 
@@ -16,19 +15,19 @@ use crate::seal::BlockCoverage;
 const BLUR: u64 = 2;
 
 /// The cases of a window by the age at which their label came, or that they have reached. Nothing of
-/// metrics that read no outcomes.
+/// metrics that read no outcomes. Which of them were wrong is not among it: that would read the counts of
+/// all blocks of the window again.
 pub(super) fn ages(
     seal: &Seal<'_>,
     stream: StreamKind,
     window: Window,
-    all: &[&KeptBlock],
+    all: &[&PastBlock],
 ) -> Option<LabelAges> {
     if stream == StreamKind::Traffic {
         return None;
     }
     let pane = seal.system.pane();
     let age = |of: PaneStart, at: PaneStart| at.end(pane).since(of.0);
-    let key = SummaryKey::new(SummaryOf::DecisionByLabel(None), SummaryKind::Confusion);
     let mut ages = LabelAges::new(pane, BLUR);
     for of in window.panes(pane) {
         let (mut rows, mut labelled) = (0_u64, 0_u64);
@@ -39,13 +38,6 @@ pub(super) fn ages(
                     let came = age(of, block.sealed_with);
                     labelled = labelled.saturating_add(coverage.labels);
                     ages.arrived(came, coverage.labels);
-                    if let Some(table) = block.summary.get(&key).and_then(Confusion::of) {
-                        let decided =
-                            table.sum(|label, decision, _| label.is_some() && decision.is_some());
-                        let right =
-                            table.sum(|label, decision, _| label.is_some() && label == decision);
-                        ages.showed(came, decided.saturating_sub(right), decided);
-                    }
                 }
             }
         }

@@ -12,7 +12,9 @@ use clause9_shared::sketch::PaneSummary;
 
 use super::labels;
 use super::window::Window;
-use super::{KeptBlock, Past, Seal, WindowRow, about, as_json, became_so, coverages};
+use super::{
+    KeptBlock, Past, PastBlock, Seal, SumOf, WindowRow, about, as_json, became_so, coverages,
+};
 use crate::known::KnownSystem;
 use crate::register::{
     BlockRef, Exact, MeasurementBody, ModelSeen, Pen, Shown, Status, Unwritable, Written, reference,
@@ -22,7 +24,10 @@ use crate::register::{
 pub(super) const METHOD: u32 = 1;
 
 /// Why a sum cannot be formed.
-const OVERFLOW: Unmeasurable = Unmeasurable::Undefined("a counter of the sum would overflow");
+pub const OVERFLOW: Unmeasurable = Unmeasurable::Undefined("a counter of the sum would overflow");
+
+/// What a caller of the planner did wrong.
+const UNSUMMED: &str = "a window that is to be measured was not asked for among the sums";
 
 /// The sum of blocks of one stream, from nothing.
 pub fn sum_of<'a>(
@@ -73,24 +78,41 @@ pub fn measured_block<'a>(
     objective: &Objective,
     summaries: impl Iterator<Item = &'a PaneSummary>,
 ) -> Measurement {
-    measured(system, objective, Beside::default(), summaries)
+    let sum = sum_of(system, system.stream(objective), summaries)?;
+    measured(system, objective, Beside::default(), &sum)
 }
 
-/// The metric on the sum of blocks, and on what stands beside them.
-fn measured<'a>(
+/// The metric on a sum, and on what stands beside it.
+fn measured(
     system: &KnownSystem,
     objective: &Objective,
     beside: Beside<'_>,
-    summaries: impl Iterator<Item = &'a PaneSummary>,
+    sum: &PaneSummary,
 ) -> Result<Estimate, Unmeasurable> {
-    let sum = sum_of(system, system.stream(objective), summaries)?;
     objective.metric.measure(Seen {
         document: &system.document,
         baseline: &system.baseline,
         of: &objective.of,
-        summary: &sum,
+        summary: sum,
         beside,
     })
+}
+
+/// Adds what a seal brings to the sum of what was sealed before. Merging is exact and free of order,
+/// so it is the sum of all blocks to the byte.
+pub(super) fn add(
+    system: &KnownSystem,
+    of: SumOf,
+    sum: &mut Result<PaneSummary, Unmeasurable>,
+    fresh: &[KeptBlock],
+) {
+    for block in fresh.iter().filter(|b| of.takes(system, b)) {
+        if let Ok(all) = sum
+            && all.merge(&block.summary).is_err()
+        {
+            *sum = Err(OVERFLOW);
+        }
+    }
 }
 
 /// Whether a block can be added for judging: of the stream and of the plan in use.
@@ -115,7 +137,7 @@ pub(super) fn measure(
 ) -> Result<Measured, Unwritable> {
     let objective = &compiled.objective;
     let stream = seal.system.stream(objective);
-    let all: Vec<&KeptBlock> = window
+    let all: Vec<&PastBlock> = window
         .panes(seal.system.pane())
         .filter_map(|p| past.blocks.get(&p))
         .flatten()
@@ -123,17 +145,25 @@ pub(super) fn measure(
     let mine: Vec<_> = all
         .iter()
         .copied()
-        .filter(|b| counts_for(seal.system, stream, b))
+        .filter(|b| b.stream() == stream && b.key.plan == seal.system.plan.digest())
         .collect();
-    let traffic = traffic_beside(seal.system, stream, &all);
+    let sum = |stream| past.sums.get(&SumOf::new(window, stream));
     let ages = labels::ages(seal, stream, window, &all);
     let beside = Beside {
         length: Some(objective.window),
-        traffic: traffic.as_ref(),
+        traffic: match stream {
+            StreamKind::Traffic => None,
+            StreamKind::Outcomes | StreamKind::ByAttribute => {
+                sum(StreamKind::Traffic).and_then(|sum| sum.as_ref().ok())
+            }
+        },
         ages: ages.as_ref(),
     };
-    let mine_summed = mine.iter().map(|b| &b.summary);
-    let result = measured(seal.system, objective, beside, mine_summed);
+    let result = match sum(stream) {
+        Some(Ok(sum)) => measured(seal.system, objective, beside, sum),
+        Some(Err(why)) => Err(why.clone()),
+        None => return Err(Unwritable::new("measurement", UNSUMMED.to_owned())),
+    };
     let mut body = body(seal, compiled, window, &all, &mine, &result, past);
     body.labels = ages.map(|ages| labels::told(seal, objective, window, &ages));
     let mut about = about(seal);
@@ -144,25 +174,10 @@ pub(super) fn measure(
     about.refs = refs(&body);
     let written = pen.write(RecordKind::Measurement, became_so(seal), about, &body)?;
     Ok(Measured {
-        row: row(&body, written.digest, window),
+        row: row(&body, written.digest, window, quiet(&body, &all)),
         shown: Shown::of(result),
         written,
     })
-}
-
-/// The traffic of a window, for metrics of outcomes that hold the one against the other.
-fn traffic_beside(
-    system: &KnownSystem,
-    stream: StreamKind,
-    all: &[&KeptBlock],
-) -> Option<PaneSummary> {
-    if stream == StreamKind::Traffic {
-        return None;
-    }
-    let traffic = all
-        .iter()
-        .filter(|block| counts_for(system, StreamKind::Traffic, block));
-    sum_of(system, StreamKind::Traffic, traffic.map(|b| &b.summary)).ok()
 }
 
 fn refs(body: &MeasurementBody) -> Vec<clause9_shared::evidence::Ref> {
@@ -179,15 +194,15 @@ fn body(
     seal: &Seal<'_>,
     compiled: &Compiled,
     window: Window,
-    all: &[&KeptBlock],
-    mine: &[&KeptBlock],
+    all: &[&PastBlock],
+    mine: &[&PastBlock],
     result: &Result<Estimate, Unmeasurable>,
     past: &Past,
 ) -> MeasurementBody {
     let objective = &compiled.objective;
     let system = seal.system;
     let stream = system.stream(objective);
-    let (coverage, outcomes) = coverages(all.iter().copied());
+    let (coverage, outcomes) = coverages(all.iter().map(|b| &b.coverage));
     let gaps: Vec<_> = past
         .gaps
         .iter()
@@ -249,14 +264,14 @@ fn several<T>(list: Vec<T>) -> Vec<T> {
     if list.len() > 1 { list } else { Vec::new() }
 }
 
-fn others(system: &KnownSystem, stream: StreamKind, all: &[&KeptBlock]) -> Vec<BlockRef> {
+fn others(system: &KnownSystem, stream: StreamKind, all: &[&PastBlock]) -> Vec<BlockRef> {
     all.iter()
         .filter(|b| b.stream() == stream && b.key.plan != system.plan.digest())
         .map(|b| b.names.clone())
         .collect()
 }
 
-fn models(all: &[&KeptBlock]) -> Vec<ModelSeen> {
+fn models(all: &[&PastBlock]) -> Vec<ModelSeen> {
     let seen: BTreeSet<_> = all
         .iter()
         .filter(|b| !b.key.model.is_empty())
@@ -334,7 +349,19 @@ impl Shown {
     }
 }
 
-fn row(body: &MeasurementBody, measurement: Digest, window: Window) -> WindowRow {
+/// Whether nothing was asked of the system in a window that was watched all the time. What was seen
+/// and not measured, for whatever reason, is no quiet.
+fn quiet(body: &MeasurementBody, all: &[&PastBlock]) -> bool {
+    let (traffic, outcomes) = coverages(all.iter().map(|b| &b.coverage));
+    body.status == Status::NotMeasured
+        && traffic.seen == traffic.not_inference
+        && outcomes.labels == 0
+        && !all.is_empty()
+        && body.silent_agents.is_empty()
+        && body.gaps.is_empty()
+}
+
+fn row(body: &MeasurementBody, measurement: Digest, window: Window, quiet: bool) -> WindowRow {
     WindowRow {
         objective: body.objective.clone(),
         version: body.version,
@@ -345,5 +372,6 @@ fn row(body: &MeasurementBody, measurement: Digest, window: Window) -> WindowRow
         value: body.value.as_ref().map(|v| v.value),
         interval: body.interval.as_ref().map(|[l, h]| (l.value, h.value)),
         support: body.support,
+        quiet,
     }
 }

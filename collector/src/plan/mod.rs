@@ -13,7 +13,7 @@ use clause9_shared::digest::Digest;
 use clause9_shared::evidence::RecordKind;
 use clause9_shared::ids::{AgentId, ObjectiveId};
 use clause9_shared::judge::LedgerState;
-use clause9_shared::metric::StreamKind;
+use clause9_shared::metric::{StreamKind, Unmeasurable};
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::{Clock, Timestamp};
 use clause9_shared::verdict::Verdict;
@@ -27,7 +27,7 @@ use crate::register::{
 };
 use crate::seal::{Block, BlockCoverage, Due, Sealed};
 
-pub use measuring::{measured_block, sum_of, take_block};
+pub use measuring::{OVERFLOW, measured_block, sum_of, take_block};
 pub use window::{Window, in_force, judges};
 
 /// Domain of a ledger state's digest.
@@ -87,10 +87,40 @@ pub struct KeptBlock {
 impl KeptBlock {
     /// Which stream it belongs to.
     pub const fn stream(&self) -> StreamKind {
-        match self.coverage {
-            BlockCoverage::Traffic(_) => StreamKind::Traffic,
-            BlockCoverage::Outcomes(_) => StreamKind::Outcomes,
+        stream_covered(&self.coverage)
+    }
+}
+
+/// A block of an earlier seal: all that a record says of it, without its counts.
+#[derive(Clone, Debug)]
+pub struct PastBlock {
+    /// Its record and its counts.
+    pub names: BlockRef,
+    /// What it may be added to.
+    pub key: PaneKey,
+    /// The pane of the predictions.
+    pub pane: PaneStart,
+    /// The pane whose seal made it.
+    pub sealed_with: PaneStart,
+    /// What it covers.
+    pub coverage: BlockCoverage,
+}
+
+impl PastBlock {
+    /// What is kept in mind of a block.
+    pub fn of(block: &KeptBlock) -> Self {
+        Self {
+            names: block.names.clone(),
+            key: block.key.clone(),
+            pane: block.pane,
+            sealed_with: block.sealed_with,
+            coverage: block.coverage.clone(),
         }
+    }
+
+    /// Which stream it belongs to.
+    pub const fn stream(&self) -> StreamKind {
+        stream_covered(&self.coverage)
     }
 }
 
@@ -152,6 +182,9 @@ pub struct WindowRow {
     pub interval: Option<(f64, f64)>,
     /// Cases it rests on.
     pub support: u64,
+    /// Whether there is no value because nothing was asked of the system, as far as it was watched
+    /// all the time.
+    pub quiet: bool,
 }
 
 /// What is shown of a sealed pane.
@@ -205,19 +238,59 @@ impl GapRow {
 /// What the past must tell the planner, as the seal asks for it.
 #[derive(Clone, Debug, Default)]
 pub struct Needs {
-    /// Panes whose blocks may be summed.
+    /// Panes of the windows that may be measured.
     pub panes: BTreeSet<PaneStart>,
+    /// Windows whose counts are summed, by stream.
+    pub sums: BTreeSet<SumOf>,
     /// Windows that may be measured again.
     pub windows: BTreeSet<(ObjectiveId, u32, Timestamp)>,
     /// The stretch whose gaps matter: of the pane and the windows together.
     pub stretch: Option<(Timestamp, Timestamp)>,
 }
 
+/// What is summed: a window's blocks of one stream, of the plan in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SumOf {
+    /// The window.
+    pub window: Window,
+    /// Whether of the stream of outcomes, not of traffic.
+    pub outcomes: bool,
+}
+
+impl SumOf {
+    /// A window's sum of a stream, as [`KnownSystem::stream`] names it.
+    pub const fn new(window: Window, stream: StreamKind) -> Self {
+        let outcomes = match stream {
+            StreamKind::Traffic => false,
+            StreamKind::Outcomes | StreamKind::ByAttribute => true,
+        };
+        Self { window, outcomes }
+    }
+
+    /// The stream.
+    pub const fn stream(self) -> StreamKind {
+        if self.outcomes {
+            StreamKind::Outcomes
+        } else {
+            StreamKind::Traffic
+        }
+    }
+
+    /// Whether a block belongs to it.
+    pub fn takes(self, system: &KnownSystem, block: &KeptBlock) -> bool {
+        measuring::counts_for(system, self.stream(), block)
+            && self.window.start <= block.pane.0
+            && block.pane.0 < self.window.end
+    }
+}
+
 /// What the past tells.
 #[derive(Clone, Debug, Default)]
 pub struct Past {
     /// Blocks sealed before, by prediction pane.
-    pub blocks: BTreeMap<PaneStart, Vec<KeptBlock>>,
+    pub blocks: BTreeMap<PaneStart, Vec<PastBlock>>,
+    /// The sums that were asked for, of the blocks sealed before.
+    pub sums: BTreeMap<SumOf, Result<PaneSummary, Unmeasurable>>,
     /// Agents that were silent when a pane was sealed.
     pub silent: BTreeMap<PaneStart, Vec<AgentId>>,
     /// Gaps that touch the pane that is sealed, or a window that is measured.
@@ -254,6 +327,10 @@ pub fn needs(seal: &Seal<'_>, sealed: &Sealed) -> Needs {
             .map(|b| b.pane);
         for window in window::to_measure(objective, seal.system.pane(), seal.due.pane, panes) {
             needs.panes.extend(window.panes(seal.system.pane()));
+            // Metrics of outcomes are held against the traffic of their window.
+            for stream in [stream, StreamKind::Traffic] {
+                needs.sums.insert(SumOf::new(window, stream));
+            }
             needs
                 .windows
                 .insert((objective.id.clone(), objective.version, window.start));
@@ -269,8 +346,12 @@ pub fn needs(seal: &Seal<'_>, sealed: &Sealed) -> Needs {
     needs
 }
 
-fn stream_of(block: &Block) -> StreamKind {
-    match block.coverage {
+const fn stream_of(block: &Block) -> StreamKind {
+    stream_covered(&block.coverage)
+}
+
+const fn stream_covered(coverage: &BlockCoverage) -> StreamKind {
+    match coverage {
         BlockCoverage::Traffic(_) => StreamKind::Traffic,
         BlockCoverage::Outcomes(_) => StreamKind::Outcomes,
     }
@@ -295,7 +376,10 @@ pub fn plan(
         past.blocks
             .entry(block.pane)
             .or_default()
-            .push(block.clone());
+            .push(PastBlock::of(block));
+    }
+    for (of, sum) in &mut past.sums {
+        measuring::add(seal.system, *of, sum, &fresh);
     }
     for compiled in &seal.system.objectives {
         judging::judge(seal, compiled, &fresh, &mut past, pen, &mut actions)?;
@@ -406,7 +490,7 @@ fn seal_row(
     heard: BTreeSet<AgentId>,
     past: &Past,
 ) -> SealRow {
-    let (coverage, outcomes) = coverages(fresh.iter());
+    let (coverage, outcomes) = coverages(fresh.iter().map(|b| &b.coverage));
     SealRow {
         pane: seal.due.pane,
         end: seal.due.pane.end(seal.system.pane()),
@@ -429,11 +513,11 @@ fn seal_row(
 }
 
 /// The sums of coverage over blocks. What would overflow is left out: it cannot come from counting.
-fn coverages<'a>(blocks: impl Iterator<Item = &'a KeptBlock>) -> (Coverage, OutcomeCoverage) {
+fn coverages<'a>(covered: impl Iterator<Item = &'a BlockCoverage>) -> (Coverage, OutcomeCoverage) {
     let mut traffic = Coverage::default();
     let mut outcomes = OutcomeCoverage::default();
-    for block in blocks {
-        match &block.coverage {
+    for coverage in covered {
+        match coverage {
             BlockCoverage::Traffic(c) => drop(traffic.merge(c)),
             BlockCoverage::Outcomes(c) => drop(outcomes.merge(c)),
         }

@@ -20,7 +20,7 @@ use crate::receive::{self, Uploads};
 use crate::store::{ReadStore, Readers, StoreError};
 use crate::telemetry::Telemetry;
 
-pub(crate) use view::missing_count;
+pub(crate) use view::{carry_tallies, first_due, lacking};
 
 /// What every request can reach.
 #[derive(Clone)]

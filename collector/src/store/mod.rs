@@ -2,11 +2,13 @@
 //! commit the data survives power loss (WAL, `synchronous = FULL`). Not here: what to write.
 
 mod gaps;
+mod past;
 mod progress;
 mod read;
 mod records;
 mod schema;
 mod sealed;
+mod tallies;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +21,7 @@ pub(crate) use gaps::Hole;
 pub use progress::SystemState;
 pub use read::ReadStore;
 pub use records::{ContentRow, Page, PendingRefusal, RecordFilter, RecordRow};
+pub use tallies::Tally;
 pub(crate) use write::{Appended, NewBatch, WriteStore};
 
 /// Name of the register's file in its folder.
@@ -84,7 +87,10 @@ pub(crate) fn open(folder: &Path) -> Result<WriteStore, StoreError> {
         if found < 1 {
             tx.execute_batch(schema::TABLES)?;
         }
-        tx.execute_batch(schema::ADDED_BY_2)?;
+        if found < 2 {
+            tx.execute_batch(schema::ADDED_BY_2)?;
+        }
+        tx.execute_batch(schema::ADDED_BY_3)?;
         tx.pragma_update(None, "user_version", schema::VERSION)?;
         tx.commit()?;
     }

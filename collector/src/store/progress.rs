@@ -1,21 +1,19 @@
-//! How far systems have come, and what the planner of the next seal needs to know of the past.
+//! How far systems have come, and what waits for their next seal.
 
 use std::collections::BTreeMap;
 
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::{AgentId, BootId, Name, ObjectiveId, Sequence, SystemId};
-use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::{Clock, Timestamp};
-use clause9_shared::window::{Coverage, OutcomeCoverage, PaneKey, PaneStart};
+use clause9_shared::window::PaneStart;
 use clause9_shared::wire::batch::ClosedWindow;
 use clause9_shared::wire::codec::Decode;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, params};
 
 use super::read::{count, digest, pane, point, unreadable};
 use super::{ReadStore, StoreError};
-use crate::plan::{KeptBlock, Needs, Past, Standing};
-use crate::register::BlockRef;
-use crate::seal::{BlockCoverage, Contribution, Origin};
+use crate::plan::Standing;
+use crate::seal::{Contribution, Origin};
 
 /// How far a system has come.
 #[derive(Clone, Debug, Default)]
@@ -102,61 +100,6 @@ impl ReadStore<'_> {
         Ok(all)
     }
 
-    /// What the planner needs to know of the past.
-    pub fn past(&self, system: &SystemId, needs: &Needs) -> Result<Past, StoreError> {
-        let mut past = Past {
-            standings: self.standings(system)?,
-            ..Past::default()
-        };
-        for pane in &needs.panes {
-            let blocks = self.blocks(system, *pane)?;
-            if !blocks.is_empty() {
-                past.blocks.insert(*pane, blocks);
-            }
-            if let Some(seal) = self.seal(system, *pane)?
-                && !seal.missing.is_empty()
-            {
-                past.silent.insert(*pane, seal.missing);
-            }
-        }
-        if let Some((from, to)) = needs.stretch {
-            past.gaps = self.gaps(system, from, to)?;
-        }
-        for (objective, version, start) in &needs.windows {
-            let found = self
-                .connection
-                .prepare_cached(
-                    "SELECT measurement FROM windows
-                     WHERE system = ?1 AND objective = ?2 AND version = ?3 AND start = ?4",
-                )?
-                .query_row(
-                    params![system.as_str(), objective.as_str(), version, start.micros()],
-                    |r| digest(r, 0),
-                )
-                .optional()?;
-            if let Some(found) = found {
-                past.windows
-                    .insert((objective.clone(), *version, *start), found);
-            }
-        }
-        Ok(past)
-    }
-
-    /// Blocks of a prediction pane, in the order in which they were sealed.
-    pub fn blocks(&self, system: &SystemId, of: PaneStart) -> Result<Vec<KeptBlock>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT b.block, b.pane, b.stream, b.pane_key, b.coverage, b.summary, c.bytes, r.created_at
-             FROM blocks b JOIN contents c ON c.digest = b.summary JOIN records r ON r.digest = b.block
-             WHERE b.system = ?1 AND b.pane = ?2 ORDER BY b.rowid",
-        )?;
-        let mut rows = statement.query(params![system.as_str(), of.0.micros()])?;
-        let mut all = Vec::new();
-        while let Some(r) = rows.next()? {
-            all.push(kept_block(r)?);
-        }
-        Ok(all)
-    }
-
     /// How each ledger of a system stands.
     pub fn standings(
         &self,
@@ -186,31 +129,4 @@ impl ReadStore<'_> {
             statement.query_map([system.as_str()], |r| Ok((digest(r, 0)?, digest(r, 1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
-}
-
-fn kept_block(r: &Row<'_>) -> Result<KeptBlock, StoreError> {
-    let key: Vec<u8> = r.get(3)?;
-    let coverage: Vec<u8> = r.get(4)?;
-    let summary: Vec<u8> = r.get(6)?;
-    let bad = unreadable("blocks");
-    let coverage = match r.get::<_, i64>(2)? {
-        1 => BlockCoverage::Traffic(Coverage::from_bytes(&coverage).map_err(&bad)?),
-        2 => BlockCoverage::Outcomes(OutcomeCoverage::from_bytes(&coverage).map_err(&bad)?),
-        _ => return Err(StoreError::Row("blocks")),
-    };
-    let key = PaneKey::from_bytes(&key).map_err(&bad)?;
-    // A block became so when the pane was sealed that made it: at that pane's end and the lateness after
-    // it, which is shorter than a pane.
-    let next = PaneStart::of(point(r, 7)?, key.pane);
-    Ok(KeptBlock {
-        names: BlockRef {
-            block: digest(r, 0)?,
-            summary: digest(r, 5)?,
-        },
-        sealed_with: PaneStart(next.0 - key.pane),
-        key,
-        pane: pane(r, 1)?,
-        coverage,
-        summary: PaneSummary::from_bytes(&summary).map_err(&bad)?,
-    })
 }

@@ -46,6 +46,12 @@ impl<'c> ReadStore<'c> {
         Self { connection }
     }
 
+    /// Bytes that the register's disk still takes; none if it cannot be asked.
+    pub fn free_bytes(&self) -> Option<u64> {
+        let disk = rustix::fs::statvfs(self.connection.path()?).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
     /// Size of the register in bytes.
     pub fn bytes(&self) -> Result<u64, StoreError> {
         Ok(self.connection.query_row(

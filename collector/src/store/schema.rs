@@ -3,7 +3,7 @@
 //! between seals: whatever is in them can be derived from the register again.
 
 /// Version of the tables, kept in `PRAGMA user_version`.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 pub(super) const TABLES: &str = "
 CREATE TABLE contents(
@@ -157,4 +157,33 @@ CREATE TABLE holes(
   end INTEGER NOT NULL,
   PRIMARY KEY(agent, boot, before)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// What version 3 added: which windows had no traffic, counts of windows by what came of them, sums of
+/// windows of many blocks, and an index of the seals that did without an agent. Counts and sums are
+/// made when they are first asked for, so an older register needs no work at its opening.
+pub(super) const ADDED_BY_3: &str = "
+ALTER TABLE windows ADD COLUMN quiet INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE tallies(
+  system TEXT NOT NULL,
+  objective TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  since INTEGER NOT NULL,
+  until INTEGER NOT NULL,
+  measured INTEGER NOT NULL,
+  quiet INTEGER NOT NULL,
+  PRIMARY KEY(system, objective, version)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE sums(
+  system TEXT NOT NULL,
+  start INTEGER NOT NULL,
+  end INTEGER NOT NULL,
+  stream INTEGER NOT NULL,
+  plan BLOB NOT NULL,
+  through INTEGER NOT NULL,
+  summary BLOB NOT NULL,
+  PRIMARY KEY(system, start, end, stream, plan)
+) STRICT;
+CREATE INDEX sums_by_end ON sums(system, end);
+CREATE INDEX seals_without ON seals(system, pane) WHERE json_array_length(body, '$.missing') > 0;
 ";

@@ -1,14 +1,19 @@
 //! What is shown of sealed panes and measured windows.
 
-use clause9_shared::ids::{ObjectiveId, SystemId};
+use std::collections::BTreeMap;
+
+use clause9_shared::ids::{AgentId, ObjectiveId, SystemId};
 use clause9_shared::time::Timestamp;
 use clause9_shared::window::PaneStart;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::read::{count, digest, most, point};
+use super::read::{count, digest, most, pane, point};
 use super::{ReadStore, StoreError};
 use crate::plan::{SealRow, Window, WindowRow};
 use crate::register::Status;
+
+/// Panes sealed without an agent that are looked through at once, at most: the newest.
+const MAX_SILENT: usize = 100_000;
 
 impl ReadStore<'_> {
     /// What is shown of one sealed pane.
@@ -55,8 +60,35 @@ impl ReadStore<'_> {
             .query_row([system.as_str()], |r| count(r, 0))?)
     }
 
-    /// The newest measurements of an objective version's windows, the latest `limit`, in order.
+    /// The newest measurements of an objective version's windows that start in a stretch, in order.
     pub fn windows(
+        &self,
+        system: &SystemId,
+        objective: &ObjectiveId,
+        version: u32,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Vec<WindowRow>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT start, end, measurement, status, reason, value, low, high, support, quiet
+             FROM windows WHERE system = ?1 AND objective = ?2 AND version = ?3
+             AND start >= ?4 AND start < ?5 ORDER BY start",
+        )?;
+        let mut rows = statement.query(params![
+            system.as_str(),
+            objective.as_str(),
+            version,
+            from.micros(),
+            to.micros()
+        ])?;
+        let mut all = Vec::new();
+        while let Some(r) = rows.next()? {
+            all.push(window_row(r, objective, version)?);
+        }
+        Ok(all)
+    }
+
+    /// The newest measurements of an objective version's windows, the latest `limit`, in order.
+    pub fn newest_windows(
         &self,
         system: &SystemId,
         objective: &ObjectiveId,
@@ -64,8 +96,9 @@ impl ReadStore<'_> {
         limit: usize,
     ) -> Result<Vec<WindowRow>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT start, end, measurement, status, reason, value, low, high, support FROM windows
-             WHERE system = ?1 AND objective = ?2 AND version = ?3 ORDER BY start DESC LIMIT ?4",
+            "SELECT start, end, measurement, status, reason, value, low, high, support, quiet
+             FROM windows WHERE system = ?1 AND objective = ?2 AND version = ?3
+             ORDER BY start DESC LIMIT ?4",
         )?;
         let mut rows = statement.query(params![
             system.as_str(),
@@ -81,30 +114,31 @@ impl ReadStore<'_> {
         Ok(all)
     }
 
-    /// How many windows with a start in a range have a measurement with a value.
-    pub fn measured_count(
+    /// Agents that were silent when panes of a stretch were sealed: of the newest such panes.
+    pub fn silent(
         &self,
         system: &SystemId,
-        objective: &ObjectiveId,
-        version: u32,
         (from, to): (Timestamp, Timestamp),
-    ) -> Result<u64, StoreError> {
-        Ok(self
-            .connection
-            .prepare_cached(
-                "SELECT count(*) FROM windows WHERE system = ?1 AND objective = ?2 AND version = ?3
-                 AND start >= ?4 AND end <= ?5 AND status = 'measured'",
-            )?
-            .query_row(
-                params![
-                    system.as_str(),
-                    objective.as_str(),
-                    version,
-                    from.micros(),
-                    to.micros()
-                ],
-                |r| count(r, 0),
-            )?)
+    ) -> Result<BTreeMap<PaneStart, Vec<AgentId>>, StoreError> {
+        // The condition is that of the index, so that panes sealed with all agents are not looked at.
+        let mut statement = self.connection.prepare_cached(
+            "SELECT pane, json_extract(body, '$.missing') FROM seals INDEXED BY seals_without
+             WHERE system = ?1 AND pane >= ?2 AND pane < ?3
+             AND json_array_length(body, '$.missing') > 0 ORDER BY pane DESC LIMIT ?4",
+        )?;
+        let mut rows = statement.query(params![
+            system.as_str(),
+            from.micros(),
+            to.micros(),
+            most(MAX_SILENT)
+        ])?;
+        let mut all = BTreeMap::new();
+        while let Some(r) = rows.next()? {
+            let agents: String = r.get(1)?;
+            let agents = serde_json::from_str(&agents).map_err(|_| StoreError::Row("seals"))?;
+            all.insert(pane(r, 0)?, agents);
+        }
+        Ok(all)
     }
 }
 
@@ -124,5 +158,6 @@ fn window_row(r: &Row<'_>, objective: &ObjectiveId, version: u32) -> Result<Wind
         value: r.get(5)?,
         interval: low.zip(high),
         support: count(r, 8)?,
+        quiet: r.get(9)?,
     })
 }

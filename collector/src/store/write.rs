@@ -252,11 +252,12 @@ impl Appended<'_> {
 
     /// Remembers the newest measurement of a window.
     pub(crate) fn keep_window(&self, system: &SystemId, row: &WindowRow) -> Result<(), StoreError> {
+        self.tally_again(system, row)?;
         self.tx
             .prepare_cached(
                 "INSERT OR REPLACE INTO windows(system, objective, version, start, end, measurement,
-                   status, reason, value, low, high, support)
-                 VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                   status, reason, value, low, high, support, quiet)
+                 VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             )?
             .execute(params![
                 system.as_str(),
@@ -271,6 +272,7 @@ impl Appended<'_> {
                 row.interval.map(|i| i.0),
                 row.interval.map(|i| i.1),
                 word(row.support),
+                row.quiet,
             ])?;
         Ok(())
     }

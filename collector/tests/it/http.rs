@@ -66,9 +66,13 @@ pub(crate) fn all(to: SocketAddr, path: &str) -> Vec<Value> {
     loop {
         let page = get(to, &format!("{path}{after}")).json();
         items.extend(page["items"].as_array().unwrap().clone());
-        match page["next"].as_u64() {
-            None => return items,
-            Some(next) => after = format!("&after={next}"),
+        let next = &page["next"];
+        if next.is_null() {
+            return items;
         }
+        let text = next
+            .as_str()
+            .map_or_else(|| next.to_string(), str::to_owned);
+        after = format!("&after={text}");
     }
 }

@@ -5,6 +5,8 @@ mod api;
 #[cfg(test)]
 mod full_disk;
 #[cfg(test)]
+mod growing;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod kill;

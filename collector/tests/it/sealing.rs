@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clause9_collector::known::KnownSystem;
-use clause9_collector::plan::{self, Action, KeptBlock, Past, Seal, Standing};
+use clause9_collector::plan::{self, Action, KeptBlock, Past, PastBlock, Seal, Standing};
 use clause9_collector::register::Pen;
 use clause9_collector::seal::{
     self, Contribution, Due, Origin, PATIENCE, Patience, Progress, Timing,
@@ -79,8 +79,19 @@ impl Memory {
             due,
             now: due.pane.end(HOUR),
         };
+        let sums = plan::needs(&seal, &sealed).sums.into_iter().map(|of| {
+            let blocks = self.blocks.values().flatten();
+            let blocks = blocks.filter(|b| of.takes(system, b)).map(|b| &b.summary);
+            (of, plan::sum_of(system, of.stream(), blocks))
+        });
+        let past_blocks = |blocks: &Vec<KeptBlock>| blocks.iter().map(PastBlock::of).collect();
         let past = Past {
-            blocks: self.blocks.clone(),
+            sums: sums.collect(),
+            blocks: self
+                .blocks
+                .iter()
+                .map(|(pane, blocks)| (*pane, past_blocks(blocks)))
+                .collect(),
             silent: self.silent.clone(),
             gaps: Vec::new(),
             windows: BTreeMap::new(),

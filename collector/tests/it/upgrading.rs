@@ -5,8 +5,11 @@ use serde_json::Value;
 use crate::http::{all, get};
 use crate::world::{Agents, Running, hour};
 
-/// The tables of version 1, as that version made them.
+/// The tables of earlier versions, as those versions made them.
 const VERSION_1: &str = include_str!("register.v1.sql");
+const VERSION_2: &str = include_str!("register.v2.sql");
+/// The version that is written now.
+const PRESENT: i64 = 3;
 /// Its tables whose rows have an order, and those whose rows have a key instead.
 const ORDERED: [&str; 8] = [
     "contents",
@@ -18,14 +21,11 @@ const ORDERED: [&str; 8] = [
     "blocks",
     "standings",
 ];
-const KEYED: [&str; 6] = [
-    "batches",
-    "watermarks",
-    "seals",
-    "windows",
-    "refusals",
-    "refused",
-];
+const KEYED: [&str; 5] = ["batches", "watermarks", "seals", "refusals", "refused"];
+/// Those that version 2 added.
+const BY_2: [&str; 2] = ["gaps", "holes"];
+/// The columns of `windows` before version 3.
+const WINDOWS: &str = "system, objective, version, start, end, measurement, status, reason, value, low, high, support";
 
 /// What is read of a register over the interface.
 fn told(running: &Running) -> Vec<Value> {
@@ -40,6 +40,7 @@ fn told(running: &Running) -> Vec<Value> {
         "/v1/systems/loan/panes?limit=500",
         "/v1/systems/loan/objectives",
         "/v1/refusals",
+        "/v1/missing?system=loan",
     ] {
         told.push(get(running.address, path).json());
     }
@@ -48,8 +49,44 @@ fn told(running: &Running) -> Vec<Value> {
     told
 }
 
-#[test]
-fn a_register_of_version_1_is_opened_and_goes_on() {
+/// Puts the rows of a register into a file as an earlier version made it.
+fn set_back(running: &Running, version: i64) {
+    let folder = running.files.path().join("register");
+    let (old, new) = (folder.join("old"), folder.join("clause9.sqlite"));
+    let connection = rusqlite::Connection::open(&old).unwrap();
+    let tables = if version == 1 { VERSION_1 } else { VERSION_2 };
+    connection.execute_batch(tables).unwrap();
+    let attach = format!("ATTACH '{}' AS newer", new.display());
+    connection.execute_batch(&attach).unwrap();
+    let ordered = ORDERED.map(|table| (table, "*", "ORDER BY rowid"));
+    let keyed = KEYED.map(|table| (table, "*", ""));
+    let by_2 = BY_2.map(|table| (table, "*", ""));
+    let rows = ordered
+        .into_iter()
+        .chain(keyed)
+        .chain([("windows", WINDOWS, "")]);
+    for (table, columns, order) in rows.chain(by_2.into_iter().filter(|_| version == 2)) {
+        let copy = format!("INSERT INTO {table} SELECT {columns} FROM newer.{table} {order}");
+        connection.execute(&copy, []).unwrap();
+    }
+    if version == 1 {
+        connection
+            .execute_batch(
+                "UPDATE seals SET body = json_remove(body, '$.gaps');
+                 UPDATE standings SET body = json_remove(body, '$.runs');",
+            )
+            .unwrap();
+    }
+    let end = format!("DETACH newer; PRAGMA user_version = {version};");
+    connection.execute_batch(&end).unwrap();
+    drop(connection);
+    for suffix in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(folder.join(format!("clause9.sqlite{suffix}")));
+    }
+    std::fs::rename(&old, &new).unwrap();
+}
+
+fn is_opened_and_goes_on(version: i64) {
     let mut running = Running::start(&[1]);
     let agents = Agents::new();
     for h in 34..46 {
@@ -64,45 +101,33 @@ fn a_register_of_version_1_is_opened_and_goes_on() {
             .any(|item| item["record"]["body"]["state"] == "candidate")
     );
     running.stop();
-
-    // The same rows in a file as version 1 made it; what its rows did not have is taken away.
-    let folder = running.files.path().join("register");
-    let (old, new) = (folder.join("old"), folder.join("clause9.sqlite"));
-    let connection = rusqlite::Connection::open(&old).unwrap();
-    connection.execute_batch(VERSION_1).unwrap();
-    let attach = format!("ATTACH '{}' AS newer", new.display());
-    connection.execute_batch(&attach).unwrap();
-    let ordered = ORDERED.map(|table| (table, "ORDER BY rowid"));
-    let keyed = KEYED.map(|table| (table, ""));
-    for (table, order) in ordered.into_iter().chain(keyed) {
-        let copy = format!("INSERT INTO {table} SELECT * FROM newer.{table} {order}");
-        connection.execute(&copy, []).unwrap();
-    }
-    connection
-        .execute_batch(
-            "UPDATE seals SET body = json_remove(body, '$.gaps');
-             UPDATE standings SET body = json_remove(body, '$.runs');
-             DETACH newer; PRAGMA user_version = 1;",
-        )
-        .unwrap();
-    drop(connection);
-    for suffix in ["-wal", "-shm"] {
-        let _ = std::fs::remove_file(folder.join(format!("clause9.sqlite{suffix}")));
-    }
-    std::fs::rename(&old, &new).unwrap();
-
+    set_back(&running, version);
     let running = running.again();
     assert_eq!(told(&running), before, "all of it is still told");
-    // And it goes on, with what version 2 brought: hour 46 never comes.
+    // And it goes on, with what later versions brought: hour 46 never comes.
     assert_eq!(running.post(&agents.hourly(1, 47)).status, 200);
     running.wait_sealed(14);
     let panes = all(running.address, "/v1/systems/loan/panes?limit=500");
     let last = panes.last().unwrap();
     assert_eq!(last["start"], hour(47).0.to_string());
     assert_eq!(last["gaps"][0]["reason"], "batch_lost", "{last:#}");
-    let file = rusqlite::Connection::open(&new).unwrap();
-    let version: i64 = file
+    let file = running.register();
+    let found: i64 = file
         .query_row("PRAGMA user_version", [], |r| r.get(0))
         .unwrap();
-    assert_eq!(version, 2);
+    assert_eq!(found, PRESENT);
+    let counted: i64 = file
+        .query_row("SELECT sum(measured) FROM tallies", [], |r| r.get(0))
+        .unwrap();
+    assert!(counted > 0, "{counted}");
+}
+
+#[test]
+fn a_register_of_version_1_is_opened_and_goes_on() {
+    is_opened_and_goes_on(1);
+}
+
+#[test]
+fn a_register_of_version_2_is_opened_and_goes_on() {
+    is_opened_and_goes_on(2);
 }

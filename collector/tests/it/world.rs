@@ -38,7 +38,11 @@ pub(crate) fn hour(n: u32) -> PaneStart {
 }
 
 pub(crate) fn document() -> Document {
-    objective::load("objectives.yaml", OBJECTIVES).unwrap_or_else(|p| panic!("{p:#?}"))
+    loaded(OBJECTIVES)
+}
+
+pub(crate) fn loaded(objectives: &str) -> Document {
+    objective::load("objectives.yaml", objectives).unwrap_or_else(|p| panic!("{p:#?}"))
 }
 
 pub(crate) fn baseline(document: &Document) -> Baseline {
@@ -264,11 +268,17 @@ impl Files {
     }
 
     pub(crate) fn on_clock(listen: &str, agents: &[u8], clock: Clock) -> Self {
+        Self::of(listen, agents, clock, OBJECTIVES)
+    }
+
+    /// With another objectives file.
+    pub(crate) fn of(listen: &str, agents: &[u8], clock: Clock, objectives: &str) -> Self {
+        let document = loaded(objectives);
         let folder = tempfile::tempdir().unwrap();
         let write =
             |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-        write("objectives.yaml", OBJECTIVES);
-        write("baseline.json", &baseline(&document()).to_json().unwrap());
+        write("objectives.yaml", objectives);
+        write("baseline.json", &baseline(&document).to_json().unwrap());
         let mut list = "agents:\n".to_owned();
         for n in agents {
             list.push_str("  - { id: \"");
@@ -360,6 +370,29 @@ impl Running {
             .find_map(|l| l.strip_prefix(series)?.strip_prefix(' '));
         let value = value.unwrap_or_else(|| panic!("no series {series} in\n{text}"));
         value.parse().unwrap()
+    }
+
+    /// The lines of /metrics that begin so.
+    pub(crate) fn series(&self, name: &str) -> Vec<String> {
+        let text = crate::http::get(self.address, "/metrics").text();
+        let lines = text.lines().filter(|l| l.starts_with(name));
+        lines.map(str::to_owned).collect()
+    }
+
+    /// Waits until a line of /metrics that begins so ends so.
+    pub(crate) fn wait_line(&self, begins: &str, ends: &str) {
+        for _ in 0..300 {
+            if self.series(begins).iter().any(|l| l.ends_with(ends)) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("no {begins}…{ends}: {:?}", self.series(begins));
+    }
+
+    /// The register's file, of a collector that has ended.
+    pub(crate) fn register(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.files.path().join("register/clause9.sqlite")).unwrap()
     }
 
     /// The first line of a series of /metrics, waiting until it is there: what is shown of a system

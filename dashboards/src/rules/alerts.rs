@@ -84,17 +84,32 @@ pub const ALERTS: &[Alert] = &[
     },
     Alert {
         name: "Clause9NoData",
-        expr: "clause9_verdict{state=\"no_data\"} == 1",
+        // Before the first window is over and its labels are due, nothing can be known.
+        expr: "clause9_verdict{state=\"no_data\"} == 1 and on (system, objective) (clause9_objective_in_force == 1) and on (system, objective) (clause9_objective_first_value_due_timestamp_seconds < on (system) group_left () max by (system) (clause9_sealed_until_timestamp_seconds))",
         hold: "1h",
         severity: Ticket,
         summary: "nothing is known of the objective {{ $labels.objective }} of {{ $labels.system }}",
-        description: "No case has been measured under this objective for an hour. Unmeasured time is not conformity.",
+        description: "No case has been measured under this objective for an hour, although its first window is over and its labels are due. Unmeasured time is not conformity.",
         fires: case(
-            61,
-            &[(
-                "clause9_verdict{system=\"loan\",objective=\"drift\",state=\"no_data\",instance=\"c:1\"}",
-                "1x90",
-            )],
+            90,
+            &[
+                (
+                    "clause9_verdict{system=\"loan\",objective=\"drift\",state=\"no_data\",instance=\"c:1\"}",
+                    "1x120",
+                ),
+                (
+                    "clause9_objective_in_force{system=\"loan\",objective=\"drift\",instance=\"c:1\"}",
+                    "1x120",
+                ),
+                (
+                    "clause9_objective_first_value_due_timestamp_seconds{system=\"loan\",objective=\"drift\",instance=\"c:1\"}",
+                    "600x120",
+                ),
+                (
+                    "clause9_sealed_until_timestamp_seconds{system=\"loan\",instance=\"c:1\"}",
+                    "0+60x120",
+                ),
+            ],
         ),
         labels: &[
             ("system", "loan"),
@@ -103,17 +118,57 @@ pub const ALERTS: &[Alert] = &[
             ("instance", "c:1"),
         ],
         shown: "",
+        // Labels that are due in a day; a version that is no longer in force; data that came.
         silent: case(
-            61,
-            &[(
-                "clause9_verdict{system=\"loan\",objective=\"drift\",state=\"no_data\",instance=\"c:1\"}",
-                "1x40 0x50",
-            )],
+            90,
+            &[
+                (
+                    "clause9_verdict{system=\"loan\",objective=\"accuracy\",state=\"no_data\",instance=\"c:1\"}",
+                    "1x120",
+                ),
+                (
+                    "clause9_objective_in_force{system=\"loan\",objective=\"accuracy\",instance=\"c:1\"}",
+                    "1x120",
+                ),
+                (
+                    "clause9_objective_first_value_due_timestamp_seconds{system=\"loan\",objective=\"accuracy\",instance=\"c:1\"}",
+                    "86400x120",
+                ),
+                (
+                    "clause9_verdict{system=\"loan\",objective=\"expired\",state=\"no_data\",instance=\"c:1\"}",
+                    "1x120",
+                ),
+                (
+                    "clause9_objective_in_force{system=\"loan\",objective=\"expired\",instance=\"c:1\"}",
+                    "0x120",
+                ),
+                (
+                    "clause9_objective_first_value_due_timestamp_seconds{system=\"loan\",objective=\"expired\",instance=\"c:1\"}",
+                    "0x120",
+                ),
+                (
+                    "clause9_verdict{system=\"loan\",objective=\"drift\",state=\"no_data\",instance=\"c:1\"}",
+                    "1x40 0x80",
+                ),
+                (
+                    "clause9_objective_in_force{system=\"loan\",objective=\"drift\",instance=\"c:1\"}",
+                    "1x120",
+                ),
+                (
+                    "clause9_objective_first_value_due_timestamp_seconds{system=\"loan\",objective=\"drift\",instance=\"c:1\"}",
+                    "0x120",
+                ),
+                (
+                    "clause9_sealed_until_timestamp_seconds{system=\"loan\",instance=\"c:1\"}",
+                    "0+60x120",
+                ),
+            ],
         ),
     },
     Alert {
         name: "Clause9MissingMeasurements",
-        // The count of all time never falls, so what is new within a day is what fires.
+        // The count of all time never falls, so what is new within a day is what fires. Windows
+        // without traffic are counted apart.
         expr: "clause9_missing_measurements - min_over_time(clause9_missing_measurements[1d]) > 0",
         hold: "15m",
         severity: Ticket,
@@ -128,13 +183,19 @@ pub const ALERTS: &[Alert] = &[
         ),
         labels: &[("system", "loan"), ("instance", "c:1")],
         shown: "3",
-        // What went missing and stays missing is said for a day, then no more.
+        // What went missing and stays missing is said for a day, then no more; nor is a quiet night.
         silent: case(
             1500,
-            &[(
-                "clause9_missing_measurements{system=\"loan\",instance=\"c:1\"}",
-                "2x3 5x1600",
-            )],
+            &[
+                (
+                    "clause9_missing_measurements{system=\"loan\",instance=\"c:1\"}",
+                    "2x3 5x1600",
+                ),
+                (
+                    "clause9_windows_without_traffic{system=\"loan\",instance=\"c:1\"}",
+                    "0+1x1600",
+                ),
+            ],
         ),
     },
     Alert {
@@ -190,6 +251,7 @@ pub const ALERTS: &[Alert] = &[
     },
     Alert {
         name: "Clause9AgentSilent",
+        // One that was never heard has the watermark 0.
         expr: "clause9_agent_watermark_timestamp_seconds < on (system) group_left () max by (system) (clause9_sealed_until_timestamp_seconds)",
         hold: "5m",
         severity: Page,
@@ -200,15 +262,15 @@ pub const ALERTS: &[Alert] = &[
             &[
                 (
                     "clause9_agent_watermark_timestamp_seconds{system=\"loan\",agent=\"a1\"}",
-                    "1000x30",
+                    "0x90",
                 ),
                 (
                     "clause9_agent_watermark_timestamp_seconds{system=\"loan\",agent=\"a2\"}",
-                    "1600x30",
+                    "1600x90",
                 ),
                 (
                     "clause9_sealed_until_timestamp_seconds{system=\"loan\"}",
-                    "1600x30",
+                    "1600x90",
                 ),
             ],
         ),
@@ -219,70 +281,128 @@ pub const ALERTS: &[Alert] = &[
             &[
                 (
                     "clause9_agent_watermark_timestamp_seconds{system=\"loan\",agent=\"a1\"}",
-                    "1600x30",
+                    "1600x90",
                 ),
                 (
                     "clause9_agent_watermark_timestamp_seconds{system=\"loan\",agent=\"a2\"}",
-                    "2200x30",
+                    "2200x90",
                 ),
                 (
                     "clause9_sealed_until_timestamp_seconds{system=\"loan\"}",
-                    "1600x30",
+                    "1600x90",
+                ),
+                // Nobody of its system was heard yet: that is another alert's.
+                (
+                    "clause9_agent_watermark_timestamp_seconds{system=\"car\",agent=\"a3\"}",
+                    "0x90",
+                ),
+            ],
+        ),
+    },
+    Alert {
+        name: "Clause9AgentNeverHeard",
+        expr: "clause9_agent_watermark_timestamp_seconds == 0 and clause9_agent_watermark_timestamp_seconds offset 1h == 0",
+        hold: "0m",
+        severity: Page,
+        summary: "agent {{ $labels.agent }} of {{ $labels.system }} was never heard",
+        description: "The collector has trusted this agent for an hour or more, and it has delivered nothing. If it is in use, what it sees is not measured.",
+        fires: case(
+            65,
+            &[(
+                "clause9_agent_watermark_timestamp_seconds{system=\"loan\",agent=\"a1\"}",
+                "0x90",
+            )],
+        ),
+        labels: &[("system", "loan"), ("agent", "a1")],
+        shown: "",
+        // Trusted within the hour; heard in the meantime.
+        silent: case(
+            50,
+            &[
+                (
+                    "clause9_agent_watermark_timestamp_seconds{system=\"loan\",agent=\"a1\"}",
+                    "0x90",
+                ),
+                (
+                    "clause9_agent_watermark_timestamp_seconds{system=\"loan\",agent=\"a2\"}",
+                    "0x10 600x80",
                 ),
             ],
         ),
     },
     Alert {
         name: "Clause9SealOverdue",
-        expr: "(max by (system) (clause9_agent_watermark_timestamp_seconds) > on (system) max by (system) (clause9_sealed_until_timestamp_seconds)) unless on (system) (clause9_system_clock_is_replay == 1)",
-        hold: "30m",
+        // Sealing may lag behind agents for as long as the seal grace says, and go on so for ever: what
+        // is late is a pane that is not sealed half an hour after the grace of its agents is over.
+        expr: "(time() - clause9_seal_due_timestamp_seconds > 1800) unless on (system) (clause9_system_clock_is_replay == 1)",
+        hold: "5m",
         severity: Page,
         summary: "panes of {{ $labels.system }} are not sealed",
-        description: "Agents have closed panes that the collector has not sealed for half an hour. Nothing is judged until they are.",
+        description: "The next pane should have been sealed {{ $value | humanizeDuration }} ago, also without agents that are silent. Nothing is judged until it is.",
         fires: case(
             40,
             &[
                 (
                     "clause9_agent_watermark_timestamp_seconds{system=\"loan\",agent=\"a1\"}",
-                    "1600x60",
+                    "0+60x60",
                 ),
                 (
                     "clause9_sealed_until_timestamp_seconds{system=\"loan\"}",
-                    "1000x60",
+                    "0x60",
+                ),
+                (
+                    "clause9_seal_due_timestamp_seconds{system=\"loan\"}",
+                    "120x60",
                 ),
                 ("clause9_system_clock_is_replay{system=\"loan\"}", "0x60"),
             ],
         ),
         labels: &[("system", "loan")],
-        shown: "",
+        shown: "38m 0s",
+        // Panes of a minute and a grace of an hour with one agent silent: all moves, an hour late.
         silent: case(
-            40,
+            240,
             &[
                 (
                     "clause9_agent_watermark_timestamp_seconds{system=\"loan\",agent=\"a1\"}",
-                    "1600x60",
+                    "0+60x300",
+                ),
+                (
+                    "clause9_agent_watermark_timestamp_seconds{system=\"loan\",agent=\"a2\"}",
+                    "0x300",
                 ),
                 (
                     "clause9_sealed_until_timestamp_seconds{system=\"loan\"}",
-                    "1000x20 1600x40",
+                    "-3660+60x300",
                 ),
-                ("clause9_system_clock_is_replay{system=\"loan\"}", "0x60"),
+                (
+                    "clause9_seal_due_timestamp_seconds{system=\"loan\"}",
+                    "0+60x300",
+                ),
+                ("clause9_system_clock_is_replay{system=\"loan\"}", "0x300"),
             ],
         ),
     },
     Alert {
         name: "Clause9ExchangesDropped",
-        expr: "sum by (job, instance, reason) (increase(clause9_exchanges_dropped_total[10m])) > 0",
+        // A client that hangs up is no loss of the monitor's.
+        expr: "sum by (job, instance, reason) (rate(clause9_exchanges_dropped_total{reason!=\"aborted\"}[10m])) > on (job, instance) group_left () 0.01 * sum by (job, instance) (rate(clause9_exchanges_seen_total[10m]))",
         hold: "5m",
         severity: Ticket,
         summary: "{{ $labels.instance }} drops exchanges ({{ $labels.reason }})",
-        description: "Answers were served but not measured. Each dropped exchange is counted in its pane's coverage.",
+        description: "More than one answer in a hundred was served but not measured. Each dropped exchange is counted in its pane's coverage.",
         fires: case(
             20,
-            &[(
-                "clause9_exchanges_dropped_total{job=\"clause9-agent\",instance=\"a:1\",reason=\"queue_full\"}",
-                "0+5x30",
-            )],
+            &[
+                (
+                    "clause9_exchanges_dropped_total{job=\"clause9-agent\",instance=\"a:1\",reason=\"queue_full\"}",
+                    "0+5x30",
+                ),
+                (
+                    "clause9_exchanges_seen_total{job=\"clause9-agent\",instance=\"a:1\"}",
+                    "0+100x30",
+                ),
+            ],
         ),
         labels: &[
             ("job", "clause9-agent"),
@@ -292,10 +412,20 @@ pub const ALERTS: &[Alert] = &[
         shown: "",
         silent: case(
             20,
-            &[(
-                "clause9_exchanges_dropped_total{job=\"clause9-agent\",instance=\"a:1\",reason=\"queue_full\"}",
-                "7x30",
-            )],
+            &[
+                (
+                    "clause9_exchanges_dropped_total{job=\"clause9-agent\",instance=\"a:1\",reason=\"queue_full\"}",
+                    "0+1x30",
+                ),
+                (
+                    "clause9_exchanges_dropped_total{job=\"clause9-agent\",instance=\"a:1\",reason=\"aborted\"}",
+                    "0+20x30",
+                ),
+                (
+                    "clause9_exchanges_seen_total{job=\"clause9-agent\",instance=\"a:1\"}",
+                    "0+101x30",
+                ),
+            ],
         ),
     },
     Alert {
@@ -553,6 +683,39 @@ pub const ALERTS: &[Alert] = &[
                 "clause9_collector_write_failures_total{job=\"clause9-collector\",instance=\"c:1\"}",
                 "1x30",
             )],
+        ),
+    },
+    Alert {
+        name: "Clause9RegisterDiskFilling",
+        // A day's trend, from six hours on: the first minutes of a register say nothing of a week.
+        expr: "predict_linear(clause9_collector_store_free_bytes[1d], 7 * 86400) < 0 and on (job, instance) clause9_collector_store_free_bytes offset 6h",
+        hold: "1h",
+        severity: Ticket,
+        summary: "the disk of the register of {{ $labels.instance }} is full within a week",
+        description: "If it goes on as in the last day, the collector cannot write within seven days. Nothing of the register can be deleted: it needs a larger disk.",
+        // 1 GiB that shrinks by 10 MB in ten minutes lasts 18 hours.
+        fires: case(
+            600,
+            &[(
+                "clause9_collector_store_free_bytes{job=\"clause9-collector\",instance=\"c:1\"}",
+                "1073741824-1000000x700",
+            )],
+        ),
+        labels: &[("job", "clause9-collector"), ("instance", "c:1")],
+        shown: "",
+        // 100 GB that shrink by 10 kB in a minute last for years; and a steep first hour.
+        silent: case(
+            600,
+            &[
+                (
+                    "clause9_collector_store_free_bytes{job=\"clause9-collector\",instance=\"c:1\"}",
+                    "100000000000-10000x700",
+                ),
+                (
+                    "clause9_collector_store_free_bytes{job=\"clause9-collector\",instance=\"c:2\"}",
+                    "_x500 1073741824-1000000x200",
+                ),
+            ],
         ),
     },
     Alert {

@@ -69,7 +69,10 @@ impl Alert {
 
     /// A text with the firing case's labels and value filled in.
     fn filled(&self, text: &str) -> String {
-        let mut filled = text.replace(VALUE, self.shown).replace(SHARE, self.shown);
+        let mut filled = text.to_owned();
+        for value in [VALUE, SHARE, DURATION] {
+            filled = filled.replace(value, self.shown);
+        }
         for (label, value) in self.labels {
             filled = filled.replace(&format!("{{{{ $labels.{label} }}}}"), value);
         }
@@ -79,6 +82,8 @@ impl Alert {
 
 /// The value in a text.
 const VALUE: &str = "{{ $value | humanize }}";
+/// The value in a text, as a length of time.
+const DURATION: &str = "{{ $value | humanizeDuration }}";
 /// The value in a text, as a share.
 const SHARE: &str = "{{ $value | humanizePercentage }}";
 

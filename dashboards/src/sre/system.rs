@@ -299,7 +299,8 @@ fn agents() -> Row {
         "How far each agent's watermark lies behind the foremost one of its system.",
         "s",
     );
-    let behind = "scalar(max(WATERMARK)) - WATERMARK".replace(
+    // An agent that was never heard has no lag but an alert.
+    let behind = "scalar(max(WATERMARK)) - (WATERMARK > 0)".replace(
         "WATERMARK",
         "clause9_agent_watermark_timestamp_seconds{system=\"$system\"}",
     );

@@ -136,7 +136,7 @@ fn plot(
     view: &ObjectiveView<'_>,
 ) -> Result<Option<Plot>, ApiError> {
     let objective = view.objective;
-    let windows = read.windows(system.id(), &objective.id, objective.version, WINDOWS)?;
+    let windows = read.newest_windows(system.id(), &objective.id, objective.version, WINDOWS)?;
     let filter = RecordFilter {
         kind: Some("verdict"),
         system: Some(system.id().to_string()),

@@ -53,7 +53,7 @@ fn row(shared: &Shared, read: &ReadStore<'_>, system: &KnownSystem) -> Result<Ma
         .iter()
         .filter(|v| v.standing.as_ref().is_some_and(|s| s.candidate.is_some()))
         .count();
-    let missing = view::missing_count(read, system, &kept, wall)?;
+    let missing = view::lacking(read, system, &kept, wall)?.missing;
     Ok(html! {
         tr {
             th scope="row" {

@@ -3,11 +3,11 @@
 use clause9_shared::time::Clock;
 use maud::{Markup, html};
 
-use super::super::view::{self, ObjectiveView};
+use super::super::view::{self, Lacking, MissingPage, ObjectiveView};
 use super::super::{ApiError, Shared};
 use super::{document, objective, overview, words};
 use crate::known::KnownSystem;
-use crate::missing::{Missing, MissingStatus};
+use crate::missing::MissingStatus;
 use crate::plan::{GapRow, SealRow};
 use crate::store::{ReadStore, SystemState};
 
@@ -22,8 +22,8 @@ pub(super) fn page(shared: &Shared, read: &ReadStore<'_>, id: &str) -> Result<Ma
     let kept = read.system_state(system.id())?;
     let now = view::system_now(system, &kept, wall);
     let views = view::objectives(read, system, now)?;
-    let missing = view::missing(read, system, &kept, wall, MISSING)?;
-    let missing_total = view::missing_count(read, system, &kept, wall)?;
+    let missing = view::missing(read, system, &kept, wall, MISSING, None)?;
+    let lacking = view::lacking(read, system, &kept, wall)?;
     let seals = read.seals(system.id(), None, PANES, true)?;
     let gaps = match (seals.last(), seals.first()) {
         (Some(first), Some(last)) => read.gaps(system.id(), first.pane.0, last.end)?,
@@ -46,7 +46,7 @@ pub(super) fn page(shared: &Shared, read: &ReadStore<'_>, id: &str) -> Result<Ma
         .count();
     let body = html! {
         (heading(system, &kept))
-        (figures(system, &kept, candidates, missing_total))
+        (figures(system, &kept, candidates, lacking.missing))
         @if candidates > 0 { (nonconformities(system, &views)) }
         section aria-labelledby="objectives" {
             h2 id="objectives" { "Objectives" }
@@ -59,7 +59,7 @@ pub(super) fn page(shared: &Shared, read: &ReadStore<'_>, id: &str) -> Result<Ma
             }
         }
         (coverage(system, &seals, &gaps))
-        (missing_table(system, &missing, missing_total))
+        (missing_table(system, &missing, lacking))
         (about(system, &kept))
     };
     Ok(document(&system.document.system.name, &body))
@@ -214,15 +214,18 @@ fn unknown(seal: &SealRow, gaps: &[GapRow]) -> Markup {
     }
 }
 
-fn missing_table(system: &KnownSystem, missing: &[Missing], total: u64) -> Markup {
+fn missing_table(system: &KnownSystem, page: &MissingPage, lacking: Lacking) -> Markup {
     html! {
         section aria-labelledby="missing" {
             h2 id="missing" { "Missing measurements" }
-            @if missing.is_empty() {
+            @if page.items.is_empty() && page.next.is_none() {
                 p { "Every window that ended has a value." }
             } @else {
                 p class="sub" {
-                    (words::count(total)) " windows ended and have no value; pending ones still wait for labels. "
+                    (words::count(lacking.missing)) " windows ended and have no value; pending ones still wait for labels. "
+                    @if lacking.quiet > 0 {
+                        (words::count(lacking.quiet)) " more had no traffic while the system was watched. "
+                    }
                     a href={ "/v1/missing?system=" (system.id()) } { "All of them" }
                 }
                 div class="scroll" role="region" aria-label="Missing measurements" tabindex="0" {
@@ -235,11 +238,11 @@ fn missing_table(system: &KnownSystem, missing: &[Missing], total: u64) -> Marku
                             th scope="col" { "Why" }
                         } }
                         tbody {
-                            @for m in missing {
+                            @for m in &page.items {
                                 tr {
                                     th scope="row" { (m.objective) " v" (m.version) }
                                     td class="t" { (words::time(m.start, system.pane())) " to " (words::time(m.end, system.pane())) }
-                                    td { (match m.status { MissingStatus::Missing => "missing", MissingStatus::Pending => "labels pending" }) }
+                                    td { (match m.status { MissingStatus::Missing => "missing", MissingStatus::Pending => "labels pending", MissingStatus::NoTraffic => "no traffic" }) }
                                     td { (m.detail) }
                                 }
                             }

@@ -60,6 +60,7 @@ fn summary(shared: &Shared, read: &ReadStore<'_>, system: &KnownSystem) -> Resul
         .iter()
         .filter(|v| v.standing.as_ref().is_some_and(|s| s.candidate.is_some()))
         .count();
+    let lacking = view::lacking(read, system, &state, wall)?;
     Ok(json!({
         "id": system.id(),
         "name": system.document.system.name,
@@ -70,6 +71,7 @@ fn summary(shared: &Shared, read: &ReadStore<'_>, system: &KnownSystem) -> Resul
         "objectives": views.len(),
         "verdicts": verdicts,
         "nonconformities": candidates,
-        "missing_measurements": view::missing_count(read, system, &state, wall)?,
+        "missing_measurements": lacking.missing,
+        "windows_without_traffic": lacking.quiet,
     }))
 }

@@ -1,11 +1,12 @@
 //! The collector's own telemetry and the objectives' state, for Prometheus. Counters count what this
 //! run did; gauges are read from the register after each seal, so they survive a restart.
 
+mod objectives;
+
 use clause9_shared::ids::SystemId;
-use clause9_shared::objective::Objective;
-use clause9_shared::time::{Clock, Timestamp};
-use clause9_shared::verdict::{Verdict, VerdictState};
+use clause9_shared::time::{Clock, Span, Timestamp};
 use clause9_shared::wire::batch::RefusalReason;
+use prometheus::core::{Atomic, GenericGauge};
 use prometheus::{
     Encoder, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
@@ -13,9 +14,9 @@ use prometheus::{
 
 use crate::execute::Counts;
 use crate::known::KnownSystem;
-use crate::plan::Standing;
-use crate::serve::missing_count;
-use crate::store::{ReadStore, StoreError};
+use crate::serve::lacking;
+use crate::store::{ReadStore, StoreError, SystemState};
+use objectives::ObjectiveGauges;
 
 /// Evidence is kept in 2^-32 nats.
 const NAT: f64 = 4_294_967_296.0;
@@ -58,23 +59,36 @@ pub(crate) struct Telemetry {
     seal_failures: IntCounterVec,
     sealed_until: GaugeVec,
     watermark: GaugeVec,
-    value: GaugeVec,
-    support: GaugeVec,
-    level: GaugeVec,
-    evidence: GaugeVec,
-    nonconformity_at: GaugeVec,
-    warning_at: GaugeVec,
-    verdict: IntGaugeVec,
+    seal_due: GaugeVec,
+    objectives: ObjectiveGauges,
     nonconformities: IntGaugeVec,
     missing: IntGaugeVec,
+    quiet: IntGaugeVec,
     covered: GaugeVec,
     replay: IntGaugeVec,
     store_bytes: Gauge,
+    store_free: Gauge,
 }
 
 struct Maker(Registry);
 
 impl Maker {
+    fn plain<P: Atomic + 'static>(
+        &self,
+        name: &str,
+        help: &str,
+    ) -> prometheus::Result<GenericGauge<P>> {
+        let series = GenericGauge::<P>::new(name, help)?;
+        self.0.register(Box::new(series.clone()))?;
+        Ok(series)
+    }
+
+    fn events(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+        let series = IntCounter::new(name, help)?;
+        self.0.register(Box::new(series.clone()))?;
+        Ok(series)
+    }
+
     fn counter(
         &self,
         name: &str,
@@ -107,7 +121,6 @@ impl Maker {
 impl Telemetry {
     pub(crate) fn new(version: &str) -> prometheus::Result<Self> {
         let make = Maker(Registry::new());
-        let objective = &["system", "objective"];
         make.int_gauge(
             "clause9_build_info",
             "Version of the program; always 1.",
@@ -115,21 +128,19 @@ impl Telemetry {
         )?
         .with_label_values(&[version])
         .set(1);
-        let store_bytes = Gauge::new(
+        let store_bytes = make.plain(
             "clause9_collector_store_bytes",
             "Size of the register's file.",
         )?;
-        make.0.register(Box::new(store_bytes.clone()))?;
-        let connections = IntGauge::new(
+        let store_free = make.plain(
+            "clause9_collector_store_free_bytes",
+            "Bytes that the register's disk still takes; not a number if it cannot be asked.",
+        )?;
+        let connections = make.plain(
             "clause9_collector_connections",
             "Connections that are open.",
         )?;
-        make.0.register(Box::new(connections.clone()))?;
-        let write_failures = IntCounter::new(
-            "clause9_collector_write_failures_total",
-            "Times that batches could not be written to the register; none of them was acknowledged.",
-        )?;
-        make.0.register(Box::new(write_failures.clone()))?;
+        let write_failures = make.events("clause9_collector_write_failures_total", "Times that batches could not be written to the register; none of them was acknowledged.")?;
         let telemetry = Self {
             connections,
             write_failures,
@@ -142,18 +153,15 @@ impl Telemetry {
             seal_failures: make.counter("clause9_collector_seal_failures_total", "Times that a system's panes could not be sealed; the log says why.", &["system"])?,
             sealed_until: make.gauge("clause9_sealed_until_timestamp_seconds", "End of the last sealed pane, on the system's clock.", &["system"])?,
             watermark: make.gauge("clause9_agent_watermark_timestamp_seconds", "Point up to which an agent has closed its panes, on the system's clock.", &["system", "agent"])?,
-            value: make.gauge("clause9_objective_value", "Value of the newest measured window, over all replicas.", &["system", "objective", "metric", "scope"])?,
-            support: make.gauge("clause9_objective_support", "Cases that the value rests on.", objective)?,
-            level: make.gauge("clause9_objective_level", "Levels of the objective in force.", &["system", "objective", "level"])?,
-            evidence: make.gauge("clause9_objective_evidence_nats", "Evidence of a breach of the action level.", objective)?,
-            nonconformity_at: make.gauge("clause9_objective_nonconformity_at_nats", "Evidence at which a breach is confirmed.", objective)?,
-            warning_at: make.gauge("clause9_objective_warning_at_nats", "Evidence at which a warning is given.", objective)?,
-            verdict: make.int_gauge("clause9_verdict", "1 for the state that the objective is in, else 0.", &["system", "objective", "state"])?,
+            seal_due: make.gauge("clause9_seal_due_timestamp_seconds", "When the next pane has to be sealed at the latest, also without silent agents; on the system's clock.", &["system"])?,
+            objectives: ObjectiveGauges::new(&make)?,
             nonconformities: make.int_gauge("clause9_nonconformities", "Nonconformities by state.", &["system", "state"])?,
             missing: make.int_gauge("clause9_missing_measurements", "Windows that should have a value and have none.", &["system"])?,
+            quiet: make.int_gauge("clause9_windows_without_traffic", "Windows that are due and have no value because nothing was asked of the system while it was watched.", &["system"])?,
             covered: make.gauge("clause9_exchanges_covered_ratio", "Share of the exchanges of the last sealed pane that were sampled, sampled out, or are no inference.", &["system"])?,
             replay: make.int_gauge("clause9_system_clock_is_replay", "1 if the system runs on replayed time.", &["system"])?,
             store_bytes,
+            store_free,
             registry: make.0,
         };
         telemetry.start_at_zero();
@@ -213,110 +221,78 @@ impl Telemetry {
             .inc();
     }
 
-    /// Reads a system's gauges from the register.
+    /// Reads a system's gauges from the register. Costs the same whatever the register's age.
     pub(crate) fn show(
         &self,
         read: &ReadStore<'_>,
         system: &KnownSystem,
+        grace: Span,
         wall: Timestamp,
     ) -> Result<(), StoreError> {
         let id = system.id();
-        let name = id.as_str();
-        self.seal_failures.with_label_values(&[name]);
+        let name = &[id.as_str()];
+        self.seal_failures.with_label_values(name);
         let state = read.system_state(id)?;
         let replay = state.clock == Some(Clock::Replay);
-        self.replay
-            .with_label_values(&[name])
-            .set(i64::from(replay));
-        for agent in &system.agents {
-            if let Some(watermark) = state.watermarks.get(agent) {
-                self.watermark
-                    .with_label_values(&[name, &agent.digest().short()])
-                    .set(watermark.seconds_f64());
-            }
-        }
-        if let Some(pane) = state.last_sealed {
-            self.sealed_until
-                .with_label_values(&[name])
-                .set(pane.end(system.pane()).seconds_f64());
-            if let Some(seal) = read.seal(id, pane)? {
-                match seal.covered {
-                    // Nothing was there to be covered: no value rather than a good one.
-                    (0, _) => drop(self.covered.remove_label_values(&[name])),
-                    (seen, covered) => self
-                        .covered
-                        .with_label_values(&[name])
-                        .set(covered as f64 / seen as f64),
-                }
+        self.replay.with_label_values(name).set(i64::from(replay));
+        self.show_progress(system, &state, grace);
+        if let Some(pane) = state.last_sealed
+            && let Some(seal) = read.seal(id, pane)?
+        {
+            match seal.covered {
+                // Nothing was there to be covered: no value rather than a good one.
+                (0, _) => drop(self.covered.remove_label_values(name)),
+                (seen, covered) => self
+                    .covered
+                    .with_label_values(name)
+                    .set(covered as f64 / seen as f64),
             }
         }
         let standings = read.standings(id)?;
         let candidates = standings.values().filter(|s| s.candidate.is_some()).count();
         self.nonconformities
-            .with_label_values(&[name, "candidate"])
+            .with_label_values(&[name[0], "candidate"])
             .set(i64::try_from(candidates).unwrap_or(i64::MAX));
-        let missing = missing_count(read, system, &state, wall)?;
-        self.missing
-            .with_label_values(&[name])
-            .set(i64::try_from(missing).unwrap_or(i64::MAX));
-        let mut objectives: Vec<_> = system.objectives.iter().map(|c| &c.objective).collect();
-        // The newest version that has judged anything is the one that is seen.
-        objectives.sort_by_key(|o| o.effective_from);
-        for objective in objectives {
-            let of = (objective.id.clone(), objective.version);
-            if let Some(standing) = standings.get(&of) {
-                self.show_objective(name, objective, standing);
-            }
+        let lacking = lacking(read, system, &state, wall)?;
+        for (gauge, windows) in [
+            (&self.missing, lacking.missing),
+            (&self.quiet, lacking.quiet),
+        ] {
+            gauge
+                .with_label_values(name)
+                .set(i64::try_from(windows).unwrap_or(i64::MAX));
         }
+        self.objectives.show(system, &state, &standings, wall);
         self.store_bytes.set(read.bytes()? as f64);
+        self.store_free
+            .set(read.free_bytes().map_or(f64::NAN, |n| n as f64));
         Ok(())
     }
 
-    fn show_objective(&self, system: &str, objective: &Objective, standing: &Standing) {
-        let id = objective.id.as_str();
-        let of = [system, id];
-        let metric = [system, id, objective.metric.spec().name, "system"];
-        let shown = standing.shown.as_ref().map(|s| s.value.as_result());
-        if let Some(Ok(estimate)) = shown {
-            self.value.with_label_values(&metric).set(estimate.value);
-            self.support
-                .with_label_values(&of)
-                .set(estimate.support as f64);
-        } else {
-            // Absent, not stale: whoever alerts on the value must see that there is none. The
-            // series may not exist yet, which is as well.
-            drop(self.value.remove_label_values(&metric));
-            self.support.with_label_values(&of).set(0.0);
+    /// How far agents and seals have come.
+    fn show_progress(&self, system: &KnownSystem, state: &SystemState, grace: Span) {
+        let name = system.id().as_str();
+        for agent in &system.agents {
+            // Zero for one that was never heard: it is waited for like the others.
+            let watermark = state.watermarks.get(agent);
+            self.watermark
+                .with_label_values(&[name, &agent.digest().short()])
+                .set(watermark.map_or(0.0, |w| w.seconds_f64()));
         }
-        let levels = objective.levels;
-        for (level, at) in [
-            ("target", levels.target),
-            ("alert", levels.alert),
-            ("action", Some(levels.action)),
-        ] {
-            if let Some(at) = at {
-                self.level.with_label_values(&[system, id, level]).set(at);
-            }
+        if let Some(pane) = state.last_sealed {
+            self.sealed_until
+                .with_label_values(&[name])
+                .set(pane.end(system.pane()).seconds_f64());
         }
-        if let Some(verdict) = &standing.last {
-            self.show_verdict(&of, verdict);
-        }
-    }
-
-    fn show_verdict(&self, of: &[&str; 2], verdict: &Verdict) {
-        self.evidence
-            .with_label_values(of)
-            .set(nats(verdict.evidence));
-        self.nonconformity_at
-            .with_label_values(of)
-            .set(nats(verdict.nonconformity_at));
-        self.warning_at
-            .with_label_values(of)
-            .set(nats(verdict.warning_at));
-        for state in VerdictState::ALL {
-            self.verdict
-                .with_label_values(&[of[0], of[1], state.as_str()])
-                .set(i64::from(state == verdict.state));
+        let next = state
+            .last_sealed
+            .map(|last| last.next(system.pane()))
+            .or(state.pending);
+        if let Some(next) = next {
+            let due = next.end(system.pane()) + system.document.panes.lateness + grace;
+            self.seal_due
+                .with_label_values(&[name])
+                .set(due.seconds_f64());
         }
     }
 

@@ -1,0 +1,147 @@
+CREATE TABLE contents(
+  digest BLOB NOT NULL UNIQUE CHECK(length(digest) = 32),
+  kind TEXT NOT NULL,
+  bytes BLOB NOT NULL
+) STRICT;
+CREATE TABLE records(
+  leaf INTEGER PRIMARY KEY CHECK(leaf >= 0),
+  digest BLOB NOT NULL UNIQUE REFERENCES contents(digest),
+  type TEXT NOT NULL,
+  system TEXT,
+  objective TEXT,
+  version INTEGER,
+  created_at INTEGER NOT NULL,
+  received_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX records_by_type ON records(type, system, objective, leaf);
+CREATE INDEX records_by_system ON records(system, leaf);
+
+CREATE TRIGGER contents_keep BEFORE UPDATE ON contents
+  BEGIN SELECT RAISE(ABORT, 'contents are append-only'); END;
+CREATE TRIGGER contents_stay BEFORE DELETE ON contents
+  BEGIN SELECT RAISE(ABORT, 'contents are append-only'); END;
+CREATE TRIGGER records_keep BEFORE UPDATE ON records
+  BEGIN SELECT RAISE(ABORT, 'records are append-only'); END;
+CREATE TRIGGER records_stay BEFORE DELETE ON records
+  BEGIN SELECT RAISE(ABORT, 'records are append-only'); END;
+CREATE TRIGGER records_dense BEFORE INSERT ON records
+  WHEN NEW.leaf <> coalesce((SELECT max(leaf) FROM records), -1) + 1
+  BEGIN SELECT RAISE(ABORT, 'leaves are numbered without holes'); END;
+
+CREATE TABLE systems(
+  system TEXT PRIMARY KEY,
+  clock TEXT NOT NULL
+) STRICT;
+CREATE TABLE plans(
+  system TEXT NOT NULL,
+  plan BLOB NOT NULL,
+  document BLOB NOT NULL,
+  baseline BLOB NOT NULL,
+  PRIMARY KEY(system, document, baseline)
+) STRICT;
+CREATE TABLE compiled(
+  system TEXT NOT NULL,
+  objective TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  compiled BLOB NOT NULL,
+  PRIMARY KEY(system, objective, version)
+) STRICT;
+CREATE TABLE batches(
+  agent BLOB NOT NULL,
+  boot INTEGER NOT NULL,
+  sequence INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  system TEXT NOT NULL,
+  received_at INTEGER NOT NULL,
+  marks TEXT NOT NULL,
+  PRIMARY KEY(agent, boot, sequence)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE watermarks(
+  system TEXT NOT NULL,
+  agent BLOB NOT NULL,
+  watermark INTEGER NOT NULL,
+  PRIMARY KEY(system, agent)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE pending(
+  id INTEGER PRIMARY KEY,
+  system TEXT NOT NULL,
+  waits_for INTEGER NOT NULL,
+  agent BLOB NOT NULL,
+  boot INTEGER NOT NULL,
+  sequence INTEGER NOT NULL,
+  place INTEGER NOT NULL,
+  batch BLOB NOT NULL,
+  item BLOB NOT NULL
+) STRICT;
+CREATE INDEX pending_by_pane ON pending(system, waits_for);
+CREATE TABLE blocks(
+  block BLOB PRIMARY KEY,
+  system TEXT NOT NULL,
+  pane INTEGER NOT NULL,
+  stream INTEGER NOT NULL,
+  pane_key BLOB NOT NULL,
+  coverage BLOB NOT NULL,
+  summary BLOB NOT NULL
+) STRICT;
+CREATE INDEX blocks_by_pane ON blocks(system, pane);
+CREATE TABLE seals(
+  system TEXT NOT NULL,
+  pane INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY(system, pane)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE standings(
+  system TEXT NOT NULL,
+  objective TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY(system, objective, version)
+) STRICT;
+CREATE TABLE windows(
+  system TEXT NOT NULL,
+  objective TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  start INTEGER NOT NULL,
+  end INTEGER NOT NULL,
+  measurement BLOB NOT NULL,
+  status TEXT NOT NULL,
+  reason TEXT,
+  value REAL,
+  low REAL,
+  high REAL,
+  support INTEGER NOT NULL,
+  PRIMARY KEY(system, objective, version, start)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE refusals(
+  reason TEXT NOT NULL,
+  peer TEXT NOT NULL,
+  hour INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  first_at INTEGER NOT NULL,
+  last_at INTEGER NOT NULL,
+  PRIMARY KEY(reason, peer, hour)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE refused(
+  batch BLOB NOT NULL,
+  detail TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY(batch, detail)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE gaps(
+  record BLOB PRIMARY KEY,
+  system TEXT NOT NULL,
+  start INTEGER NOT NULL,
+  end INTEGER NOT NULL,
+  body TEXT NOT NULL
+) STRICT;
+CREATE INDEX gaps_by_start ON gaps(system, start);
+CREATE TABLE holes(
+  system TEXT NOT NULL,
+  agent BLOB NOT NULL,
+  boot INTEGER NOT NULL,
+  after INTEGER NOT NULL,
+  before INTEGER NOT NULL,
+  start INTEGER NOT NULL,
+  end INTEGER NOT NULL,
+  PRIMARY KEY(agent, boot, before)
+) STRICT, WITHOUT ROWID;
