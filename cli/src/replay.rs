@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{bail, ensure};
 use clause9_shared::baseline::Baseline;
 use clause9_shared::judge::Compiled;
 use clause9_shared::metric::StreamKind;
