@@ -1,5 +1,5 @@
 //! The law the product rests on: replicas that each saw a part of the traffic, added up in any
-//! order, are one agent that saw it all, byte for byte.
+//! order, are one agent that saw it all, byte for byte. T1.
 #![expect(clippy::unwrap_used, reason = "a test's own values are what they are")]
 
 mod loan;

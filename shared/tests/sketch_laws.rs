@@ -1,4 +1,4 @@
-//! What every summary type obeys, checked for each row of the table.
+//! What every summary type obeys, checked for each row of the table. T1.
 #![expect(clippy::unwrap_used, reason = "a test's own values are what they are")]
 
 use clause9_shared::digest::Digest;

@@ -1,4 +1,4 @@
-//! Degenerate data: every metric has a defined result, and no number that is none.
+//! Degenerate data: every metric has a defined result, and no number that is none. T9.
 
 use clause9_shared::metric::{Measurement, Unmeasurable};
 
@@ -100,7 +100,7 @@ fn a_reference_without_values_is_undefined_not_zero() {
 }
 
 #[test]
-fn categories_may_be_one_or_none_or_a_million() {
+fn t9_categories_may_be_one_or_none_or_a_million() {
     let many: Vec<String> = (0..1_000_000)
         .map(|i| format!("c{}", i * 7919 % 1_000_003))
         .collect();

@@ -177,7 +177,7 @@ fn run(case: &Case) -> (Tallies, Vec<(String, f64, f64)>) {
 }
 
 #[test]
-fn drift_agrees_with_reference_libraries_on_every_column_and_window() {
+fn t5_drift_agrees_with_reference_libraries_on_every_column_and_window() {
     let mut report = String::from("metric | case | agree | within bound | widest bound\n");
     for name in [
         "car_loan",

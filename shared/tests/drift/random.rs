@@ -90,7 +90,7 @@ fn contains(estimate: &Estimate, expected: f64, what: &str) {
 }
 
 #[test]
-fn guaranteed_bounds_contain_the_value_of_the_raw_rows_on_a_thousand_data_sets() {
+fn t5_guaranteed_bounds_contain_the_value_of_the_raw_rows_on_a_thousand_data_sets() {
     let mut dice = Dice(20_261_122);
     for set in 0..1000_u64 {
         let (n0, n) = (2 + dice.next() % 600, 1 + dice.next() % 300);

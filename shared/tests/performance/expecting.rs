@@ -213,7 +213,7 @@ fn sample(dice: &mut Dice, cases: usize, shift: f64) -> (ScoreCells, Binary) {
 }
 
 #[test]
-fn intervals_without_labels_hold_the_truth_as_often_as_they_say() {
+fn t6_intervals_without_labels_hold_the_truth_as_often_as_they_say() {
     let mut dice = Dice(11);
     let mut least = 1.0_f64;
     for (reference, window, shift) in [

@@ -58,7 +58,7 @@ fn exact(groups: &[Group], raw: &[Cell]) -> Vec<Group> {
 }
 
 #[test]
-fn figures_of_raw_scores_are_those_of_scikit_learn() {
+fn t5_figures_of_raw_scores_are_those_of_scikit_learn() {
     let mut windows = 0;
     for case in [CAR_LOAN, GERMAN_CREDIT, ELEC2] {
         if !case.present() {
@@ -134,7 +134,7 @@ impl Widest {
 }
 
 #[test]
-fn figures_of_cells_hold_the_raw_ones_and_their_bounds_are_narrow() {
+fn t5_figures_of_cells_hold_the_raw_ones_and_their_bounds_are_narrow() {
     // ROC AUC, average precision, separation of scores, ECE over cells. In some windows of elec2 most
     // scores stand in a few cells around one half, which are wide.
     for (case, most) in [
