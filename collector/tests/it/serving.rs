@@ -103,6 +103,9 @@ fn a_watermark_ahead_of_the_wall_clock_moves_nothing() {
     let answer = running.post(&batch::seal(&good, &key(1)));
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.json()["marks"][0], "clock_ahead");
+    // Until it was heard, its watermark is shown as zero.
+    let heard = format!(" {}", (open.0 - day).seconds_f64());
+    running.wait_line("clause9_agent_watermark_timestamp_seconds", &heard);
     let before = running.wait_series("clause9_agent_watermark_timestamp_seconds");
     for ahead in [
         batch_at(2, pane, open.0 + day),
@@ -205,11 +208,7 @@ fn what_was_not_measured_is_listed_with_its_reason() {
         "its labels may still come"
     );
     assert_eq!(missing["missing"], 4, "pending ones are not missing");
-    let metrics = get(running.address, "/metrics").text();
-    assert!(
-        metrics.contains("clause9_missing_measurements{system=\"loan\"} 4"),
-        "{metrics}"
-    );
+    running.wait_line("clause9_missing_measurements{system=\"loan\"}", " 4");
 }
 
 #[test]
