@@ -199,7 +199,7 @@ async fn clients_of_http2_reach_a_server_of_http1_with_one_framing() {
     assert_eq!(got.head.headers.len(), 1, "{:?}", got.head.headers);
     let raw = received();
     assert_eq!(
-        raw.head, "POST /x?y HTTP/1.1\r\ntransfer-encoding: chunked\r\nhost: model.example",
+        raw.head, "POST /x?y HTTP/1.1\r\nhost: model.example\r\ntransfer-encoding: chunked",
         "{}",
         raw.head
     );
