@@ -83,6 +83,9 @@ fn run(config: &std::path::Path) -> ExitCode {
         Ok(plan) => plan,
         Err(error) => return fail(error, BAD_CONFIGURATION),
     };
+    if let Err(error) = survive_hangups() {
+        return fail(error, 1);
+    }
     let agent = match build(plan) {
         Ok(agent) => agent,
         Err(error) => return fail(error, 1),
@@ -92,6 +95,16 @@ fn run(config: &std::path::Path) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(error, 1),
     }
+}
+
+/// From here on SIGHUP does not end the program, though nobody listens to it yet: what it would have
+/// read again is being read.
+fn survive_hangups() -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let _entered = runtime.enter();
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).map(drop)
 }
 
 /// Ready once SIGTERM or SIGINT came. Until then, SIGHUP has the certificate read again.

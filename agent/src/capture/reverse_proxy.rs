@@ -149,7 +149,9 @@ impl Proxy {
         let ending = flight.as_ref().map(Flight::ending);
         // We are no forward proxy: a tunnel to anywhere is not ours to open.
         if request.method() == Method::CONNECT {
-            return Ok(status_only(StatusCode::METHOD_NOT_ALLOWED, None));
+            let mut refused = status_only(StatusCode::METHOD_NOT_ALLOWED, None);
+            close(refused.headers_mut(), streamed);
+            return Ok(refused);
         }
         let mut answer = self.pass(request, flight, ending).await?;
         if self.leaving.load(Ordering::Relaxed)

@@ -31,6 +31,12 @@ fn head_of(stream: &mut TcpStream) -> Vec<u8> {
     head
 }
 
+/// Reads a request with a body of two bytes: what is left unread would break the connection off.
+fn request_of(stream: &mut TcpStream) {
+    head_of(stream);
+    stream.read_exact(&mut [0; 2]).unwrap();
+}
+
 /// The next connection through a new agent: the client's end and the model server's.
 fn both_ends(request: &[u8]) -> (tempfile::TempDir, Running, TcpStream, TcpStream) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -45,14 +51,14 @@ fn both_ends(request: &[u8]) -> (tempfile::TempDir, Running, TcpStream, TcpStrea
 }
 
 fn chunk(data: &str) -> String {
-    format!("{:x}\r\n{data}\r\n", data.len())
+    format!("{:X}\r\n{data}\r\n", data.len())
 }
 
 #[test]
 fn each_event_is_with_the_client_before_the_server_sends_the_next_in_the_chunk_it_came_in() {
     let request = b"POST /v2/models/toy/infer HTTP/1.1\r\nHost: m\r\nContent-Length: 2\r\n\r\n{}";
     let (_folder, _agent, mut client, mut server) = both_ends(request);
-    head_of(&mut server);
+    request_of(&mut server);
     server.write_all(HEAD).unwrap();
     assert_eq!(head_of(&mut client), HEAD);
     for n in 0..100 {
@@ -99,7 +105,7 @@ fn a_stream_longer_than_is_captured_passes_whole_and_is_said_to_be_truncated() {
     let whole = [HEAD, events.as_bytes(), b"0\r\n\r\n"].concat();
     let sent = whole.clone();
     let writer = std::thread::spawn(move || {
-        head_of(&mut server);
+        request_of(&mut server);
         server.write_all(&sent).unwrap();
     });
     let mut arrived = vec![0; whole.len()];
@@ -123,7 +129,7 @@ fn a_client_that_does_not_read_stops_the_server_and_nothing_piles_up_in_the_agen
     let written = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&written);
     let writer = std::thread::spawn(move || {
-        head_of(&mut server);
+        request_of(&mut server);
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {WHOLE}\r\n\r\n");
         server.write_all(head.as_bytes()).unwrap();
         let block = vec![b'x'; 1 << 16];

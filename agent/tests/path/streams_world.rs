@@ -76,7 +76,10 @@ impl Model2 {
     }
 
     pub(crate) async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin) {
-        let Ok(mut connection) = h2::server::handshake(stream).await else {
+        // One stream that is not read shall not stop the others here.
+        let mut builder = h2::server::Builder::new();
+        builder.initial_connection_window_size(16 << 20);
+        let Ok(mut connection) = builder.handshake(stream).await else {
             return;
         };
         self.connections.fetch_add(1, Ordering::SeqCst);
