@@ -149,6 +149,34 @@ fn bodies_beyond_the_byte_budget_pass_and_are_counted() {
 }
 
 #[test]
+fn a_long_upload_under_way_keeps_nobody_else_out_of_the_budget() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, door) = (Model::start(answers), Door::open(&[]));
+    let mut small = config(folder.path(), model.port, Some(door.port));
+    small.limits.body_bytes = 32 << 10;
+    small.limits.queue_bytes = 40 << 10;
+    let agent = Running::start(small);
+    agent.set_clock("2020-01-01T00:00:00Z");
+    let long = infer("long", 250_000, TIME);
+    let mut upload = connect(agent.port);
+    let (begun, rest) = long.split_at(300_000);
+    upload.write_all(begun).unwrap();
+    // Beyond what is captured of a body: nothing is held of it any more.
+    until("the upload is beyond its bound", || {
+        agent.metric("clause9_capture_queue_bytes") == 0
+    });
+    assert_eq!(ask(agent.port, &infer("a", 5000, TIME)).status(), 200);
+    upload.write_all(rest).unwrap();
+    assert_eq!(read_message(&mut upload, false).unwrap().status(), 200);
+    agent.set_clock("2020-01-01T00:01:10Z");
+    until("the pane", || !door.items().is_empty());
+    let coverage = door.coverage();
+    assert_eq!(coverage.dropped_total(), 0, "{coverage:?}");
+    assert_eq!((coverage.seen, coverage.sampled), (2, 1));
+    assert_eq!(coverage.undecodable[UndecodableReason::Truncated as usize], 1);
+}
+
+#[test]
 fn an_exchange_still_under_way_when_its_pane_closes_is_unfinished() {
     let folder = tempfile::tempdir().unwrap();
     let (model, door) = (Model::start(answers), Door::open(&[]));

@@ -50,6 +50,13 @@ impl Reservation {
         fits
     }
 
+    /// Gives some of it back.
+    pub fn shrink(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.bytes);
+        self.budget.used.fetch_sub(bytes, Ordering::Relaxed);
+        self.bytes -= bytes;
+    }
+
     /// Gives everything back.
     pub fn release(&mut self) {
         self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
@@ -74,6 +81,10 @@ mod tests {
         let mut b = Reservation::new(Arc::clone(&budget));
         assert!(a.grow(60) && !b.grow(41) && b.grow(40) && !a.grow(1));
         assert_eq!(budget.used(), 100);
+        a.shrink(20);
+        assert_eq!(budget.used(), 80);
+        a.shrink(1000);
+        assert_eq!(budget.used(), 40);
         drop(a);
         assert_eq!(budget.used(), 40);
         drop(b);

@@ -15,7 +15,7 @@ use tokio_rustls::{TlsAcceptor, TlsStream};
 use crate::capture::reverse_proxy::Proxy;
 use crate::capture::socket::{Begun, Socket};
 use crate::capture::streams::{
-    CONNECTION_WINDOW, HEADERS, SEND_BUFFER, STREAM_WINDOW, STREAMS, Taken,
+    CONNECTION_WINDOW, HEADER_LINES, HEADERS, SEND_BUFFER, STREAM_WINDOW, STREAMS, Taken,
 };
 use crate::capture::tls::{Certificates, H2};
 
@@ -93,6 +93,7 @@ async fn serve_http1(proxy: Arc<Proxy>, begun: Begun, mut draining: watch::Recei
         .header_read_timeout(HEAD)
         .max_buf_size(SEND_BUFFER)
         .max_header_size(HEADERS as usize)
+        .max_headers(HEADER_LINES)
         .serve_connection(TokioIo::new(begun), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);

@@ -40,6 +40,8 @@ struct State {
     first_byte: Option<Duration>,
     /// Bytes of the two bodies, captured or not.
     bytes: [u64; 2],
+    /// What each of them has reserved.
+    charged: [usize; 2],
     /// The budget was used up: the exchange will be let go.
     over_budget: bool,
 }
@@ -71,6 +73,7 @@ impl Flight {
                 request_ended: false,
                 first_byte: None,
                 bytes: [0; 2],
+                charged: [0; 2],
                 over_budget: false,
             }),
         })
@@ -139,6 +142,9 @@ impl Flight {
         }
         if body.len() + piece.len() > self.recorder.body_bytes {
             body.discard();
+            // A long upload must not keep others out with what it no longer holds.
+            let reserved = &mut state.charged[direction as usize];
+            captured.held.shrink(std::mem::take(reserved));
             return;
         }
         let small = piece.len() <= COPIED;
@@ -148,6 +154,7 @@ impl Flight {
             piece.len()
         };
         if captured.held.grow(charge) {
+            state.charged[direction as usize] += charge;
             body.push(if small {
                 Bytes::copy_from_slice(piece)
             } else {

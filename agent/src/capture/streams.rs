@@ -9,6 +9,8 @@ pub(super) const STREAM_WINDOW: u32 = 65_535;
 pub(super) const SEND_BUFFER: usize = 64 << 10;
 /// Most bytes of one head, as HTTP/2 counts them (RFC 9113, section 6.5.2) or as HTTP/1 sends them.
 pub(super) const HEADERS: u32 = 64 << 10;
+/// Most lines in a head.
+pub(super) const HEADER_LINES: usize = 256;
 /// Most requests under way on one connection of a client.
 pub(super) const STREAMS: u32 = 1000;
 /// Most bytes of bodies that a client may send ahead on all streams of a connection.

@@ -12,7 +12,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 
 use crate::capture::body::RequestBody;
-use crate::capture::streams::{HEADERS, SEND_BUFFER};
+use crate::capture::streams::{HEADER_LINES, HEADERS, SEND_BUFFER};
 use crate::capture::tls::Offer;
 use crate::capture::versions;
 use crate::config::{Speaks, Upstream};
@@ -211,6 +211,7 @@ impl Pool {
             .preserve_header_case(true)
             .max_buf_size(SEND_BUFFER)
             .max_header_size(HEADERS as usize)
+            .max_headers(HEADER_LINES)
             .handshake(TokioIo::new(socket))
             .await
             .map_err(UpstreamError::Broken)?;
