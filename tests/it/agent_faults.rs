@@ -173,7 +173,10 @@ fn a_long_upload_under_way_keeps_nobody_else_out_of_the_budget() {
     let coverage = door.coverage();
     assert_eq!(coverage.dropped_total(), 0, "{coverage:?}");
     assert_eq!((coverage.seen, coverage.sampled), (2, 1));
-    assert_eq!(coverage.undecodable[UndecodableReason::Truncated as usize], 1);
+    assert_eq!(
+        coverage.undecodable[UndecodableReason::Truncated as usize],
+        1
+    );
 }
 
 #[test]

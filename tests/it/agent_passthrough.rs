@@ -3,24 +3,7 @@
 
 #![expect(
     clippy::unwrap_used,
-    reason = "test code outside of `#[test]
-fn heads_of_many_lines_pass_both_ways() {
-    let folder = tempfile::tempdir().unwrap();
-    let model = Model::start(answers);
-    let agent = Running::start(config(folder.path(), model.port, None));
-    let more: String = (0..200).map(|i| format!("X-L-{i}: {i}\r\n")).collect();
-    let request = format!("GET /lines HTTP/1.1\r\nHost: m\r\n{more}\r\n");
-    let direct = ask(model.port, request.as_bytes());
-    let through = ask(agent.port, request.as_bytes());
-    assert_eq!(direct.header("x-got"), Some("200"));
-    assert_eq!(through, direct);
-    // Beyond what is read of a head: refused by name, and counted.
-    let more: String = (0..400).map(|i| format!("X-L-{i}: {i}\r\n")).collect();
-    let request = format!("GET /lines HTTP/1.1\r\nHost: m\r\n{more}\r\n");
-    assert_eq!(ask(agent.port, request.as_bytes()).status(), 431);
-}
-
-#[test]` functions"
+    reason = "test code outside of `#[test]` functions"
 )]
 
 use std::io::{Read, Write};
@@ -50,7 +33,10 @@ fn answers(request: &Raw, stream: &mut TcpStream) -> Option<Vec<u8>> {
         "/lines" => {
             let more: String = (0..200).map(|i| format!("X-L-{i}: {i}\r\n")).collect();
             let got = request.head.matches("\r\nX-L-").count();
-            Some(format!("HTTP/1.1 200 OK\r\n{more}X-Got: {got}\r\nContent-Length: 2\r\n\r\nok").into_bytes())
+            Some(
+                format!("HTTP/1.1 200 OK\r\n{more}X-Got: {got}\r\nContent-Length: 2\r\n\r\nok")
+                    .into_bytes(),
+            )
         }
         "/chunked" => fixed(
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-After: 1\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n",
@@ -120,6 +106,23 @@ impl Path {
     fn both(&self, request: &[u8]) -> (Raw, Raw) {
         (ask(self.model.port, request), ask(self.agent.port, request))
     }
+}
+
+#[test]
+fn heads_of_many_lines_pass_both_ways() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = Model::start(answers);
+    let agent = Running::start(config(folder.path(), model.port, None));
+    let more: String = (0..200).map(|i| format!("X-L-{i}: {i}\r\n")).collect();
+    let request = format!("GET /lines HTTP/1.1\r\nHost: m\r\n{more}\r\n");
+    let direct = ask(model.port, request.as_bytes());
+    let through = ask(agent.port, request.as_bytes());
+    assert_eq!(direct.header("x-got"), Some("200"));
+    assert_eq!(through, direct);
+    // Beyond what is read of a head: refused by name, and counted.
+    let more: String = (0..400).map(|i| format!("X-L-{i}: {i}\r\n")).collect();
+    let request = format!("GET /lines HTTP/1.1\r\nHost: m\r\n{more}\r\n");
+    assert_eq!(ask(agent.port, request.as_bytes()).status(), 431);
 }
 
 #[test]
