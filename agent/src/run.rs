@@ -123,17 +123,12 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
     let engine = Engine::new(settings(&config, capture, system_key));
     let refused = Arc::new(RefusedItems::default());
     let (outbox, shipper) = shipping(&config, collector.as_ref(), &refused, &telemetry)?;
-    let sealing = outbox.as_ref().map(|outbox| {
-        let sealer = Sealer::new(key, boot, document.system.id.clone(), config.clock);
-        (sealer, Arc::clone(outbox))
-    });
+    let system = document.system.id.clone();
+    let sealer = Sealer::new(key, boot, system, config.clock);
+    let sealing = outbox.clone().map(|outbox| (sealer, outbox));
     let (commands, asked) = mpsc::channel(MAX_COMMANDS);
-    let proxy = Arc::new(Proxy::new(
-        upstream,
-        Arc::clone(&recorder),
-        decoders,
-        config.drain,
-    ));
+    let seen_by = Arc::clone(&recorder);
+    let proxy = Arc::new(Proxy::new(upstream, seen_by, decoders, config.drain));
     let admin = Admin {
         agent: id,
         boot,

@@ -27,7 +27,7 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const LAST_CALL: Duration = Duration::from_millis(500);
 /// How often a silent HTTP/2 connection is asked whether the client is still there, and how long its
 /// answer may take.
-const PING: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(20));
+const PING: (Duration, Duration) = (Duration::from_mins(1), Duration::from_secs(20));
 
 /// Serves one connection until it ends; once `draining` turns true, until what is under way ended.
 pub(super) async fn serve(

@@ -49,16 +49,13 @@ impl Program {
         let file = folder.join("agent.yaml");
         std::fs::write(&file, text).unwrap();
         let program = env!("CARGO_BIN_EXE_clause9-agent");
-        let mut command = match socket {
-            None => Command::new(program),
-            Some(_) => {
-                // The third descriptor, and the process's own number, as sd_listen_fds(3) wants them.
-                let mut shell = Command::new("sh");
-                let script = r#"exec 3<&0 0</dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@""#;
-                shell.args(["-c", script, program]);
-                shell
-            }
-        };
+        let mut command = Command::new(program);
+        if socket.is_some() {
+            // The third descriptor, and the process's own number, as sd_listen_fds(3) wants them.
+            let script = r#"exec 3<&0 0</dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@""#;
+            command = Command::new("sh");
+            command.args(["-c", script, program]);
+        }
         let stdin = socket.map_or_else(Stdio::null, |s| {
             Stdio::from(OwnedFd::from(s.try_clone().unwrap()))
         });

@@ -1,11 +1,6 @@
 //! HTTP/2 and gRPC through the agent: heads, messages, trailers and broken streams arrive as they were
 //! sent, in both directions, and between versions.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "test code outside of `#[test]` functions"
-)]
-
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 

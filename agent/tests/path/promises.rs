@@ -1,10 +1,5 @@
 //! What monitoring must never do to a request, where no other file of these tests asks for it.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "test code outside of `#[test]` functions"
-)]
-
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 

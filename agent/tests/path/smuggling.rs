@@ -381,7 +381,7 @@ fn read_strictly(bytes: &[u8]) -> Result<Option<(String, usize)>, String> {
         }
         match name.to_ascii_lowercase().as_str() {
             "content-length" => {
-                lengths.push(value.trim().parse::<usize>().map_err(|e| e.to_string())?)
+                lengths.push(value.trim().parse::<usize>().map_err(|e| e.to_string())?);
             }
             "transfer-encoding" => codings.push(value.trim().to_ascii_lowercase()),
             "host" => hosts += 1,

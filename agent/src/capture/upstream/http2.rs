@@ -18,7 +18,7 @@ use crate::capture::streams::{HEADERS, SEND_BUFFER, STREAM_WINDOW};
 /// Most requests under way on one connection; more go over another.
 const STREAMS: usize = 128;
 /// How long a connection without requests is used again.
-const KEPT: Duration = Duration::from_secs(60);
+const KEPT: Duration = Duration::from_mins(1);
 
 /// One connection.
 struct Carrier {
@@ -57,7 +57,8 @@ impl Carrier {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let idle = self.load.under_way.load(Ordering::Relaxed) == 0;
-        !self.sender.is_closed() && !(idle && now.saturating_duration_since(since) > KEPT)
+        let stale = idle && now.saturating_duration_since(since) > KEPT;
+        !self.sender.is_closed() && !stale
     }
 
     fn board(&self) -> (SendRequest<RequestBody>, Ticket) {

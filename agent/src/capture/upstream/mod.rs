@@ -114,11 +114,10 @@ impl Pool {
         match self.upstream.speaks {
             Speaks::Http2 => Wanted::Http2,
             Speaks::Http1 | Speaks::Tls(_) if grpc => Wanted::Http2,
-            Speaks::Http1 => Wanted::Http1,
             Speaks::Tls(_) if streamed && !self.prefers_http1.load(Ordering::Relaxed) => {
                 Wanted::Either
             }
-            Speaks::Tls(_) => Wanted::Http1,
+            Speaks::Http1 | Speaks::Tls(_) => Wanted::Http1,
         }
     }
 
