@@ -23,6 +23,11 @@ fn large() -> Vec<u8> {
         .collect()
 }
 
+/// So many header lines.
+fn lines(count: usize) -> String {
+    (0..count).fold(String::new(), |all, i| all + &format!("X-L-{i}: {i}\r\n"))
+}
+
 fn answers(request: &Raw, stream: &mut TcpStream) -> Option<Vec<u8>> {
     let path = request.head.split(' ').nth(1).unwrap();
     let fixed = |text: &str| Some(text.as_bytes().to_vec());
@@ -31,7 +36,7 @@ fn answers(request: &Raw, stream: &mut TcpStream) -> Option<Vec<u8>> {
             "HTTP/1.1 203 Quite So\r\nX-ODD-Case: 1\r\nserver: tiny\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nx-Latin: \u{e9}\r\nContent-Length: 4\r\n\r\nbody",
         ),
         "/lines" => {
-            let more: String = (0..200).map(|i| format!("X-L-{i}: {i}\r\n")).collect();
+            let more = lines(200);
             let got = request.head.matches("\r\nX-L-").count();
             Some(
                 format!("HTTP/1.1 200 OK\r\n{more}X-Got: {got}\r\nContent-Length: 2\r\n\r\nok")
@@ -113,14 +118,14 @@ fn heads_of_many_lines_pass_both_ways() {
     let folder = tempfile::tempdir().unwrap();
     let model = Model::start(answers);
     let agent = Running::start(config(folder.path(), model.port, None));
-    let more: String = (0..200).map(|i| format!("X-L-{i}: {i}\r\n")).collect();
+    let more = lines(200);
     let request = format!("GET /lines HTTP/1.1\r\nHost: m\r\n{more}\r\n");
     let direct = ask(model.port, request.as_bytes());
     let through = ask(agent.port, request.as_bytes());
     assert_eq!(direct.header("x-got"), Some("200"));
     assert_eq!(through, direct);
     // Beyond what is read of a head: refused by name, and counted.
-    let more: String = (0..400).map(|i| format!("X-L-{i}: {i}\r\n")).collect();
+    let more = lines(400);
     let request = format!("GET /lines HTTP/1.1\r\nHost: m\r\n{more}\r\n");
     assert_eq!(ask(agent.port, request.as_bytes()).status(), 431);
 }
