@@ -202,24 +202,42 @@ fn a_restart_sends_again_what_was_not_stored_and_open_panes_are_not_lost() {
 }
 
 #[test]
+fn an_agent_that_is_not_known_yet_keeps_its_batches_until_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = Model::start(answers);
+    let unknown = "HTTP/1.1 403 Forbidden\r\nContent-Length: 49\r\n\r\n{\"refused\":\"unknown_agent\",\"detail\":\"not listed\"}";
+    let door = Door::open(&[unknown, unknown]);
+    let agent = Running::start(config(folder.path(), model.port, Some(door.port)));
+    agent.set_clock("2020-01-01T00:00:00Z");
+    agent.set_clock("2020-01-01T00:01:10Z");
+    agent.wait("clause9_items_refused_total{reason=\"unknown_agent\"}", 2);
+    until("the batch", || door.batches.lock().unwrap().len() == 1);
+    assert_eq!(door.batches.lock().unwrap()[0].sequence.0, 1);
+    let status = ask(agent.admin, b"GET /status HTTP/1.1\r\nHost: a\r\n\r\n");
+    let status: serde_json::Value = serde_json::from_slice(&status.body).unwrap();
+    assert_eq!(status["refused"].as_array().map(Vec::len), Some(1));
+    assert_eq!(status["refused"][0]["reason"], "unknown_agent");
+}
+
+#[test]
 fn what_the_collector_refuses_is_shown_and_not_sent_again() {
     let folder = tempfile::tempdir().unwrap();
     let model = Model::start(answers);
-    let body = r#"{"refused":"unknown_agent","detail":"not listed"}"#;
+    let body = r#"{"refused":"bad_signature","detail":"not listed"}"#;
     assert_eq!(body.len(), 49);
     let door = Door::open(&[
-        "HTTP/1.1 403 Forbidden\r\nContent-Length: 49\r\n\r\n{\"refused\":\"unknown_agent\",\"detail\":\"not listed\"}",
+        "HTTP/1.1 400 Bad Request\r\nContent-Length: 49\r\n\r\n{\"refused\":\"bad_signature\",\"detail\":\"not listed\"}",
     ]);
     let agent = Running::start(config(folder.path(), model.port, Some(door.port)));
     agent.set_clock("2020-01-01T00:00:00Z");
     agent.set_clock("2020-01-01T00:01:10Z");
-    agent.wait("clause9_items_refused_total{reason=\"unknown_agent\"}", 1);
+    agent.wait("clause9_items_refused_total{reason=\"bad_signature\"}", 1);
     agent.set_clock("2020-01-01T00:02:10Z");
     until("the next batch", || door.batches.lock().unwrap().len() == 1);
     assert_eq!(door.batches.lock().unwrap()[0].sequence.0, 2);
     let status = ask(agent.admin, b"GET /status HTTP/1.1\r\nHost: a\r\n\r\n");
     let status: serde_json::Value = serde_json::from_slice(&status.body).unwrap();
-    assert_eq!(status["refused"][0]["reason"], "unknown_agent");
+    assert_eq!(status["refused"][0]["reason"], "bad_signature");
     assert_eq!(
         (&status["system"], &status["clock"]),
         (&"toy".into(), &"replay".into())

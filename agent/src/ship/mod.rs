@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clause9_shared::wire::batch::{BatchRefused, ItemReceipt, MEDIA_TYPE, Receipt};
+use clause9_shared::wire::batch::{BatchRefused, ItemReceipt, MEDIA_TYPE, Receipt, RefusalReason};
 use reqwest::{Response, StatusCode, Url, header};
 use tokio::sync::watch;
 
@@ -29,6 +29,8 @@ const CONNECT: Duration = Duration::from_secs(2);
 const DELIVERY: Duration = Duration::from_secs(30);
 /// How long the outbox may take to empty after the stop signal.
 const FLUSH: Duration = Duration::from_secs(5);
+/// Shortest pause of an agent that the collector does not know.
+const STRANGER: Duration = Duration::from_secs(2);
 
 /// Why the shipping could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -146,7 +148,21 @@ impl Shipper {
         }
         if let Ok(refusal) = serde_json::from_slice::<BatchRefused>(&answer) {
             self.refused.batch(batch, &refusal, &self.telemetry);
-            return Delivery::Settled;
+            return match refusal.refused {
+                // Who set out before the collector knew of it is let in by a line of configuration.
+                RefusalReason::UnknownAgent | RefusalReason::UnknownSystem => {
+                    Delivery::Again(Some(wait.unwrap_or_default().max(STRANGER)))
+                }
+                RefusalReason::Malformed
+                | RefusalReason::TooLarge
+                | RefusalReason::BadSignature
+                | RefusalReason::ReplayedSequence
+                | RefusalReason::UnknownPlan
+                | RefusalReason::BadSummary
+                | RefusalReason::BadCoverage
+                | RefusalReason::ClockMixed
+                | RefusalReason::ClockAhead => Delivery::Settled,
+            };
         }
         tracing::warn!(%status, "what answers at the collector's address is no collector");
         Delivery::Again(wait)

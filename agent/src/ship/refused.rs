@@ -103,6 +103,14 @@ impl RefusedItems {
             "the collector refused a contribution"
         );
         let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that is tried again is one refusal.
+        let same = |known: &&mut RefusedItem| {
+            known.batch == batch.digest && known.item == item && known.reason == reason
+        };
+        if let Some(known) = list.iter_mut().rev().find(same) {
+            known.at = clock::wall();
+            return;
+        }
         if list.len() >= MAX_REMEMBERED {
             list.pop_front();
         }
