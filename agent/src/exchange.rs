@@ -44,6 +44,39 @@ pub struct Exchange {
     pub response: Message,
 }
 
+impl Exchange {
+    /// How the server answered, as HTTP says it: a gRPC call that failed has status 200 all the same, and
+    /// its code after the body.
+    pub fn outcome(&self) -> StatusCode {
+        let code = self.response.trailers.as_ref();
+        let code = code.and_then(|trailers| trailers.get("grpc-status")?.to_str().ok());
+        match code.and_then(|code| code.parse::<u8>().ok()) {
+            Some(code) if self.status == StatusCode::OK => of_grpc(code),
+            Some(_) | None => self.status,
+        }
+    }
+}
+
+/// The status of HTTP that says what a code of gRPC says (as its gateways translate them).
+const fn of_grpc(code: u8) -> StatusCode {
+    match code {
+        0 => StatusCode::OK,
+        // Cancelled, invalid argument, failed precondition, out of range.
+        1 | 3 | 9 | 11 => StatusCode::BAD_REQUEST,
+        5 => StatusCode::NOT_FOUND,
+        // Exists already, aborted.
+        6 | 10 => StatusCode::CONFLICT,
+        7 => StatusCode::FORBIDDEN,
+        8 => StatusCode::TOO_MANY_REQUESTS,
+        12 => StatusCode::NOT_IMPLEMENTED,
+        14 => StatusCode::SERVICE_UNAVAILABLE,
+        4 => StatusCode::GATEWAY_TIMEOUT,
+        16 => StatusCode::UNAUTHORIZED,
+        // Unknown, internal, data loss, and what has no name.
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
 /// One direction of an exchange.
 #[derive(Clone, Debug, Default)]
 pub struct Message {
@@ -164,5 +197,42 @@ impl FromIterator<Bytes> for Body {
             body.push(piece);
         }
         body
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_failed_counts_as_a_failure_though_its_status_is_200() {
+        let answered = |status: StatusCode, code: Option<&'static str>| {
+            let mut response = Message::default();
+            if let Some(code) = code {
+                let mut trailers = HeaderMap::new();
+                trailers.insert("grpc-status", HeaderValue::from_static(code));
+                response.end_with(&trailers);
+            }
+            let exchange = Exchange {
+                pane: PaneStart(Timestamp::EPOCH),
+                arrived_at: Timestamp::EPOCH,
+                method: Method::POST,
+                target: Uri::from_static("/"),
+                status,
+                request_id: None,
+                request: Message::default(),
+                response,
+            };
+            exchange.outcome().as_u16()
+        };
+        let grpc = |code| answered(StatusCode::OK, Some(code));
+        assert_eq!(
+            [grpc("0"), grpc("3"), grpc("5"), grpc("14")],
+            [200, 400, 404, 503]
+        );
+        assert_eq!([grpc("13"), grpc("2"), grpc("99")], [500; 3]);
+        assert_eq!(grpc("words"), 200);
+        assert_eq!(answered(StatusCode::OK, None), 200);
+        assert_eq!(answered(StatusCode::BAD_GATEWAY, Some("0")), 502);
     }
 }

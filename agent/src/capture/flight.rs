@@ -186,7 +186,7 @@ impl Flight {
             first_byte: Some(first_byte.as_secs_f64()),
             request_bytes: Some(request as f64),
             response_bytes: Some(response as f64),
-            status: Some(captured.exchange.status.as_u16()),
+            status: Some(captured.exchange.outcome().as_u16()),
         };
         let whole = complete && (state.request_ended || !captured.exchange.status.is_success());
         let over_budget = state.over_budget;
