@@ -66,8 +66,11 @@ pub struct LedgerState {
     /// Cases in this epoch.
     #[serde(with = "fixed::exact_count")]
     pub support: u64,
-    /// Blocks in a row, up to now, that together were not enough for a measurement.
+    /// Blocks in a row, up to now, in which nothing could be measured.
     pub silent: u32,
+    /// Blocks in a row, up to now, that together were not enough for a measurement.
+    #[serde(default)]
+    pub thin: u32,
     /// Cases in those blocks: fewer than the objective's minimum support.
     #[serde(with = "fixed::exact_count", default)]
     pub heard: u64,
@@ -138,6 +141,7 @@ impl Compiled {
             blocks: 0,
             support: 0,
             silent: 0,
+            thin: 0,
             heard: 0,
             action: Ledger::new(self.action.len()),
             alert: self.alert.as_ref().map(|bets| Ledger::new(bets.len())),
@@ -285,16 +289,21 @@ impl Compiled {
 }
 
 impl LedgerState {
-    /// Counts the cases of a block. Silence ends once there was enough for a measurement: a trickle does
-    /// not keep an old verdict alive.
+    /// Counts the cases of a block. A block with cases ends silence, but a trickle does not keep an old
+    /// verdict alive: what counts then is when there last was enough for a measurement.
     fn hear(&mut self, cases: u64, min_support: u64) {
         let earlier = self.support.saturating_add(cases);
         self.support = self.sums.support().unwrap_or(earlier);
         self.heard = self.heard.saturating_add(cases);
-        if self.heard >= min_support.max(1) {
-            (self.silent, self.heard) = (0, 0);
+        self.silent = if cases > 0 {
+            0
         } else {
-            self.silent = self.silent.saturating_add(1);
+            self.silent.saturating_add(1)
+        };
+        if self.heard >= min_support.max(1) {
+            (self.thin, self.heard) = (0, 0);
+        } else {
+            self.thin = self.thin.saturating_add(1);
         }
     }
 }

@@ -207,7 +207,7 @@ fn a_baseline_that_contradicts_itself_is_refused() {
         the law of `amount` cannot be: counts do not add up to the rows; build the baseline again
         the reference has no rows; a baseline needs at least one
         not a baseline: unknown variant `baseline/v2`, expected `baseline/v1` at line 1 column 24; build it with `clause9 baseline`
-        not a baseline: unknown field `extra`, expected one of `clause9`, `system`, `source`, `rows`, `features`, `score`, `value`, `target`, `labelled`, `joint` at line 1 column 49656; build it with `clause9 baseline`
+        not a baseline: unknown field `extra`, expected one of `clause9`, `system`, `source`, `rows`, `features`, `score`, `value`, `target`, `errors`, `labelled`, `joint` at line 1 column 49656; build it with `clause9 baseline`
         the law of `score` cannot be: they are numbers; build the baseline again
         the law of `amount` cannot be: cuts must be finite, strictly ascending and at most 16; build the baseline again
         the law of `amount` cannot be: cuts must be finite, strictly ascending and at most 16; build the baseline again

@@ -165,7 +165,7 @@ fn a_long_upload_under_way_keeps_nobody_else_out_of_the_budget() {
     until("the upload is beyond its bound", || {
         agent.metric("clause9_capture_queue_bytes") == 0
     });
-    assert_eq!(ask(agent.port, &infer("a", 5000, TIME)).status(), 200);
+    assert_eq!(ask(agent.port, &infer("a", 2000, TIME)).status(), 200);
     upload.write_all(rest).unwrap();
     assert_eq!(read_message(&mut upload, false).unwrap().status(), 200);
     agent.set_clock("2020-01-01T00:01:10Z");

@@ -244,6 +244,13 @@ fn what_the_collector_refuses_is_shown_and_not_sent_again() {
     );
 }
 
+/// Three MiB of nothing in three KiB.
+fn bomb() -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut packed, &vec![0; 3 << 20]).unwrap();
+    packed.finish().unwrap()
+}
+
 #[test]
 fn undecodable_exchanges_have_their_reasons_at_the_collector() {
     fn answers(request: &Raw, _: &mut std::net::TcpStream) -> Option<Vec<u8>> {
@@ -252,8 +259,16 @@ fn undecodable_exchanges_have_their_reasons_at_the_collector() {
             "error" => b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n".to_vec(),
             "noise" => b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n{{{{".to_vec(),
             "packed" => {
-                b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n{{{{"
+                b"HTTP/1.1 200 OK\r\nContent-Encoding: pack200\r\nContent-Length: 4\r\n\r\n{{{{"
                     .to_vec()
+            }
+            "bomb" => {
+                let bomb = bomb();
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+                    bomb.len()
+                );
+                [head.as_bytes(), &bomb].concat()
             }
             "other" => String::from_utf8(toy(request))
                 .unwrap()
@@ -276,6 +291,7 @@ fn undecodable_exchanges_have_their_reasons_at_the_collector() {
         (1, "error"),
         (1, "noise"),
         (1, "packed"),
+        (1, "bomb"),
         (1, "other"),
         (1, "lacks"),
         (2000, "toy"),
@@ -287,7 +303,7 @@ fn undecodable_exchanges_have_their_reasons_at_the_collector() {
     agent.set_clock("2020-01-01T00:01:10Z");
     until("the pane", || !door.items().is_empty());
     let coverage = door.coverage();
-    assert_eq!((coverage.seen, coverage.sampled), (7, 1));
+    assert_eq!((coverage.seen, coverage.sampled), (8, 1));
     for reason in UndecodableReason::ALL {
         assert_eq!(
             coverage.undecodable[*reason as usize],

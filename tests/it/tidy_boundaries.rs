@@ -47,7 +47,6 @@ const NEVER_IN_THE_AGENT: &[&str] = &[
     "libsqlite3-sys",
     "axum",
     "maud",
-    "csv",
     "arrow",
     "parquet",
 ];

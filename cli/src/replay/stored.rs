@@ -189,7 +189,7 @@ fn sealed(
 
 fn block(host: &str, name: &str) -> anyhow::Result<Block> {
     let mut record: Value = serde_json::from_slice(&get(host, &format!("/v1/evidence/{name}"))?)?;
-    let names: Names = serde_json::from_value(record["record"]["body"].take())
+    let names: Names = serde_json::from_value(record["body"].take())
         .with_context(|| format!("record {name} is no block as this program knows them"))?;
     if names.stream == StreamKind::ByAttribute {
         bail!("record {name} is no block as this program knows them");

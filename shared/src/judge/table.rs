@@ -9,6 +9,10 @@ use crate::verdict::{Running, Verdict, VerdictState};
 /// Most cases that are ever named as needed; beyond, the answer is "more than that".
 const MOST_NEEDED: f64 = 1e12;
 
+/// In how many stretches, each as long as silence may last, there must be enough cases for one
+/// measurement: a quiet week between two others says nothing against either.
+const THIN: u32 = 4;
+
 /// What the table reads, gathered once.
 pub(super) struct Facts<'a> {
     pub(super) compiled: &'a Compiled,
@@ -124,7 +128,8 @@ impl Facts<'_> {
     }
 
     pub(super) fn stale(&self) -> bool {
-        self.state.silent >= self.compiled.stale_after
+        let allowed = self.compiled.stale_after;
+        self.state.silent >= allowed || self.state.thin >= allowed.saturating_mul(THIN)
     }
 
     fn since(&self, found: VerdictState) -> Option<u32> {

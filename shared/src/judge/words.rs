@@ -137,16 +137,20 @@ fn inconclusive(facts: &Facts<'_>, needed: Option<u64>) -> String {
     );
     if facts.stale() && facts.clears() {
         return format!(
-            "{} measured in the last {}; what was measured before no longer speaks for now",
-            if facts.state.heard == 0 {
-                "nothing was".to_owned()
+            "{} in the last {}; what was measured before no longer speaks for now",
+            if facts.state.heard == 0 || facts.state.silent >= facts.compiled.stale_after {
+                "nothing was measured".to_owned()
             } else {
                 format!(
-                    "{} cases, fewer than the least support of {}, were",
+                    "there were {} cases, fewer than the least support of {},",
                     facts.state.heard, objective.min_support
                 )
             },
-            blocks(facts.state.silent)
+            blocks(if facts.state.silent >= facts.compiled.stale_after {
+                facts.state.silent
+            } else {
+                facts.state.thin
+            })
         );
     }
     if !facts.enough() {

@@ -101,7 +101,7 @@ fn a_reference_without_values_is_undefined_not_zero() {
 
 #[test]
 fn t9_categories_may_be_one_or_none_or_a_million() {
-    let many: Vec<String> = (0..1_000_000)
+    let many: Vec<String> = (0..1_000_000_i64)
         .map(|i| format!("c{}", i * 7919 % 1_000_003))
         .collect();
     let many = Column::Names(many.into_iter().map(String::into_boxed_str).collect());

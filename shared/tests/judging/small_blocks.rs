@@ -220,6 +220,9 @@ fn a_trickle_does_not_keep_an_old_verdict_alive() {
     let world = World { compiled, ..world };
     let mut blocks = vec![errors(1, 1000); 5];
     assert_eq!(world.judge(&blocks).0, VerdictState::Conforming);
+    // One quiet pane among others is nothing.
+    blocks.push(errors(1, 1));
+    assert_eq!(world.judge(&blocks).0, VerdictState::Conforming);
     for n in 0..20 {
         blocks.push(errors(n, 1));
     }
