@@ -139,3 +139,80 @@ fn a_case_that_begins_after_the_end_is_left_out_and_named() {
     assert!(said.contains("german-credit is left out"), "{said}");
     assert!(said.contains("what happened to car-loan"), "{said}");
 }
+
+/// What happened in the case of car loans, with these arguments.
+fn car_loan(arguments: &[&str]) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let summary = folder.path().join("summary.json");
+    let output = Command::new(env!("CARGO_BIN_EXE_clause9-demo"))
+        .args(["--case", "car-loan", "--exit"])
+        .args(arguments)
+        .arg("--dir")
+        .arg(folder.path().join("work"))
+        .arg("--summary")
+        .arg(&summary)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\n{complained}");
+    let summary: Value = serde_json::from_slice(&std::fs::read(summary).unwrap()).unwrap();
+    let case = summary["cases"]["car-loan"].clone();
+    assert_eq!(case["coverage"]["adds_up"], true);
+    assert_eq!(case["coverage"]["equals_client"], true);
+    case
+}
+
+/// Objectives in that state when last judged.
+fn in_state<'a>(case: &'a Value, state: &str) -> Vec<&'a str> {
+    let verdicts = case["verdicts"].as_array().unwrap().iter();
+    let found = verdicts.filter(|v| v["state"] == state);
+    found.map(|v| v["objective"].as_str().unwrap()).collect()
+}
+
+/// What breaks when the applicants change: four inputs, and the model's decisions.
+const BROKEN: [&str; 5] = [
+    "car-value-drift",
+    "salary-range-drift",
+    "loan-length-drift",
+    "repaid-loan-on-prev-car-drift",
+    "accuracy",
+];
+
+fn broken_after_the_change(case: &Value) {
+    assert_eq!(in_state(case, "nonconforming"), BROKEN);
+    let found = case["nonconformities"].as_array().unwrap();
+    let mut named: Vec<_> = found
+        .iter()
+        .map(|n| n["objective"].as_str().unwrap())
+        .collect();
+    named.sort_unstable();
+    let mut wanted = BROKEN;
+    wanted.sort_unstable();
+    assert_eq!(named, wanted);
+    for one in found {
+        assert_eq!(one["onset"]["before_change"], false, "{one:#}");
+    }
+}
+
+#[test]
+fn the_change_of_the_applicants_is_noticed_and_not_before_it_began() {
+    let case = car_loan(&[]);
+    assert_eq!(case["drift_at"], 25_000);
+    broken_after_the_change(&case);
+    assert_eq!(in_state(&case, "conforming").len(), 6);
+}
+
+#[test]
+fn a_change_that_comes_later_is_noticed_later() {
+    let case = car_loan(&["--drift-at", "40000"]);
+    assert_eq!(case["drift_at"], 40_000);
+    broken_after_the_change(&case);
+}
+
+#[test]
+fn without_the_change_every_objective_conforms_by_proof() {
+    let case = car_loan(&["--until", "25000"]);
+    assert_eq!(in_state(&case, "conforming").len(), 11);
+    assert_eq!(case["nonconformities"], serde_json::json!([]));
+}
