@@ -1,5 +1,6 @@
 //! The whole demonstration as a newcomer runs it, on the small case: real processes, real sockets,
-//! a collector that is killed on the way.
+//! a collector that is killed on the way. Then the large one, whose story the README tells.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::io::{Read, Write};
 use std::process::Command;
