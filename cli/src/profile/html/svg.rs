@@ -121,14 +121,14 @@ impl Plot {
         self.x_names(&ticks)
     }
 
-    /// Words along the horizontal scale, as many as fit.
+    /// Words along the horizontal scale, as many as fit with room between them.
     pub(super) fn x_names(&mut self, names: &[(f64, String)]) -> &mut Self {
         let longest = names
             .iter()
             .map(|(_, n)| n.chars().count())
             .max()
             .unwrap_or(1);
-        let fit = ((WIDTH - LEFT - RIGHT) / (longest.clamp(3, 16) as f64 * 6.5)).max(1.0);
+        let fit = ((WIDTH - LEFT - RIGHT) / ((longest.clamp(3, 16) + 2) as f64 * 6.5)).max(1.0);
         let step = (names.len() as f64 / fit).ceil().max(1.0);
         for (i, (x, name)) in names.iter().enumerate() {
             if (i as f64) % step != 0.0 {
