@@ -1,5 +1,7 @@
 //! How late the labels of a window came, from the panes of its blocks, and whether more are waited for.
 
+use std::collections::BTreeMap;
+
 use clause9_shared::metric::{Finality, LabelAges, StreamKind};
 use clause9_shared::objective::Objective;
 use clause9_shared::time::Span;
@@ -17,30 +19,25 @@ const BLUR: u64 = 2;
 /// The cases of a window by the age at which their label came, or that they have reached. Nothing of
 /// metrics that read no outcomes. Which of them were wrong is not among it: that would read the counts of
 /// all blocks of the window again.
-pub(super) fn ages(
-    seal: &Seal<'_>,
-    stream: StreamKind,
-    window: Window,
-    all: &[&PastBlock],
-) -> Option<LabelAges> {
+pub(super) fn ages(seal: &Seal<'_>, stream: StreamKind, all: &[&PastBlock]) -> Option<LabelAges> {
     if stream == StreamKind::Traffic {
         return None;
     }
     let pane = seal.system.pane();
     let age = |of: PaneStart, at: PaneStart| at.end(pane).since(of.0);
     let mut ages = LabelAges::new(pane, BLUR);
-    for of in window.panes(pane) {
-        let (mut rows, mut labelled) = (0_u64, 0_u64);
-        for block in all.iter().filter(|block| block.pane == of) {
-            match &block.coverage {
-                BlockCoverage::Traffic(coverage) => rows = rows.saturating_add(coverage.rows),
-                BlockCoverage::Outcomes(coverage) => {
-                    let came = age(of, block.sealed_with);
-                    labelled = labelled.saturating_add(coverage.labels);
-                    ages.arrived(came, coverage.labels);
-                }
+    let mut panes: BTreeMap<PaneStart, (u64, u64)> = BTreeMap::new();
+    for block in all {
+        let (rows, labelled) = panes.entry(block.pane).or_default();
+        match &block.coverage {
+            BlockCoverage::Traffic(coverage) => *rows = rows.saturating_add(coverage.rows),
+            BlockCoverage::Outcomes(coverage) => {
+                *labelled = labelled.saturating_add(coverage.labels);
+                ages.arrived(age(block.pane, block.sealed_with), coverage.labels);
             }
         }
+    }
+    for (of, (rows, labelled)) in panes {
         ages.open(age(of, seal.due.pane), rows.saturating_sub(labelled));
     }
     Some(ages)

@@ -148,7 +148,7 @@ pub(super) fn measure(
         .filter(|b| b.stream() == stream && b.key.plan == seal.system.plan.digest())
         .collect();
     let sum = |stream| past.sums.get(&SumOf::new(window, stream));
-    let ages = labels::ages(seal, stream, window, &all);
+    let ages = labels::ages(seal, stream, &all);
     let beside = Beside {
         length: Some(objective.window),
         traffic: match stream {
