@@ -15,6 +15,8 @@ mod history;
 mod model;
 mod oip;
 mod options;
+#[path = "../../tests/src/ports.rs"]
+mod ports;
 mod production;
 mod program;
 mod progress;

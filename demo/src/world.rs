@@ -2,7 +2,7 @@
 //! model server with two agents before it.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -52,11 +52,9 @@ pub(crate) struct Replica {
     pub(crate) id: String,
 }
 
-/// Free ports of this machine. They are reserved together, so that none is given twice.
+/// Free addresses of this machine, none of them given twice.
 pub(crate) fn free_addresses(count: usize) -> anyhow::Result<Vec<SocketAddr>> {
-    let bind = |_| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let listeners: Vec<_> = (0..count).map(bind).collect::<Result<_, _>>()?;
-    let addresses = listeners.iter().map(std::net::TcpListener::local_addr);
+    let addresses = (0..count).map(|_| crate::ports::free_address());
     Ok(addresses.collect::<Result<_, _>>()?)
 }
 

@@ -133,13 +133,7 @@ fn a_collector_that_is_away_or_busy_gets_everything_later_and_in_order() {
     let stranger = "HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nhello";
     let free = Door::open(&[]).port;
     // Nobody listens there yet.
-    let port = {
-        std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port()
-    };
+    let port = clause9_tests::process::free_port().unwrap();
     assert_ne!(free, port);
     let agent = Running::start(config(folder.path(), model.port, Some(port)));
     agent.set_clock("2020-01-01T00:00:00Z");

@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod http;
+mod ports;
 pub mod process;
 pub mod repository;
 pub mod sidecar;

@@ -3,13 +3,15 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+
+use crate::ports::free_address;
 
 /// A program of this workspace, as built beside the test that asks.
 pub fn program(name: &str) -> anyhow::Result<PathBuf> {
@@ -41,10 +43,9 @@ pub fn run_to_end(name: &str, folder: &Path, arguments: &str) -> anyhow::Result<
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// A port that nobody listens on right now.
+/// A port where nothing listens, given once only.
 pub fn free_port() -> anyhow::Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
-    Ok(listener.local_addr()?.port())
+    Ok(free_address().context("no free port")?.port())
 }
 
 /// Waits until something listens on a port of this machine.

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::agent_world::{Model, ask, connect, documents, infer, read_message, toy, until};
+use crate::ports::free_address;
 
 /// Long enough for each client to ask once more, however busy the machine is.
 const LONG: &str = "drain: { quiet: 3s, at_most: 60s }\n";
@@ -28,8 +29,7 @@ pub(crate) struct Program {
 }
 
 fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
+    free_address().unwrap().port()
 }
 
 impl Program {

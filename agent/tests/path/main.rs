@@ -9,6 +9,8 @@ mod agent_world;
 mod handover;
 mod http2;
 mod http2_limits;
+#[path = "../../../tests/src/ports.rs"]
+mod ports;
 mod promises;
 mod smuggling;
 mod streaming;

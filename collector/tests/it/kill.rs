@@ -7,14 +7,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::http::{self, all, get};
+use crate::ports::free_address;
 use crate::world::{Agents, Files, Running};
 
 const HOURS: u32 = 48;
-
-fn free_address() -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
-}
 
 fn start(files: &Files) -> Child {
     Command::new(env!("CARGO_BIN_EXE_clause9-collector"))
@@ -177,7 +173,7 @@ fn a_killed_collector_loses_nothing_and_takes_nothing_twice() {
     }
     undisturbed.wait_sealed(u64::from(HOURS));
 
-    let address = free_address();
+    let address = free_address().unwrap();
     let files = Files::new(&address.to_string(), &[1, 2]);
     let (kills, broken) = deliver_and_kill(address, &files, &batches);
     assert!(

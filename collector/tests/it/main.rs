@@ -15,6 +15,9 @@ mod knowing;
 #[cfg(test)]
 mod listening;
 #[cfg(test)]
+#[path = "../../../tests/src/ports.rs"]
+mod ports;
+#[cfg(test)]
 mod recompute;
 #[cfg(test)]
 mod sealing;
