@@ -14,6 +14,7 @@ pub mod engine;
 pub mod exchange;
 pub mod identity;
 pub mod monitor;
+pub mod observe;
 pub mod outcomes;
 pub mod sample;
 pub mod ship;

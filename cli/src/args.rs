@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-/// Check objectives files, build baselines, profile files.
+/// Draft and check objectives files, build baselines, profile files.
 ///
 /// clause9 watches AI systems in use and keeps evidence of how well they meet their documented
 /// objectives. This program prepares what its agents and its collector rest on: the objectives file,
@@ -27,6 +27,7 @@ Colours are used on a terminal only, and not if NO_COLOR is set.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Discover(crate::discover::Args),
     Check(Check),
     Baseline(Baseline),
     Plan(crate::plan::Plan),

@@ -1,5 +1,5 @@
-//! clause9 at a terminal: checks objectives files, builds baselines, profiles files, plans and replays
-//! objectives. Only `replay` touches the network, and only where it is told to;
+//! clause9 at a terminal: drafts and checks objectives files, builds baselines, profiles files, plans and
+//! replays objectives. Only `discover` and `replay` touch the network, and only where they are told to;
 //! agents and the collector are programs of their own.
 
 mod args;
@@ -7,6 +7,7 @@ mod baseline;
 mod check;
 mod columns;
 mod data;
+mod discover;
 mod infer;
 mod labels;
 mod plan;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
     let ended = match &args.command {
         Command::Check(check) => check::run(check, &mut terminal),
         Command::Baseline(baseline) => baseline::run(baseline, &mut terminal),
+        Command::Discover(args) => discover::run(args, &mut terminal),
         Command::Plan(args) => plan::run(args, &mut terminal),
         Command::Replay(args) => replay::run(args, &mut terminal),
         Command::Profile(profile) => profile::run(profile, &mut terminal),

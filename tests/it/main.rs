@@ -1,13 +1,14 @@
 //! Integration tests and house rules, one program. Names of tests are sentences.
 //!
 //! `tidy_*`: rules about the repository itself. `house_*`: what is generated and documented.
-//! `web_*`: pages in a browser. `agent_*`: the agent over real sockets. `live_clock`, `first_nonconformity`: agent and collector. `prometheus_*`, `mlserver_*`: beside other people's real programs (see `tests/tools/`).
+//! `web_*`: pages in a browser. `agent_*`: the agent over real sockets. `live_clock`, `first_nonconformity`: agent and collector. `attach_discovered`, `prometheus_*`, `mlserver_*`: beside other people's real programs (see `tests/tools/`).
 
 mod agent_faults;
 mod agent_passthrough;
 mod agent_restart;
 mod agent_shipping;
 mod agent_world;
+mod attach_discovered;
 mod first_nonconformity;
 mod house_dashboards;
 mod house_documents;

@@ -77,12 +77,17 @@ impl Sidecar {
         reference: &[Vec<f64>],
         more: &str,
     ) -> anyhow::Result<Self> {
-        let (port, admin, outcomes) = (free_port()?, free_port()?, free_port()?);
         std::fs::write(folder.join("objectives.yaml"), objectives)?;
         std::fs::write(
             folder.join("baseline.json"),
             baseline(objectives, reference)?,
         )?;
+        Self::run(folder, upstream, more)
+    }
+
+    /// Starts an agent in a folder that has objectives and a baseline already.
+    pub fn run(folder: &Path, upstream: &str, more: &str) -> anyhow::Result<Self> {
+        let (port, admin, outcomes) = (free_port()?, free_port()?, free_port()?);
         let config = folder.join("agent.yaml");
         let text = format!(
             "listen: 127.0.0.1:{port}\nupstream: {upstream}\nobjectives: objectives.yaml\n\

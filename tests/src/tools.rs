@@ -27,6 +27,26 @@ pub fn mlserver(program: &str) -> anyhow::Result<Option<PathBuf>> {
     or_skip("MLServer", found)
 }
 
+/// A server of language models: where the program and its libraries are, and its model.
+#[derive(Debug)]
+pub struct Llama {
+    /// The folder with the program `llama-server`, and its libraries.
+    pub server: PathBuf,
+    /// The weights.
+    pub model: PathBuf,
+}
+
+/// llama.cpp's server with a small model.
+pub fn llama() -> anyhow::Result<Option<Llama>> {
+    let home = home().join("llama");
+    let installed = home.join("server/llama-server").is_file();
+    let found = or_skip("llama-server", installed.then_some(home))?;
+    Ok(found.map(|home| Llama {
+        server: home.join("server"),
+        model: home.join("model.gguf"),
+    }))
+}
+
 /// A script of `tests/web`, if a package that it needs is installed there.
 pub fn web_script(name: &str, package: &str) -> anyhow::Result<Option<PathBuf>> {
     let folder = crate::repository::root().join("tests/web");

@@ -25,7 +25,7 @@ pub use plan::{AgentPlan, PlanProblem};
 pub use protocols::ProtocolConfig;
 pub use sampling::SamplingConfig;
 pub use tls::{TlsConfig, UpstreamTlsConfig};
-pub use upstream::{Place, Speaks, Upstream};
+pub use upstream::{Place, Speaks, Upstream, upstream};
 
 /// The agent's configuration file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

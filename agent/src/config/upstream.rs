@@ -45,7 +45,11 @@ pub enum Speaks {
 }
 
 /// Works out what `upstream` says.
-pub(super) fn upstream(text: &str, tls: &UpstreamTlsConfig) -> Result<Upstream, PlanProblem> {
+///
+/// # Errors
+///
+/// When it is no address of a form that is spoken here, or the roots cannot be read.
+pub fn upstream(text: &str, tls: &UpstreamTlsConfig) -> Result<Upstream, PlanProblem> {
     let bad = |why: &str| {
         let forms =
             "http://HOST:PORT, https://HOST:PORT, h2c://HOST:PORT, unix:/PATH or unix+h2c:/PATH";

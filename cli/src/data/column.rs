@@ -205,7 +205,7 @@ pub(crate) fn owned(cell: Cell<'_>) -> Owned {
     }
 }
 
-fn borrowed(cell: &Owned) -> Cell<'_> {
+pub(crate) fn borrowed(cell: &Owned) -> Cell<'_> {
     match cell {
         Owned::Missing => Cell::Missing,
         Owned::Float(x) => Cell::Float(*x),

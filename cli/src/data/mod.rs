@@ -14,7 +14,7 @@ mod jsonl;
 mod parquet;
 
 pub(crate) use bytes::Meter;
-pub(crate) use column::{Batch, Column, Form, Refused, owned};
+pub(crate) use column::{Batch, Column, Form, Refused, borrowed, owned};
 pub(crate) use instant::instant;
 
 /// Most rows of a batch.

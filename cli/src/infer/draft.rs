@@ -3,15 +3,16 @@
 use std::fmt::{self, Write as _};
 
 use clause9_shared::objective::document::{
-    AttributeSource, Decision, DecisionRule, Document, FeatureType, LabelType, Scalar,
+    AttributeSource, Decision, DecisionRule, Document, FeatureType, LabelType, OutputPath, Scalar,
 };
 
 /// The document as text that `clause9 check` passes. Objectives to begin with are added: one for the
-/// first feature's drift and, where there are decisions and labels, one for accuracy.
-pub(crate) fn draft(document: &Document) -> String {
+/// first feature's drift, where there are decisions and labels one for accuracy, and where the service
+/// is watched one for failures. `by` is the command that inferred it, and from what.
+pub(crate) fn draft(document: &Document, by: &str) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
-    let _ = write(&mut text, document);
+    let _ = write(&mut text, document, by);
     text
 }
 
@@ -28,25 +29,30 @@ fn scalar(value: &Scalar) -> String {
     }
 }
 
-fn write(out: &mut String, document: &Document) -> fmt::Result {
+fn write(out: &mut String, document: &Document, by: &str) -> fmt::Result {
     let system = &document.system;
     writeln!(
         out,
-        "# Inferred from data by `clause9 profile`. Read every line, correct it, then `clause9 check` it.\n\
+        "# Inferred {by}. Read every line, correct it, then `clause9 check` it.\n\
          # What each key means: docs/objectives.md\n\
          clause9: objectives/v1\n\n\
          system:\n  id: {}\n  name: {}\n  # What it is meant for, and by whom it is used.\n  \
          intended_purpose: {}\n  # The role that answers for it; not a person.\n  owner: {}\n  \
          # developer, provider or user\n  role: user\n  models:\n    \
-         # By the name that the serving protocol uses.\n    - name: model\n      source: own\n\n\
-         panes:\n  length: {}\n  lateness: {}\n  outcome_horizon: {}\n",
+         # By the name that the serving protocol uses. `source: vendor` if a supplier made it.",
         system.id,
         quoted(&system.name),
         quoted(&system.intended_purpose),
         quoted(&system.owner),
-        document.panes.length,
-        document.panes.lateness,
-        document.panes.outcome_horizon,
+    )?;
+    for model in &system.models {
+        let name = quoted(&model.name);
+        writeln!(out, "    - name: {name}\n      source: own")?;
+    }
+    writeln!(
+        out,
+        "\npanes:\n  length: {}\n  lateness: {}\n  outcome_horizon: {}\n",
+        document.panes.length, document.panes.lateness, document.panes.outcome_horizon,
     )?;
     features(out, document)?;
     outputs(out, document)?;
@@ -69,19 +75,54 @@ fn features(out: &mut String, document: &Document) -> fmt::Result {
          # is one, their plausible range; list under `missing: {{ values: [..] }}` what stands for not known."
     )?;
     writeln!(out, "features:")?;
+    if document.features.is_empty() {
+        return writeln!(out, "  []");
+    }
     for feature in &document.features {
-        writeln!(out, "  - name: {}", quoted(feature.name.as_str()))?;
-        match feature.kind {
-            FeatureType::Numeric => writeln!(out, "    type: numeric\n    unit: \"1\"")?,
-            FeatureType::Categorical => writeln!(out, "    type: categorical")?,
+        let name = feature.name.as_str();
+        match (feature.text, feature.kind) {
+            (Some(number), _) => {
+                let text = name.strip_suffix(number.as_str()).unwrap_or(name);
+                let text = text.trim_end_matches('.');
+                let of = document.features.iter().filter(|f| f.from == feature.from);
+                let numbers: Vec<&str> = of.filter_map(|f| Some(f.text?.as_str())).collect();
+                if numbers.first() != Some(&number.as_str()) {
+                    continue; // It stands with the first number of its text.
+                }
+                let numbers = numbers.join(", ");
+                writeln!(out, "  - name: {}", quoted(text))?;
+                writeln!(out, "    type: text\n    numbers: [{numbers}]")?;
+            }
+            (None, FeatureType::Numeric) => {
+                writeln!(out, "  - name: {}", quoted(name))?;
+                writeln!(out, "    type: numeric\n    unit: \"1\"")?;
+            }
+            (None, FeatureType::Categorical) => {
+                writeln!(out, "  - name: {}", quoted(name))?;
+                writeln!(out, "    type: categorical")?;
+            }
         }
-        writeln!(
-            out,
-            "    from: {{ input: {} }}",
-            quoted(&feature.from.input)
-        )?;
+        let (side, tensor) = match &feature.from.output {
+            Some(output) => ("output", output),
+            None => ("input", &feature.from.input),
+        };
+        let place = place(side, tensor, feature.from.column);
+        writeln!(out, "    from: {place}")?;
     }
     Ok(())
+}
+
+/// Where a value stands, on one line.
+fn place(side: &str, tensor: &str, column: u32) -> String {
+    let tensor = quoted(tensor);
+    match column {
+        0 => format!("{{ {side}: {tensor} }}"),
+        column => format!("{{ {side}: {tensor}, column: {column} }}"),
+    }
+}
+
+fn answered(from: &OutputPath) -> String {
+    place("output", &from.output, from.column)
 }
 
 fn outputs(out: &mut String, document: &Document) -> fmt::Result {
@@ -97,21 +138,21 @@ fn outputs(out: &mut String, document: &Document) -> fmt::Result {
     if let Some(score) = &outputs.score {
         writeln!(
             out,
-            "  # A probability of the positive class, from 0 to 1.\n  score:\n    from: {{ output: {} }}",
-            quoted(&score.from.output)
+            "  # A probability of the positive class, from 0 to 1.\n  score:\n    from: {}",
+            answered(&score.from)
         )?;
     }
     if let Some(decision) = &outputs.decision {
         let rule = match &decision.rule {
             DecisionRule::ScoreAtLeast(threshold) => format!("{{ score_at_least: {threshold} }}"),
             DecisionRule::Class { from, classes } => format!(
-                "{{ class: {{ from: {{ output: {} }}, classes: [{}] }} }}",
-                quoted(&from.output),
+                "{{ class: {{ from: {}, classes: [{}] }} }}",
+                answered(from),
                 classes.iter().map(scalar).collect::<Vec<_>>().join(", ")
             ),
             DecisionRule::Output { from, positive } => format!(
-                "{{ output: {{ from: {{ output: {} }}, positive: {} }} }}",
-                quoted(&from.output),
+                "{{ output: {{ from: {}, positive: {} }} }}",
+                answered(from),
                 scalar(positive)
             ),
         };
@@ -127,8 +168,8 @@ fn outputs(out: &mut String, document: &Document) -> fmt::Result {
     if let Some(value) = &outputs.value {
         writeln!(
             out,
-            "  # A predicted number, in the unit that labels are in.\n  value:\n    from: {{ output: {} }}\n    unit: {}",
-            quoted(&value.from.output),
+            "  # A predicted number, in the unit that labels are in.\n  value:\n    from: {}\n    unit: {}",
+            answered(&value.from),
             quoted(&value.unit)
         )?;
     }
@@ -214,6 +255,13 @@ fn objectives(out: &mut String, document: &Document) -> fmt::Result {
             out,
             "  - id: accuracy\n    version: 1\n    statement: Decisions agree with what later turns out to be true.\n    \
              metric: accuracy\n    comparator: at_least\n    levels: {{ action: 0.8 }}\n    label_delay: 30d\n{common}"
+        )?;
+    }
+    if document.service.is_some() {
+        writeln!(
+            out,
+            "  - id: failures\n    version: 1\n    statement: Those who ask get an answer.\n    \
+             metric: failure_rate\n    comparator: at_most\n    levels: {{ action: 0.05 }}\n{common}"
         )?;
     }
     Ok(())

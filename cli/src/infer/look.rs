@@ -45,7 +45,8 @@ pub(crate) enum Seems {
 }
 
 impl Look {
-    fn take(&mut self, cell: &Owned) {
+    /// Takes in a value.
+    pub(crate) fn take(&mut self, cell: &Owned) {
         self.rows += 1;
         let mut next = None;
         match cell {

@@ -21,7 +21,8 @@ mod draft;
 mod look;
 
 pub(crate) use draft::draft;
-use look::{Look, Seems, look};
+use look::look;
+pub(crate) use look::{Look, Seems};
 
 /// What a person said of the columns.
 #[derive(Debug, Default)]
@@ -155,7 +156,7 @@ fn of_laws(baseline: &Baseline) -> Vec<Feature> {
     features.collect()
 }
 
-fn feature(name: Name, column: &str, kind: FeatureType) -> Feature {
+pub(crate) fn feature(name: Name, column: &str, kind: FeatureType) -> Feature {
     Feature {
         name,
         kind,
@@ -222,7 +223,7 @@ fn features(
     features
 }
 
-const fn why(seems: Seems) -> &'static str {
+pub(crate) const fn why(seems: Seems) -> &'static str {
     match seems {
         Seems::Time => "holds points in time",
         Seems::Id => "names rows",
@@ -234,7 +235,7 @@ const fn why(seems: Seems) -> &'static str {
 }
 
 /// A short name from a column's: lower case, other characters replaced, each name once.
-fn name_of(column: &str, taken: &mut BTreeSet<Name>) -> anyhow::Result<Name> {
+pub(crate) fn name_of(column: &str, taken: &mut BTreeSet<Name>) -> anyhow::Result<Name> {
     let mut text: String = column
         .chars()
         .flat_map(char::to_lowercase)
@@ -352,7 +353,7 @@ fn outputs(sources: &[&Looked<'_>], said: &Said<'_>) -> anyhow::Result<Outputs> 
 }
 
 /// A column's values as classes, if there are more than two, and few.
-fn classes(look: &Look) -> Option<Vec<Scalar>> {
+pub(crate) fn classes(look: &Look) -> Option<Vec<Scalar>> {
     const FEW: usize = 16;
     let mut values = look.by_frequency();
     if !(3..=FEW).contains(&values.len()) {
@@ -363,7 +364,11 @@ fn classes(look: &Look) -> Option<Vec<Scalar>> {
 }
 
 /// Which of a column's two values means positive, and which negative.
-fn two_values(look: &Look, column: &str, said: Option<&str>) -> anyhow::Result<(Scalar, Scalar)> {
+pub(crate) fn two_values(
+    look: &Look,
+    column: &str,
+    said: Option<&str>,
+) -> anyhow::Result<(Scalar, Scalar)> {
     const POSITIVE: [&str; 6] = ["1", "true", "True", "yes", "Yes", "positive"];
     let values = look.by_frequency();
     let listed = || {

@@ -116,7 +116,10 @@ fn profile(args: &Args, document: Option<Document>) -> anyhow::Result<Profiled> 
         settling::settle(args, document, &compared, &current, label_table.as_ref())?;
     let document = &settled.document;
     if let Some(out) = &args.draft_objectives {
-        write(out, &infer::draft(document))?;
+        write(
+            out,
+            &infer::draft(document, "from data by `clause9 profile`"),
+        )?;
     }
     let named = named(args, &settled);
     let mut finder = Finder::new(&current, label_table.as_ref());

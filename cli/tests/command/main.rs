@@ -8,6 +8,7 @@
 
 mod baseline;
 mod check;
+mod discover;
 mod late;
 mod oracles;
 mod profile;
