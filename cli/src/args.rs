@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use clause9_shared::time::Timestamp;
 
 /// Draft and check objectives files, build baselines, profile files.
 ///
@@ -53,7 +54,7 @@ pub(crate) struct Check {
     pub(crate) json: bool,
 }
 
-/// Build the baseline of a system from a reference file.
+/// Build the baseline of a system from a reference file, or from approved live panes.
 ///
 /// The reference is CSV with a header (.csv, .tsv), JSON Lines (.jsonl, .ndjson), each also as .gz or
 /// .zst, or Parquet (.parquet): one row per case, one column per feature of the objectives file, under
@@ -62,33 +63,51 @@ pub(crate) struct Check {
 ///
 /// The baseline holds counts and cuts, no row. It is written as canonical JSON: the same objectives
 /// and the same reference make the same bytes. Its digest is shown; approve that, not the file's name.
+///
+/// With --live, the counts of a collector's panes from --since up to --until take the place of a
+/// reference: traffic that people looked at and approved. They lie in the cells of the baseline that they
+/// were counted with (--basis), since panes hold no values to cut anew, and bring no labels. Panes that
+/// are not there, or of which less was counted than was seen, are told.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
+#[command(group = clap::ArgGroup::new("counted").required(true))]
 pub(crate) struct Baseline {
     /// The objectives file, which names the features.
     #[arg(long, value_name = "FILE")]
     pub(crate) objectives: PathBuf,
     /// The reference data.
-    #[arg(long, value_name = "DATA")]
-    pub(crate) reference: PathBuf,
+    #[arg(long, value_name = "DATA", group = "counted")]
+    pub(crate) reference: Option<PathBuf>,
+    /// A collector's address, as `http://127.0.0.1:9300`: its panes are the reference.
+    #[arg(long, value_name = "URL", group = "counted", requires_all = ["basis", "since", "until"])]
+    pub(crate) live: Option<String>,
+    /// The baseline that those panes were counted with.
+    #[arg(long, value_name = "FILE", requires = "live")]
+    pub(crate) basis: Option<PathBuf>,
+    /// The first pane begins then, as 2026-01-01T00:00:00Z.
+    #[arg(long, value_name = "TIME", requires = "live")]
+    pub(crate) since: Option<Timestamp>,
+    /// The last pane ends then at the latest.
+    #[arg(long, value_name = "TIME", requires = "live")]
+    pub(crate) until: Option<Timestamp>,
     /// Where to write the baseline. An existing file is replaced.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
     /// The column with the model's scores, from 0 to 1. Without it the baseline has none.
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, value_name = "COLUMN", requires = "reference")]
     pub(crate) score: Option<String>,
     /// The column with the model's decisions, if the objectives file reads them from an output.
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, value_name = "COLUMN", requires = "reference")]
     pub(crate) decision: Option<String>,
     /// The column with the model's predicted numbers, if the objectives file watches them.
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, value_name = "COLUMN", requires = "reference")]
     pub(crate) prediction: Option<String>,
     /// The column with what turned out to be true. Estimates without labels rest on it.
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, value_name = "COLUMN", requires = "reference")]
     pub(crate) label: Option<String>,
     /// Also keep how the numeric features go together, the first 64 of them, so that whole rows can be
     /// compared. Costs agents about the square of their number for each row.
-    #[arg(long)]
+    #[arg(long, requires = "reference")]
     pub(crate) jointly: bool,
     /// Answer in JSON, for programs.
     #[arg(long)]

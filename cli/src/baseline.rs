@@ -1,18 +1,19 @@
-//! `clause9 baseline`: from an objectives file and a reference to a baseline.
+//! `clause9 baseline`: from an objectives file and a reference, or live panes, to a baseline.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
+use clause9_shared::baseline::Baseline;
 use clause9_shared::objective::Document;
 use serde_json::json;
 
 use crate::args::Baseline as Args;
-use crate::data::{BadData, Meter, Table};
+use crate::data::{BadData, Meter, Table, bad};
 use crate::progress::Progress;
 use crate::reference::{self, Mistakes, Outputs};
 use crate::terminal::Terminal;
-use crate::{Ended, check, read};
+use crate::{Ended, check, read, refreeze};
 
 pub(crate) fn run(args: &Args, terminal: &mut Terminal) -> anyhow::Result<Ended> {
     let file = read::objectives(&args.objectives)?;
@@ -25,23 +26,13 @@ pub(crate) fn run(args: &Args, terminal: &mut Terminal) -> anyhow::Result<Ended>
         }
         return Ok(Ended::WithProblems);
     };
-    note_scores(document, args, terminal)?;
-    let meter = Meter::default();
-    let built = Table::open(&args.reference).and_then(|table| {
-        let progress = Progress::over(&table);
-        let outputs = Outputs {
-            score: args.score.as_deref(),
-            decision: args.decision.as_deref(),
-            prediction: args.prediction.as_deref(),
-            label: args.label.as_deref(),
-            jointly: args.jointly,
-        };
-        reference::build(document, &table, outputs, Mistakes::End, &meter, || {
-            progress.at(meter.at());
-        })
-    });
+    let built = match (&args.reference, &args.live) {
+        (Some(reference), _) => of_reference(args, document, reference, terminal),
+        (None, Some(url)) => refreeze::of_panes(args, document, url, terminal),
+        (None, None) => bad("name a reference, or a collector's panes"),
+    };
     let baseline = match built {
-        Ok(built) => built.baseline,
+        Ok(baseline) => baseline,
         Err(error) => {
             let Some(BadData(message)) = error.downcast_ref() else {
                 return Err(error);
@@ -80,6 +71,29 @@ pub(crate) fn run(args: &Args, terminal: &mut Terminal) -> anyhow::Result<Ended>
         terminal.good(&out, "written", &summary)?;
     }
     Ok(Ended::Well)
+}
+
+fn of_reference(
+    args: &Args,
+    document: &Document,
+    reference: &Path,
+    terminal: &mut Terminal,
+) -> anyhow::Result<Baseline> {
+    note_scores(document, args, terminal)?;
+    let meter = Meter::default();
+    let table = Table::open(reference)?;
+    let progress = Progress::over(&table);
+    let outputs = Outputs {
+        score: args.score.as_deref(),
+        decision: args.decision.as_deref(),
+        prediction: args.prediction.as_deref(),
+        label: args.label.as_deref(),
+        jointly: args.jointly,
+    };
+    let built = reference::build(document, &table, outputs, Mistakes::End, &meter, || {
+        progress.at(meter.at());
+    });
+    built.map(|built| built.baseline)
 }
 
 /// Scores that are asked for but not watched, or watched but not asked for, are rarely meant.

@@ -15,6 +15,7 @@ mod profile;
 mod progress;
 mod read;
 mod reference;
+mod refreeze;
 mod replay;
 mod terminal;
 

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::terminal::Terminal;
 use crate::{Ended, check, plan, read};
 
-mod stored;
+pub(crate) mod stored;
 
 use stored::Stored;
 

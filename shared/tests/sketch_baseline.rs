@@ -10,9 +10,12 @@ mod loan;
 
 use std::io::Read;
 
-use clause9_shared::baseline::{Baseline, BaselineBuilder, BaselineError, Law};
+use clause9_shared::baseline::{Baseline, BaselineBuilder, BaselineError, Law, Source};
 use clause9_shared::digest::Digest;
-use clause9_shared::inference::Cell;
+use clause9_shared::inference::{Cell, Values};
+use clause9_shared::objective::Document;
+use clause9_shared::plan::CapturePlan;
+use clause9_shared::sketch::PaneSummary;
 use expect_test::expect;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -276,4 +279,106 @@ fn the_car_loan_reference_becomes_a_baseline() {
         laws.join("\n"),
         baseline.digest()
     ));
+}
+
+/// Panes of some random exchanges, as counted with a baseline, and how many rows they have.
+fn counted(document: &Document, baseline: &Baseline, seed: u64) -> (PaneSummary, u64) {
+    let plan = CapturePlan::new(document, baseline).unwrap();
+    let mut dice = loan::Dice(seed);
+    let (mut pane, mut rows) = (plan.empty_traffic(), 0);
+    for _ in 0..40 {
+        let exchange = loan::random_exchange(&mut dice, 5);
+        for observation in plan.observations(&exchange).unwrap() {
+            let _ = plan.observe(observation, &mut pane);
+            rows += 1;
+        }
+    }
+    (pane, rows)
+}
+
+fn approved() -> Source {
+    Source {
+        name: "panes from 2026-01-01 to 2026-02-01".to_owned(),
+        digest: Digest::of(b"panes"),
+    }
+}
+
+#[test]
+fn a_reference_that_comes_by_live_freezes_to_the_laws_it_was_built_into() {
+    let document = loan::document();
+    let baseline = loan::baseline(&document);
+    let plan = CapturePlan::new(&document, &baseline).unwrap();
+    let mut pane = plan.empty_traffic();
+    // The same draws as the baseline's, as one exchange.
+    let mut dice = loan::Dice(1);
+    let (mut wild, mut numbers, mut purpose, mut scores) = (vec![], vec![], vec![], vec![]);
+    for i in 0..1000 {
+        wild.push(dice.wild());
+        numbers.extend([0.0, dice.unit() * 5000.0]);
+        purpose.push(["car", "home", "travel"][i % 3].into());
+        scores.push(dice.unit());
+    }
+    let exchange = loan::exchange(
+        1000,
+        vec![
+            loan::tensor("wild", 1, Values::Float(wild)),
+            loan::tensor("numbers", 2, Values::Float(numbers)),
+            loan::tensor("purpose", 1, Values::Text(purpose)),
+        ],
+        vec![loan::tensor("probability", 1, Values::Float(scores))],
+    );
+    for observation in plan.observations(&exchange).unwrap() {
+        let _ = plan.observe(observation, &mut pane);
+    }
+    let again = baseline.refrozen(&pane, approved()).unwrap();
+    assert_eq!(again.features, baseline.features);
+    assert_eq!(again.score, baseline.score);
+    assert_eq!(again.rows, baseline.rows);
+    assert_eq!(again.source, approved());
+    assert_ne!(again.digest(), baseline.digest());
+}
+
+#[test]
+fn what_panes_hold_is_what_their_baseline_expects_and_it_can_be_counted_with() {
+    let document = loan::document();
+    let baseline = loan::baseline(&document);
+    for seed in 0..20 {
+        let (pane, rows) = counted(&document, &baseline, seed);
+        let frozen = baseline.refrozen(&pane, approved()).unwrap();
+        assert_eq!(frozen.rows, rows);
+        let read = Baseline::from_json(&frozen.to_json().unwrap()).unwrap();
+        assert_eq!(read, frozen);
+        // The same traffic against it lies on the same cells, and freezes to the same laws.
+        let (with_it, _) = counted(&document, &frozen, seed);
+        let twice = frozen.refrozen(&with_it, approved()).unwrap();
+        assert_eq!(twice, frozen);
+    }
+}
+
+#[test]
+fn panes_of_nothing_or_of_other_cells_make_no_baseline() {
+    let document = loan::document();
+    let baseline = loan::baseline(&document);
+    let empty = CapturePlan::new(&document, &baseline)
+        .unwrap()
+        .empty_traffic();
+    let refused = |panes: &PaneSummary| {
+        let refused = baseline.refrozen(panes, approved());
+        refused.unwrap_err().to_string()
+    };
+    expect!["there are no rows; give a reference with some"].assert_eq(&refused(&empty));
+    expect!["the panes hold no counts of feature/amount; name the objectives file that they were counted with"]
+        .assert_eq(&refused(&PaneSummary::default()));
+    let mut builder = BaselineBuilder::new(&document, "x.csv");
+    for amount in [1.0, 2.0, 3.0] {
+        builder.observe(1, Cell::Float(amount));
+        builder.observe(2, Cell::Text("car"));
+        builder.end_row();
+    }
+    let other = builder.finish(source()).unwrap();
+    let (panes, _) = counted(&document, &other, 1);
+    expect![
+        "the panes count feature/amount in other cells; name the baseline that they were counted with"
+    ]
+    .assert_eq(&refused(&panes));
 }

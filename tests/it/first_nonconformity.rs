@@ -53,9 +53,9 @@ objectives:
       - { scheme: iso42001_clause, id: "9.1", edition: "2023", claim: evidences }
 "#;
 
-const FIRST_DAY: &str = "2026-01-01T00:00:00Z";
+pub(crate) const FIRST_DAY: &str = "2026-01-01T00:00:00Z";
 /// Applicants a day; labels come the same evening.
-const A_DAY: usize = 100;
+pub(crate) const A_DAY: usize = 100;
 const GOOD_DAYS: u32 = 12;
 
 #[test]

@@ -34,19 +34,20 @@ pub(super) enum Stored {
 }
 
 /// A block of a register.
-pub(super) struct Block {
-    names: Names,
-    summary: PaneSummary,
+pub(crate) struct Block {
+    pub(crate) names: Names,
+    pub(crate) summary: PaneSummary,
 }
 
 /// What the record of a block says that matters here.
 #[derive(Deserialize)]
-struct Names {
-    key: PaneKey,
-    pane: PaneStart,
+pub(crate) struct Names {
+    pub(crate) key: PaneKey,
+    pub(crate) pane: PaneStart,
     sealed_with: PaneStart,
-    stream: StreamKind,
-    summary: Digest,
+    pub(crate) stream: StreamKind,
+    pub(crate) summary: Digest,
+    pub(crate) coverage: Value,
 }
 
 impl Stored {
@@ -90,33 +91,9 @@ impl Stored {
 
     /// Blocks of a collector's register.
     pub(super) fn from_collector(url: &str, document: &Document) -> anyhow::Result<Self> {
-        let host = url
-            .strip_prefix("http://")
-            .context(
-                "only plain http:// addresses are read; for others, copy the windows to a folder",
-            )?
-            .trim_end_matches('/');
-        let system = document.system.id.as_str();
-        let mut blocks = Vec::new();
-        let mut after = String::new();
-        loop {
-            let path = format!("/v1/evidence?type=block&system={system}&limit=500{after}");
-            let page: Value = serde_json::from_slice(&get(host, &path)?)?;
-            for item in page["items"].as_array().into_iter().flatten() {
-                blocks.push(block(host, item["digest"].as_str().unwrap_or_default())?);
-            }
-            match page["next"].as_u64() {
-                Some(next) => after = format!("&after={next}"),
-                None => break,
-            }
-        }
-        ensure!(
-            !blocks.is_empty(),
-            "the collector holds no block of system `{system}`"
-        );
         Ok(Self::Blocks {
             pane: document.panes.length,
-            blocks,
+            blocks: blocks(url, document, |_| true)?,
         })
     }
 
@@ -134,6 +111,38 @@ impl Stored {
             (Self::Blocks { pane, blocks }, _) => sealed(*pane, blocks, stream, objective),
         }
     }
+}
+
+/// The blocks of a system in a collector's register that are wanted by what their records say.
+pub(crate) fn blocks(
+    url: &str,
+    document: &Document,
+    wanted: impl Fn(&Names) -> bool,
+) -> anyhow::Result<Vec<Block>> {
+    let host = url
+        .strip_prefix("http://")
+        .context("only plain http:// addresses are read; for others, copy the windows to a folder")?
+        .trim_end_matches('/');
+    let system = document.system.id.as_str();
+    let (mut blocks, mut some) = (Vec::new(), false);
+    let mut after = String::new();
+    loop {
+        let path = format!("/v1/evidence?type=block&system={system}&limit=500{after}");
+        let page: Value = serde_json::from_slice(&get(host, &path)?)?;
+        for item in page["items"].as_array().into_iter().flatten() {
+            let names = names(host, item["digest"].as_str().unwrap_or_default())?;
+            some = true;
+            if wanted(&names) {
+                blocks.push(block(host, names)?);
+            }
+        }
+        match page["next"].as_u64() {
+            Some(next) => after = format!("&after={next}"),
+            None => break,
+        }
+    }
+    ensure!(some, "the collector holds no block of system `{system}`");
+    Ok(blocks)
 }
 
 /// One sum for each seal that concerns an objective: of the blocks of its stream and of the newest plan.
@@ -187,13 +196,17 @@ fn sealed(
     Ok(sums.into_values().collect())
 }
 
-fn block(host: &str, name: &str) -> anyhow::Result<Block> {
+fn names(host: &str, name: &str) -> anyhow::Result<Names> {
     let mut record: Value = serde_json::from_slice(&get(host, &format!("/v1/evidence/{name}"))?)?;
     let names: Names = serde_json::from_value(record["body"].take())
         .with_context(|| format!("record {name} is no block as this program knows them"))?;
     if names.stream == StreamKind::ByAttribute {
         bail!("record {name} is no block as this program knows them");
     }
+    Ok(names)
+}
+
+fn block(host: &str, names: Names) -> anyhow::Result<Block> {
     let of = names.summary;
     let bytes = get(host, &format!("/v1/blobs/{of}"))?;
     let summary = PaneSummary::from_bytes(&bytes).with_context(|| format!("{of} is no summary"))?;

@@ -159,7 +159,7 @@ impl Law {
 
 impl Shape {
     /// Whether it is the same law as the cells say.
-    fn check(
+    pub(super) fn check(
         &self,
         center: f64,
         scale_exponent: i32,

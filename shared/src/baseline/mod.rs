@@ -9,11 +9,13 @@ mod errors;
 mod joint;
 mod labels;
 mod numbers;
+mod refreeze;
 
 pub use builder::{BaselineBuilder, MAX_DISTINCT, MAX_ROWS};
 pub use check::BaselineError;
 pub use errors::{ErrorCell, Errors, MeanAndScatter};
 pub use joint::Joint;
+pub use refreeze::RefreezeError;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
