@@ -1,5 +1,6 @@
 //! clause9 at a terminal: checks objectives files, builds baselines, profiles files, plans and replays
-//! objectives. Only `replay` touches the network, and only where it is told to;
+//! objectives, sends rows to an agent. Only `replay` and `send` touch the network, and only where they
+//! are told to;
 //! agents and the collector are programs of their own.
 
 mod args;
@@ -15,6 +16,7 @@ mod progress;
 mod read;
 mod reference;
 mod replay;
+mod send;
 mod terminal;
 
 use std::process::ExitCode;
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Command::Baseline(baseline) => baseline::run(baseline, &mut terminal),
         Command::Plan(args) => plan::run(args, &mut terminal),
         Command::Replay(args) => replay::run(args, &mut terminal),
+        Command::Send(send) => send::run(send, &mut terminal),
         Command::Profile(profile) => profile::run(profile, &mut terminal),
         Command::Schema(schema) => schema_of(schema.of, &mut terminal),
     };

@@ -42,11 +42,11 @@ fn what_cannot_be_run_is_said_by_key() {
     };
     let starts = |message: String, start: &str| assert!(message.starts_with(start), "{message}");
     starts(
-        problem(&|c| c.upstream = "tcp://x".into()),
+        problem(&|c| c.upstream = Some("tcp://x".into())),
         "upstream: `tcp://x` does not begin with a protocol",
     );
     starts(
-        problem(&|c| c.upstream = "http://x/y".into()),
+        problem(&|c| c.upstream = Some("http://x/y".into())),
         "upstream: `http://x/y` has a path",
     );
     starts(problem(&|c| c.sampling.rate = 1.5), "sampling.rate: ");
