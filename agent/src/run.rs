@@ -120,22 +120,21 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         queue,
     ));
     let engine = Engine::new(parts::settings(&config, capture, system_key));
-    let refused = Arc::new(RefusedItems::default());
+    let refused = Arc::<RefusedItems>::default();
     let (outbox, shipper) = parts::shipping(&config, collector.as_ref(), &refused, &telemetry)?;
     let system = document.system.id.clone();
     let sealer = Sealer::new(key, boot, system, config.clock);
     let sealing = outbox.clone().map(|outbox| (sealer, outbox));
     let (commands, asked) = mpsc::channel(MAX_COMMANDS);
-    let path = parts::path(
-        &config,
-        upstream,
-        &recorder,
-        decoders,
-        certificates.as_ref(),
-    )?;
+    let mut path = None;
+    if let Some(ends) = upstream {
+        let shown = certificates.as_ref();
+        path = Some(parts::path(&config, ends, &recorder, decoders, shown)?);
+    }
     let naming = Naming::new(&document);
     let sink = parts::sink(&config, event_time_header, naming, &telemetry, &commands)?;
     let intake = Intake::new(parts::joins(&config), shapes, decoders);
+    let asked = (exchanges, asked);
     let admin = Admin {
         agent: id,
         boot,
@@ -158,14 +157,7 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         certificates,
         admin: (parts::listen("admin", config.admin)?, Arc::new(admin)),
         outcomes,
-        monitor: Monitor::new(
-            engine,
-            recorder,
-            document,
-            (exchanges, asked),
-            intake,
-            sealing,
-        ),
+        monitor: Monitor::new(engine, recorder, document, asked, intake, sealing),
         commands,
         shipper,
         stopping,
@@ -264,7 +256,7 @@ impl Agent {
             None => None,
         };
         tracing::info!(agent = %self.id, "serving");
-        serve(&data_path, self.path, self.stopping, shutdown)?;
+        serve(&data_path, self.path, &self.stopping, shutdown)?;
         data_path.shutdown_background();
         // What came in is still counted before panes are shipped.
         let _ = told_stop.send(true);
@@ -284,7 +276,7 @@ impl Agent {
 fn serve(
     runtime: &Runtime,
     path: Option<Path>,
-    stopping: watch::Sender<bool>,
+    stopping: &watch::Sender<bool>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     runtime.block_on(async {

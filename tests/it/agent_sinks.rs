@@ -574,6 +574,34 @@ fn requests_that_nginx_mirrors_are_inputs_without_an_answer() -> anyhow::Result<
     Ok(())
 }
 
+#[test]
+fn what_envoy_shadows_is_known_by_its_host() {
+    let (folder, door) = (tempfile::tempdir().unwrap(), Door::open(&[]));
+    let mut config = sink_only(folder.path(), &door);
+    if let Some(sink) = &mut config.sink {
+        sink.open = true;
+    }
+    let agent = Running::start(config);
+    agent.set_clock("2020-01-01T00:00:00Z");
+    let request = String::from_utf8(infer("v-1", 1, TIME)).unwrap();
+    for host in ["Host: model-shadow", "Host: model-shadow:8080"] {
+        let shadowed = request.replace("Host: m", host);
+        let answer = ask(agent.sink, shadowed.as_bytes());
+        assert_eq!(
+            account(&answer)["of_taken"]["counted"],
+            1,
+            "{}",
+            answer.text()
+        );
+    }
+    // Not marked as a copy: there is no model behind this door.
+    assert_eq!(ask(agent.sink, request.as_bytes()).status(), 404);
+    agent.set_clock("2020-01-01T00:01:10Z");
+    until("the pane", || !door.items().is_empty());
+    let coverage = door.coverage();
+    assert_eq!((coverage.seen, coverage.request_only), (2, 2));
+}
+
 fn summary(all: &[Vec<u8>]) -> anyhow::Result<clause9_shared::sketch::PaneSummary> {
     use clause9_shared::wire::codec::Decode as _;
     let first = all.first().context("nothing was counted")?;

@@ -27,20 +27,17 @@ use crate::ship::{RefusedItems, ShipError, Shipper};
 use crate::sink::{Bounds, Joins, Naming, Sink};
 use crate::telemetry::Telemetry;
 
-/// The proxy and its doors, if there is one.
+/// The proxy and its doors.
 pub(super) fn path(
     config: &AgentConfig,
-    ends: Option<(SocketAddr, Upstream)>,
+    (address, upstream): (SocketAddr, Upstream),
     recorder: &Arc<Recorder>,
     decoders: Decoders,
     certificates: Option<&Arc<Certificates>>,
-) -> Result<Option<Path>, BuildError> {
-    let Some((address, upstream)) = ends else {
-        return Ok(None);
-    };
+) -> Result<Path, BuildError> {
     let proxy = Proxy::new(upstream, Arc::clone(recorder), decoders, config.drain);
     let doors = doors(config, address, certificates.cloned())?;
-    Ok(Some((Arc::new(proxy), doors)))
+    Ok((Arc::new(proxy), doors))
 }
 
 /// The sink's door, if there is one.

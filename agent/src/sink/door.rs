@@ -117,9 +117,7 @@ impl Sink {
 
     async fn answer(&self, request: Request<Incoming>) -> Answer {
         let (head, path) = (request.headers(), request.uri().path());
-        let mirrored = path
-            .strip_prefix(MIRROR)
-            .is_some_and(|rest| rest.starts_with('/'));
+        let mirrored = is_mirrored(head, path);
         if !mirrored && !matches!(path, "/" | "/records") {
             let text = "there are /, /records and /mirror/...; see docs/ways-in.md";
             return problem(StatusCode::NOT_FOUND, text);
@@ -208,7 +206,10 @@ impl Sink {
     /// A copy of a request, whose answer nobody copies.
     async fn mirrored(&self, request: Request<Incoming>) -> Answer {
         let target = request.uri().path_and_query().map_or("", |p| p.as_str());
-        let target = target.strip_prefix(MIRROR).unwrap_or("");
+        let target = match target.strip_prefix(MIRROR) {
+            Some(rest) if rest.starts_with('/') => rest,
+            Some(_) | None => target,
+        };
         let Ok(target) = target.parse::<Uri>() else {
             return problem(StatusCode::BAD_REQUEST, "the path cannot be read");
         };
@@ -288,6 +289,21 @@ impl Sink {
         };
         service::json(status, &account)
     }
+}
+
+/// Whether a request is a copy: by its path, or by its host, as Envoy marks those it shadows, which it
+/// sends to their own paths.
+fn is_mirrored(head: &HeaderMap, path: &str) -> bool {
+    let host = head.get(header::HOST).and_then(|host| host.to_str().ok());
+    let name = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
+    let shadowed = [host, name]
+        .iter()
+        .flatten()
+        .any(|host| host.ends_with("-shadow"));
+    let named = path
+        .strip_prefix(MIRROR)
+        .is_some_and(|rest| rest.starts_with('/'));
+    named || shadowed
 }
 
 /// Events and lines of logs.

@@ -70,6 +70,8 @@ pub struct Joins {
     waiting: BTreeMap<u64, Waiting>,
     places: BTreeMap<Key, u64>,
     bytes: usize,
+    /// How many of those that wait are requests.
+    requests: usize,
     next: u64,
     /// Which halves of an exchange were told.
     known: BTreeMap<Key, u8>,
@@ -85,6 +87,7 @@ impl Joins {
             waiting: BTreeMap::new(),
             places: BTreeMap::new(),
             bytes: 0,
+            requests: 0,
             next: 0,
             known: BTreeMap::new(),
             order: VecDeque::new(),
@@ -93,9 +96,7 @@ impl Joins {
 
     /// How many requests and how many answers wait.
     pub fn len(&self) -> (usize, usize) {
-        let requests = self.waiting.values();
-        let requests = requests.filter(|w| w.half.side == Side::Request).count();
-        (requests, self.waiting.len() - requests)
+        (self.requests, self.waiting.len() - self.requests)
     }
 
     /// Whether nothing waits.
@@ -168,6 +169,7 @@ impl Joins {
             return;
         }
         self.bytes += takes;
+        self.requests += usize::from(waiting.half.side == Side::Request);
         self.places.insert(waiting.half.key, self.next);
         self.waiting.insert(self.next, waiting);
         self.next += 1;
@@ -201,17 +203,21 @@ impl Joins {
     }
 
     fn give_up(&mut self, at: u64, reason: DropReason, gone: &mut Vec<Gone>) {
-        if let Some(waiting) = self.waiting.remove(&at) {
+        if let Some(waiting) = self.remove(at) {
             self.places.remove(&waiting.half.key);
-            self.bytes -= weight(&waiting);
             gone.push(Gone { waiting, reason });
         }
     }
 
     fn take(&mut self, key: Key) -> Option<Waiting> {
         let at = self.places.remove(&key)?;
+        self.remove(at)
+    }
+
+    fn remove(&mut self, at: u64) -> Option<Waiting> {
         let waiting = self.waiting.remove(&at)?;
         self.bytes -= weight(&waiting);
+        self.requests -= usize::from(waiting.half.side == Side::Request);
         Some(waiting)
     }
 }

@@ -10,7 +10,7 @@ use anyhow::{Context as _, anyhow, bail};
 use serde::Deserialize;
 
 /// How long an agent may take for an answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The first pause before a batch is sent again; each is twice as long as the one before.
 const PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause.

@@ -136,6 +136,8 @@ proptest! {
             prop_assert!(joins.bytes() <= 8192);
             let held: usize = joins.waiting.values().map(weight).sum();
             prop_assert_eq!(held, joins.bytes());
+            let requests = joins.waiting.values().filter(|w| w.half.side == Side::Request);
+            prop_assert_eq!(requests.count(), joins.len().0);
             prop_assert_eq!(joins.places.len(), joins.waiting.len());
         }
         let (requests, answers) = joins.len();
