@@ -37,8 +37,8 @@ pub struct Admin {
     pub outbox: Option<Arc<Outbox>>,
     /// What the collector refused.
     pub refused: Arc<RefusedItems>,
-    /// The data path.
-    pub proxy: Arc<Proxy>,
+    /// The data path; none of an agent that is a sink only.
+    pub proxy: Option<Arc<Proxy>>,
     /// The monitor.
     pub monitor: mpsc::Sender<Command>,
     /// Whether the agent was told to stop.
@@ -99,7 +99,11 @@ impl Admin {
         if *self.stopping.borrow() {
             return service::answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "stopping\n");
         }
-        if self.proxy.upstream_reachable().await {
+        let reachable = match &self.proxy {
+            Some(proxy) => proxy.upstream_reachable().await,
+            None => true,
+        };
+        if reachable {
             service::answer(StatusCode::OK, "text/plain", "ready\n")
         } else {
             let text = "the model server takes no connections\n";

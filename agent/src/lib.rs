@@ -3,7 +3,7 @@
 //!
 //! Core (told the time, no I/O): [`exchange`], [`decode`], [`sample`], [`engine`], [`ship::packing`].
 //! Shell: [`capture`] (data path), [`monitor`] (thread around the engine), [`ship`], [`admin`],
-//! [`outcomes`]. The data path hands over by `try_send` and never waits for any of the others.
+//! [`outcomes`], [`sink`]. The data path hands over by `try_send` and never waits for any of the others.
 
 pub mod admin;
 pub mod capture;
@@ -18,6 +18,7 @@ pub mod observe;
 pub mod outcomes;
 pub mod sample;
 pub mod ship;
+pub mod sink;
 pub mod telemetry;
 
 mod priority;

@@ -19,6 +19,11 @@ use crate::engine::{
 };
 use crate::ship::Sealer;
 use crate::ship::outbox::Outbox;
+use crate::sink::Delivery;
+
+mod intake;
+
+pub use intake::{Intake, SinkStatus};
 
 /// How often the clock is looked at when nothing happens.
 const TICK: Duration = Duration::from_millis(200);
@@ -34,6 +39,8 @@ const MAX_CLOSED: u64 = 10_000;
 pub enum Command {
     /// Join these outcomes.
     Outcomes(Vec<Outcome>, oneshot::Sender<OutcomeReport>),
+    /// Take in what the sink's door read.
+    Delivery(Delivery),
     /// Set the replayed clock forward and close what is due.
     SetClock(Timestamp, oneshot::Sender<ClockAnswer>),
     /// Tell how things stand.
@@ -64,6 +71,8 @@ pub struct MonitorStatus {
     pub remembered_predictions: usize,
     /// Outcomes waiting for their request.
     pub waiting_outcomes: usize,
+    /// What waits at the sink.
+    pub sink: SinkStatus,
 }
 
 /// An open pane.
@@ -99,6 +108,8 @@ pub struct Monitor {
     shipping: Option<(Sealer, Arc<Outbox>)>,
     shipped: Vec<(Vec<ClosedWindow>, Timestamp)>,
     phase: Phase,
+    /// What is told by other ways than the proxy.
+    intake: Intake,
     /// A command that is not obeyed yet.
     pending: Option<Command>,
     /// A pane that is being closed, and what the engine said of it so far.
@@ -112,8 +123,8 @@ impl Monitor {
         engine: Engine,
         recorder: Arc<Recorder>,
         document: clause9_shared::objective::Document,
-        exchanges: mpsc::Receiver<Captured>,
-        commands: mpsc::Receiver<Command>,
+        (exchanges, commands): (mpsc::Receiver<Captured>, mpsc::Receiver<Command>),
+        intake: Intake,
         shipping: Option<(Sealer, Arc<Outbox>)>,
     ) -> Self {
         Self {
@@ -125,6 +136,7 @@ impl Monitor {
             out: Vec::new(),
             engine,
             recorder,
+            intake,
             document,
             exchanges,
             commands,
@@ -152,6 +164,7 @@ impl Monitor {
     /// After a panic: an exchange that could not be read is let go; if the engine itself was at work,
     /// what it had counted in open panes is. A pane that was being closed is closed all the same.
     fn recover(&mut self) {
+        self.intake.recover();
         match self.phase {
             Phase::Decoding(pane) => self.hand_in(Looked {
                 pane,
@@ -159,6 +172,7 @@ impl Monitor {
                 truncated: false,
                 upstream_error: false,
                 answer: None,
+                request_only: false,
             }),
             Phase::Engine => {
                 self.engine = self.engine.after_panic();
@@ -186,6 +200,9 @@ impl Monitor {
     async fn work(&mut self) {
         self.begin();
         loop {
+            if self.intake.is_at_work() {
+                self.take_in();
+            }
             match self.pending {
                 Some(Command::Stop) => return self.stop(),
                 Some(_) => self.obey(),
@@ -237,6 +254,7 @@ impl Monitor {
         let looked = Looked {
             pane,
             answer: Some(answer),
+            request_only: false,
             truncated: exchange.request.body.truncated || exchange.response.body.truncated,
             upstream_error: matches!(
                 decoded,
@@ -276,6 +294,10 @@ impl Monitor {
                     let _ = answer.send(report);
                 }
             }
+            Some(Command::Delivery(delivery)) => {
+                self.intake.begin(delivery);
+                self.take_in();
+            }
             Some(Command::SetClock(to, answer)) => {
                 let now = self.recorder.clock.advance(to);
                 self.recorder.panes.reach(now);
@@ -297,12 +319,14 @@ impl Monitor {
         let Some(now) = self.recorder.clock.now() else {
             return 0;
         };
+        self.expire_halves();
         let mut closed = 0;
         while let Some(pane) = self.recorder.panes.next_due(now, self.lateness) {
             if closed >= MAX_CLOSED {
                 break;
             }
             self.take_waiting(self.exchanges.len());
+            self.close_halves(pane);
             let socket = self.recorder.panes.close(pane);
             self.closing = Some((pane, socket.clone()));
             self.engine
@@ -350,6 +374,7 @@ impl Monitor {
     fn stop(&mut self) {
         self.take_waiting(self.exchanges.len());
         self.close_due();
+        self.end_halves();
         let open = self.recorder.panes.take_open();
         let now = self.now();
         self.engine.handle(Input::Stop(open), now, &mut self.out);
@@ -385,6 +410,7 @@ impl Monitor {
             open: open.collect(),
             remembered_predictions: self.engine.remembered(),
             waiting_outcomes: self.engine.waiting(),
+            sink: self.intake.status(),
         }
     }
 
@@ -397,6 +423,10 @@ impl Monitor {
             .queue_bytes
             .set(gauge(self.recorder.budget.used()));
         telemetry.remembered.set(gauge(self.engine.remembered()));
+        let sink = self.intake.status();
+        let waiting = sink.waiting_requests + sink.waiting_answers;
+        telemetry.sink_waiting.set(gauge(waiting));
+        telemetry.sink_waiting_bytes.set(gauge(sink.waiting_bytes));
         if let Some(watermark) = self.engine.watermark() {
             telemetry.watermark.set(watermark.seconds_f64());
         }

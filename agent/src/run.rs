@@ -10,32 +10,28 @@ use std::thread::JoinHandle;
 
 use anyhow::Context;
 use clause9_shared::ids::{AgentId, BootId};
-use clause9_shared::plan::CapturePlan;
-use clause9_shared::time::Span;
-use http::HeaderName;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::Admin;
 use crate::capture::doors::Doors;
-use crate::capture::panes::PaneTable;
 use crate::capture::reverse_proxy::Proxy;
 use crate::capture::tls::Certificates;
-use crate::capture::{Budget, Captured, Recorder};
-use crate::clock::{self, SystemClock};
+use crate::clock;
 use crate::config::{AgentConfig, AgentPlan};
 use crate::decode::{self, Decoders};
-use crate::engine::{Engine, Settings};
+use crate::engine::Engine;
 use crate::identity::{self, IdentityError};
-use crate::monitor::{Command, MAX_COMMANDS, Monitor};
-use crate::outcomes::{Outcomes, Turns};
+use crate::monitor::{Command, Intake, MAX_COMMANDS, Monitor};
+use crate::outcomes::Outcomes;
 use crate::priority;
 use crate::reload::Reloading;
-use crate::sample::{self, Sampler};
 use crate::service;
-use crate::ship::outbox::Outbox;
 use crate::ship::{RefusedItems, Sealer, ShipError, Shipper};
+use crate::sink::{Naming, Sink};
 use crate::telemetry::Telemetry;
+
+mod parts;
 
 /// Why an agent could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -69,17 +65,21 @@ pub enum BuildError {
     Telemetry(#[from] prometheus::Error),
 }
 
+/// The proxy and where its clients connect.
+type Path = (Arc<Proxy>, Doors);
+
 /// An agent with its addresses bound, not yet serving.
 #[derive(Debug)]
 pub struct Agent {
     threads: Option<usize>,
     id: AgentId,
     telemetry: Telemetry,
-    data: Doors,
+    /// The proxy and where its clients connect; none of a sink alone.
+    path: Option<Path>,
+    sink: Option<(TcpListener, Arc<Sink>)>,
     certificates: Option<Arc<Certificates>>,
     admin: (TcpListener, Arc<Admin>),
     outcomes: (TcpListener, Arc<Outcomes>),
-    proxy: Arc<Proxy>,
     monitor: Monitor,
     commands: mpsc::Sender<Command>,
     shipper: Option<Shipper>,
@@ -102,33 +102,39 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         capture,
         event_time_header,
         protocols: _,
+        shapes,
     } = plan;
     let telemetry = Telemetry::new()?;
     let (key, id) = identity::signing_key(&config.state_dir)?;
-    let system_key = system_key(&config)?;
-    let token = outcomes_token(&config)?;
+    let system_key = parts::system_key(&config)?;
     let boot = BootId(clock::wall().micros().unsigned_abs());
     let document = capture.document().clone();
     let (stopping, stop) = watch::channel(false);
 
-    let limits = config.limits;
-    let (queue, exchanges) = mpsc::channel(limits.queue_exchanges);
-    let recorder = Arc::new(recorder(
+    let (queue, exchanges) = mpsc::channel(config.limits.queue_exchanges);
+    let recorder = Arc::new(parts::recorder(
         &config,
         document.panes.length,
         telemetry.clone(),
-        event_time_header,
+        event_time_header.clone(),
         queue,
     ));
-    let engine = Engine::new(settings(&config, capture, system_key));
-    let refused = Arc::new(RefusedItems::default());
-    let (outbox, shipper) = shipping(&config, collector.as_ref(), &refused, &telemetry)?;
+    let engine = Engine::new(parts::settings(&config, capture, system_key));
+    let refused = Arc::<RefusedItems>::default();
+    let (outbox, shipper) = parts::shipping(&config, collector.as_ref(), &refused, &telemetry)?;
     let system = document.system.id.clone();
     let sealer = Sealer::new(key, boot, system, config.clock);
     let sealing = outbox.clone().map(|outbox| (sealer, outbox));
     let (commands, asked) = mpsc::channel(MAX_COMMANDS);
-    let seen_by = Arc::clone(&recorder);
-    let proxy = Arc::new(Proxy::new(upstream, seen_by, decoders, config.drain));
+    let mut path = None;
+    if let Some(ends) = upstream {
+        let shown = certificates.as_ref();
+        path = Some(parts::path(&config, ends, &recorder, decoders, shown)?);
+    }
+    let naming = Naming::new(&document);
+    let sink = parts::sink(&config, event_time_header, naming, &telemetry, &commands)?;
+    let intake = Intake::new(parts::joins(&config), shapes, decoders);
+    let asked = (exchanges, asked);
     let admin = Admin {
         agent: id,
         boot,
@@ -137,139 +143,24 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         telemetry: telemetry.clone(),
         outbox,
         refused,
-        proxy: Arc::clone(&proxy),
+        proxy: path.as_ref().map(|(proxy, _)| Arc::clone(proxy)),
         monitor: commands.clone(),
         stopping: stop,
     };
-    let outcomes = Outcomes {
-        token,
-        clock: config.clock,
-        telemetry: telemetry.clone(),
-        monitor: commands.clone(),
-        turns: Turns::default(),
-    };
+    let outcomes = parts::outcomes(&config, &telemetry, &commands)?;
     Ok(Agent {
         threads: config.threads,
         id,
         telemetry,
-        data: doors(&config, certificates.clone())?,
+        path,
+        sink,
         certificates,
-        admin: (listen("admin", config.admin)?, Arc::new(admin)),
-        outcomes: (
-            listen("outcomes.listen", config.outcomes.listen)?,
-            Arc::new(outcomes),
-        ),
-        proxy,
-        monitor: Monitor::new(engine, recorder, document, exchanges, asked, sealing),
+        admin: (parts::listen("admin", config.admin)?, Arc::new(admin)),
+        outcomes,
+        monitor: Monitor::new(engine, recorder, document, asked, intake, sealing),
         commands,
         shipper,
         stopping,
-    })
-}
-
-fn settings(config: &AgentConfig, plan: Arc<CapturePlan>, system_key: [u8; 32]) -> Settings {
-    Settings {
-        baseline: plan.baseline().digest(),
-        plan,
-        sampler: Sampler::new(system_key, config.sampling.rate),
-        salt: sample::salt_id(&system_key),
-        clock: config.clock,
-        remembered: config.limits.remembered_predictions,
-        remembered_bytes: config.limits.remembered_bytes,
-        waiting: config.limits.waiting_outcomes,
-    }
-}
-
-fn recorder(
-    config: &AgentConfig,
-    pane: Span,
-    telemetry: Telemetry,
-    event_time_header: Option<HeaderName>,
-    queue: mpsc::Sender<Captured>,
-) -> Recorder {
-    Recorder {
-        panes: PaneTable::new(pane),
-        budget: Arc::new(Budget::new(config.limits.queue_bytes)),
-        clock: Arc::new(SystemClock::new(config.clock)),
-        not_inference: telemetry.exchanges.with_label_values(&["not_inference"]),
-        telemetry,
-        body_bytes: config.limits.body_bytes,
-        event_time_header,
-        queue,
-    }
-}
-
-/// Outbox and shipper, if there is a collector to ship to.
-fn shipping(
-    config: &AgentConfig,
-    collector: Option<&reqwest::Url>,
-    refused: &Arc<RefusedItems>,
-    telemetry: &Telemetry,
-) -> Result<(Option<Arc<Outbox>>, Option<Shipper>), ShipError> {
-    let Some(address) = collector else {
-        return Ok((None, None));
-    };
-    let folder = config.state_dir.join("outbox");
-    let outbox = Outbox::open(folder, config.limits.outbox_bytes, telemetry.clone());
-    let outbox = Arc::new(outbox);
-    let waiting = Arc::clone(&outbox);
-    let shipper = Shipper::new(address, waiting, Arc::clone(refused), telemetry.clone())?;
-    Ok((Some(outbox), Some(shipper)))
-}
-
-fn system_key(config: &AgentConfig) -> Result<[u8; 32], IdentityError> {
-    if let Some(path) = &config.system_key_file {
-        return identity::load("system key", path);
-    }
-    let secret = identity::load_or_create("system key", &config.state_dir.join("system.key"))?;
-    if secret.created {
-        tracing::warn!(
-            "created a new system key in the state folder; all replicas of the system must have the same one (system_key_file)"
-        );
-    }
-    Ok(secret.bytes)
-}
-
-fn outcomes_token(config: &AgentConfig) -> Result<String, IdentityError> {
-    let bytes = match &config.outcomes.token_file {
-        Some(path) => identity::load("outcomes token", path)?,
-        None => {
-            identity::load_or_create("outcomes token", &config.state_dir.join("outcomes.token"))?
-                .bytes
-        }
-    };
-    Ok(identity::hex(&bytes))
-}
-
-fn doors(
-    config: &AgentConfig,
-    certificates: Option<Arc<Certificates>>,
-) -> Result<Doors, BuildError> {
-    let doors = Doors::tcp(config.listen, certificates).map_err(|source| BuildError::Listen {
-        what: "listen",
-        address: config.listen,
-        source,
-    })?;
-    match &config.listen_unix {
-        Some(path) => doors
-            .and_unix(path)
-            .map_err(|source| BuildError::ListenUnix {
-                path: path.clone(),
-                source,
-            }),
-        None => Ok(doors),
-    }
-}
-
-fn listen(what: &'static str, address: SocketAddr) -> Result<TcpListener, BuildError> {
-    let bound = TcpListener::bind(address).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    });
-    bound.map_err(|source| BuildError::Listen {
-        what,
-        address,
-        source,
     })
 }
 
@@ -284,9 +175,16 @@ impl Agent {
         &self.telemetry
     }
 
-    /// Where clients connect.
+    /// Where clients connect; an error if there is no proxy.
     pub fn data_address(&self) -> io::Result<SocketAddr> {
-        self.data.address()
+        let path = self.path.as_ref();
+        path.map_or(Err(io::ErrorKind::NotFound.into()), |(_, d)| d.address())
+    }
+
+    /// Where the sink takes deliveries; an error if there is none.
+    pub fn sink_address(&self) -> io::Result<SocketAddr> {
+        let sink = self.sink.as_ref();
+        sink.map_or(Err(io::ErrorKind::NotFound.into()), |(l, _)| l.local_addr())
     }
 
     /// What can be read again while the agent runs.
@@ -343,16 +241,26 @@ impl Agent {
                 }
             })?
         };
+        let (told_stop, told_stopped) = watch::channel(false);
+        let told = match self.sink {
+            Some((listener, sink)) => {
+                let runtime = single()?;
+                Some(spawn("clause9-sink", move || {
+                    priority::lower("sink");
+                    if let Err(error) = runtime.block_on(told_server(listener, &sink, told_stopped))
+                    {
+                        tracing::error!(%error, "the sink's address is not served");
+                    }
+                })?)
+            }
+            None => None,
+        };
         tracing::info!(agent = %self.id, "serving");
-        let stopping = self.stopping;
-        data_path.block_on(async {
-            let serving = tokio::spawn(self.proxy.serve(self.data, stopping.subscribe()));
-            shutdown.await;
-            tracing::info!("stopping: finishing what is under way");
-            let _ = stopping.send(true);
-            serving.await.unwrap_or(Ok(()))
-        })?;
+        serve(&data_path, self.path, &self.stopping, shutdown)?;
         data_path.shutdown_background();
+        // What came in is still counted before panes are shipped.
+        let _ = told_stop.send(true);
+        told.into_iter().for_each(join);
         let _ = self.commands.blocking_send(Command::Stop);
         join(monitor);
         let _ = ship_stop.send(true);
@@ -362,6 +270,40 @@ impl Agent {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// Serves the data path until told to stop, and lets what is under way end.
+fn serve(
+    runtime: &Runtime,
+    path: Option<Path>,
+    stopping: &watch::Sender<bool>,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    runtime.block_on(async {
+        let serving = path.map(|(proxy, doors)| {
+            let stop = stopping.subscribe();
+            tokio::spawn(proxy.serve(doors, stop))
+        });
+        shutdown.await;
+        tracing::info!("stopping: finishing what is under way");
+        let _ = stopping.send(true);
+        match serving {
+            Some(serving) => serving.await.unwrap_or(Ok(())),
+            None => Ok(()),
+        }
+    })
+}
+
+async fn told_server(
+    listener: TcpListener,
+    sink: &Arc<Sink>,
+    stop: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let door = Arc::clone(sink);
+    service::serve(listener, stop, move |r| Arc::clone(&door).handle(r)).await;
+    sink.drained().await;
+    Ok(())
 }
 
 async fn side_servers(

@@ -34,6 +34,14 @@ pub struct Telemetry {
     pub rows: IntCounter,
     /// Outcomes by what became of them.
     pub outcomes: IntCounterVec,
+    /// Deliveries at the sink's door by what it answered.
+    pub sink_deliveries: IntCounterVec,
+    /// Items of them by what became of them.
+    pub sink_items: IntCounterVec,
+    /// Halves of exchanges that wait for the other half.
+    pub sink_waiting: IntGauge,
+    /// Their bytes.
+    pub sink_waiting_bytes: IntGauge,
     /// Panes closed.
     pub panes_closed: IntCounter,
     /// End of the newest closed pane.
@@ -86,6 +94,17 @@ pub const OUTCOME_FATES: [&str; 9] = [
     "malformed",
     "unauthorized",
 ];
+/// What the sink's door answers to a delivery.
+pub const DELIVERY_RESULTS: [&str; 6] = [
+    "taken",
+    "busy",
+    "too_large",
+    "unauthorized",
+    "malformed",
+    "failed",
+];
+/// What becomes of an item of a delivery.
+pub const ITEM_FATES: [&str; 3] = ["taken", "duplicate", "refused"];
 /// What the collector says to a batch.
 pub const BATCH_RESULTS: [&str; 4] = ["stored", "duplicate", "refused", "failed"];
 /// Why a batch is let go unsent.
@@ -167,6 +186,10 @@ impl Telemetry {
             certificate_reloads: make.counters("clause9_certificate_reloads_total", "Times the listener's certificate or key was found changed, by what came of it.", "result", RELOADS)?,
             rows: make.counter("clause9_rows_observed_total", "Rows counted into summaries.")?,
             outcomes: make.counters("clause9_outcomes_total", "Outcomes by what became of them.", "fate", OUTCOME_FATES)?,
+            sink_deliveries: make.counters("clause9_sink_deliveries_total", "Deliveries at the sink's door by what it answered.", "result", DELIVERY_RESULTS)?,
+            sink_items: make.counters("clause9_sink_items_total", "Events, records and mirrored requests in deliveries by what became of them.", "fate", ITEM_FATES)?,
+            sink_waiting: make.gauge("clause9_sink_waiting", "Requests and answers told by themselves that wait for each other.")?,
+            sink_waiting_bytes: make.gauge("clause9_sink_waiting_bytes", "Bytes of requests and answers that wait for each other.")?,
             panes_closed: make.counter("clause9_panes_closed_total", "Panes closed.")?,
             watermark,
             queue_exchanges: make.gauge("clause9_capture_queue_exchanges", "Exchanges waiting for the monitor.")?,

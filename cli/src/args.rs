@@ -34,6 +34,7 @@ pub(crate) enum Command {
     Plan(crate::plan::Plan),
     Replay(crate::replay::Replay),
     Profile(Box<crate::profile::Args>),
+    Send(Box<crate::send::Send>),
     Schema(Schema),
 }
 

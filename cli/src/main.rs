@@ -1,5 +1,6 @@
 //! clause9 at a terminal: drafts and checks objectives files, builds baselines, profiles files, plans and
-//! replays objectives. Only `discover` and `replay` touch the network, and only where they are told to;
+//! replays objectives, sends rows to an agent. Only `discover`, `replay`, `send` and `baseline --live`
+//! touch the network, and only where they are told to;
 //! agents and the collector are programs of their own.
 
 mod args;
@@ -17,6 +18,7 @@ mod read;
 mod reference;
 mod refreeze;
 mod replay;
+mod send;
 mod terminal;
 
 use std::process::ExitCode;
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Command::Discover(args) => discover::run(args, &mut terminal),
         Command::Plan(args) => plan::run(args, &mut terminal),
         Command::Replay(args) => replay::run(args, &mut terminal),
+        Command::Send(send) => send::run(send, &mut terminal),
         Command::Profile(profile) => profile::run(profile, &mut terminal),
         Command::Schema(schema) => schema_of(schema.of, &mut terminal),
     };

@@ -167,6 +167,33 @@ pub const TELEMETRY: &[Telemetry] = &[
         )],
         "What became of every outcome that was reported.",
     ),
+    counter(
+        Agent,
+        "clause9_sink_deliveries_total",
+        &[(
+            "result",
+            "taken, busy, too_large, unauthorized, malformed, failed",
+        )],
+        "What the sink's door answered to every delivery; of those it was too busy for, nothing was taken.",
+    ),
+    counter(
+        Agent,
+        "clause9_sink_items_total",
+        &[("fate", "taken, duplicate, refused")],
+        "What became of every event, record, log line and mirrored request at the sink.",
+    ),
+    gauge(
+        Agent,
+        "clause9_sink_waiting",
+        &[],
+        "Requests and answers told by themselves that wait for each other.",
+    ),
+    gauge(
+        Agent,
+        "clause9_sink_waiting_bytes",
+        &[],
+        "Bytes of the requests and answers that wait.",
+    ),
     // The agent: its own state.
     counter(
         Agent,

@@ -129,6 +129,10 @@ reasons! {
         TooLate = "too_late",
         /// Client or upstream went away before the exchange was complete.
         Aborted = "aborted",
+        /// The request was told of by itself (an event, a log line), and its answer not in time.
+        Unanswered = "unanswered",
+        /// The answer was told of by itself, and its request not in time.
+        Unasked = "unasked",
     }
 }
 
@@ -176,6 +180,9 @@ pub struct Coverage {
     pub upstream_errors: u64,
     /// Mark: sampled exchanges with no request id, whose outcome can never be joined.
     pub unidentified: u64,
+    /// Mark: sampled exchanges of which only the request is known (mirrored traffic): their inputs
+    /// were counted, no output was.
+    pub request_only: u64,
 }
 
 impl Coverage {
@@ -237,6 +244,7 @@ impl Coverage {
             self.truncated,
             self.upstream_errors,
             self.unidentified,
+            self.request_only,
         ]);
         all
     }
@@ -255,6 +263,7 @@ impl Coverage {
             &mut self.truncated,
             &mut self.upstream_errors,
             &mut self.unidentified,
+            &mut self.request_only,
         ]);
         all
     }
@@ -306,6 +315,7 @@ impl Serialize for Coverage {
         map.serialize_entry("truncated", &self.truncated)?;
         map.serialize_entry("upstream_errors", &self.upstream_errors)?;
         map.serialize_entry("unidentified", &self.unidentified)?;
+        map.serialize_entry("request_only", &self.request_only)?;
         map.end()
     }
 }

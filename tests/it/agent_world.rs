@@ -318,6 +318,8 @@ pub(crate) struct Running {
     pub(crate) port: u16,
     pub(crate) admin: u16,
     pub(crate) outcomes: u16,
+    /// 0 without one.
+    pub(crate) sink: u16,
     pub(crate) state: PathBuf,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<JoinHandle<anyhow::Result<()>>>,
@@ -370,12 +372,9 @@ impl Running {
     pub(crate) fn start_with(config: AgentConfig, decoders: Decoders) -> Self {
         let state = config.state_dir.clone();
         let agent = clause9_agent::build_with(AgentPlan::new(config).unwrap(), decoders).unwrap();
-        let port = |address: std::io::Result<SocketAddr>| address.unwrap().port();
-        let (data, admin, outcomes) = (
-            port(agent.data_address()),
-            port(agent.admin_address()),
-            port(agent.outcomes_address()),
-        );
+        let port = |address: std::io::Result<SocketAddr>| address.map_or(0, |a| a.port());
+        let (data, admin) = (port(agent.data_address()), port(agent.admin_address()));
+        let (outcomes, sink) = (port(agent.outcomes_address()), port(agent.sink_address()));
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let thread = std::thread::spawn(move || {
             agent.run(async {
@@ -386,6 +385,7 @@ impl Running {
             port: data,
             admin,
             outcomes,
+            sink,
             state,
             stop: Some(stop),
             thread: Some(thread),

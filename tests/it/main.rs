@@ -7,6 +7,7 @@ mod agent_faults;
 mod agent_passthrough;
 mod agent_restart;
 mod agent_shipping;
+mod agent_sinks;
 mod agent_world;
 mod attach_discovered;
 mod first_nonconformity;

@@ -80,7 +80,7 @@ fn an_approved_stretch_of_live_panes_becomes_a_baseline() -> anyhow::Result<()> 
         counts.iter().map(|count| *count as f64 / all).collect()
     };
     assert_eq!(shares(&old), shares(&new));
-    assert_eq!(counted(&new).iter().sum::<u64>(), 2 * u64::from(A_DAY));
+    assert_eq!(counted(&new).iter().sum::<u64>(), 2 * A_DAY as u64);
     // Panes that are not there make none.
     let before = since - Span::from_days(9);
     let none = live(before, "none.json").replace(

@@ -61,29 +61,30 @@ pub struct Recorder {
 impl Recorder {
     /// Counts a request that came in and says whether to capture it.
     pub fn arrive(&self, headers: &HeaderMap, inference: bool) -> Admission {
+        let told = self
+            .event_time_header
+            .as_ref()
+            .and_then(|name| headers.get(name));
+        let told = told.and_then(|value| value.to_str().ok()?.parse::<Timestamp>().ok());
+        self.arrive_at(told, inference)
+    }
+
+    /// The same for one of which somebody says when it came in: that, if it can be believed, else now.
+    pub fn arrive_at(&self, told: Option<Timestamp>, inference: bool) -> Admission {
         self.telemetry.seen.inc();
-        let admission = self.panes.arrive(self.arrival(headers), inference);
+        let now = self.clock.now();
+        let at = match self.clock.kind() {
+            // A live clock is not pushed by clients: no pane of the future can be opened.
+            clause9_shared::time::Clock::Live => told.filter(|t| Some(*t) <= now).or(now),
+            clause9_shared::time::Clock::Replay => told.or(now),
+        };
+        let admission = self.panes.arrive(at, inference);
         match admission {
             Admission::Capture(..) => {}
             Admission::NotInference => self.not_inference.inc(),
             Admission::Dropped(reason) => self.telemetry.count_dropped(reason, 1),
         }
         admission
-    }
-
-    /// When a request came in: what the trusted header says, if it can be believed, else now.
-    fn arrival(&self, headers: &HeaderMap) -> Option<Timestamp> {
-        let now = self.clock.now();
-        let told = self
-            .event_time_header
-            .as_ref()
-            .and_then(|name| headers.get(name));
-        let told = told.and_then(|value| value.to_str().ok()?.parse::<Timestamp>().ok());
-        match self.clock.kind() {
-            // A live clock is not pushed by clients: no pane of the future can be opened.
-            clause9_shared::time::Clock::Live => told.filter(|t| Some(*t) <= now).or(now),
-            clause9_shared::time::Clock::Replay => told.or(now),
-        }
     }
 
     /// Hands a whole exchange to the monitor without waiting.

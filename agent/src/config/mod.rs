@@ -15,6 +15,7 @@ mod outcomes;
 mod plan;
 mod protocols;
 mod sampling;
+mod sink;
 mod tls;
 mod upstream;
 
@@ -24,6 +25,7 @@ pub use outcomes::OutcomesConfig;
 pub use plan::{AgentPlan, PlanProblem};
 pub use protocols::ProtocolConfig;
 pub use sampling::SamplingConfig;
+pub use sink::SinkConfig;
 pub use tls::{TlsConfig, UpstreamTlsConfig};
 pub use upstream::{Place, Speaks, Upstream, upstream};
 
@@ -33,9 +35,11 @@ pub use upstream::{Place, Speaks, Upstream, upstream};
 pub struct AgentConfig {
     /// Where clients connect: address and port of the data path. They may speak HTTP/1.1 or HTTP/2,
     /// gRPC included. If the agent is handed a listening socket (systemd's `LISTEN_FDS`), it takes
-    /// that one instead.
-    #[schemars(with = "String")]
-    pub listen: SocketAddr,
+    /// that one instead. Left out together with `upstream`, there is no proxy, and what is known of the
+    /// traffic comes in by the `sink`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub listen: Option<SocketAddr>,
     /// A Unix socket where clients may connect, too, without TLS. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listen_unix: Option<PathBuf>,
@@ -49,7 +53,8 @@ pub struct AgentConfig {
     /// `h2c://127.0.0.1:9000` (HTTP/2 for every request), `https://model:443` (TLS; HTTP/2 for
     /// requests that came so, if the server speaks it), `unix:/run/model.sock` or
     /// `unix+h2c:/run/model.sock`.
-    pub upstream: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
     /// Whom to trust behind `https://`.
     #[serde(default)]
     pub upstream_tls: UpstreamTlsConfig,
@@ -67,6 +72,10 @@ pub struct AgentConfig {
     /// Where late labels and attributes come in.
     #[serde(default)]
     pub outcomes: OutcomesConfig,
+    /// A second door, for what is told about inferences by other ways than the proxy: inference logs,
+    /// records, mirrored requests. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sink: Option<SinkConfig>,
     /// Folder for the agent's key and for batches not yet stored. Default: ./clause9-state.
     #[serde(default = "default_state_dir")]
     pub state_dir: PathBuf,
@@ -155,13 +164,14 @@ impl AgentConfig {
         let tls = tls
             .into_iter()
             .flat_map(|t| [&mut t.certificate, &mut t.key]);
+        let sink = self.sink.as_mut().and_then(|s| s.token_file.as_mut());
         let others = [
             &mut self.system_key_file,
             &mut self.outcomes.token_file,
             &mut self.listen_unix,
             &mut self.upstream_tls.roots,
         ];
-        for path in others.into_iter().flatten().chain(tls) {
+        for path in others.into_iter().flatten().chain(tls).chain(sink) {
             *path = folder.join(&path);
         }
         self

@@ -1,6 +1,7 @@
 //! What a configuration means after every file it names was read and checked. Only this is passed
 //! on to `build`.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,14 +17,18 @@ use crate::config::AgentConfig;
 use crate::config::protocols::MAX_PROTOCOLS;
 use crate::config::upstream::{Upstream, upstream};
 use crate::decode::JsonRows;
+use crate::sink::Shapes;
+
+/// The longest delivery that can be allowed, in bytes.
+const MAX_DELIVERY: usize = 64 << 20;
 
 /// A configuration that can be run.
 #[derive(Clone, Debug)]
 pub struct AgentPlan {
     /// What was written.
     pub config: AgentConfig,
-    /// Where the model server is.
-    pub upstream: Upstream,
+    /// Where clients connect, and where the model server is; none without a proxy.
+    pub upstream: Option<(SocketAddr, Upstream)>,
     /// Who clients see, if they speak TLS.
     pub certificates: Option<Arc<Certificates>>,
     /// Where batches go.
@@ -34,6 +39,8 @@ pub struct AgentPlan {
     pub event_time_header: Option<HeaderName>,
     /// Protocols of one's own.
     pub protocols: Vec<JsonRows>,
+    /// How events without a path are read.
+    pub shapes: Shapes,
 }
 
 /// Why a configuration cannot be run.
@@ -91,7 +98,7 @@ pub(super) fn wrong(key: &'static str, message: impl Into<String>) -> PlanProble
 impl AgentPlan {
     /// Reads what the configuration names and checks that all of it fits together.
     pub fn new(config: AgentConfig) -> Result<Self, PlanProblem> {
-        let upstream = upstream(&config.upstream, &config.upstream_tls)?;
+        let upstream = path(&config)?;
         let certificates = config.tls.clone().map(Certificates::load).transpose()?;
         let collector = config.collector.as_deref().map(collector).transpose()?;
         check_limits(&config)?;
@@ -108,6 +115,7 @@ impl AgentPlan {
         let document = objectives(&config.objectives)?;
         let baseline = baseline(&config.baseline)?;
         let capture = Arc::new(CapturePlan::new(&document, &baseline)?.met()?);
+        let shapes = shapes(&config, &document)?;
         Ok(Self {
             config,
             upstream,
@@ -116,6 +124,7 @@ impl AgentPlan {
             capture,
             event_time_header,
             protocols,
+            shapes,
         })
     }
 
@@ -128,6 +137,41 @@ impl AgentPlan {
     pub const fn clock(&self) -> Clock {
         self.config.clock
     }
+}
+
+/// The two ends of the proxy.
+fn path(config: &AgentConfig) -> Result<Option<(SocketAddr, Upstream)>, PlanProblem> {
+    match (&config.listen, &config.upstream, &config.sink) {
+        (Some(listen), Some(text), _) => Ok(Some((*listen, upstream(text, &config.upstream_tls)?))),
+        (None, None, None) => Err(wrong(
+            "listen",
+            "is missing, and there is no sink: write `listen` and `upstream` for a proxy, or `sink`",
+        )),
+        (None, None, Some(_)) if config.listen_unix.is_some() || config.tls.is_some() => {
+            Err(wrong(
+                "listen",
+                "is missing, but needed by `listen_unix` and `tls`; write it, or take these out",
+            ))
+        }
+        (None, None, Some(_)) => Ok(None),
+        (Some(_), None, _) => Err(wrong(
+            "upstream",
+            "is missing; write where the model server is, or take `listen` out for a sink alone",
+        )),
+        (None, Some(_), _) => Err(wrong(
+            "listen",
+            "is missing; write where clients connect, or take `upstream` out for a sink alone",
+        )),
+    }
+}
+
+fn shapes(config: &AgentConfig, document: &Document) -> Result<Shapes, PlanProblem> {
+    let path = config.sink.as_ref().and_then(|sink| sink.path.as_deref());
+    let only = match document.system.models.as_slice() {
+        [one] => Some(one.name.as_str()),
+        _ => None,
+    };
+    Shapes::new(path, only).map_err(|message| wrong("sink.path", message))
 }
 
 fn protocols(config: &AgentConfig) -> Result<Vec<JsonRows>, PlanProblem> {
@@ -187,6 +231,19 @@ fn check_limits(config: &AgentConfig) -> Result<(), PlanProblem> {
     }
     if config.threads == Some(0) {
         return Err(wrong("threads", "must be at least 1"));
+    }
+    if let Some(sink) = &config.sink {
+        if sink.open && sink.token_file.is_some() {
+            let message = "is true, but there is a token_file; take one of them out";
+            return Err(wrong("sink.open", message));
+        }
+        if !(1024..=MAX_DELIVERY).contains(&sink.delivery_bytes) {
+            let message = format!("must be from 1024 to {MAX_DELIVERY}");
+            return Err(wrong("sink.delivery_bytes", message));
+        }
+        if sink.joining <= Span::ZERO {
+            return Err(wrong("sink.joining", "must be longer than nothing"));
+        }
     }
     let limits = &config.limits;
     for (key, value) in [

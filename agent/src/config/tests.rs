@@ -34,6 +34,49 @@ fn an_unknown_key_is_refused_with_its_place() {
 }
 
 #[test]
+fn a_sink_may_stand_alone_and_half_a_proxy_may_not() {
+    let problem = |text: &str| {
+        let text = format!("{text}objectives: o.yaml\nbaseline: b.json\n");
+        let config: AgentConfig = yaml::from_str("a", &text).unwrap().value;
+        AgentPlan::new(config).unwrap_err().to_string()
+    };
+    let sink = "sink: { listen: 127.0.0.1:9303 }\n";
+    // The configuration is good; what it names is not there.
+    let alone = problem(sink);
+    assert!(
+        alone.starts_with("cannot read the objectives file"),
+        "{alone}"
+    );
+    for (text, start) in [
+        ("", "listen: is missing, and there is no sink"),
+        ("listen: 127.0.0.1:1\n", "upstream: is missing"),
+        (
+            "upstream: http://x\n",
+            "listen: is missing; write where clients",
+        ),
+        (
+            "listen_unix: a.sock\nsink: { listen: 127.0.0.1:9303 }\n",
+            "listen: is missing, but needed by",
+        ),
+        (
+            "sink: { listen: 127.0.0.1:9303, open: true, token_file: t }\n",
+            "sink.open: is true, but there is a token_file",
+        ),
+        (
+            "sink: { listen: 127.0.0.1:9303, delivery_bytes: 10 }\n",
+            "sink.delivery_bytes: must be from 1024 to",
+        ),
+        (
+            "sink: { listen: 127.0.0.1:9303, joining: 0s }\n",
+            "sink.joining: must be",
+        ),
+    ] {
+        let message = problem(text);
+        assert!(message.starts_with(start), "{message}");
+    }
+}
+
+#[test]
 fn what_cannot_be_run_is_said_by_key() {
     let problem = |change: &dyn Fn(&mut AgentConfig)| {
         let mut config: AgentConfig = yaml::from_str("a", SMALLEST).unwrap().value;
@@ -42,11 +85,11 @@ fn what_cannot_be_run_is_said_by_key() {
     };
     let starts = |message: String, start: &str| assert!(message.starts_with(start), "{message}");
     starts(
-        problem(&|c| c.upstream = "tcp://x".into()),
+        problem(&|c| c.upstream = Some("tcp://x".into())),
         "upstream: `tcp://x` does not begin with a protocol",
     );
     starts(
-        problem(&|c| c.upstream = "http://x/y".into()),
+        problem(&|c| c.upstream = Some("http://x/y".into())),
         "upstream: `http://x/y` has a path",
     );
     starts(problem(&|c| c.sampling.rate = 1.5), "sampling.rate: ");

@@ -10,18 +10,18 @@ use clause9_shared::wire::codec::Encode;
 use self::bodies::{CORPUS, Row, Sent, all};
 use super::{DECODERS, find};
 
-mod bodies;
+pub(crate) mod bodies;
 
 const OBJECTIVES: &str = include_str!("agreement/objectives.yaml");
 
 /// Every exchange of the corpus.
-pub(super) fn exchanges() -> impl Iterator<Item = crate::exchange::Exchange> {
+pub(crate) fn exchanges() -> impl Iterator<Item = crate::exchange::Exchange> {
     all().into_iter().map(|sent| sent.exchange)
 }
 
 /// Where the values stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Naming {
+pub(crate) enum Naming {
     /// Under names.
     Names,
     /// By their places, where the protocol has no names.
@@ -29,8 +29,9 @@ pub(super) enum Naming {
 }
 
 /// The objectives file; where values have no names, with their places.
-fn document(naming: Naming) -> Document {
-    let mut text = OBJECTIVES.to_owned();
+fn document(naming: Naming, others: &str) -> Document {
+    let known = "    - { name: credit, source: own }\n";
+    let mut text = OBJECTIVES.replace(known, &format!("{known}{others}"));
     if naming == Naming::Places {
         for (column, name) in ["age", "income", "debt", "grade"].iter().enumerate() {
             text = text.replace(
@@ -43,8 +44,13 @@ fn document(naming: Naming) -> Document {
     objective::load("objectives.yaml", &text).unwrap()
 }
 
-fn plan(naming: Naming) -> CapturePlan {
-    let document = document(naming);
+pub(crate) fn plan(naming: Naming) -> CapturePlan {
+    plan_with(naming, "")
+}
+
+/// The same with further models, as lines of the document.
+pub(crate) fn plan_with(naming: Naming, others: &str) -> CapturePlan {
+    let document = document(naming, others);
     let mut builder = BaselineBuilder::new(&document, "reference");
     for row in CORPUS.iter().chain(&CORPUS) {
         let Row {

@@ -22,6 +22,9 @@ pub(super) const OUTPUT: &str = "predictions";
 /// Rows and their tensors.
 pub(super) type Rows = (usize, Vec<Tensor>);
 
+/// No answers: none were told.
+pub(super) const NONE: Rows = (0, Vec::new());
+
 /// The rows of a request in one of the envelopes; none if there is none.
 pub(super) fn request(text: &[u8]) -> Result<Option<Rows>, UndecodableReason> {
     enveloped(text, INPUT, |key| match key {

@@ -66,6 +66,27 @@ impl Decoder for Invocations {
         forms::inference(exchange, MODEL, "", rows, answers)
     }
 
+    fn decode_request(&self, exchange: &Exchange) -> Result<Inference, UndecodableReason> {
+        let request = text(&exchange.request)?;
+        let rows = match Form::of(&exchange.request, &request) {
+            // No answer tells whether the first line is names: it is, if it can be.
+            Form::Delimited => {
+                let lines = Lines::new(&request)?;
+                if lines.first_can_be_names() {
+                    lines.named()?
+                } else {
+                    lines.bare(INPUT)?
+                }
+            }
+            Form::Lines => lines(INPUT, &request)?,
+            Form::Json => {
+                let rows = forms::request(&request)?;
+                rows.map_or_else(|| one(INPUT, &request), Ok)?
+            }
+        };
+        forms::inference(exchange, MODEL, "", rows, forms::NONE)
+    }
+
     #[cfg(test)]
     fn recorded(&self) -> &'static [Recorded] {
         &[

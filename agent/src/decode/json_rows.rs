@@ -9,7 +9,7 @@ use http::Method;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::decode::Decoder;
-use crate::decode::body::{bounded, texts};
+use crate::decode::body::{bounded, text, texts};
 use crate::decode::forms::{self, INPUT, OUTPUT, Rows};
 #[cfg(test)]
 use crate::decode::recorded::Recorded;
@@ -128,6 +128,11 @@ impl Decoder for JsonRows {
         let rows = self.rows.read(&request, INPUT)?;
         let answers = self.answers.read(&response, OUTPUT)?;
         forms::inference(exchange, &self.model, "", rows, answers)
+    }
+
+    fn decode_request(&self, exchange: &Exchange) -> Result<Inference, UndecodableReason> {
+        let rows = self.rows.read(&text(&exchange.request)?, INPUT)?;
+        forms::inference(exchange, &self.model, "", rows, forms::NONE)
     }
 
     #[cfg(test)]

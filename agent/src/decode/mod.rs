@@ -25,13 +25,13 @@ mod unpack;
 mod values;
 
 #[cfg(test)]
-mod agreement;
+pub(crate) mod agreement;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod mutations;
 #[cfg(test)]
-mod recorded;
+pub(crate) mod recorded;
 
 /// Most rows in one request.
 const MAX_ROWS: usize = 100_000;
@@ -54,9 +54,23 @@ pub trait Decoder: Sync {
     /// Understands a whole exchange, or says why it cannot be understood.
     fn decode(&self, exchange: &Exchange) -> Result<Inference, UndecodableReason>;
 
+    /// Understands a request whose answer is never told, or says why it cannot: its inputs are those that
+    /// [`decode`](Self::decode) finds, and there are no outputs. By default, no protocol can be read so.
+    fn decode_request(&self, exchange: &Exchange) -> Result<Inference, UndecodableReason> {
+        let _ = exchange;
+        Err(UndecodableReason::Unsupported)
+    }
+
     /// At least one recorded exchange of this protocol that decodes; `laws` hold for each.
     #[cfg(test)]
     fn recorded(&self) -> &'static [recorded::Recorded];
+}
+
+/// A body as its sender meant it, if it is whole and can be unpacked.
+pub(crate) fn unpacked(
+    message: &crate::exchange::Message,
+) -> Result<bytes::Bytes, UndecodableReason> {
+    body::whole(message)
 }
 
 /// A list of protocols, asked in order.

@@ -75,6 +75,21 @@ impl Decoder for OpenInferenceGrpc {
         })
     }
 
+    fn decode_request(&self, exchange: &Exchange) -> Result<Inference, UndecodableReason> {
+        let body = message(&exchange.request)?.ok_or(UndecodableReason::Malformed)?;
+        let request = Infer::request(&body)?;
+        let rows = tensors::rows_of(&request.tensors)?;
+        Ok(Inference {
+            model: bounded(&request.model)?,
+            model_version: bounded(&request.version)?,
+            request_id: request_id(&[Some(&*request.id)], exchange)?,
+            arrived_at: exchange.arrived_at,
+            rows,
+            inputs: tensors::kept(request.tensors, rows)?,
+            outputs: Vec::new(),
+        })
+    }
+
     #[cfg(test)]
     fn recorded(&self) -> &'static [Recorded] {
         &[

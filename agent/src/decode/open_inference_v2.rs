@@ -64,6 +64,24 @@ impl Decoder for OpenInferenceV2 {
         })
     }
 
+    fn decode_request(&self, exchange: &Exchange) -> Result<Inference, UndecodableReason> {
+        let body = Body::of(&exchange.request)?;
+        let (model, version) =
+            target(exchange.target.path()).ok_or(UndecodableReason::Malformed)?;
+        let request: Request<'_> = parse(body.json())?;
+        let inputs = body.tensors(request.inputs)?;
+        let rows = tensors::rows_of(&inputs)?;
+        Ok(Inference {
+            model: bounded(model)?,
+            model_version: bounded(version.unwrap_or(""))?,
+            request_id: request_id(&[request.id.as_deref()], exchange)?,
+            arrived_at: exchange.arrived_at,
+            rows,
+            inputs: tensors::kept(inputs, rows)?,
+            outputs: Vec::new(),
+        })
+    }
+
     #[cfg(test)]
     fn recorded(&self) -> &'static [Recorded] {
         &[

@@ -6,7 +6,7 @@ use clause9_shared::window::UndecodableReason;
 use http::Method;
 
 use crate::decode::Decoder;
-use crate::decode::body::texts;
+use crate::decode::body::{text, texts};
 use crate::decode::forms;
 #[cfg(test)]
 use crate::decode::recorded::{Recorded, recorded};
@@ -36,6 +36,14 @@ impl Decoder for PredictV1 {
         let rows = forms::request(&request)?.ok_or(malformed)?;
         let answers = forms::response(&response)?.ok_or(malformed)?;
         forms::inference(exchange, model, version.unwrap_or(""), rows, answers)
+    }
+
+    fn decode_request(&self, exchange: &Exchange) -> Result<Inference, UndecodableReason> {
+        let request = text(&exchange.request)?;
+        let malformed = UndecodableReason::Malformed;
+        let (model, version) = target(exchange.target.path()).ok_or(malformed)?;
+        let rows = forms::request(&request)?.ok_or(malformed)?;
+        forms::inference(exchange, model, version.unwrap_or(""), rows, forms::NONE)
     }
 
     #[cfg(test)]

@@ -38,18 +38,19 @@ impl Decoder for TorchServe {
         answered_well(exchange)?;
         let (model, version) =
             target(exchange.target.path()).ok_or(UndecodableReason::Malformed)?;
-        let body = whole(&exchange.request)?;
-        let rows = if is_binary(&exchange.request) || !is_json(&body) {
-            (1, Vec::new())
-        } else {
-            let rows = forms::request(&body)?;
-            rows.map_or_else(|| one(INPUT, &body), Ok)?
-        };
+        let rows = asked(exchange)?;
         let response = text(&exchange.response)?;
         let answers = forms::response(&response)?;
         let answers = answers.map_or_else(|| one(OUTPUT, &response), Ok)?;
         let answers = of_one_case(answers, rows.0);
         forms::inference(exchange, model, version.unwrap_or(""), rows, answers)
+    }
+
+    fn decode_request(&self, exchange: &Exchange) -> Result<Inference, UndecodableReason> {
+        let (model, version) =
+            target(exchange.target.path()).ok_or(UndecodableReason::Malformed)?;
+        let rows = asked(exchange)?;
+        forms::inference(exchange, model, version.unwrap_or(""), rows, forms::NONE)
     }
 
     #[cfg(test)]
@@ -67,6 +68,16 @@ fn target(path: &str) -> Option<(&str, Option<&str>)> {
     };
     let part = |text: &str| !text.is_empty() && !text.contains('/');
     (part(model) && version.is_none_or(part)).then_some((model, version))
+}
+
+/// The rows of a request; of one that is no JSON, one without inputs.
+fn asked(exchange: &Exchange) -> Result<Rows, UndecodableReason> {
+    let body = whole(&exchange.request)?;
+    if is_binary(&exchange.request) || !is_json(&body) {
+        return Ok((1, Vec::new()));
+    }
+    let rows = forms::request(&body)?;
+    rows.map_or_else(|| one(INPUT, &body), Ok)
 }
 
 fn is_json(body: &[u8]) -> bool {

@@ -58,6 +58,8 @@ pub struct Looked {
     pub upstream_error: bool,
     /// How it was answered, if it was.
     pub answer: Option<Answer>,
+    /// Its answer is never told: inputs are counted, and nothing that an answer would have said.
+    pub request_only: bool,
 }
 
 /// Why there is no inference.
@@ -138,6 +140,15 @@ struct ModelPane {
     origin: Arc<Origin>,
     coverage: Coverage,
     summary: PaneSummary,
+}
+
+/// By what outcomes will name an exchange.
+#[derive(Clone, Copy, Debug)]
+enum Named {
+    /// By its id, if it has one.
+    By(Option<Tag>),
+    /// By nothing: its answer is not known, so there is no prediction to label.
+    Never,
 }
 
 /// The state machine.
@@ -224,6 +235,11 @@ impl Engine {
         }
     }
 
+    /// What was counted since it was last taken.
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
     /// What was counted since the last call, for telemetry.
     pub fn take_tally(&mut self) -> Tally {
         std::mem::take(&mut self.tally)
@@ -287,7 +303,7 @@ impl Engine {
             return;
         }
         self.settings.plan.prepare(&mut inference);
-        match self.fit(looked.pane, &inference) {
+        match self.fit(looked.pane, &inference, looked.request_only) {
             Err(reason) => {
                 if reason != UndecodableReason::UnknownModel {
                     self.kept_answer(looked.pane, looked.answer.as_ref());
@@ -296,7 +312,12 @@ impl Engine {
             }
             Ok(fitting) => {
                 let answer = looked.answer.as_ref();
-                self.observe(looked.pane, &inference, &fitting, tag, answer);
+                let name = if looked.request_only {
+                    Named::Never
+                } else {
+                    Named::By(tag)
+                };
+                self.observe(looked.pane, &inference, &fitting, name, answer);
             }
         }
     }
@@ -325,6 +346,7 @@ impl Engine {
         &mut self,
         start: PaneStart,
         inference: &'a Inference,
+        request_only: bool,
     ) -> Result<Fitting<'a>, UndecodableReason> {
         let models = &self.settings.plan.document().system.models;
         if !models.iter().any(|m| *m.name == *inference.model) {
@@ -335,7 +357,12 @@ impl Engine {
         if known.len() >= MAX_MODELS && !known.contains_key(&key()) {
             return Err(UndecodableReason::UnknownModel);
         }
-        let fitting = self.settings.plan.fit(inference);
+        let plan = &self.settings.plan;
+        let fitting = if request_only {
+            plan.fit_request(inference)
+        } else {
+            plan.fit(inference)
+        };
         fitting.map_err(|_| UndecodableReason::SchemaMismatch)
     }
 
@@ -344,7 +371,7 @@ impl Engine {
         start: PaneStart,
         inference: &Inference,
         fitting: &Fitting<'_>,
-        tag: Option<Tag>,
+        name: Named,
         answer: Option<&Answer>,
     ) {
         let key = (inference.model.clone(), inference.model_version.clone());
@@ -367,6 +394,13 @@ impl Engine {
         model.coverage.rows += count;
         self.tally.sampled += 1;
         self.tally.rows += count;
+        let tag = match name {
+            Named::By(tag) => tag,
+            Named::Never => {
+                model.coverage.request_only += 1;
+                None
+            }
+        };
         let joinable = tag.filter(|tag| {
             let origin = Arc::clone(&model.origin);
             self.memory

@@ -86,6 +86,7 @@ fn looked(pane: PaneStart, decoded: Result<Inference, Undecoded>) -> Input {
         truncated,
         upstream_error,
         answer: None,
+        request_only: false,
     })
 }
 

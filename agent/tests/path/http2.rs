@@ -297,7 +297,7 @@ async fn what_is_captured_of_grpc_has_its_messages_its_status_and_its_version() 
     let model = Model2::start().await;
     let folder = tempfile::tempdir().unwrap();
     let mut config = config(folder.path(), 1, None);
-    config.upstream = format!("h2c://127.0.0.1:{}", model.port);
+    config.upstream = Some(format!("h2c://127.0.0.1:{}", model.port));
     let agent = Running::start_with(config, WITNESS);
     agent.set_clock("2020-01-01T00:00:30Z");
     let mut sender = client(agent.port).await;

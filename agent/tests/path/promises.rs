@@ -46,7 +46,7 @@ async fn no_request_waits_for_a_monitor_that_stands_still_and_what_it_misses_is_
     let model = Model2::start().await;
     let folder = tempfile::tempdir().unwrap();
     let mut config = config(folder.path(), 1, None);
-    config.upstream = format!("h2c://127.0.0.1:{}", model.port);
+    config.upstream = Some(format!("h2c://127.0.0.1:{}", model.port));
     config.limits.queue_exchanges = 4;
     let agent = Running::start_with(config, STALLING);
     agent.set_clock("2020-01-01T00:00:30Z");

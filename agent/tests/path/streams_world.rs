@@ -312,7 +312,7 @@ pub(crate) async fn read_answer(answer: Response<RecvStream>) -> Result<Got, h2:
 
 /// An agent in front of a server that speaks HTTP/2 as that scheme says.
 pub(crate) fn agent_for(scheme: &str, port: u16) -> (tempfile::TempDir, Running) {
-    agent_of(|config| config.upstream = format!("{scheme}://127.0.0.1:{port}"))
+    agent_of(|config| config.upstream = Some(format!("{scheme}://127.0.0.1:{port}")))
 }
 
 pub(crate) fn agent_of(change: impl FnOnce(&mut AgentConfig)) -> (tempfile::TempDir, Running) {

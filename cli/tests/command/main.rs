@@ -13,6 +13,7 @@ mod late;
 mod oracles;
 mod profile;
 mod schema;
+mod send;
 mod serving;
 
 use std::path::{Path, PathBuf};

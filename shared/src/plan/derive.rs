@@ -34,6 +34,11 @@ pub(super) fn place(feature: &Feature) -> Option<(String, u32)> {
     Some((tensor, u32::try_from(place).unwrap_or(u32::MAX)))
 }
 
+/// Whether a tensor of that name is made of the answer.
+pub(super) fn is_of_output(tensor: &str) -> bool {
+    tensor.starts_with("\u{1}output")
+}
+
 /// What is to be derived for a document, each once.
 pub(super) fn all(document: &Document) -> Vec<Derived> {
     let mut all: Vec<Derived> = Vec::new();

@@ -2,6 +2,7 @@
 
 use crate::inference::{Cell, Inference};
 use crate::objective::document::Document;
+use crate::plan::derive;
 use crate::plan::layout::place;
 use crate::plan::observe::count;
 use crate::plan::slots::Column;
@@ -37,9 +38,16 @@ impl DifferentSlots {
         Self(slots.collect())
     }
 
-    /// Counts the values of a row.
-    pub(super) fn observe(&self, inference: &Inference, row: usize, into: &mut PaneSummary) {
-        for slot in &self.0 {
+    /// Counts the values of a row; without an answer, not those that are taken of it.
+    pub(super) fn observe(
+        &self,
+        inference: &Inference,
+        row: usize,
+        answered: bool,
+        into: &mut PaneSummary,
+    ) {
+        let told = |slot: &&Slot| answered || !derive::is_of_output(&slot.column.tensor);
+        for slot in self.0.iter().filter(told) {
             let tensor = inference.input(&slot.column.tensor);
             let cell = tensor.map_or(Cell::Missing, |t| t.cell(row, slot.column.index));
             let mut digits = Digits::default();

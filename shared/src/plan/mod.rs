@@ -266,6 +266,15 @@ impl CapturePlan {
         })
     }
 
+    /// An exchange of which only the request is known, if that has what the plan reads of requests: its
+    /// inputs will be counted, and nothing of what an answer would have said.
+    pub fn fit_request<'a>(&self, inference: &'a Inference) -> Result<Fitting<'a>, SchemaMismatch> {
+        Ok(Fitting {
+            inference,
+            places: self.slots.resolve_request(inference)?,
+        })
+    }
+
     /// The rows of an exchange one by one, if it has what the plan reads; checked before any row is
     /// counted.
     pub fn observations<'a>(
@@ -282,7 +291,7 @@ impl CapturePlan {
         let mut known = [self.unknown()];
         // What does not fit was refused when the observation was made.
         if let Ok(places) = self.slots.resolve(inference) {
-            self.different.observe(inference, row, into);
+            self.different.observe(inference, row, true, into);
             let rows = row..row + 1;
             self.slots
                 .observe(inference, &places, rows, into, &mut known);
@@ -318,7 +327,8 @@ impl CapturePlan {
         let end = rows.end.min(inference.rows);
         let rows = rows.start.min(end)..end;
         for row in rows.clone() {
-            self.different.observe(inference, row, into);
+            let answered = places.answered();
+            self.different.observe(inference, row, answered, into);
         }
         let first = predictions.len();
         predictions.resize(first + rows.len(), self.unknown());

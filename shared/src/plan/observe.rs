@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use crate::inference::{Cell, Inference, Named, Tensor, Values};
+use crate::plan::derive;
 use crate::plan::names::Names;
 use crate::plan::prediction::{Answer, Groups, Prediction};
 use crate::plan::resolve::Places;
@@ -91,11 +92,10 @@ impl Slots {
             tensor: places.input(inference, i),
             index,
         };
-        let output = |i: usize, index: usize| Column {
-            tensor: places.output(inference, i),
-            index,
-        };
         for (i, feature) in self.features.iter().enumerate() {
+            if !places.answered() && derive::is_of_output(&feature.column.tensor) {
+                continue;
+            }
             feature.observe(&input(i, feature.column.index), rows.clone(), into);
         }
         if let Some(joint) = &self.joint {
@@ -106,6 +106,37 @@ impl Slots {
                 });
             }
         }
+        if places.answered() {
+            self.observe_outputs(inference, places, rows.clone(), into, known);
+        }
+        for (i, slot) in self.attributes.iter().enumerate() {
+            if let SourceSlot::Request(column) = &slot.source {
+                let column = input(self.features.len() + i, column.index);
+                for (row, known) in rows.clone().zip(&mut *known) {
+                    known.groups.set(i, slot.read(column.cell(row)));
+                }
+            }
+        }
+        for known in &mut *known {
+            self.combine(&mut known.groups);
+        }
+        if places.answered() {
+            self.observe_groups(into, known);
+        }
+    }
+
+    fn observe_outputs(
+        &self,
+        inference: &Inference,
+        places: &Places,
+        rows: Range<usize>,
+        into: &mut PaneSummary,
+        known: &mut [Prediction],
+    ) {
+        let output = |i: usize, index: usize| Column {
+            tensor: places.output(inference, i),
+            index,
+        };
         if let Some(slot) = &self.score {
             let column = output(0, slot.column.index);
             slot.observe(&column, rows.clone(), into, |row, score| {
@@ -122,31 +153,19 @@ impl Slots {
             });
         }
         if let Some(slot) = &self.decision {
-            for (row, known) in rows.clone().zip(&mut *known) {
+            for (row, known) in rows.clone().zip(known) {
                 let cell = |index: usize| output(2, index).cell(row);
                 let decision = slot.decide(cell, known.score);
                 count_decision(into, slot.all, None, decision, Some(0));
                 known.decision = decision.or(known.decision);
             }
         }
-        for (i, slot) in self.attributes.iter().enumerate() {
-            if let SourceSlot::Request(column) = &slot.source {
-                let column = input(self.features.len() + i, column.index);
-                for (row, known) in rows.clone().zip(&mut *known) {
-                    known.groups.set(i, slot.read(column.cell(row)));
-                }
-            }
-        }
-        self.observe_groups(into, known);
     }
 
-    fn observe_groups(&self, into: &mut PaneSummary, known: &mut [Prediction]) {
-        for known in &mut *known {
-            self.combine(&mut known.groups);
-        }
+    fn observe_groups(&self, into: &mut PaneSummary, known: &[Prediction]) {
         for (i, slot) in self.attributes.iter().enumerate() {
             if let (false, Some(place)) = (slot.late, slot.decision) {
-                for known in &*known {
+                for known in known {
                     count_decision(into, place, None, known.decision, known.groups.get(i));
                 }
             }

@@ -16,6 +16,8 @@ pub(super) struct Places {
     inputs: [u16; MAX_FEATURES + MAX_ATTRIBUTES],
     /// Of the score, the predicted number and the decision.
     outputs: [u16; 3],
+    /// Whether there is an answer; without one, nothing is counted of what it would have said.
+    answered: bool,
 }
 
 impl Places {
@@ -23,6 +25,11 @@ impl Places {
     #[inline]
     pub(super) fn input<'a>(&self, inference: &'a Inference, i: usize) -> Option<&'a Tensor> {
         inference.inputs.get(usize::from(*self.inputs.get(i)?))
+    }
+
+    /// Whether there is an answer.
+    pub(super) const fn answered(&self) -> bool {
+        self.answered
     }
 
     /// The tensor of the i-th output, if it is there.
@@ -68,9 +75,29 @@ impl<'a> Search<'a> {
 impl Slots {
     /// Where the tensors of an exchange stand that the plan reads, if it has what the plan reads.
     pub(super) fn resolve(&self, inference: &Inference) -> Result<Places, SchemaMismatch> {
+        let mut places = self.resolve_request(inference)?;
+        places.answered = true;
+        let mut search = Search::new(&inference.outputs);
+        for (column, place) in self.outputs().into_iter().zip(&mut places.outputs) {
+            let Some(column) = column else { continue };
+            let at = search.place(column).ok_or_else(|| {
+                SchemaMismatch(format!(
+                    "the response has no output `{}`, which the objectives file names",
+                    column.tensor
+                ))
+            })?;
+            fits(&inference.outputs[at], column, inference.rows, "output")?;
+            *place = u16::try_from(at).unwrap_or(ABSENT);
+        }
+        Ok(places)
+    }
+
+    /// The same of an exchange of which only the request is known: its outputs stand nowhere.
+    pub(super) fn resolve_request(&self, inference: &Inference) -> Result<Places, SchemaMismatch> {
         let mut places = Places {
             inputs: [ABSENT; MAX_FEATURES + MAX_ATTRIBUTES],
             outputs: [ABSENT; 3],
+            answered: false,
         };
         let (mut documented, mut found) = (0, 0);
         let mut search = Search::new(&inference.inputs);
@@ -89,18 +116,6 @@ impl Slots {
                  names under `from` with the model's input names"
                     .to_owned(),
             ));
-        }
-        let mut search = Search::new(&inference.outputs);
-        for (column, place) in self.outputs().into_iter().zip(&mut places.outputs) {
-            let Some(column) = column else { continue };
-            let at = search.place(column).ok_or_else(|| {
-                SchemaMismatch(format!(
-                    "the response has no output `{}`, which the objectives file names",
-                    column.tensor
-                ))
-            })?;
-            fits(&inference.outputs[at], column, inference.rows, "output")?;
-            *place = u16::try_from(at).unwrap_or(ABSENT);
         }
         Ok(places)
     }

@@ -9,16 +9,16 @@ use crate::exchange::Exchange;
 
 /// One case and its answer. All numbers are exact in 32 bits.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Row {
-    pub(super) age: f64,
-    pub(super) income: f64,
-    pub(super) debt: Option<f64>,
-    pub(super) grade: i64,
-    pub(super) p: f64,
+pub(crate) struct Row {
+    pub(crate) age: f64,
+    pub(crate) income: f64,
+    pub(crate) debt: Option<f64>,
+    pub(crate) grade: i64,
+    pub(crate) p: f64,
 }
 
 /// What is sent.
-pub(super) const CORPUS: [Row; 24] = {
+pub(crate) const CORPUS: [Row; 24] = {
     let row = Row {
         age: 0.0,
         income: 0.0,
@@ -44,10 +44,10 @@ pub(super) const CORPUS: [Row; 24] = {
 const NAMES: [&str; 4] = ["age", "income", "debt", "grade"];
 
 /// An exchange in one form of one protocol.
-pub(super) struct Sent {
-    pub(super) form: &'static str,
-    pub(super) naming: Naming,
-    pub(super) exchange: Exchange,
+pub(crate) struct Sent {
+    pub(crate) form: &'static str,
+    pub(crate) naming: Naming,
+    pub(crate) exchange: Exchange,
 }
 
 impl Row {
@@ -99,12 +99,12 @@ fn typed(mut exchange: Exchange, request: &'static str, response: &'static str) 
 }
 
 /// The form that comes first, of any rows.
-pub(super) fn first(rows: &[Row]) -> Sent {
+pub(crate) fn first(rows: &[Row]) -> Sent {
     v2_named(rows)
 }
 
 /// The corpus in each form.
-pub(super) fn all() -> Vec<Sent> {
+pub(crate) fn all() -> Vec<Sent> {
     let rows = &CORPUS[..];
     let mut all = vec![
         first(rows),
