@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::{bail, ensure};
 use clause9_shared::baseline::Baseline;
-use clause9_shared::judge::Compiled;
+use clause9_shared::judge::{Compiled, families};
 use clause9_shared::metric::StreamKind;
 use clause9_shared::objective::document::{Document, Objective};
 use clause9_shared::planning::{self, Replayed};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::terminal::Terminal;
 use crate::{Ended, check, plan, read};
@@ -54,6 +54,7 @@ pub(crate) fn run(args: &Replay, terminal: &mut Terminal) -> anyhow::Result<Ende
     };
     let (stored, baseline) = stored(args, document)?;
     let (mut rows, mut ended) = (Vec::new(), Ended::Well);
+    let mut replayed = Vec::new();
     let wanted = |o: &&Objective| {
         args.objective
             .as_deref()
@@ -79,14 +80,74 @@ pub(crate) fn run(args: &Replay, terminal: &mut Terminal) -> anyhow::Result<Ende
         }
         rows.push(json!({
             "objective": objective.id, "version": objective.version,
-            "compiled": compiled.digest(), "blocks": told,
+            "compiled": compiled.digest(), "blocks": &told,
         }));
+        let last = told.last().map(|block| block.step.evidence);
+        replayed.push((compiled, last));
     }
     ensure!(!rows.is_empty(), "no objective of that name is in the file");
     if args.json {
-        terminal.json(&json!({ "ok": ended == Ended::Well, "objectives": rows }))?;
+        let together = together(&replayed);
+        terminal.json(
+            &json!({ "ok": ended == Ended::Well, "objectives": rows, "together": together }),
+        )?;
+    } else {
+        for family in together(&replayed) {
+            terminal.line(&in_words(&family))?;
+        }
     }
     Ok(ended)
+}
+
+/// Which features of one metric are named as broken after the last block, by the newest versions that
+/// took one.
+fn together(replayed: &[(Compiled, Option<i64>)]) -> Vec<Value> {
+    let newest = |compiled: &Compiled| {
+        let own = &compiled.objective;
+        let others = replayed.iter().filter(|(_, last)| last.is_some());
+        let mut others = others.map(|(other, _)| &other.objective);
+        !others.any(|other| other.id == own.id && other.version > own.version)
+    };
+    let judged: Vec<&(Compiled, Option<i64>)> = replayed
+        .iter()
+        .filter(|(compiled, last)| last.is_some() && newest(compiled))
+        .collect();
+    let told = families(judged.iter().map(|(compiled, _)| compiled)).into_iter();
+    let told = told.map(|family| {
+        let evidence = family.members.iter().map(|member| {
+            let own = judged
+                .iter()
+                .find(|(compiled, _)| std::ptr::eq(compiled, *member));
+            own.and_then(|(_, last)| *last)
+        });
+        let found = family.named(evidence);
+        let id = |member: &&Compiled| member.objective.id.to_string();
+        json!({
+            "metric": family.metric, "alpha": family.alpha,
+            "objectives": family.members.iter().map(id).collect::<Vec<_>>(),
+            "named": found.broken.iter().map(|at| id(&family.members[*at])).collect::<Vec<_>>(),
+        })
+    });
+    told.collect()
+}
+
+fn in_words(family: &Value) -> String {
+    let list = |name: &str| -> Vec<&str> {
+        family[name]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
+    };
+    let (metric, of) = (
+        family["metric"].as_str().unwrap_or_default(),
+        list("objectives").len(),
+    );
+    match list("named").join(", ") {
+        none if none.is_empty() => format!("together: of {of} features none is named by {metric}"),
+        named => format!("together: of {of} features {metric} names {named}"),
+    }
 }
 
 /// Which stream an objective reads.

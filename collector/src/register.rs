@@ -4,7 +4,7 @@
 
 use clause9_shared::digest::Digest;
 use clause9_shared::evidence::{self, Evidence, Header, RecordKind, Ref, SCHEMA_VERSION};
-use clause9_shared::ids::{AgentId, BootId, ObjectiveId, Sequence, SystemId};
+use clause9_shared::ids::{AgentId, BootId, Name, ObjectiveId, Sequence, SystemId};
 use clause9_shared::judge::Step;
 use clause9_shared::metric::{Estimate, Finality, Grade, MetricId, Sample, StreamKind};
 use clause9_shared::nonconformity::Candidate;
@@ -412,6 +412,42 @@ pub struct VerdictBody {
     pub since_pane: Option<PaneStart>,
 }
 
+/// Body of `together`: which of the objectives of one metric on several features are named as broken,
+/// written whenever that changes. Whoever doubts it takes the members' evidence from their verdicts and
+/// names again: the k with the most evidence, for the largest k of which each has at least
+/// ln(K H / (k alpha)), with K members and H blocks in a cycle (e-BH; Wang and Ramdas 2022).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TogetherBody {
+    /// The pane whose seal brought the change.
+    pub sealed_with: PaneStart,
+    /// The metric.
+    pub metric: MetricId,
+    /// Of those that are named, at most this share is named falsely, on average.
+    pub alpha: f64,
+    /// H: blocks in a cycle.
+    pub steps_per_cycle: u32,
+    /// Every objective that was looked at.
+    pub members: Vec<MemberBody>,
+    /// Those that are named as broken, in the order of members.
+    pub named: Vec<ObjectiveId>,
+}
+
+/// One objective among several that are looked at together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberBody {
+    /// The objective.
+    pub objective: ObjectiveId,
+    /// Its version.
+    pub version: u32,
+    /// The feature.
+    pub feature: Option<Name>,
+    /// Its evidence after the seal, in 2^-32 nats.
+    #[serde(with = "clause9_shared::bet::fixed::exact")]
+    pub evidence: i64,
+    /// The record of its last verdict, if there is one yet.
+    pub verdict: Option<Digest>,
+}
+
 /// Body of `gap`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GapBody {
@@ -489,7 +525,7 @@ pub enum Shown {
 
 /// The record type of that word.
 pub fn kind_of_word(word: &str) -> Option<RecordKind> {
-    const ALL: [RecordKind; 10] = [
+    const ALL: [RecordKind; 11] = [
         RecordKind::Started,
         RecordKind::Objectives,
         RecordKind::Baseline,
@@ -500,6 +536,7 @@ pub fn kind_of_word(word: &str) -> Option<RecordKind> {
         RecordKind::Verdict,
         RecordKind::Gap,
         RecordKind::Nonconformity,
+        RecordKind::Together,
     ];
     ALL.into_iter().find(|kind| kind.as_str() == word)
 }

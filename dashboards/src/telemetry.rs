@@ -431,6 +431,13 @@ pub const TELEMETRY: &[Telemetry] = &[
     ),
     gauge(
         Collector,
+        "clause9_objective_named_together",
+        &[SYSTEM, OBJECTIVE],
+        "1 if the objective is named as broken among those of its metric on several features (e-BH), 0 if it is so no \
+         more; absent before any of them ever was.",
+    ),
+    gauge(
+        Collector,
         "clause9_objective_warning_at_nats",
         &[SYSTEM, OBJECTIVE],
         "Evidence at which the verdict becomes warning.",

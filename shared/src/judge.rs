@@ -17,6 +17,7 @@ use crate::objective::document::Objective;
 use crate::verdict::{Running, Verdict};
 
 mod compile;
+mod families;
 mod sums;
 mod table;
 mod waiting;
@@ -24,6 +25,7 @@ mod words;
 
 use sums::Whole;
 
+pub use families::{Family, Named, families};
 pub use sums::Sums;
 pub use waiting::Waiting;
 
@@ -276,7 +278,8 @@ impl Compiled {
                     | Bets::TwoRates(_)
                     | Bets::Normal(_)
                     | Bets::Cells(_)
-                    | Bets::Pairs(_) => {
+                    | Bets::Pairs(_)
+                    | Bets::Agreement(_) => {
                         let (_, largest) = self.objective.metric.spec().range;
                         running_ratio(each.0, each.1, largest)
                     }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 /// What the system is held to: nine of ten decisions are right. One objective, in force from the
 /// first day.
-const OBJECTIVES: &str = r#"
+pub(crate) const OBJECTIVES: &str = r#"
 clause9: objectives/v1
 system:
   id: grading
@@ -126,8 +126,17 @@ pub(crate) struct Bank {
 
 impl Bank {
     pub(crate) fn open(folder: &Path) -> anyhow::Result<Self> {
-        std::fs::write(folder.join("objectives.yaml"), OBJECTIVES)?;
-        std::fs::write(folder.join("reference.csv"), reference())?;
+        Self::held_to(folder, OBJECTIVES, &reference())
+    }
+
+    /// A bank with objectives and a reference of its own.
+    pub(crate) fn held_to(
+        folder: &Path,
+        objectives: &str,
+        reference: &str,
+    ) -> anyhow::Result<Self> {
+        std::fs::write(folder.join("objectives.yaml"), objectives)?;
+        std::fs::write(folder.join("reference.csv"), reference)?;
         run_to_end(
             "clause9",
             folder,

@@ -3,9 +3,10 @@
 
 use clause9_shared::time::{Span, Timestamp};
 use clause9_tests::process::run_to_end;
-use serde_json::Value;
+use clause9_tests::{http, repository};
+use serde_json::{Value, json};
 
-use crate::first_nonconformity::{A_DAY, Bank, FIRST_DAY};
+use crate::first_nonconformity::{A_DAY, Bank, FIRST_DAY, OBJECTIVES};
 
 #[test]
 fn the_same_objective_replayed_gives_the_evidence_of_the_register() -> anyhow::Result<()> {
@@ -89,5 +90,91 @@ fn an_approved_stretch_of_live_panes_becomes_a_baseline() -> anyhow::Result<()> 
     );
     let refused = run_to_end("clause9", folder.path(), &none);
     assert!(refused.is_err() && !folder.path().join("none.json").exists());
+    Ok(())
+}
+
+/// Three features are asked to be there; applicants tell one of them.
+fn three_features() -> (String, String) {
+    let features = "features:\n  \
+        - { name: age, type: numeric, unit: a, from: { input: age } }\n  \
+        - { name: rent, type: numeric, unit: \"[EUR]\", from: { input: rent } }\n";
+    let asked = ["grade", "age", "rent"].map(|feature| {
+        format!(
+            "  - {{ id: {feature}-missing, version: 1, statement: It is told., policy: AI policy 4.2, \
+             metric: missing_rate, of: {{ feature: {feature} }}, comparator: at_most, \
+             levels: {{ action: 0.1 }}, window: 1d, min_support: 50, evaluate_every: 7d, owner: head of \
+             lending, approver: risk committee, effective_from: 2026-01-01T00:00:00Z, cycle: 30d, \
+             references: [] }}\n"
+        )
+    });
+    let objectives = OBJECTIVES.replace("features:\n", features) + &asked.concat();
+    let rows = (0..1000).map(|i| {
+        format!(
+            "{},{},{}\n",
+            0.1 + 0.1 * f64::from(i % 9),
+            20 + i % 50,
+            500 + i
+        )
+    });
+    let reference = std::iter::once("grade,age,rent\n".to_owned())
+        .chain(rows)
+        .collect();
+    (objectives, reference)
+}
+
+#[test]
+fn features_named_together_are_recorded_shown_and_named_again_by_a_replay() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (objectives, reference) = three_features();
+    let mut bank = Bank::held_to(folder.path(), &objectives, &reference)?;
+    for day in 0..3 {
+        bank.live_through(day, 3)?;
+    }
+    // Written once: nothing has changed since the first day.
+    let index = bank
+        .site
+        .list("/v1/evidence?type=together&system=grading")?;
+    assert_eq!(index.len(), 1, "{index:#?}");
+    let name = index[0]["digest"].as_str().unwrap_or_default();
+    let record = http::get(bank.site.collector, &format!("/v1/evidence/{name}"))?.json()?;
+    let body = &record["body"];
+    assert_eq!(body["metric"], "missing_rate");
+    assert_eq!(body["members"].as_array().map(Vec::len), Some(3));
+    assert_eq!(body["named"], json!(["age-missing", "rent-missing"]));
+
+    let shown = bank.site.list("/v1/systems/grading/objectives")?;
+    for one in &shown {
+        let id = one["objective"]["id"].as_str().unwrap_or_default();
+        let expected = match id {
+            "accuracy" => json!(null),
+            _ => json!({ "named": id != "grade-missing", "record": name }),
+        };
+        assert_eq!(one["together"], expected, "{id}");
+    }
+    let metrics = http::get(bank.site.collector, "/metrics")?.text();
+    for (id, named) in [("age", 1), ("rent", 1), ("grade", 0)] {
+        let series = format!(
+            "clause9_objective_named_together{{objective=\"{id}-missing\",system=\"grading\"}} {named}"
+        );
+        assert!(metrics.contains(&series), "{series}");
+    }
+
+    let arguments = format!(
+        "replay --objectives objectives.yaml --baseline baseline.json --collector http://127.0.0.1:{} --json",
+        bank.site.collector
+    );
+    let said: Value = serde_json::from_str(&run_to_end("clause9", folder.path(), &arguments)?)?;
+    assert_eq!(said["together"][0]["named"], body["named"]);
+    let script = repository::root().join("tests/replay/replay.py");
+    let done = std::process::Command::new("python3")
+        .arg(script)
+        .arg(format!("http://127.0.0.1:{}", bank.site.collector))
+        .args(["--system", "grading"])
+        .output()?;
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    anyhow::ensure!(
+        done.status.success() && said.contains(" 0 differ"),
+        "{said}"
+    );
     Ok(())
 }

@@ -15,6 +15,7 @@ import argparse
 import decimal
 import hashlib
 import json
+import math
 import pathlib
 import sys
 import urllib.request
@@ -47,6 +48,12 @@ class Folder:
     def verdicts(self):
         return parse((self.path / "verdicts.json").read_bytes())["items"]
 
+    def record(self, name):
+        return parse(self.blob(name))
+
+    def together(self):
+        return []
+
 
 class Collector:
     """A register over HTTP."""
@@ -69,6 +76,18 @@ class Collector:
             items += page["items"]
             if page.get("next") is None:
                 return items
+            after = f"&after={page['next']}"
+
+    def record(self, name):
+        return parse(self.get("/v1/evidence/" + name))
+
+    def together(self):
+        found, after = [], ""
+        while True:
+            page = parse(self.get(f"/v1/evidence?type=together&system={self.system}&limit=500{after}"))
+            found += [self.record(item["digest"]) for item in page["items"]]
+            if page.get("next") is None:
+                return found
             after = f"&after={page['next']}"
 
 
@@ -500,7 +519,8 @@ def eighths(cells):
 
 def of_classes(metric, of, document, counts):
     """Samples of metrics of a decision among several classes."""
-    if not (metric == "multiclass_accuracy" or metric.startswith("class_")):
+    every_class = ("multiclass_accuracy", "multiclass_kappa.pairs", "multiclass_mcc.pairs")
+    if not (metric in every_class or metric.startswith("class_")):
         return None
     classes = [str(c) for c in document["outputs"]["decision"]["rule"]["class"]["classes"]]
     n, table = len(classes), counts[(5, "", 9)]
@@ -511,6 +531,8 @@ def of_classes(metric, of, document, counts):
     every = sum(cell(label, decision) for label in range(n) for decision in range(n))
     if metric == "multiclass_accuracy":
         return ("rate", sum(cell(c, c) for c in range(n)), every)
+    if metric in every_class:
+        return ("cells", [cell(label, decision) for label in range(n) for decision in range(n)])
     at = classes.index(of["class"])
     right = cell(at, at)
     labels, decisions = (
@@ -556,6 +578,8 @@ def sample(objective, document, counts):
             return ("rate", *share(metric, two))
         if metric in ("f1", "f0_5", "f2", "cost"):
             return ("cells", [two[name] for name in ALL])
+        if metric in ("cohen_kappa.pairs", "mcc.pairs"):
+            return ("cells", [two[name] for name in ("tp", "fn", "fp", "tn")])
         if metric == "youden_j":
             return ("two_rates", share("false_positive_rate", two), share("recall", two))
     return None
@@ -586,6 +610,8 @@ def gains(bets, payoffs, found):
         ]
     if kind == "pairs":
         return of_pairs(bets["payoffs"], found[1])
+    if kind == "agreement":
+        return of_agreement(bets["bets"], found[1])
     if kind in ("two_rates", "difference"):
         (a, a_of), (b, b_of) = found[1:]
         counts = (a, a_of - a, b, b_of - b)
@@ -614,8 +640,34 @@ def of_pairs(payoffs, counts):
     return found
 
 
+def kinds_of_pairs(table):
+    """Pairs of cases of a square table, in the order of payoffs: of each two cells, what the pair is."""
+    n = math.isqrt(len(table))
+    order = [(0, 0, 0, 0), (0, 2, 1, 1), (1, 1, 0, 1), (1, 1, 1, 0), (1, 2, 1, 1), (2, 0, 1, 1)]
+    order += [(2, 1, 1, 1), (2, 2, 0, 0), (2, 2, 0, 1), (2, 2, 1, 0), (2, 2, 1, 1)]
+    found = [0] * len(order)
+    for one in range(n * n):
+        for two in range(one + 1):
+            (a, b), (c, d) = divmod(one, n), divmod(two, n)
+            pairs = table[one] * (table[one] - 1) // 2 if one == two else table[one] * table[two]
+            is_ = ((a != b) + (c != d), (a != d) + (c != b), int(a != c), int(b != d))
+            found[order.index(is_)] += pairs
+    return found
+
+
+def of_agreement(bets, table):
+    """What bets on pairs of cases gain: each the least of its arcs, in the mean over matchings."""
+    pairs, cases = kinds_of_pairs(table), sum(table)
+    share = cases - 1 if cases % 2 == 0 else cases
+
+    def paid(arc):
+        return sum(integer(l) * count for l, count in zip(arc["payoffs"], pairs, strict=True)) // share
+
+    return [saturated(min(paid(arc) for arc in bet["arcs"])) for bet in bets]
+
+
 def log_price(count):
-    """ln(count) in 2^-32, rounded up by a sixteenth: by halving and 2 atanh((x-1)/(x+1))."""
+    """ln of a number from 1 on in 2^-32, rounded up by a sixteenth: by halving and 2 atanh((x-1)/(x+1))."""
     scale, total = 1 << 160, 0
 
     def atanh_twice(above, below):
@@ -628,7 +680,7 @@ def log_price(count):
             k += 1
         return 2 * sum_
 
-    above, below = count, 1
+    above, below = count.as_integer_ratio()
     while above >= 2 * below:
         total += atanh_twice(1, 3)
         below *= 2
@@ -699,7 +751,7 @@ def check(register, record, cache):
         if gained != [integer(g) for g in step["gains"]]:
             wrong.append("gains differ")
         action = booked(action, step["block"], gained)
-        fixed = compiled["action"]["kind"] in ("rate", "cells", "pairs")
+        fixed = compiled["action"]["kind"] in ("rate", "cells", "pairs", "agreement")
         replayed = compiled["action"]["kind"] != "normal"
         if alert is not None and fixed:
             level = [g // cluster for g in gains(compiled["alert"], payoffs, found)]
@@ -720,6 +772,30 @@ def check(register, record, cache):
     return wrong, replayed
 
 
+def named_together(body):
+    """Which members have evidence enough, by the largest number that all of them pay for."""
+    evidence = [integer(member["evidence"]) for member in body["members"]]
+    order = sorted(range(len(evidence)), key=lambda at: (-evidence[at], at))
+    every = float(len(evidence)) * float(body["steps_per_cycle"])
+    for count in range(len(order), 0, -1):
+        if evidence[order[count - 1]] >= log_price(every / (count * float(body["alpha"]))):
+            return [body["members"][at]["objective"] for at in sorted(order[:count])]
+    return []
+
+
+def check_together(register, record):
+    """Whether features named together are those that their verdicts' evidence names."""
+    body, wrong = record["body"], []
+    if named_together(body) != body["named"]:
+        wrong.append("others are named")
+    for member in body["members"]:
+        if member["verdict"] is not None:
+            said = register.record(member["verdict"])["body"]
+            if integer(said["step"]["evidence"]) != integer(member["evidence"]):
+                wrong.append(f"the evidence of {member['objective']} differs")
+    return wrong
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("register", help="a collector's address or a folder")
@@ -737,6 +813,11 @@ def main():
         if wrong:
             body = item["record"]["body"]
             print(f"{body['objective']} block {body['step']['block']}: {'; '.join(wrong)}")
+    for record in register.together():
+        wrong = check_together(register, record)
+        differ += bool(wrong)
+        if wrong:
+            print(f"{record['body']['metric']} together: {'; '.join(wrong)}")
     print(f"{steps} steps, {replayed} of them from the counts, {differ} differ")
     if differ or not replayed:
         sys.exit(1)

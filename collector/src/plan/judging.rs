@@ -108,6 +108,7 @@ impl Standing {
             seen_last: None,
             epoch: 1,
             runs: Vec::new(),
+            together: None,
         }
     }
 

@@ -5,6 +5,7 @@
 mod judging;
 mod labels;
 mod measuring;
+mod together;
 mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -146,6 +147,18 @@ pub struct Standing {
     /// Where blocks of the epoch lie: from this block on, panes in order from this one.
     #[serde(default)]
     pub runs: Vec<(u32, PaneStart)>,
+    /// Whether it is named as broken among the features of its metric, once that was ever said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub together: Option<Together>,
+}
+
+/// What was last said of an objective together with those of its metric on other features.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Together {
+    /// Whether it is named as broken.
+    pub named: bool,
+    /// The record that says so.
+    pub record: Digest,
 }
 
 /// The measurement shown beside a verdict.
@@ -384,6 +397,7 @@ pub fn plan(
     for compiled in &seal.system.objectives {
         judging::judge(seal, compiled, &fresh, &mut past, pen, &mut actions)?;
     }
+    together::look(seal, &past, pen, &mut actions)?;
     Ok(actions)
 }
 

@@ -28,6 +28,7 @@ pub(super) struct ObjectiveGauges {
     nonconformity_at: GaugeVec,
     warning_at: GaugeVec,
     verdict: IntGaugeVec,
+    named: IntGaugeVec,
 }
 
 type Standings = BTreeMap<(ObjectiveId, u32), Standing>;
@@ -46,6 +47,7 @@ impl ObjectiveGauges {
             nonconformity_at: make.gauge("clause9_objective_nonconformity_at_nats", "Evidence at which a breach is confirmed.", of)?,
             warning_at: make.gauge("clause9_objective_warning_at_nats", "Evidence at which a warning is given.", of)?,
             verdict: make.int_gauge("clause9_verdict", "1 for the state that the objective is in, else 0.", &["system", "objective", "state"])?,
+            named: make.int_gauge("clause9_objective_named_together", "1 if the objective is named as broken among those of its metric on other features, else 0.", of)?,
         })
     }
 
@@ -78,6 +80,10 @@ impl ObjectiveGauges {
             self.show_levels(&of, objective);
             let standing = standings.get(&(objective.id.clone(), objective.version));
             self.show_value(&of, objective, &versions, standing);
+            match standing.and_then(|s| s.together).filter(|_| in_force) {
+                Some(told) => self.named.with_label_values(&of).set(i64::from(told.named)),
+                None => drop(self.named.remove_label_values(&of)),
+            }
             if let Some(verdict) = standing.and_then(|s| s.last.as_ref()) {
                 self.show_verdict(&of, verdict);
             }

@@ -14,7 +14,9 @@ use clause9_shared::window::PaneStart;
 use clause9_shared::wire::batch::{self, ClosedWindow};
 use proptest::prelude::*;
 
-use crate::world::{Agents, HOUR, agent, hour, key, known};
+use crate::world::{
+    Agents, HOUR, OBJECTIVES, WRONG_FROM, agent, baseline, hour, key, known, loaded,
+};
 
 const TIMING: Timing = Timing {
     pane: HOUR,
@@ -317,4 +319,66 @@ fn nothing_measured_is_never_conforming() {
     for m in memory.of("measurement") {
         assert_eq!(m["body"]["status"], "not_measured");
     }
+}
+
+/// The system with grades asked to be there, too: two features of one metric.
+fn with_two_features() -> KnownSystem {
+    let from = OBJECTIVES
+        .find("  - id: income-missing\n    version: 2")
+        .unwrap();
+    let to = OBJECTIVES.find("  - id: accuracy").unwrap();
+    let grades = OBJECTIVES[from..to]
+        .replace("income-missing", "grade-missing")
+        .replace("feature: income", "feature: grade");
+    let document = loaded(&format!("{OBJECTIVES}{grades}"));
+    let baseline = baseline(&document);
+    let mut system = KnownSystem::new(document, baseline).unwrap();
+    system.clock = Clock::Replay;
+    system
+}
+
+#[test]
+fn what_is_named_together_is_written_when_it_changes_and_only_then() {
+    let system = with_two_features();
+    let agents = Agents::of(&system.document);
+    let mut memory = Memory::default();
+    for h in 24..WRONG_FROM + 8 {
+        let due = Due {
+            pane: hour(h),
+            silent: Vec::new(),
+        };
+        let contributions = contributions(&agents, h..h + 1);
+        let waiting = contributions
+            .into_iter()
+            .filter(|c| seal::waits_for(&c.item) == hour(h));
+        memory.seal(&system, &due, waiting.collect());
+    }
+    let told = memory.of("together");
+    assert_eq!(told.len(), 1, "{told:#?}");
+    let body = &told[0]["body"];
+    assert_eq!(body["named"], serde_json::json!(["income-missing"]));
+    let members = body["members"].as_array().unwrap();
+    assert_eq!(
+        members.len(),
+        2,
+        "the version that is no longer in force is none of them"
+    );
+    // What it says of the evidence is what the verdicts of the same seal say.
+    for member in members {
+        let verdict = memory.of("verdict").into_iter().find(|verdict| {
+            verdict["body"]["objective"] == member["objective"]
+                && verdict["body"]["sealed_with"] == body["sealed_with"]
+        });
+        let verdict = verdict.unwrap();
+        assert_eq!(verdict["body"]["step"]["evidence"], member["evidence"]);
+    }
+    let standing = |id: &str| {
+        let of = (id.parse::<ObjectiveId>().unwrap(), 2);
+        memory.standings[&of].together.unwrap()
+    };
+    assert!(standing("income-missing").named && !standing("grade-missing").named);
+    assert_eq!(
+        standing("income-missing").record,
+        standing("grade-missing").record
+    );
 }

@@ -153,6 +153,12 @@ fn evidence() -> Row {
          nonconformity (dashed). One nat is a factor of 2.7. Evidence below zero speaks for the objective.",
         "none",
     );
+    let named = Panel::lines(
+        "Features named together",
+        "Of many features watched by one metric, those that are named as broken (1): of the names at most a share alpha \
+         is false, on average, however many features there are and whatever they have to do with each other.",
+        "none",
+    );
     let support = Panel::lines(
         "Cases behind the newest measurement",
         "Below an objective's least support there is no measurement.",
@@ -176,6 +182,14 @@ fn evidence() -> Row {
             .query(
                 format!("clause9_objective_nonconformity_at_nats{{{SELECTED}}}"),
                 "{{objective}} nonconformity at",
+            ),
+            Panel {
+                min: Some(0.0),
+                ..named
+            }
+            .query(
+                format!("clause9_objective_named_together{{{SELECTED}}}"),
+                "{{objective}}",
             ),
             Panel {
                 min: Some(0.0),

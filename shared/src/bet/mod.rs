@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::metric::{Sample, SampleKind};
 use crate::objective::document::Comparator;
 
+pub mod agreement;
 pub mod cells;
 pub mod difference;
 pub(crate) mod directions;
@@ -26,6 +27,7 @@ pub mod sizes;
 pub mod transport;
 pub mod two_groups;
 
+pub use agreement::{Agreement, AgreementBets};
 pub use cells::{CellBets, Tolerance};
 pub use difference::DifferenceBets;
 pub use divergence::Divergence;
@@ -55,6 +57,9 @@ pub enum Bets {
     Cells(CellBets),
     /// On an area under the ROC curve: payoffs of ordered pairs, fixed at compilation.
     Pairs(PairBets),
+    /// On the agreement of label and decision: payoffs of pairs of cases, fixed at compilation, each with
+    /// its certificate.
+    Agreement(AgreementBets),
 }
 
 /// Payoffs as they were used on one block, in 2^-32 nats: one row for each bet.
@@ -101,6 +106,19 @@ impl Bets {
             Self::Normal(bets) => bets.strengths.len(),
             Self::Cells(bets) => bets.bets.len(),
             Self::Pairs(bets) => bets.payoffs.len(),
+            Self::Agreement(bets) => bets.bets.len(),
+        }
+    }
+
+    /// Whether it bets on pairs of cases, which must not depend on each other.
+    pub const fn are_on_pairs(&self) -> bool {
+        match self {
+            Self::Pairs(_) | Self::Agreement(_) => true,
+            Self::Rate(_)
+            | Self::TwoRates(_)
+            | Self::Difference(_)
+            | Self::Normal(_)
+            | Self::Cells(_) => false,
         }
     }
 
@@ -134,6 +152,9 @@ impl Bets {
             (Self::Pairs(bets), Sample::Cells { counts, .. }) => {
                 Some((bets.gains_of_cells(counts)?, Payoffs::Compiled))
             }
+            (Self::Agreement(bets), Sample::Cells { counts, .. }) => {
+                Some((bets.gains(counts)?, Payoffs::Compiled))
+            }
             (
                 Self::Normal(bets),
                 Sample::Normal {
@@ -151,7 +172,8 @@ impl Bets {
                 | Self::Difference(_)
                 | Self::Normal(_)
                 | Self::Cells(_)
-                | Self::Pairs(_),
+                | Self::Pairs(_)
+                | Self::Agreement(_),
                 _,
             ) => None,
         }
@@ -162,7 +184,11 @@ impl Bets {
         match self {
             Self::TwoRates(bets) => bets.payoffs(earlier, reference, compared),
             Self::Difference(bets) => bets.payoffs(earlier, reference, compared),
-            Self::Rate(_) | Self::Normal(_) | Self::Cells(_) | Self::Pairs(_) => None,
+            Self::Rate(_)
+            | Self::Normal(_)
+            | Self::Cells(_)
+            | Self::Pairs(_)
+            | Self::Agreement(_) => None,
         }
     }
 }

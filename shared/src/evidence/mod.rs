@@ -72,6 +72,8 @@ pub enum RecordKind {
     Gap,
     /// A candidate nonconformity was raised.
     Nonconformity,
+    /// Which of many features are named as broken together has changed.
+    Together,
 }
 
 impl RecordKind {
@@ -88,6 +90,7 @@ impl RecordKind {
             Self::Verdict => "verdict",
             Self::Gap => "gap",
             Self::Nonconformity => "nonconformity",
+            Self::Together => "together",
         }
     }
 }

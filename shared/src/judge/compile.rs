@@ -54,6 +54,14 @@ impl Compiled {
                     .map_err(|e| refuse(e.to_string())),
             }
         };
+        let action = bets(objective.levels.action)?;
+        if objective.cluster > 1 && action.are_on_pairs() {
+            return Err(refuse(format!(
+                "cluster {}: `{}` bets on pairs of cases, which must stand alone; name the metric without \
+                 `.pairs`, or leave cluster out",
+                objective.cluster, spec.name
+            )));
+        }
         let steps = whole(objective.cycle, document.panes.length).max(1);
         Ok(Self {
             grade: spec.grade,
@@ -61,7 +69,7 @@ impl Compiled {
             warning_at: fixed::threshold(f64::from(steps)),
             nonconformity_at: fixed::threshold(f64::from(steps) / objective.alpha),
             stale_after: stale_after(document, objective),
-            action: bets(objective.levels.action)?,
+            action,
             alert: objective.levels.alert.map(bets).transpose()?,
             objective: objective.clone(),
         })

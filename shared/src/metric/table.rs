@@ -385,4 +385,8 @@ metrics! {
     603 => LowestMulticlassAccuracy(performance::LowestMulticlassAccuracy),
     604 => HighestMulticlassAccuracy(performance::HighestMulticlassAccuracy),
     605 => MulticlassTippingPoint(performance::MulticlassTippingPoint),
+    620 => KappaPairs(performance::KappaPairs),
+    621 => MatthewsPairs(performance::MatthewsPairs),
+    622 => MulticlassKappaPairs(performance::MulticlassKappaPairs),
+    623 => MulticlassMatthewsPairs(performance::MulticlassMatthewsPairs),
 }

@@ -5,7 +5,7 @@ use super::Situation;
 use crate::baseline::Baseline;
 use crate::bet::cells::{CellBets, Conforming};
 use crate::bet::normal::LEAST_CASES;
-use crate::bet::{Bets, NormalBets, PairBets, fixed};
+use crate::bet::{AgreementBets, Bets, NormalBets, PairBets, fixed};
 use crate::judge::Compiled;
 use crate::metric::{Against, Beside, Estimate, Sample, Seen};
 use crate::objective::document::Document;
@@ -96,6 +96,33 @@ pub(super) fn pairs(bets: &PairBets, at: &Situation, known: &Estimate) -> Option
     let gains = bets.payoffs.iter().map(|[right, wrong]| {
         pairs * (at.breach * fixed::to_nats(*right) + (1.0 - at.breach) * fixed::to_nats(*wrong))
     });
+    Some(gains.fold(f64::NEG_INFINITY, f64::max))
+}
+
+/// What the best bet on an agreement gains on a block of the breach: the reference's table, of which so
+/// many cases were decided by chance that its agreement is the breach's. Labels and decisions keep their
+/// frequencies, so that kappa and correlation fall alike.
+pub(super) fn agreement(bets: &AgreementBets, at: &Situation, known: &Estimate) -> Option<f64> {
+    let Sample::Cells { counts, .. } = &known.sample else {
+        return None;
+    };
+    let kept = at.breach / known.value;
+    if !(-1.0..=1.0).contains(&kept) || known.support == 0 {
+        return None;
+    }
+    let classes = counts.len().isqrt();
+    let of = |cells: &mut dyn Iterator<Item = &u64>| cells.sum::<u64>() as f64;
+    let all = known.support as f64;
+    let drawn = counts.iter().enumerate().map(|(cell, count)| {
+        let label = of(&mut counts.iter().skip(cell / classes * classes).take(classes));
+        let decision = of(&mut counts.iter().skip(cell % classes).step_by(classes));
+        let by_chance = label * decision / all;
+        let share = (kept * *count as f64 + (1.0 - kept) * by_chance) / all;
+        let cases = (share * at.cases as f64).clamp(0.0, 1e9);
+        u64::try_from(fixed::round(cases).saturating_add(fixed::ONE / 2) >> 32).ok()
+    });
+    let drawn: Option<Vec<u64>> = drawn.collect();
+    let gains = bets.gains(&drawn?)?.into_iter().map(fixed::to_nats);
     Some(gains.fold(f64::NEG_INFINITY, f64::max))
 }
 

@@ -145,6 +145,7 @@ fn growths(
             }
         },
         Bets::Pairs(bets) => learnt::pairs(bets, at, known?).map(|growth| vec![growth]),
+        Bets::Agreement(bets) => learnt::agreement(bets, at, known?).map(|growth| vec![growth]),
         Bets::Normal(bets) => learnt::normal(bets, compiled, at, known?).map(|growth| vec![growth]),
     }
 }
@@ -249,7 +250,8 @@ fn clears(
             ..
         })
         | Bets::Normal(_)
-        | Bets::Pairs(_) => {
+        | Bets::Pairs(_)
+        | Bets::Agreement(_) => {
             let scatter = learnt::scatter(known?, at.cases)?;
             around(at, scatter.std_error, blocks).running(
                 objective.alpha,
@@ -309,12 +311,14 @@ pub fn usual(compiled: &Compiled) -> (f64, f64) {
         (Bets::TwoRates(_), Comparator::AtMost) => (level / 0.75, better.unwrap_or(1.0)),
         (Bets::Difference(_), Comparator::AtLeast) => (level - 0.1, better.unwrap_or(0.0)),
         (Bets::Difference(_), Comparator::AtMost) => (level + 0.1, better.unwrap_or(0.0)),
-        (Bets::Cells(_) | Bets::Normal(_) | Bets::Pairs(_), Comparator::AtMost) => {
-            (2.0 * level, 0.0)
-        }
-        (Bets::Cells(_) | Bets::Normal(_) | Bets::Pairs(_), Comparator::AtLeast) => {
-            (0.9 * level, better.unwrap_or(1.05 * level))
-        }
+        (
+            Bets::Cells(_) | Bets::Normal(_) | Bets::Pairs(_) | Bets::Agreement(_),
+            Comparator::AtMost,
+        ) => (2.0 * level, 0.0),
+        (
+            Bets::Cells(_) | Bets::Normal(_) | Bets::Pairs(_) | Bets::Agreement(_),
+            Comparator::AtLeast,
+        ) => (0.9 * level, better.unwrap_or(1.05 * level)),
     }
 }
 

@@ -3,6 +3,7 @@
 //! cases that go together (T10), and the many-features rules.
 #![expect(clippy::unwrap_used, reason = "a test's own values are what they are")]
 
+mod agreement;
 mod certificates;
 mod clusters;
 mod delivery;

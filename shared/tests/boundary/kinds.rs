@@ -15,9 +15,9 @@ use clause9_shared::performance::roc;
 use crate::random::Random;
 
 /// Cases of a window.
-const N: u64 = 200;
+pub(crate) const N: u64 = 200;
 
-type Draw = Box<dyn Fn(&mut Random, bool) -> Sample>;
+pub(crate) type Draw = Box<dyn Fn(&mut Random, bool) -> Sample>;
 
 /// One kind of objective.
 pub(crate) struct Kind {
@@ -29,7 +29,7 @@ pub(crate) struct Kind {
     pub(crate) draw: Draw,
 }
 
-fn kind(name: &'static str, breach: &'static str, bets: Bets, draw: Draw) -> Kind {
+pub(crate) fn kind(name: &'static str, breach: &'static str, bets: Bets, draw: Draw) -> Kind {
     Kind {
         name,
         breach,
@@ -39,7 +39,7 @@ fn kind(name: &'static str, breach: &'static str, bets: Bets, draw: Draw) -> Kin
 }
 
 /// Counts alone: what else a sample says is for the running mean.
-fn of_cells(counts: Vec<u64>) -> Sample {
+pub(crate) fn of_cells(counts: Vec<u64>) -> Sample {
     Sample::Cells {
         counts,
         estimate: 0.0,
@@ -61,6 +61,7 @@ pub(crate) fn all() -> Vec<Kind> {
     all.extend(labelled_scores());
     all.extend(areas());
     all.push(carried());
+    all.extend(crate::agreements::all());
     all
 }
 

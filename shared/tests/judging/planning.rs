@@ -188,6 +188,8 @@ fn worse_breaches_and_more_cases_are_confirmed_sooner() {
         ("roc_auc", 0.8, 0.83, [0.75, 0.7, 0.6]),
         ("roc_auc.pairs", 0.8, 0.83, [0.75, 0.7, 0.6]),
         ("balanced_accuracy", 0.7, 0.75, [0.65, 0.6, 0.5]),
+        ("cohen_kappa.pairs", 0.45, 0.5, [0.35, 0.3, 0.2]),
+        ("mcc.pairs", 0.45, 0.5, [0.35, 0.3, 0.2]),
     ] {
         let compiled = world.compile(metric, "at_least", level);
         let blocks = |cases: u64, breach: f64| {

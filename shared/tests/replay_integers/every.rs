@@ -299,7 +299,9 @@ fn objective(
             "policy": "4.1", "metric": spec.name, "of": of, "comparator": side,
             "levels": { "action": level }, "window": "1d", "min_support": 20,
             "evaluate_every": "7d", "owner": "head", "approver": "committee",
-            "effective_from": "2026-01-01T00:00:00Z", "references": [], "cluster": 2
+            "effective_from": "2026-01-01T00:00:00Z", "references": [],
+            // Bets on pairs want cases that stand alone.
+            "cluster": if spec.name.ends_with(".pairs") { 1 } else { 2 }
         }))
         .unwrap();
         Compiled::new(document, &objective, baseline)

@@ -51,6 +51,7 @@ fn one(view: &ObjectiveView<'_>) -> Value {
         "verdict": verdict,
         "shown": shown,
         "nonconformity": standing.and_then(|s| s.candidate),
+        "together": standing.and_then(|s| s.together),
         "seen_again": standing.map_or(0, |s| s.seen_again),
     })
 }

@@ -4,6 +4,7 @@
 //! means, which summary it reads and what a ledger may make of it.
 
 mod agreement;
+mod agreement_pairs;
 mod calibration;
 mod calibration_line;
 mod cost;
@@ -21,6 +22,9 @@ mod roc_auc;
 mod traffic;
 
 pub(super) use agreement::{Kappa, Matthews, MatthewsZero};
+pub(super) use agreement_pairs::{
+    KappaPairs, MatthewsPairs, MulticlassKappaPairs, MulticlassMatthewsPairs,
+};
 pub(super) use calibration::{
     BrierReliability, BrierResolution, BrierUncertainty, CalibrationErrorDebiased, Ece, EceMass,
     EceTen, Mce, MceTen, ObservedOverExpected,
