@@ -72,7 +72,13 @@ fn features(out: &mut String, document: &Document) -> fmt::Result {
     for feature in &document.features {
         writeln!(out, "  - name: {}", quoted(feature.name.as_str()))?;
         match feature.kind {
-            FeatureType::Numeric => writeln!(out, "    type: numeric\n    unit: \"1\"")?,
+            FeatureType::Numeric => {
+                let unit = feature.unit.as_deref().unwrap_or("1");
+                writeln!(out, "    type: numeric\n    unit: {}", quoted(unit))?;
+                if let Some(number) = feature.text {
+                    writeln!(out, "    text: {}", number.as_str())?;
+                }
+            }
             FeatureType::Categorical => writeln!(out, "    type: categorical")?,
         }
         writeln!(

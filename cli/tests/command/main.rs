@@ -13,6 +13,8 @@ mod oracles;
 mod profile;
 mod schema;
 mod serving;
+mod texts;
+mod withheld;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
