@@ -22,7 +22,8 @@ use stored::Stored;
 /// Windows come from a folder that `clause9 profile --windows-out` wrote, or from a collector's
 /// register over plain HTTP. What one seal brought is one step of the ledger, in the order of seals, as
 /// it was for the objectives in force: of panes for which a version was in force at the beginning of
-/// their window, or of all where a candidate was in force for none. A candidate can only read what was
+/// their window, or of all where a candidate was in force for none. With `labels` in the objective a step is
+/// all of the pane whose labels had had their time at the seal. A candidate can only read what was
 /// counted: the summaries of the plan of its time.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Replay {
@@ -73,7 +74,10 @@ pub(crate) fn run(args: &Replay, terminal: &mut Terminal) -> anyhow::Result<Ende
             }
         };
         let steps = stored.steps(stream(document, objective), objective)?;
-        let told = planning::replay(&compiled, document, &baseline, steps.iter());
+        let steps = steps
+            .iter()
+            .map(|step| (&step.summary, step.traffic.as_ref()));
+        let told = planning::replay(&compiled, document, &baseline, steps);
         if !args.json {
             let id = format!("{} version {}", objective.id, objective.version);
             terminal.good(&id, "replayed", &said(&told))?;

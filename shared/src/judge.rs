@@ -20,6 +20,7 @@ mod compile;
 mod families;
 mod sums;
 mod table;
+mod unlabelled;
 mod waiting;
 mod words;
 
@@ -27,6 +28,7 @@ use sums::Whole;
 
 pub use families::{Family, Named, families};
 pub use sums::Sums;
+pub use unlabelled::Open;
 pub use waiting::Waiting;
 
 /// An objective with its bets, frozen. Content-addressed by [`Compiled::digest`].
@@ -89,6 +91,9 @@ pub struct LedgerState {
     pub confirmed_since: Option<u32>,
     /// Sums of the running mean.
     pub sums: Sums,
+    /// Cases without a label, where the objective assumes something of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<Open>,
 }
 
 /// What became of a block.
@@ -153,6 +158,7 @@ impl Compiled {
                 self.objective.metric.spec().sample,
                 self.objective.levels.action,
             ),
+            open: None,
         }
     }
 
@@ -163,8 +169,12 @@ impl Compiled {
     }
 
     /// Measures one sealed block and takes it. Where the normal approximation is needed, a block that is
-    /// not enough for it is measured again together with the next ones.
+    /// not enough for it is measured again together with the next ones. Where the objective assumes
+    /// something of cases without a label, the block is all of a pane, with its traffic beside it.
     pub fn take(&self, state: &mut LedgerState, seen: Seen<'_>) -> (Measurement, Step) {
+        if !self.objective.labels.is_as_observed() {
+            return self.take_completed(state, seen);
+        }
         let metric = self.objective.metric;
         let block = metric.measure(seen);
         let nothing = matches!(
@@ -192,8 +202,12 @@ impl Compiled {
     }
 
     /// Takes one sealed block of which only a measurement is at hand: one too small for the normal
-    /// approximation is passed over. A block in which nothing could be measured still counts as a step.
+    /// approximation is passed over, and so is one whose cases without a label are not known but asked
+    /// for. A block in which nothing could be measured still counts as a step.
     pub fn step(&self, state: &mut LedgerState, block: &Measurement) -> Step {
+        if !self.objective.labels.is_as_observed() {
+            return self.enter_completed(state, None);
+        }
         let sample = sample_of(block);
         let whole = Whole {
             sample: sample.clone(),
@@ -214,12 +228,25 @@ impl Compiled {
         let settled = ready
             .as_ref()
             .and_then(|sample| self.settle(&self.action, sample, &earlier));
+        let alert = match (&self.alert, &ready) {
+            (Some(bets), Some(sample)) => self.settle(bets, sample, &earlier),
+            (Some(_) | None, _) => None,
+        };
+        self.book(state, taken, settled, alert)
+    }
+
+    /// Books what the bets at both levels gained on the block that was just counted.
+    fn book(
+        &self,
+        state: &mut LedgerState,
+        taken: Taken,
+        settled: Option<(Vec<i64>, Payoffs)>,
+        alert: Option<(Vec<i64>, Payoffs)>,
+    ) -> Step {
         if let Some((gains, _)) = &settled {
             state.action.book(state.blocks, gains);
         }
-        if let (Some(bets), Some(ledger), Some(sample)) = (&self.alert, &mut state.alert, &ready)
-            && let Some((gains, _)) = self.settle(bets, sample, &earlier)
-        {
+        if let (Some(ledger), Some((gains, _))) = (&mut state.alert, alert) {
             ledger.book(state.blocks, &gains);
         }
         let evidence = state.action.evidence();

@@ -91,8 +91,28 @@ pub struct Verdict {
     /// For `inconclusive`: about how many more cases would decide, at least what is missing to the
     /// least support; beyond that by the width of the confidence sequence at the present mean.
     pub needed: Option<u64>,
+    /// What cases without a label leave open, where the objective assumes something of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<WithoutLabel>,
     /// The state in plain words.
     pub because: String,
+}
+
+/// What cases without a label leave open in a cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WithoutLabel {
+    /// Decided cases.
+    pub cases: u64,
+    /// Those of them that have a label.
+    pub known: u64,
+    /// What the value of labelled cases must be beyond for a breach, whatever is assumed of the others;
+    /// null if no value is: too few cases have a label.
+    pub breached_at: Option<f64>,
+    /// Which share of the cases without a label must have been decided rightly for all cases to be exactly
+    /// at the action level. Below 0 or above 1 nothing that they are changes the side. Null if it does
+    /// not depend on them.
+    pub tipping: Option<f64>,
 }
 
 /// Where the cycle's running mean lies, at every time at once with confidence 1 - alpha.

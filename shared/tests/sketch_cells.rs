@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use clause9_shared::sketch::{Confusion, CutCounts, Histogram, ScoreCells};
+use clause9_shared::performance::cells::{self, Cell};
+use clause9_shared::performance::roc;
+use clause9_shared::sketch::{Confusion, CutCounts, Histogram, ScoreCells, Sketch};
 use clause9_shared::wire::codec::{Decode, Encode, Malformed, Writer};
 use proptest::prelude::*;
 
@@ -144,6 +146,71 @@ proptest! {
             below += neg;
         }
         prop_assert!((wins - area).abs() / pairs <= shared / pairs / 2.0 + 1e-9);
+    }
+
+    #[test]
+    fn ties_of_scores_of_two_digits_leave_nothing_open(
+        cases in prop::collection::vec((0_u32..=100, any::<bool>(), 0_usize..3), 2..400),
+    ) {
+        let mut shards = vec![ScoreCells::new(1).unwrap(); 3];
+        let rows: Vec<_> = cases.iter().map(|(s, label, _)| (f64::from(*s) / 100.0, *label)).collect();
+        for ((score, label), (_, _, shard)) in rows.iter().zip(&cases) {
+            shards[*shard].add(Some(*score), Some(*label), Some(0));
+        }
+        let mut cells = shards.pop().unwrap();
+        for shard in shards {
+            cells.merge(&ScoreCells::from_bytes(&shard.to_bytes()).unwrap()).unwrap();
+        }
+        let kept: Vec<_> = cells.cells(Some(0)).map(Cell::from).collect();
+        prop_assert_eq!(&kept, &cells::of_rows(&rows), "the raw rows themselves");
+        if let Some(area) = roc::area(&kept) {
+            prop_assert_eq!(area.area.low.to_bits(), area.area.high.to_bits());
+        }
+    }
+}
+
+#[test]
+fn cells_with_several_scores_are_written_as_they_always_were() {
+    let mut cells = ScoreCells::new(1).unwrap();
+    cells.add(Some(1.0 / 3.0), Some(true), Some(0));
+    cells.add(None, Some(false), Some(0));
+    let old = cells.to_bytes();
+    assert_eq!(old[..2], [0x86, 1]);
+    let mut with = cells.clone();
+    with.add(Some(0.25), Some(true), Some(0));
+    let new = with.to_bytes();
+    assert_eq!(new[..2], [0xC6, 1]);
+    let score = |cells: &ScoreCells| cells.cells(Some(0)).map(|c| c.score).collect::<Vec<_>>();
+    assert_eq!(score(&with), [Some(0.25), None]);
+    // A summary that does not know it makes the sum not know it.
+    let mut bytes = Writer::default();
+    bytes.byte(0x86);
+    bytes.byte(1);
+    bytes.unsigned(1);
+    for value in [896, 1, 0, 0] {
+        bytes.unsigned(value);
+    }
+    let older = ScoreCells::from_bytes(&bytes.into_bytes()).unwrap();
+    with.merge(&older).unwrap();
+    assert_eq!(score(&with), [None, None]);
+    assert_eq!(with.to_bytes()[0], 0x86);
+}
+
+#[test]
+fn a_score_that_lies_in_another_cell_is_refused() {
+    let mut cells = ScoreCells::new(1).unwrap();
+    cells.add(Some(0.25), Some(true), Some(0));
+    let bytes = cells.to_bytes();
+    let written = 2501_u16;
+    let place = bytes.len() - 2;
+    assert_eq!(
+        u16::from(bytes[place] & 0x7F) | u16::from(bytes[place + 1]) << 7,
+        written
+    );
+    for (part, wrong) in [(place, bytes[place] ^ 0x40), (place + 1, 0x7F)] {
+        let mut changed = bytes.clone();
+        changed[part] = wrong;
+        assert!(ScoreCells::from_bytes(&changed).is_err(), "{part}");
     }
 }
 

@@ -186,7 +186,7 @@ sketch_laws! {
     }
     ScoreCells in score_cells {
         empty: ScoreCells::new(3).unwrap(),
-        values: (prop::option::of(prop_oneof![0.0..=1.0_f64, wide_number()]), any::<Option<bool>>(), prop::option::of(0..5_u8)),
+        values: (prop::option::of(prop_oneof![0.0..=1.0_f64, (0..=100_u8).prop_map(|s| f64::from(s) / 100.0), wide_number()]), any::<Option<bool>>(), prop::option::of(0..5_u8)),
         add: |s: &mut ScoreCells, (score, label, group): (Option<f64>, Option<bool>, Option<u8>)| s.add(score, label, group),
         different: vec![ScoreCells::new(2).unwrap()]
     }

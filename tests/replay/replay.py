@@ -174,11 +174,17 @@ def score_cells(r):
     """By (group, fine cell), the cell after the last one for no score: positive, negative, unknown."""
     first = r.byte()
     # Cells of more bits are named first, with the highest bit set; those of 4 bits are not named.
-    bits, groups = (first & 0x7F, r.byte()) if first >= 0x80 else (4, first)
+    # With the next bit set, what scores a cell holds follows its counts; ledgers do not read it.
+    bits, groups = (first & 0x3F, r.byte()) if first >= 0x80 else (4, first)
     cells = SCORES << (bits - 4)
-    found = {("groups",): groups}
-    for key, counts in r.sparse(lambda: [r.unsigned() for _ in range(3)]).items():
+    found, key = {("groups",): groups}, 0
+    for _ in range(r.unsigned()):
+        key += r.unsigned()
+        counts = [r.unsigned() for _ in range(3)]
         group, cell = divmod(key, cells + 1)
+        if first >= 0xC0 and cell < cells:
+            r.unsigned()
+        key += 1
         at = (group, cell >> (bits - 4) if cell < cells else SCORES)
         for label, count in enumerate(counts):
             found[(*at, label)] = found.get((*at, label), 0) + count
@@ -546,9 +552,34 @@ def of_classes(metric, of, document, counts):
     return ("rate", *share(metric.removeprefix("class_"), rest))
 
 
+def all_right(counts, document):
+    """Counts of labelled decisions with every case of the traffic that has no label decided rightly."""
+    counts = dict(counts)
+    if (3, "", 9) in counts:
+        classes = document["outputs"]["decision"]["rule"]["class"]["classes"]
+        n, table, cases = len(classes), dict(counts[(5, "", 9)]), counts[(3, "", 9)]
+        # Of the groups only the one that holds all cases; that each right one is of the first class
+        # changes neither how many are right nor how many there are.
+        every = sum(cases[label * (n + 1) + d] for label in range(n + 1) for d in range(n))
+        known = sum(table[label * (n + 1) + d] for label in range(n) for d in range(n))
+        table[0] += max(every - known, 0)
+        counts[(5, "", 9)] = table
+        return counts
+    table, cases = dict(counts[(5, "", 6)]), counts[(3, "", 6)]
+    # Nine places for each group: label by decision, of positive, negative, not known.
+    for decision in range(2):
+        known = sum(table[at] for at in table if at % 3 == decision and at % 9 < 6)
+        every = sum(cases[at] for at in cases if at % 3 == decision)
+        table[4 * decision] += max(every - known, 0)
+    counts[(5, "", 6)] = table
+    return counts
+
+
 def sample(objective, document, counts):
     """The integers that the ledger of an objective reads."""
     metric, of = objective["metric"], objective.get("of", {})
+    if objective.get("labels") == "worst_case":
+        counts = all_right(counts, document)
     found = (
         of_feature(metric, of, counts)
         or of_groups(metric, of, document, counts)
@@ -599,9 +630,10 @@ def gains(bets, payoffs, found):
     kind = bets["kind"]
     if kind == "rate":
         _, hits, of = found
+        # Where the level follows from how many cases have a label, the step says what pays what.
+        rows = payoffs["rows"] if payoffs["kind"] == "rate" else bets["payoffs"]
         return [
-            saturated(hits * integer(hit) + (of - hits) * integer(miss))
-            for hit, miss in bets["payoffs"]
+            saturated(hits * integer(hit) + (of - hits) * integer(miss)) for hit, miss in rows
         ]
     if kind == "cells":
         return [
@@ -751,7 +783,8 @@ def check(register, record, cache):
         if gained != [integer(g) for g in step["gains"]]:
             wrong.append("gains differ")
         action = booked(action, step["block"], gained)
-        fixed = compiled["action"]["kind"] in ("rate", "cells", "pairs", "agreement")
+        kinds = ("rate", "cells", "pairs", "agreement")
+        fixed = compiled["action"]["kind"] in kinds and "rows" not in payoffs
         replayed = compiled["action"]["kind"] != "normal"
         if alert is not None and fixed:
             level = [g // cluster for g in gains(compiled["alert"], payoffs, found)]

@@ -95,7 +95,8 @@ fn features(out: &mut String, document: &Document) -> fmt::Result {
             }
             (None, FeatureType::Numeric) => {
                 writeln!(out, "  - name: {}", quoted(name))?;
-                writeln!(out, "    type: numeric\n    unit: \"1\"")?;
+                let unit = feature.unit.as_deref().unwrap_or("1");
+                writeln!(out, "    type: numeric\n    unit: {}", quoted(unit))?;
             }
             (None, FeatureType::Categorical) => {
                 writeln!(out, "  - name: {}", quoted(name))?;

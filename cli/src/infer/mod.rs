@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use clause9_shared::baseline::{Baseline, Law};
 use clause9_shared::ids::{MAX_NAME, Name};
-use clause9_shared::inference::Owned;
+use clause9_shared::objective::Reports;
 use clause9_shared::objective::check::{MAX_ATTRIBUTES, MAX_FEATURES};
 use clause9_shared::objective::document::{
     Attribute, AttributeSource, Decision, DecisionRule, Document, Feature, FeatureType, Format,
     InputPath, Label, LabelType, MissingPolicy, Model, ModelSource, OutputPath, Outputs, Panes,
-    Role, Scalar, Score, System, Value,
+    Role, Score, System, Value,
 };
 use clause9_shared::objective::service::Service;
 use clause9_shared::time::Span;
@@ -19,10 +19,13 @@ use crate::data::{Table, bad};
 
 mod draft;
 mod look;
+mod texts;
+mod values;
 
 pub(crate) use draft::draft;
 use look::look;
 pub(crate) use look::{Look, Seems};
+pub(crate) use values::{classes, two_values};
 
 /// What a person said of the columns.
 #[derive(Debug, Default)]
@@ -36,6 +39,8 @@ pub(crate) struct Said<'a> {
     pub(crate) timestamp: Option<&'a str>,
     /// Columns that say how the model was served.
     pub(crate) served: Vec<&'a str>,
+    /// Columns of texts.
+    pub(crate) texts: &'a [String],
     pub(crate) attributes: &'a [String],
     pub(crate) reference_groups: &'a [String],
 }
@@ -82,7 +87,7 @@ pub(crate) fn infer(
     let mut notes = Vec::new();
     let features = match baseline {
         Some(baseline) => of_laws(baseline),
-        None => features(&main, current, said, &mut notes),
+        None => features(&main, current, said, &mut notes)?,
     };
     if features.is_empty() {
         return bad(format!(
@@ -112,6 +117,7 @@ pub(crate) fn infer(
         outputs: outputs(&sources, said)?,
         attributes: attributes(&sources, current, said)?,
         service: (!said.served.is_empty()).then(Service::default),
+        reports: Reports::default(),
         objectives: Vec::new(),
     };
     Ok(Inferred {
@@ -182,13 +188,17 @@ fn features(
     current: &Table,
     said: &Said<'_>,
     notes: &mut Vec<String>,
-) -> Vec<Feature> {
+) -> anyhow::Result<Vec<Feature>> {
     let mut names = BTreeSet::new();
-    let mut features = Vec::new();
+    let mut features = texts::features(main.table, current, said.texts, &mut names)?;
     for (column, look) in main.table.columns.iter().zip(&main.looks) {
         let name = column.name.as_str();
         let is = |role: Option<&str>| role == Some(name);
-        if is(said.id) || is(said.timestamp) || is(said.label) || said.served.contains(&name) {
+        let text = said.texts.iter().any(|text| text == name);
+        if is(said.id) || is(said.timestamp) || is(said.label) || text {
+            continue;
+        }
+        if said.served.contains(&name) {
             continue;
         }
         if current.position(name).is_none() {
@@ -220,14 +230,14 @@ fn features(
         }
         features.push(feature(short, name, kind));
     }
-    features
+    Ok(features)
 }
 
 pub(crate) const fn why(seems: Seems) -> &'static str {
     match seems {
         Seems::Time => "holds points in time",
         Seems::Id => "names rows",
-        Seems::FreeText => "holds texts that hardly repeat",
+        Seems::FreeText => "holds texts that hardly repeat (--text watches numbers of them)",
         Seems::Empty => "is empty",
         Seems::Unreadable => "holds lists, structs or binary values",
         Seems::Number | Seems::Category => "is a feature",
@@ -350,76 +360,6 @@ fn outputs(sources: &[&Looked<'_>], said: &Said<'_>) -> anyhow::Result<Outputs> 
             unit: "1".to_owned(),
         }),
     })
-}
-
-/// A column's values as classes, if there are more than two, and few.
-pub(crate) fn classes(look: &Look) -> Option<Vec<Scalar>> {
-    const FEW: usize = 16;
-    let mut values = look.by_frequency();
-    if !(3..=FEW).contains(&values.len()) {
-        return None;
-    }
-    values.sort_by_key(|(name, _)| *name);
-    Some(values.into_iter().map(|(_, cell)| scalar(cell)).collect())
-}
-
-/// Which of a column's two values means positive, and which negative.
-pub(crate) fn two_values(
-    look: &Look,
-    column: &str,
-    said: Option<&str>,
-) -> anyhow::Result<(Scalar, Scalar)> {
-    const POSITIVE: [&str; 6] = ["1", "true", "True", "yes", "Yes", "positive"];
-    let values = look.by_frequency();
-    let listed = || {
-        let shown = values.iter().take(8).map(|(name, _)| format!("`{name}`"));
-        shown.collect::<Vec<_>>().join(", ")
-    };
-    if values.len() > 2 {
-        return bad(format!(
-            "column `{column}` has {} values ({}), a decision and a label have two; name another column",
-            values.len(),
-            listed()
-        ));
-    }
-    let is_positive = |name: &str| {
-        let number = |text: &str| text.parse::<f64>().ok();
-        match said {
-            Some(said) => name == said || number(name).is_some_and(|x| number(said) == Some(x)),
-            None => POSITIVE.contains(&name),
-        }
-    };
-    let found = values.iter().find(|(name, _)| is_positive(name));
-    let other = values.iter().find(|(name, _)| !is_positive(name));
-    match (found, other) {
-        (Some((_, positive)), Some((_, negative))) => Ok((scalar(positive), scalar(negative))),
-        (Some((_, positive)), None) => Ok((scalar(positive), opposite(positive))),
-        (None, _) => bad(format!(
-            "which value of column `{column}` means positive is not known; name one of {} with --positive",
-            listed()
-        )),
-    }
-}
-
-/// What the other value would be, where only the positive one occurs.
-fn opposite(positive: &Owned) -> Scalar {
-    match positive {
-        Owned::Bool(b) => Scalar::Bool(!b),
-        Owned::Int(0) => Scalar::Number(1.0),
-        Owned::Int(_) | Owned::Uint(_) | Owned::Float(_) => Scalar::Number(0.0),
-        Owned::Missing | Owned::Text(_) => Scalar::Text("negative".to_owned()),
-    }
-}
-
-fn scalar(cell: &Owned) -> Scalar {
-    match cell {
-        Owned::Missing => Scalar::Text(String::new()),
-        Owned::Float(x) => Scalar::Number(*x),
-        Owned::Int(x) => Scalar::Number(*x as f64),
-        Owned::Uint(x) => Scalar::Number(*x as f64),
-        Owned::Bool(x) => Scalar::Bool(*x),
-        Owned::Text(x) => Scalar::Text(x.to_string()),
-    }
 }
 
 /// The intersection that `A & B` asks for; A and B must be attributes, named before it.

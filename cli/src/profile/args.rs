@@ -104,6 +104,10 @@ pub(crate) struct Roles {
     /// most frequent one.
     #[arg(long, value_name = "COLUMN=VALUE")]
     pub(crate) reference_group: Vec<String>,
+    /// Without --objectives: a column of texts, as prompts or answers, watched as numbers of them (length, script,
+    /// repetition, markup, what looks like personal data); no text is kept. May be given several times.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) text: Vec<String>,
     /// The column that names each row, by which labels are joined.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) id: Option<String>,

@@ -461,6 +461,7 @@ fn verdict(
         support: verdict.support,
         needed: verdict.needed,
         finality: None,
+        labels: verdict.labels,
         because: verdict.because,
     }
 }

@@ -23,6 +23,7 @@ mod text;
 mod told;
 mod watching;
 mod windowing;
+mod withheld;
 
 pub(crate) use args::Profile as Args;
 use counting::{Counting, Window};

@@ -6,7 +6,7 @@ use clause9_shared::ids::ObjectiveId;
 use clause9_shared::metric::{Finality, Grade, MetricId};
 use clause9_shared::objective::document::{Comparator, Subject};
 use clause9_shared::time::Timestamp;
-use clause9_shared::verdict::VerdictState;
+use clause9_shared::verdict::{VerdictState, WithoutLabel};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -238,7 +238,7 @@ pub(crate) struct Row {
     /// Between which values the same figure taken of the raw rows lies for certain; null if the
     /// value is exact.
     pub(crate) bound: Option<Ends>,
-    /// Cases that the value rests on.
+    /// Cases that the value rests on; 0 where they are withheld.
     pub(crate) n: u64,
     /// A: exact at any number of cases; B: asymptotic; C: model-based.
     pub(crate) grade: Grade,
@@ -294,13 +294,16 @@ pub(crate) struct VerdictRow {
     pub(crate) nonconformity_at: f64,
     /// Where the running mean lies, at every time at once.
     pub(crate) running: Option<Ends>,
-    /// Cases in this epoch of the ledger.
+    /// Cases in this epoch of the ledger; 0 where they are withheld.
     pub(crate) support: u64,
     /// For `inconclusive`: about how many more cases would decide.
     pub(crate) needed: Option<u64>,
     /// Whether the window's value may still change, as labels may take as long as the objective's
     /// `label_delay`; null if it does not rest on them.
     pub(crate) finality: Option<Finality>,
+    /// What cases without a label leave open; null unless the objective's `labels` assumes something of
+    /// them.
+    pub(crate) labels: Option<WithoutLabel>,
     /// The state in plain words.
     pub(crate) because: String,
 }

@@ -60,10 +60,16 @@ pub(super) fn settle(
     if given
         && (!roles.attribute.is_empty()
             || roles.positive.is_some()
+            || !roles.text.is_empty()
             || !roles.reference_group.is_empty())
     {
         return bad(
-            "--attribute, --reference-group and --positive are for data without --objectives; the objectives file says it",
+            "--attribute, --reference-group, --positive and --text are for data without --objectives; the objectives file says it",
+        );
+    }
+    if let (Compared::File(_), false) = (compared, roles.text.is_empty()) {
+        return bad(
+            "--text is for reference data: a baseline file says itself which numbers of texts it has; give the data, or --objectives",
         );
     }
     let (reference, baseline) = match compared {
@@ -79,6 +85,7 @@ pub(super) fn settle(
         id: roles.id.as_deref(),
         timestamp: roles.timestamp.as_deref(),
         served: args.served.named(),
+        texts: &roles.text,
         attributes: &roles.attribute,
         reference_groups: &roles.reference_group,
     };

@@ -11,6 +11,7 @@ use super::report::{
 use super::serving::Serving;
 use super::settling::Settled;
 use super::watching::Watching;
+use super::withheld::Withheld;
 use super::{Args, file_name, measuring};
 use crate::columns::{Finder, Source};
 use crate::data::Table;
@@ -38,9 +39,12 @@ pub(super) struct Told<'a> {
 impl Told<'_> {
     /// Measures, judges, and puts everything together.
     pub(super) fn report(&self) -> anyhow::Result<Report> {
-        let measured = measuring::all(self.plan, self.windows, self.serving, self.known_until);
-        let judged = measuring::judge(self.plan, self.windows, self.known_until);
         let (document, baseline) = (self.plan.document(), self.plan.baseline());
+        let mut measured = measuring::all(self.plan, self.windows, self.serving, self.known_until);
+        let mut judged = measuring::judge(self.plan, self.windows, self.known_until);
+        let withheld = Withheld::find(document, self.windows);
+        withheld.blank_rows(document, &mut measured.rows);
+        withheld.blank_verdicts(document, &mut judged.verdicts);
         Ok(Report {
             clause9: Format::V1,
             program: format!("clause9 {}", env!("CARGO_PKG_VERSION")),
@@ -74,8 +78,24 @@ impl Told<'_> {
             together: judged.together,
             detectors: self.watching.found(),
             not_judged: judged.refused,
-            notes: self.settled.notes.clone(),
+            notes: self.notes(&withheld),
         })
+    }
+}
+
+impl Told<'_> {
+    /// What is worth knowing.
+    fn notes(&self, withheld: &Withheld) -> Vec<String> {
+        let mut notes = self.settled.notes.clone();
+        let windows = withheld.windows();
+        if windows > 0 {
+            notes.push(format!(
+                "figures of groups of fewer than {} cases are withheld in {windows} of {} windows, with those from which they would follow; `reports.least_group` in an objectives file sets another number",
+                self.plan.document().reports.least_group,
+                self.windows.len()
+            ));
+        }
+        notes
     }
 }
 

@@ -33,6 +33,24 @@ pub(super) enum Stored {
     Blocks { pane: Span, blocks: Vec<Block> },
 }
 
+/// What a ledger is given at once.
+#[derive(Default)]
+pub(super) struct Given {
+    /// The counts of the objective's stream.
+    pub(super) summary: PaneSummary,
+    /// Those of the same pane's traffic, where cases without a label matter.
+    pub(super) traffic: Option<PaneSummary>,
+}
+
+impl Given {
+    const fn alone(summary: PaneSummary) -> Self {
+        Self {
+            summary,
+            traffic: None,
+        }
+    }
+}
+
 /// A block of a register.
 pub(crate) struct Block {
     pub(crate) names: Names,
@@ -102,13 +120,23 @@ impl Stored {
         &self,
         stream: StreamKind,
         objective: &Objective,
-    ) -> anyhow::Result<Vec<PaneSummary>> {
+    ) -> anyhow::Result<Vec<Given>> {
+        let open = !objective.labels.is_as_observed();
+        let alone = |sums: Vec<PaneSummary>| sums.into_iter().map(Given::alone).collect();
         match (self, stream) {
-            (Self::Windows { traffic, .. }, StreamKind::Traffic) => Ok(traffic.clone()),
-            (Self::Windows { outcomes, .. }, StreamKind::Outcomes | StreamKind::ByAttribute) => {
-                Ok(outcomes.clone())
+            (Self::Windows { traffic, .. }, StreamKind::Traffic) => Ok(alone(traffic.clone())),
+            (Self::Windows { traffic, outcomes }, _) => Ok(outcomes
+                .iter()
+                .enumerate()
+                .map(|(at, summary)| Given {
+                    summary: summary.clone(),
+                    traffic: traffic.get(at).filter(|_| open).cloned(),
+                })
+                .collect()),
+            (Self::Blocks { pane, blocks }, _) if open => settled(*pane, blocks, objective),
+            (Self::Blocks { pane, blocks }, _) => {
+                sealed(*pane, blocks, stream, objective).map(alone)
             }
-            (Self::Blocks { pane, blocks }, _) => sealed(*pane, blocks, stream, objective),
         }
     }
 }
@@ -145,6 +173,74 @@ pub(crate) fn blocks(
     Ok(blocks)
 }
 
+/// For each seal all of the pane whose labels had had their time, as far as the seals went.
+fn settled(pane: Span, blocks: &[Block], objective: &Objective) -> anyhow::Result<Vec<Given>> {
+    let seals: BTreeSet<PaneStart> = blocks.iter().map(|b| b.names.sealed_with).collect();
+    let (Some(first), Some(last)) = (seals.first(), seals.last()) else {
+        return Ok(Vec::new());
+    };
+    let plan = blocks.last().map(|b| b.names.key.plan);
+    let (delay, length) = (
+        objective.label_delay.unwrap_or(Span::ZERO),
+        pane.micros().max(1),
+    );
+    let behind = delay.micros() / length + i64::from(delay.micros() % length != 0);
+    let behind = pane.times(u32::try_from(behind).unwrap_or(u32::MAX));
+    let judges = judging(&seals, objective);
+    let (mut given, mut seal) = (Vec::new(), *first);
+    while seal <= *last {
+        let of = PaneStart(seal.0 - behind);
+        let mut step = Given::default();
+        if judges(of) {
+            let known = |b: &&Block| {
+                let names = &b.names;
+                names.pane == of && names.sealed_with <= seal && Some(names.key.plan) == plan
+            };
+            for block in blocks.iter().filter(known) {
+                let sum = match block.names.stream {
+                    StreamKind::Traffic => step.traffic.get_or_insert_default(),
+                    StreamKind::Outcomes | StreamKind::ByAttribute => &mut step.summary,
+                };
+                add(sum, block)?;
+            }
+        }
+        if judges(of) || judges(seal) {
+            given.push(step);
+        }
+        seal = seal.next(pane);
+    }
+    Ok(given)
+}
+
+/// Adds a block to a sum that may have nothing in it.
+fn add(sum: &mut PaneSummary, block: &Block) -> anyhow::Result<()> {
+    if sum.is_empty() {
+        sum.clone_from(&block.summary);
+        return Ok(());
+    }
+    sum.merge(&block.summary).with_context(|| {
+        format!(
+            "block {} counts something else than others of its plan",
+            block.names.summary
+        )
+    })
+}
+
+/// Whether an objective judges a pane; each one, where it was in force for none.
+fn judging(seals: &BTreeSet<PaneStart>, objective: &Objective) -> impl Fn(PaneStart) -> bool {
+    let (window, from, to) = (
+        objective.window,
+        objective.effective_from,
+        objective.effective_to,
+    );
+    let in_force = move |at: PaneStart| {
+        let start = PaneStart::of(at.0, window).0;
+        start >= from && to.is_none_or(|to| start < to)
+    };
+    let never = !seals.iter().any(|at| in_force(*at));
+    move |at| never || in_force(at)
+}
+
 /// One sum for each seal that concerns an objective: of the blocks of its stream and of the newest plan.
 /// A seal that brought none is an empty step.
 fn sealed(
@@ -163,12 +259,7 @@ fn sealed(
         .filter(mine)
         .map(|b| b.names.key.plan)
         .next_back();
-    let in_force = |at: PaneStart| {
-        let window = PaneStart::of(at.0, objective.window).0;
-        window >= objective.effective_from && objective.effective_to.is_none_or(|to| window < to)
-    };
-    let never = !seals.iter().any(|at| in_force(*at));
-    let judges = |at: PaneStart| never || in_force(at);
+    let judges = judging(&seals, objective);
     let mut sums: BTreeMap<PaneStart, PaneSummary> = BTreeMap::new();
     let mut seal = *first;
     while seal <= *last {
@@ -181,17 +272,7 @@ fn sealed(
         if Some(block.names.key.plan) != plan || !judges(block.names.pane) {
             continue;
         }
-        let sum = sums.entry(block.names.sealed_with).or_default();
-        if sum.is_empty() {
-            sum.clone_from(&block.summary);
-        } else {
-            sum.merge(&block.summary).with_context(|| {
-                format!(
-                    "block {} counts something else than others of its plan",
-                    block.names.summary
-                )
-            })?;
-        }
+        add(sums.entry(block.names.sealed_with).or_default(), block)?;
     }
     Ok(sums.into_values().collect())
 }

@@ -143,3 +143,80 @@ fn labels_without_times_leave_the_delay_open_and_nothing_else() {
         .unwrap();
     assert_eq!(said, "undefined: it is not known when labels came");
 }
+
+const OBJECTIVES: &str = r#"clause9: objectives/v1
+system:
+  id: late
+  name: Late labels
+  intended_purpose: A test.
+  owner: head
+  role: user
+  models: [{ name: m, source: own }]
+panes: { length: 1d }
+features: [{ name: x, type: numeric, unit: "1", from: { input: x } }]
+outputs:
+  score: { from: { output: score } }
+  decision: { rule: { score_at_least: 0.5 }, positive_means: yes }
+  label: { positive: 1, negative: 0 }
+objectives:
+  - id: accuracy
+    version: 1
+    statement: Right often enough.
+    policy: "4"
+    metric: accuracy
+    comparator: at_least
+    levels: { action: 0.5 }
+    window: 1d
+    min_support: 10
+    label_delay: 30d
+    labels: worst_case
+    evaluate_every: 7d
+    owner: head
+    approver: committee
+    effective_from: 2023-01-01T00:00:00Z
+    references: [{ scheme: iso42001_clause, id: "9.1", claim: evidences }]
+"#;
+
+#[test]
+fn what_an_objective_assumes_of_cases_without_a_label_is_in_the_verdict() {
+    let folder = world();
+    let more = ["--objectives", "objectives.yaml", "--as-of", "2024-01-11"];
+    let last = |text: &str| {
+        fs::write(folder.path().join("objectives.yaml"), text).unwrap();
+        let page = [&more[..], &["--html", "page.html"]].concat();
+        let (ran, report) = profile(folder.path(), &page);
+        assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+        let verdict = report["verdicts"][0].clone();
+        assert!(
+            ran.out.contains(verdict["because"].as_str().unwrap()),
+            "{}",
+            ran.out
+        );
+        verdict
+    };
+    let worst = last(OBJECTIVES);
+    let (known, cases) = (&worst["labels"]["known"], &worst["labels"]["cases"]);
+    let (known, cases) = (known.as_f64().unwrap(), cases.as_f64().unwrap());
+    assert_eq!(cases.to_bits(), 240.0_f64.to_bits());
+    assert!(known > 60.0 && known < 120.0, "{worst}");
+    // So few have one that neither a breach nor conformity can be shown.
+    assert_eq!(worst["labels"]["breached_at"], Value::Null);
+    assert!(worst["state"] != "conforming", "{worst}");
+    let page = fs::read_to_string(folder.path().join("page.html")).unwrap();
+    assert!(page.contains("so few have a label that no breach can be confirmed"));
+    let observed = last(&OBJECTIVES.replace("    labels: worst_case\n", ""));
+    assert_eq!(observed["labels"], Value::Null);
+    assert_eq!(observed["state"], "conforming", "{observed}");
+    fs::write(
+        folder.path().join("objectives.yaml"),
+        OBJECTIVES.replace("labels: worst_case", "labels: { sensitivity: 0.5 }"),
+    )
+    .unwrap();
+    let ran = run(folder.path(), &["check", "objectives.yaml"]);
+    assert!(
+        ran.out.contains("objectives.yaml:26:28: a factor of 0.5"),
+        "{}{}",
+        ran.out,
+        ran.err
+    );
+}

@@ -15,6 +15,8 @@ mod profile;
 mod schema;
 mod send;
 mod serving;
+mod texts;
+mod withheld;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

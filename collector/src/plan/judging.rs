@@ -5,7 +5,7 @@ use clause9_shared::canonical;
 use clause9_shared::digest::Digest;
 use clause9_shared::evidence::RecordKind;
 use clause9_shared::judge::{Compiled, LedgerState, Step, Taken};
-use clause9_shared::metric::{StreamKind, Unmeasurable};
+use clause9_shared::metric::{Measurement, StreamKind, Unmeasurable};
 use clause9_shared::nonconformity::Candidate;
 use clause9_shared::objective::Objective;
 use clause9_shared::objective::document::Comparator;
@@ -13,13 +13,14 @@ use clause9_shared::time::{Span, Timestamp};
 use clause9_shared::verdict::{Verdict, VerdictState};
 use clause9_shared::window::PaneStart;
 
-use super::measuring::{self, Measured, counts_for, take_block};
-use super::window::{self, judges};
+use super::measuring::{self, Measured, OVERFLOW, counts_for, take_block, take_settled};
+use super::window::{self, Window, judges};
 use super::{
-    Action, KeptBlock, LEDGER_DOMAIN, Past, Seal, ShownWindow, Standing, about, became_so,
+    Action, KeptBlock, LEDGER_DOMAIN, Past, Seal, ShownWindow, Standing, SumOf, about, became_so,
 };
 use crate::register::{
-    Criterion, NonconformityBody, Pen, Status, Unwritable, VerdictBody, Written, reference,
+    BlockRef, Criterion, NonconformityBody, Pen, Status, Unwritable, VerdictBody, Written,
+    reference,
 };
 
 /// Judges one objective version, if the seal concerns it.
@@ -37,7 +38,8 @@ pub(super) fn judge(
         .iter()
         .filter(|b| counts_for(seal.system, stream, b) && judges(objective, b.pane))
         .collect();
-    if mine.is_empty() && !judges(objective, seal.due.pane) {
+    let settled = settled(seal, objective);
+    if mine.is_empty() && settled.is_none() && !judges(objective, seal.due.pane) {
         return Ok(());
     }
     let of = (objective.id.clone(), objective.version);
@@ -65,11 +67,15 @@ pub(super) fn judge(
         step,
         breaches,
         written,
-    } = step(seal, compiled, &mine, &mut standing, pen, actions)?;
-    actions.push(Action::Append {
-        written: Box::new(written.clone()),
-        of: Some(of.clone()),
-    });
+    } = step(
+        seal,
+        compiled,
+        take(seal, compiled, (&mine, settled), past, &mut standing),
+        &before,
+        &mut standing,
+        pen,
+        actions,
+    )?;
     if standing.candidate.is_none() {
         raise(
             seal,
@@ -202,18 +208,54 @@ fn past_level(objective: &Objective, value: f64) -> bool {
     }
 }
 
+/// The pane whose labels have had their time, if the objective waits for that and judges the pane.
+fn settled(seal: &Seal<'_>, objective: &Objective) -> Option<Window> {
+    window::settled(objective, seal.system.pane(), seal.due.pane)
+        .filter(|w| judges(objective, PaneStart(w.start)))
+}
+
+/// Takes what a seal gives the ledger: the blocks that it brought; or, where the objective assumes
+/// something of cases without a label, all of the pane whose labels have had their time. Gives the blocks'
+/// names, too.
+fn take(
+    seal: &Seal<'_>,
+    compiled: &Compiled,
+    (mine, settled): (&[&KeptBlock], Option<Window>),
+    past: &Past,
+    standing: &mut Standing,
+) -> ((Measurement, Step), Vec<BlockRef>) {
+    let (system, ledger) = (seal.system, &mut standing.ledger);
+    if compiled.objective.labels.is_as_observed() {
+        let summaries = mine.iter().map(|b| &b.summary);
+        let taken = take_block(system, compiled, ledger, summaries);
+        return (taken, mine.iter().map(|b| b.names.clone()).collect());
+    }
+    let Some(pane) = settled else {
+        let nothing = Err(Unmeasurable::NoData);
+        let step = compiled.step(ledger, &nothing);
+        return ((nothing, step), Vec::new());
+    };
+    let missing = Err(OVERFLOW);
+    let sum = |stream| past.sums.get(&SumOf::new(pane, stream)).unwrap_or(&missing);
+    let outcomes = sum(system.stream(&compiled.objective));
+    let taken = take_settled(system, compiled, ledger, outcomes, sum(StreamKind::Traffic));
+    let blocks = past.blocks.get(&PaneStart(pane.start));
+    let mine = blocks.into_iter().flatten();
+    let mine = mine.filter(|b| b.key.plan == system.plan.digest());
+    (taken, mine.map(|b| b.names.clone()).collect())
+}
+
 fn step(
     seal: &Seal<'_>,
     compiled: &Compiled,
-    mine: &[&KeptBlock],
+    ((block, step), blocks): ((Measurement, Step), Vec<BlockRef>),
+    before: &LedgerState,
     standing: &mut Standing,
     pen: &Pen,
     actions: &mut Vec<Action>,
 ) -> Result<Stepped, Unwritable> {
     let objective = &compiled.objective;
-    let ledger_before = keep_ledger(&standing.ledger, actions)?;
-    let summaries = mine.iter().map(|b| &b.summary);
-    let (block, step) = take_block(seal.system, compiled, &mut standing.ledger, summaries);
+    let ledger_before = keep_ledger(before, actions)?;
     let breaches = block
         .as_ref()
         .is_ok_and(|e| e.support >= objective.min_support && past_level(objective, e.value));
@@ -234,7 +276,7 @@ fn step(
             .and_then(|block| standing.pane_of(block, seal.system.pane())),
         verdict: verdict.clone(),
         step: step.clone(),
-        blocks: mine.iter().map(|b| b.names.clone()).collect(),
+        blocks,
         ledger_before,
         ledger,
         measurement: standing.shown.as_ref().map(|s| s.measurement),
@@ -251,6 +293,10 @@ fn step(
         .refs
         .extend(body.measurement.map(|d| reference("measurement", d)));
     let written = pen.write(RecordKind::Verdict, became_so(seal), about, &body)?;
+    actions.push(Action::Append {
+        written: Box::new(written.clone()),
+        of: Some((objective.id.clone(), objective.version)),
+    });
     Ok(Stepped {
         verdict,
         step,

@@ -72,6 +72,37 @@ pub fn take_block<'a>(
     }
 }
 
+/// Gives a ledger all of a pane whose labels have had their time, where its objective assumes something of
+/// cases that have none.
+pub fn take_settled(
+    system: &KnownSystem,
+    compiled: &Compiled,
+    state: &mut LedgerState,
+    outcomes: &Result<PaneSummary, Unmeasurable>,
+    traffic: &Result<PaneSummary, Unmeasurable>,
+) -> (Measurement, Step) {
+    match (outcomes, traffic) {
+        (Ok(outcomes), Ok(traffic)) => {
+            let seen = Seen {
+                document: &system.document,
+                baseline: &system.baseline,
+                of: &compiled.objective.of,
+                summary: outcomes,
+                beside: Beside {
+                    traffic: Some(traffic),
+                    ..Beside::default()
+                },
+            };
+            compiled.take(state, seen)
+        }
+        (Err(why), _) | (_, Err(why)) => {
+            let nothing = Err(why.clone());
+            let step = compiled.step(state, &nothing);
+            (nothing, step)
+        }
+    }
+}
+
 /// The metric on the sum of blocks.
 pub fn measured_block<'a>(
     system: &KnownSystem,

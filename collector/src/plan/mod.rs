@@ -28,7 +28,7 @@ use crate::register::{
 };
 use crate::seal::{Block, BlockCoverage, Due, Sealed};
 
-pub use measuring::{OVERFLOW, measured_block, sum_of, take_block};
+pub use measuring::{OVERFLOW, measured_block, sum_of, take_block, take_settled};
 pub use window::{Window, in_force, judges};
 
 /// Domain of a ledger state's digest.
@@ -347,6 +347,12 @@ pub fn needs(seal: &Seal<'_>, sealed: &Sealed) -> Needs {
             needs
                 .windows
                 .insert((objective.id.clone(), objective.version, window.start));
+        }
+        if let Some(settled) = window::settled(objective, seal.system.pane(), seal.due.pane) {
+            needs.panes.extend(settled.panes(seal.system.pane()));
+            for stream in [stream, StreamKind::Traffic] {
+                needs.sums.insert(SumOf::new(settled, stream));
+            }
         }
     }
     let length = seal.system.pane();

@@ -42,6 +42,22 @@ pub fn judges(objective: &Objective, pane: PaneStart) -> bool {
     in_force(objective, Window::holding(pane.0, objective.window).start)
 }
 
+/// The pane whose labels have had their time when a pane is sealed, where an objective assumes something
+/// of cases that have none then: all of it is one step of the ledger. Panes are sealed one after another,
+/// so that each comes once.
+pub(super) fn settled(objective: &Objective, pane: Span, sealed: PaneStart) -> Option<Window> {
+    if objective.labels.is_as_observed() {
+        return None;
+    }
+    let (delay, length) = (
+        objective.label_delay.unwrap_or(Span::ZERO),
+        pane.micros().max(1),
+    );
+    let panes = delay.micros() / length + i64::from(delay.micros() % length != 0);
+    let start = sealed.0 - pane.times(u32::try_from(panes).unwrap_or(u32::MAX));
+    Some(Window::holding(start, pane))
+}
+
 /// The windows that a seal completes or changes: complete ones only.
 pub(super) fn to_measure(
     objective: &Objective,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clause9_collector::known::KnownSystem;
+use clause9_collector::known::{Known, KnownSystem};
 use clause9_collector::plan::{self, Action, KeptBlock, Past, PastBlock, Seal, Standing};
 use clause9_collector::register::Pen;
 use clause9_collector::seal::{
@@ -15,7 +15,7 @@ use clause9_shared::wire::batch::{self, ClosedWindow};
 use proptest::prelude::*;
 
 use crate::world::{
-    Agents, HOUR, OBJECTIVES, WRONG_FROM, agent, baseline, hour, key, known, loaded,
+    Agents, HOUR, OBJECTIVES, WRONG_FROM, agent, baseline, hour, key, known, known_of, loaded,
 };
 
 const TIMING: Timing = Timing {
@@ -133,7 +133,10 @@ impl Memory {
 }
 
 fn run(order: &[Contribution], hours: u32) -> Memory {
-    let known = known(&[1, 2]);
+    run_with(&known(&[1, 2]), order, hours)
+}
+
+fn run_with(known: &Known, order: &[Contribution], hours: u32) -> Memory {
     let system = known.systems().next().unwrap();
     let mut memory = Memory::default();
     for h in 0..hours {
@@ -381,4 +384,80 @@ fn what_is_named_together_is_written_when_it_changes_and_only_then() {
         standing("income-missing").record,
         standing("grade-missing").record
     );
+}
+
+/// Accuracy with the worst assumed of cases that have no label so long after their pane.
+fn assuming(delay: &str) -> (Known, Agents) {
+    let labels = format!("label_delay: {delay}\n    labels: worst_case");
+    let document = loaded(&OBJECTIVES.replacen("label_delay: 4h", &labels, 1));
+    let agents = Agents {
+        rows: 50,
+        ..Agents::of(&document)
+    };
+    (known_of(document, &[1, 2]), agents)
+}
+
+#[test]
+fn with_something_assumed_of_open_cases_each_pane_is_one_step_once_labels_had_their_time() {
+    // Labels come three hours after their pane.
+    let (known, agents) = assuming("4h");
+    let all = contributions(&agents, 0..9);
+    let memory = run_with(&known, &all, 9);
+    let verdicts = memory.of("verdict");
+    let of_accuracy = |v: &&serde_json::Value| v["body"]["objective"] == "accuracy";
+    let steps: Vec<_> = verdicts.iter().filter(of_accuracy).collect();
+    assert_eq!(steps.len(), 9, "each seal is a step");
+    for (h, verdict) in steps.iter().enumerate() {
+        let body = &verdict["body"];
+        let (taken, blocks) = (&body["step"]["taken"], body["blocks"].as_array().unwrap());
+        if h < 4 {
+            assert_eq!((taken.as_str(), blocks.len()), (Some("empty"), 0), "{h}");
+            assert_eq!(body["verdict"]["state"], "no_data");
+            continue;
+        }
+        assert_eq!(taken, "judged", "{h}");
+        let panes: Vec<_> = memory
+            .of("block")
+            .into_iter()
+            .filter(|b| b["body"]["pane"] == body_pane(h - 4))
+            .map(|b| b["body"]["summary"].clone())
+            .collect();
+        let named: Vec<_> = blocks.iter().map(|b| b["summary"].clone()).collect();
+        assert_eq!(named, panes, "all blocks of the pane, of both streams");
+        let cases = (h as u64 - 3) * 100;
+        assert_eq!(body["verdict"]["labels"]["cases"], cases);
+        assert_eq!(body["verdict"]["labels"]["known"], cases);
+        assert_eq!(body["verdict"]["support"], cases);
+    }
+    let standing = &memory.standings[&("accuracy".parse().unwrap(), 1)];
+    assert_eq!(standing.ledger.blocks, 9);
+    let mut shuffled = all;
+    shuffled.reverse();
+    assert_eq!(run_with(&known, &shuffled, 9).records, memory.records);
+}
+
+fn body_pane(h: usize) -> serde_json::Value {
+    serde_json::to_value(hour(u32::try_from(h).unwrap())).unwrap()
+}
+
+#[test]
+fn labels_that_come_after_their_time_are_shown_and_not_judged() {
+    let (known, agents) = assuming("2h");
+    let memory = run_with(&known, &contributions(&agents, 0..9), 9);
+    for verdict in memory.of("verdict") {
+        let body = &verdict["body"];
+        if body["objective"] == "accuracy" && body["step"]["taken"] == "judged" {
+            let labels = &body["verdict"]["labels"];
+            assert_eq!(
+                (labels["known"].as_u64(), labels["breached_at"].is_null()),
+                (Some(0), true)
+            );
+            assert!(body["verdict"]["state"] != "conforming", "{body}");
+        }
+    }
+    let shown = memory
+        .of("measurement")
+        .into_iter()
+        .any(|m| m["body"]["objective"] == "accuracy" && m["body"]["support"].as_u64() > Some(0));
+    assert!(shown, "measured as labels came");
 }

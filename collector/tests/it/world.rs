@@ -65,7 +65,10 @@ pub(crate) fn agent(n: u8) -> AgentId {
 }
 
 pub(crate) fn known(agents: &[u8]) -> Known {
-    let document = document();
+    known_of(document(), agents)
+}
+
+pub(crate) fn known_of(document: Document, agents: &[u8]) -> Known {
     let baseline = baseline(&document);
     let id = document.system.id.clone();
     let mut known = Known::default();

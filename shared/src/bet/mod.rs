@@ -63,11 +63,18 @@ pub enum Bets {
 }
 
 /// Payoffs as they were used on one block, in 2^-32 nats: one row for each bet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Payoffs {
     /// Those of the compiled objective.
     Compiled,
+    /// For [hit, miss], against a level that follows from how many of the block's cases have a label.
+    Rate {
+        /// That level.
+        level: f64,
+        /// One row for each bet.
+        rows: Vec<[i64; 2]>,
+    },
     /// For [reference hit, reference miss, compared hit, compared miss], set from earlier blocks.
     TwoRates {
         /// One row for each bet.

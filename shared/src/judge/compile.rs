@@ -4,6 +4,7 @@ use super::{CompileError, Compiled};
 use crate::baseline::Baseline;
 use crate::bet::fixed;
 use crate::metric::{Against, MetricId};
+use crate::objective::Unlabelled;
 use crate::objective::document::{Document, Objective};
 use crate::time::Span;
 
@@ -34,6 +35,9 @@ impl Compiled {
             ));
         }
         if let Some(why) = refuse_reference_error(objective) {
+            return Err(refuse(why));
+        }
+        if let Some(why) = refuse_labels(objective) {
             return Err(refuse(why));
         }
         let spec = objective.metric.spec();
@@ -74,6 +78,28 @@ impl Compiled {
             objective: objective.clone(),
         })
     }
+}
+
+/// Why nothing can be assumed of cases without a label.
+fn refuse_labels(objective: &Objective) -> Option<String> {
+    let metric = objective.metric;
+    let fits = match objective.labels {
+        Unlabelled::AsObserved => return None,
+        Unlabelled::WorstCase => metric.completes(),
+        Unlabelled::Sensitivity(factor) => {
+            metric.is_of_all_decisions() && factor >= 1.0 && factor.is_finite()
+        }
+    };
+    if !fits {
+        return Some(format!(
+            "`labels` says of cases without a label what metric `{}` cannot take; leave it out",
+            metric.spec().name
+        ));
+    }
+    (objective.comparator != metric.spec().good).then(|| {
+        "with `labels` only the metric's good side can be asked for; write it as the comparator"
+            .to_owned()
+    })
 }
 
 /// Why the baseline's scatter cannot be allowed for.

@@ -60,6 +60,7 @@ pub(super) fn verdict(compiled: &Compiled, state: &LedgerState, window: &Measure
         blocks: state.blocks,
         support: state.support,
         needed,
+        labels: compiled.without_label(state),
         because: words::because(found, &facts, needed),
     }
 }
@@ -111,15 +112,14 @@ impl Facts<'_> {
     /// How far the near end, and the mean, are on the good side of the level or its margin.
     fn room(&self, running: &Running) -> (f64, f64) {
         let objective = &self.compiled.objective;
+        let level = match objective.comparator {
+            Comparator::AtLeast => objective.levels.action - objective.margin,
+            Comparator::AtMost => objective.levels.action + objective.margin,
+        };
+        let bound = Compiled::labelled_levels(self.state).map_or(level, |(_, kept)| kept);
         match objective.comparator {
-            Comparator::AtLeast => {
-                let bound = objective.levels.action - objective.margin;
-                (running.low - bound, running.mean - bound)
-            }
-            Comparator::AtMost => {
-                let bound = objective.levels.action + objective.margin;
-                (bound - running.high, bound - running.mean)
-            }
+            Comparator::AtLeast => (running.low - bound, running.mean - bound),
+            Comparator::AtMost => (bound - running.high, bound - running.mean),
         }
     }
 

@@ -4,11 +4,62 @@ use super::Sums;
 use super::table::Facts;
 use crate::bet::fixed;
 use crate::metric::{Grade, Unmeasurable};
+use crate::objective::Unlabelled;
 use crate::objective::document::Comparator;
-use crate::verdict::VerdictState;
+use crate::verdict::{VerdictState, WithoutLabel};
 
 /// Why a verdict is what it is.
 pub(super) fn because(found: VerdictState, facts: &Facts<'_>, needed: Option<u64>) -> String {
+    let said = of_labelled(found, facts, needed);
+    match facts.compiled.without_label(facts.state) {
+        Some(open) if open.known < open.cases => format!("{said}; {}", without_label(facts, &open)),
+        Some(_) | None => said,
+    }
+}
+
+/// What cases without a label count as, and what that leaves open.
+fn without_label(facts: &Facts<'_>, open: &WithoutLabel) -> String {
+    let objective = &facts.compiled.objective;
+    let below = match objective.comparator {
+        Comparator::AtLeast => "below",
+        Comparator::AtMost => "above",
+    };
+    let assumed = match objective.labels {
+        Unlabelled::AsObserved => "count as the others do".to_owned(),
+        Unlabelled::WorstCase => "count against a breach, and against conformity".to_owned(),
+        Unlabelled::Sensitivity(factor) => {
+            format!(
+                "may have odds up to {} times those of the others, or as many times less",
+                number(factor)
+            )
+        }
+    };
+    let breach = open.breached_at.map_or_else(
+        || "so few have a label that no breach can be confirmed".to_owned(),
+        |level| {
+            format!(
+                "of those with a label the value must be {below} {} for a breach",
+                number(level)
+            )
+        },
+    );
+    let tipping = match open.tipping {
+        Some(share) if (0.0..=1.0).contains(&share) => format!(
+            "all cases together are at the action level if {} of those without were decided rightly",
+            number(share)
+        ),
+        Some(_) | None => {
+            "however those without were decided, all cases together stay on this side of the action level".to_owned()
+        }
+    };
+    format!(
+        "{} of {} decided cases in this cycle have no label and {assumed}: {breach}; {tipping}",
+        open.cases.saturating_sub(open.known),
+        open.cases,
+    )
+}
+
+fn of_labelled(found: VerdictState, facts: &Facts<'_>, needed: Option<u64>) -> String {
     match found {
         VerdictState::Nonconforming => nonconforming(facts),
         VerdictState::Warning => warning(facts),

@@ -9,8 +9,10 @@ use crate::ids::{Name, ObjectiveId};
 use crate::metric::MetricId;
 use crate::objective::costs::Costs;
 use crate::objective::intersection;
+use crate::objective::reports::Reports;
 use crate::objective::service::Service;
 use crate::objective::texts;
+use crate::objective::unlabelled::Unlabelled;
 use crate::text::TextNumber;
 use crate::time::{Span, Timestamp};
 
@@ -50,6 +52,9 @@ pub struct Document {
     /// How the model is served: its answers' times, sizes and states are counted if this is here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
+    /// What reports show. May be left out.
+    #[serde(default, skip_serializing_if = "Reports::is_default")]
+    pub reports: Reports,
     /// What the system is held to. Several versions of one objective may stand here.
     pub objectives: Vec<Objective>,
 }
@@ -488,6 +493,12 @@ pub struct Objective {
     /// How long labels may take: a window that lacks labels is not missing before this has passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label_delay: Option<Span>,
+    /// What is assumed of cases that have no label when `label_delay` has passed: `as_observed`, they fare
+    /// as labelled ones do; `worst_case`, they keep the objective where a breach is claimed and break it
+    /// where conformity is; `sensitivity`, their odds differ by this factor at most. Default:
+    /// `as_observed`.
+    #[serde(default, skip_serializing_if = "Unlabelled::is_as_observed")]
+    pub labels: Unlabelled,
     /// How often people evaluate the verdicts (clause 9.1).
     pub evaluate_every: Span,
     /// The role that answers for the objective. A role, not a person.

@@ -5,12 +5,16 @@ pub mod costs;
 pub mod document;
 mod identity;
 mod intersection;
+mod reports;
 pub mod schema;
 pub mod service;
 mod texts;
+mod unlabelled;
 
 pub use check::load;
 pub use document::{
     Attribute, AttributeSource, Comparator, Decision, DecisionRule, Document, Feature, FeatureType,
     Label, LabelType, Objective, Scalar, Subject,
 };
+pub use reports::Reports;
+pub use unlabelled::Unlabelled;

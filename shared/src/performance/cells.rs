@@ -1,5 +1,7 @@
 //! Labelled scores in cells: all that ranking and calibration figures read.
 
+use crate::sketch::ScoreCell;
+
 /// Labelled cases whose score lies in one cell. Cells ascend and do not overlap.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cell {
@@ -37,6 +39,17 @@ impl Cell {
     /// Whether all its cases have the same score.
     pub fn is_point(&self) -> bool {
         self.low >= self.high
+    }
+}
+
+impl From<ScoreCell> for Cell {
+    fn from(cell: ScoreCell) -> Self {
+        Self {
+            low: cell.score.unwrap_or(cell.low),
+            high: cell.score.unwrap_or(cell.high),
+            positive: cell.count.positive,
+            negative: cell.count.negative,
+        }
     }
 }
 

@@ -3,37 +3,23 @@
 //! Throughout, a metric is a share of right cases, and `labelled` holds (right, labelled) of `cases`
 //! in all; the coverage is labelled over cases.
 
+use super::binary::Share;
 use super::{Bracketed, Figure, over};
 use crate::objective::document::Comparator;
 
-/// What is assumed of cases that have no label (yet).
+/// A share (hits, cases that count) of labelled cases, and with those that have no label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// They fare as labelled ones do: missing at random.
-    Mar,
-    /// Nothing: a share of cases chosen by hash is always labelled, and only these count.
-    Exploration,
-    /// The worst for whoever claims a breach: all of them keep the objective.
-    WorstCase,
-}
-
-/// The counts that evidence takes under a mode. `explored` are those of the cases chosen by hash.
-/// Under the worst case every unlabelled case counts as one that keeps the objective: right where a
-/// share must be at least a level, not a hit where it must be at most one.
-pub fn counted(
-    mode: Mode,
-    comparator: Comparator,
-    labelled: (u64, u64),
-    explored: (u64, u64),
-    cases: u64,
-) -> (u64, u64) {
-    let without = cases.saturating_sub(labelled.1);
-    match (mode, comparator) {
-        (Mode::Mar, _) => labelled,
-        (Mode::Exploration, _) => explored,
-        (Mode::WorstCase, Comparator::AtLeast) => (labelled.0 + without, labelled.1 + without),
-        (Mode::WorstCase, Comparator::AtMost) => (labelled.0, labelled.1 + without),
-    }
+pub struct Completed {
+    /// Of labelled cases alone.
+    pub labelled: Share,
+    /// If every case without a label was decided rightly.
+    pub right: Share,
+    /// If every case without a label was decided wrongly.
+    pub wrong: Share,
+    /// Decided cases that have a label.
+    pub known: u64,
+    /// Decided cases.
+    pub cases: u64,
 }
 
 /// The level that the labelled share itself must breach before the worst case confirms a breach of
@@ -138,40 +124,6 @@ pub fn post_stratified(strata: &[Stratum]) -> Option<Figure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bet::RateBets;
-
-    /// About fifty numbers from 0 to the last one.
-    fn fifty(last: u64) -> impl Iterator<Item = u64> {
-        (0..=last).filter(move |n| n % (1 + last / 50) == 0)
-    }
-
-    #[test]
-    fn worst_case_never_gains_where_the_level_cannot_be_breached() {
-        for comparator in [Comparator::AtLeast, Comparator::AtMost] {
-            for level in [0.2, 0.5, 0.85, 0.95] {
-                let bets = RateBets::new(level, comparator).unwrap();
-                let mut seen = 0;
-                for cases in [1, 7, 20, 60, 1000] {
-                    for labelled in fifty(cases) {
-                        let coverage = labelled as f64 / cases as f64;
-                        if worst_case_level(level, coverage, comparator).is_some() {
-                            continue;
-                        }
-                        for right in fifty(labelled) {
-                            let known = (right, labelled);
-                            let (hits, of) =
-                                counted(Mode::WorstCase, comparator, known, (0, 0), cases);
-                            assert_eq!(of, cases);
-                            let gains = bets.gains(hits, of);
-                            assert!(gains.iter().all(|gain| *gain <= 0), "{known:?} {cases}");
-                            seen += 1;
-                        }
-                    }
-                }
-                assert!(seen > 50, "{comparator:?} {level}: {seen}");
-            }
-        }
-    }
 
     #[test]
     fn the_worst_case_level_is_where_all_cases_meet_the_level() {

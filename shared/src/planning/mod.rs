@@ -344,16 +344,17 @@ pub struct Replayed {
     pub verdict: Verdict,
 }
 
-/// What a candidate would have told of stored blocks, in their order. Each block's own measurement is
-/// shown; a ledger ends with its cycle and begins anew.
+/// What a candidate would have told of stored blocks, in their order, each with its traffic where the
+/// objective needs that beside outcomes. Each block's own measurement is shown; a ledger ends with its
+/// cycle and begins anew.
 pub fn replay<'a>(
     compiled: &Compiled,
     document: &Document,
     baseline: &Baseline,
-    blocks: impl Iterator<Item = &'a PaneSummary>,
+    blocks: impl Iterator<Item = (&'a PaneSummary, Option<&'a PaneSummary>)>,
 ) -> Vec<Replayed> {
     let mut state = compiled.start();
-    let each = blocks.map(|summary| {
+    let each = blocks.map(|(summary, traffic)| {
         if compiled.cycle_is_over(&state) && state.confirmed_at.is_none() {
             state = compiled.start();
         }
@@ -362,7 +363,10 @@ pub fn replay<'a>(
             baseline,
             of: &compiled.objective.of,
             summary,
-            beside: crate::metric::Beside::default(),
+            beside: crate::metric::Beside {
+                traffic,
+                ..crate::metric::Beside::default()
+            },
         };
         let (measured, step) = compiled.take(&mut state, seen);
         let verdict = compiled.verdict(&state, &measured);

@@ -28,6 +28,7 @@ mod pages;
 mod pane;
 mod projections;
 mod residuals;
+mod round_scores;
 mod score_cells;
 mod traffic;
 pub(crate) mod wide;

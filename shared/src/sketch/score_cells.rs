@@ -6,10 +6,12 @@
 //! the score.
 //!
 //! Sixteen cells to an octave are too few: in windows of a hundred rows one pair of cases in a cell of
-//! theirs leaves the area under the ROC curve open by more than 0.005.
+//! theirs leaves the area under the ROC curve open by more than 0.005. Where scores are rounded, cells
+//! however fine hold ties: a cell knows if its cases all have one round score ([`RoundScores`]).
 
 use crate::sketch::confusion::{read_groups, third};
 use crate::sketch::pages::Pages;
+use crate::sketch::round_scores::{Held, RoundScores};
 use crate::sketch::{MAX_GROUPS, MAX_VARINT, MergeError, Sketch, add_totals, bump, sum_of};
 use crate::wire::codec::{Decode, Encode, Malformed, Reader, Writer};
 
@@ -18,6 +20,9 @@ const K: u32 = 6;
 /// How the encoding begins: which cells there are. Those of 4 bits began with the number of groups.
 const VERSION: u8 = 0x86;
 const _: () = assert!(VERSION as u32 == 0x80 | K);
+/// How the encoding begins where some cell is known to hold one round score: what each holds follows its
+/// counts. Where none is, it begins and goes on as before this was remembered.
+const WITH_SCORES: u8 = VERSION | 0x40;
 /// Cells of one octave, and of one page of counters.
 const OCTAVE: usize = 1 << K;
 /// Cells on one side of 0.5.
@@ -38,6 +43,8 @@ pub struct ScoreCells {
     total: u64,
     /// By group (the unknown one last), then label, then cell.
     cells: Pages<OCTAVE>,
+    /// By group, then cell: what scores are there.
+    held: RoundScores<OCTAVE>,
     /// Cases without a usable score, by group.
     unscored: Vec<[u64; 3]>,
 }
@@ -76,6 +83,8 @@ pub struct ScoreCell {
     pub low: f64,
     /// Largest score of the cell (from 0.5 on), or the edge above it.
     pub high: f64,
+    /// The score of all cases in it, if it is one and has at most four decimals.
+    pub score: Option<f64>,
     /// Cases in it.
     pub count: ByLabel,
 }
@@ -99,6 +108,7 @@ impl ScoreCells {
             groups,
             total: 0,
             cells: Pages::new(with_unknown * 3 * PER_LABEL),
+            held: RoundScores::new(with_unknown * PER_LABEL),
             unscored: vec![[0; 3]; with_unknown],
         }
     }
@@ -109,8 +119,9 @@ impl ScoreCells {
         let group = self.place(group);
         match score.filter(|s| (0.0..=1.0).contains(s)) {
             Some(score) => {
-                let place = first_place(group, third(label)) + usize::from(cell_of(score));
-                self.cells.bump(place);
+                let cell = usize::from(cell_of(score));
+                self.cells.bump(first_place(group, third(label)) + cell);
+                self.held.see(group * PER_LABEL + cell, score);
             }
             None => bump(&mut self.unscored[group][third(label)]),
         }
@@ -119,14 +130,21 @@ impl ScoreCells {
 
     /// The cells of a group (none: of cases whose group is not known) that are not empty, ascending.
     pub fn cells(&self, group: Option<u8>) -> impl Iterator<Item = ScoreCell> {
-        self.counts(self.place(group)).map(|(cell, counts)| {
+        let group = self.place(group);
+        self.counts(group).map(move |(cell, counts)| {
             let (low, high) = edges_of(cell);
             ScoreCell {
                 low,
                 high,
+                score: self.held(group, cell).score(),
                 count: ByLabel::of(counts),
             }
         })
+    }
+
+    /// What scores are in a cell of a group.
+    fn held(&self, group: usize, cell: u16) -> Held {
+        self.held.get(group * PER_LABEL + usize::from(cell))
     }
 
     /// The cells of a group that are not empty, ascending, with their counts by label.
@@ -166,9 +184,9 @@ impl ScoreCells {
         usize::from(group.map_or(self.groups, |group| group.min(self.groups)))
     }
 
-    /// Every key that is not empty, ascending, with its counts: by group, then cell, then cases
-    /// without a usable score.
-    fn entries(&self) -> impl Iterator<Item = (u32, [u64; 3])> {
+    /// Every key that is not empty, ascending, with its counts and, of a cell, the scores in it: by group,
+    /// then cell, then cases without a usable score.
+    fn entries(&self) -> impl Iterator<Item = (u32, [u64; 3], Option<Held>)> {
         (0_u32..)
             .zip(&self.unscored)
             .flat_map(move |(number, unscored)| {
@@ -176,16 +194,22 @@ impl ScoreCells {
                 let unscored = (*unscored != [0; 3]).then_some((CELLS, *unscored));
                 self.counts(group)
                     .chain(unscored)
-                    .map(move |(cell, counts)| (number * PER_GROUP + u32::from(cell), counts))
+                    .map(move |(cell, counts)| {
+                        let held = (cell < CELLS).then(|| self.held(group, cell));
+                        (number * PER_GROUP + u32::from(cell), counts, held)
+                    })
             })
     }
 
     /// Adds to what is kept under a key. The caller keeps the total within 64 bits.
-    fn put(&mut self, key: u32, counts: [u64; 3]) {
+    fn put(&mut self, key: u32, counts: [u64; 3], held: Held) {
         let (group, cell) = (key / PER_GROUP, key % PER_GROUP);
         let (Ok(group), Ok(cell)) = (usize::try_from(group), usize::try_from(cell)) else {
             return;
         };
+        if cell < PER_LABEL {
+            self.held.join(group * PER_LABEL + cell, held);
+        }
         for (label, count) in counts.into_iter().enumerate() {
             if cell < PER_LABEL {
                 self.cells.add(first_place(group, label) + cell, count);
@@ -240,11 +264,12 @@ fn edges_of(cell: u16) -> (f64, f64) {
 impl ScoreCells {
     /// Longest encoding of so many keys. Counts add up to less than 2^64, so that they are shortest
     /// together if all are equal: one of c takes at most 1 + log2(c) / 7 bytes, and the logarithm is
-    /// concave. Gaps of 128 and more take a byte or two more, and there are few.
+    /// concave. Gaps of 128 and more take a byte or two more, and there are few. What a cell holds takes at
+    /// most two.
     const fn bytes_of(keys: usize) -> usize {
         let counts = 3 * keys;
         let bits = 64 - counts.ilog2() as usize;
-        2 + MAX_VARINT + keys + keys / 32 + counts + (counts * bits).div_ceil(7)
+        2 + MAX_VARINT + 3 * keys + keys / 32 + counts + (counts * bits).div_ceil(7)
     }
 }
 
@@ -262,6 +287,9 @@ impl Sketch for ScoreCells {
         self.total = add_totals(self.total, other.total)?;
         for (place, count) in other.cells.filled() {
             self.cells.add(place, count);
+            let (group, cell) = (place / (3 * PER_LABEL), place % PER_LABEL);
+            let cell = group * PER_LABEL + cell;
+            self.held.join(cell, other.held.get(cell));
         }
         let unscored = self.unscored.iter_mut().zip(&other.unscored);
         for (mine, theirs) in unscored.flat_map(|(mine, theirs)| mine.iter_mut().zip(theirs)) {
@@ -273,15 +301,19 @@ impl Sketch for ScoreCells {
 
 impl Encode for ScoreCells {
     fn encode(&self, w: &mut Writer) {
-        w.byte(VERSION);
-        w.byte(self.groups);
         let entries: Vec<_> = self.entries().collect();
+        let scores = entries.iter().any(|(.., held)| is_one(*held));
+        w.byte(if scores { WITH_SCORES } else { VERSION });
+        w.byte(self.groups);
         w.unsigned(entries.len() as u64);
         let mut next = 0;
-        for (key, counts) in entries {
+        for (key, counts, held) in entries {
             w.unsigned(u64::from(key - next));
             for count in counts {
                 w.unsigned(count);
+            }
+            if let Some(held) = held.filter(|_| scores) {
+                w.unsigned(held.written());
             }
             next = key + 1;
         }
@@ -290,9 +322,12 @@ impl Encode for ScoreCells {
 
 impl Decode for ScoreCells {
     fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
-        if r.byte()? != VERSION {
-            return Err(Malformed::Value("resolution of score cells"));
-        }
+        let scores = match r.byte()? {
+            VERSION => false,
+            WITH_SCORES => true,
+            _ => return Err(Malformed::Value("resolution of score cells")),
+        };
+        let mut told = false;
         let groups = read_groups(r)?;
         let mut read = Self::new(groups).ok_or(Malformed::Value("number of groups"))?;
         let keys = read.keys() as u64;
@@ -309,9 +344,30 @@ impl Decode for ScoreCells {
                 return Err(Malformed::Value("empty score cell"));
             }
             read.total = sum_of(&[read.total, cases])?;
-            read.put(key, counts);
+            let held = match u16::try_from(key % PER_GROUP) {
+                Ok(cell) if scores && cell < CELLS => held_in(r, cell)?,
+                Ok(_) | Err(_) => Held::Several,
+            };
+            told |= is_one(Some(held));
+            read.put(key, counts, held);
             next = u64::from(key) + 1;
         }
+        if told != scores {
+            return Err(Malformed::Value("scores of cells"));
+        }
         Ok(read)
+    }
+}
+
+const fn is_one(held: Option<Held>) -> bool {
+    matches!(held, Some(Held::One(_)))
+}
+
+/// What a cell holds, which must lie in it.
+fn held_in(r: &mut Reader<'_>, cell: u16) -> Result<Held, Malformed> {
+    let held = Held::read(r.unsigned()?)?;
+    match held.score() {
+        Some(score) if cell_of(score) != cell => Err(Malformed::Value("score of another cell")),
+        Some(_) | None => Ok(held),
     }
 }

@@ -52,6 +52,10 @@ pub(super) fn explain(
         if let Some(rest) = message.strip_prefix(form)
             && let Some((found, expected)) = rest.split_once(", expected ")
         {
+            if (found, expected) == ("unit variant", "newtype variant") {
+                let message = "this word needs a value; write it as a key with its value behind it";
+                return (here.value, message.to_owned());
+            }
             let form = hints.form(path).filter(|_| !found.starts_with("string "));
             return (here.value, wrong_kind(found, expected, form));
         }

@@ -14,3 +14,4 @@ mod precedence;
 mod real;
 mod simulation;
 mod small_blocks;
+mod unlabelled;

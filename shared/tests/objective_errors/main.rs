@@ -18,6 +18,7 @@ mod references;
 mod service;
 mod structure;
 mod system;
+mod unlabelled;
 mod versions;
 
 use clause9_shared::objective::load;

@@ -105,7 +105,7 @@ fn middle(score: f64) -> f64 {
     let mut cells = ScoreCells::new(1).unwrap();
     cells.add(Some(score), None, Some(0));
     let cell = cells.cells(Some(0)).next().unwrap();
-    0.5 * (cell.low + cell.high)
+    Cell::from(cell).middle()
 }
 
 #[test]

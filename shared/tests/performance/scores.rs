@@ -24,13 +24,7 @@ pub(crate) fn kept(rows: &[&Row]) -> Vec<Cell> {
     for row in rows {
         cells.add(Some(row.score), Some(row.positive()), Some(0));
     }
-    let cell = |c: clause9_shared::sketch::ScoreCell| Cell {
-        low: c.low,
-        high: c.high,
-        positive: c.count.positive,
-        negative: c.count.negative,
-    };
-    cells.cells(Some(0)).map(cell).collect()
+    cells.cells(Some(0)).map(Cell::from).collect()
 }
 
 /// The cases with exact sums of raw scores, in the groups that cells were put into.

@@ -75,6 +75,8 @@ fn document() -> Document {
         ),
     ];
     objectives[0]["cluster"] = json!(3);
+    let assuming = assuming(&objectives[3]);
+    objectives.extend(assuming);
     serde_json::from_value(json!({
         "clause9": "objectives/v1",
         "system": {
@@ -97,6 +99,22 @@ fn document() -> Document {
         "objectives": objectives
     }))
     .unwrap()
+}
+
+/// An objective with the worst, and with something less, assumed of cases without a label.
+fn assuming(objective: &Value) -> Vec<Value> {
+    let modes = [
+        ("accuracy-worst", json!("worst_case")),
+        ("accuracy-shifted", json!({ "sensitivity": 2 })),
+    ];
+    let each = modes.map(|(id, labels)| {
+        let mut assuming = objective.clone();
+        assuming["id"] = json!(id);
+        assuming["levels"] = json!({ "action": 0.85, "alert": 0.88 });
+        assuming["labels"] = labels;
+        assuming
+    });
+    each.to_vec()
 }
 
 fn baseline() -> Baseline {
@@ -127,7 +145,13 @@ fn pane(plan: &CapturePlan, block: u64) -> PaneSummary {
     let later = plan.empty_outcomes();
     for (key, summary) in all.iter().chain(later.iter()) {
         let mut summary = summary.clone();
-        for row in 0..400_u64 {
+        // Some cases have no label.
+        let rows = if key.of == SummaryOf::Decision(None) {
+            430
+        } else {
+            400
+        };
+        for row in 0_u64..rows {
             let chance = (row * 7919 + block * 104_729) % 1000;
             let age = if wrong {
                 45 + chance % 10
@@ -285,7 +309,11 @@ fn record(
             baseline,
             of: &objective.of,
             summary: &sum,
-            beside: clause9_shared::metric::Beside::default(),
+            beside: clause9_shared::metric::Beside {
+                // Both streams are in one.
+                traffic: Some(&sum),
+                ..clause9_shared::metric::Beside::default()
+            },
         };
         let (_, step) = compiled.take(&mut state, seen);
         let after = kept(register, &state);
@@ -323,7 +351,7 @@ fn t8_ledgers_are_replayed_to_the_bit_with_integers_alone() {
         return;
     };
     assert!(well, "{said}");
-    assert_eq!(said, "120 steps, 120 of them from the counts, 0 differ\n");
+    assert_eq!(said, "168 steps, 168 of them from the counts, 0 differ\n");
 }
 
 #[test]

@@ -113,6 +113,8 @@ impl Case {
         }
         json!({
             "clause9": "objectives/v1",
+            // Oracles know groups of any size.
+            "reports": { "least_group": 1 },
             "system": {
                 "id": "case", "name": self.name, "intended_purpose": "testing",
                 "owner": "tester", "role": "developer",

@@ -252,8 +252,8 @@ fn score_cells(seen: &Seen<'_>) -> Result<[Vec<Cell>; 2], Unmeasurable> {
     let of = |group: Option<&str>| -> Result<Vec<Cell>, Unmeasurable> {
         let cells = scores.cells(Some(index(attribute, group)?));
         let cells = cells.map(|cell| Cell {
-            low: cell.low,
-            high: cell.high,
+            low: cell.score.unwrap_or(cell.low),
+            high: cell.score.unwrap_or(cell.high),
             positive: cell.count.positive,
             negative: cell.count.negative,
         });

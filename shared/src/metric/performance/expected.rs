@@ -144,13 +144,7 @@ fn calibration(seen: &Seen<'_>) -> Result<Calibration, Unmeasurable> {
     let labelled = seen.baseline.labelled.as_ref();
     let scores = labelled.and_then(|labelled| labelled.scores.as_ref());
     let cells: Vec<Cell> = scores.map_or_else(Vec::new, |scores| {
-        let cell = |cell: crate::sketch::ScoreCell| Cell {
-            low: cell.low,
-            high: cell.high,
-            positive: cell.count.positive,
-            negative: cell.count.negative,
-        };
-        scores.cells(Some(0)).map(cell).collect()
+        scores.cells(Some(0)).map(Cell::from).collect()
     });
     let none = Unmeasurable::Undefined("the baseline has no labelled scores");
     Calibration::fit(&cells).ok_or(none)

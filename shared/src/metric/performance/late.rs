@@ -44,7 +44,7 @@ fn of_traffic<'a>(
 }
 
 /// Decisions of all cases of the window: positive ones, negative ones.
-fn cases(seen: &Seen<'_>) -> Result<(u64, u64), Unmeasurable> {
+pub(super) fn cases(seen: &Seen<'_>) -> Result<(u64, u64), Unmeasurable> {
     let summary = of_traffic(seen, SummaryOf::Decision(None), SummaryKind::Confusion)?;
     let found = Confusion::of(summary).ok_or_else(|| other_kind("confusion"))?;
     let of = |wanted: bool| found.sum(|_, decision, _| decision == Some(wanted));

@@ -7,6 +7,7 @@ mod agreement;
 mod agreement_pairs;
 mod calibration;
 mod calibration_line;
+mod completed;
 mod cost;
 mod delay;
 mod expected;
@@ -163,12 +164,7 @@ fn scored(seen: &Seen<'_>) -> Result<Vec<Cell>, Unmeasurable> {
     let cells: Vec<Cell> = found
         .cells(Some(0))
         .filter(|cell| cell.count.positive + cell.count.negative > 0)
-        .map(|cell| Cell {
-            low: cell.low,
-            high: cell.high,
-            positive: cell.count.positive,
-            negative: cell.count.negative,
-        })
+        .map(Cell::from)
         .collect();
     if cells.is_empty() {
         return Err(Unmeasurable::NoData);

@@ -25,11 +25,13 @@ impl Metric for RocAuc {
                   of positive and negative cases in a cell. Variance: DeLong's, from the same \
                   cells. Interval: 95 % on the logit scale. Standard error for the ledger: the \
                   larger of DeLong's and Hanley and McNeil's at the value, so that a window that \
-                  ranks perfectly does not count as certain. Bound: half of sum f+ f- to each side.",
+                  ranks perfectly does not count as certain. Bound: half of sum f+ f- to each side, \
+                  over cells that hold several scores.",
         edge_cases: "No labelled rows: no data. No positive or no negative case: undefined. \
                      Scores are known to within one cell, whose bounds are dense near 0 and 1; \
                      cases in one cell count as ties, which moves the value by no more than the \
-                     bound says.",
+                     bound says. A cell whose scores are all one number of at most four decimals \
+                     knows it: its cases do tie, and it leaves nothing open.",
         cannot_tell: of_labelled!(
             "Whether scores are right as probabilities, or how decisions at one threshold fare. It \
              weighs regions of the score that are never used."

@@ -14,6 +14,7 @@ mod references;
 mod service;
 mod system;
 mod timing;
+mod unlabelled;
 mod versions;
 
 use std::collections::BTreeMap;

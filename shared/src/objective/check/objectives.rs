@@ -1,6 +1,6 @@
 //! Checks of each objective by itself: its texts, its subject, and what its metric reads.
 
-use super::{Findings, MAX_OBJECTIVES, levels, listed, references, service, timing};
+use super::{Findings, MAX_OBJECTIVES, levels, listed, references, service, timing, unlabelled};
 use crate::metric::{Answers, MetricId, Needs};
 use crate::objective::document::{Decision, FeatureType, Objective, Outputs};
 
@@ -20,6 +20,7 @@ pub(super) fn check(findings: &mut Findings<'_>) {
         service::check_objective(findings, &at, objective);
         levels::check(findings, &at, objective);
         timing::check(findings, &at, objective);
+        unlabelled::check(findings, &at, objective);
         references::check(findings, &at, objective);
         if objective.min_support == 0 {
             findings.at(

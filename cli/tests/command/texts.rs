@@ -1,0 +1,141 @@
+//! A file of texts, measured as numbers of them.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::{Ran, run, schema};
+
+/// Answers before, and answers now: longer, and with an address in each third of them.
+fn world() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut before, mut now) = (String::from("id,answer\n"), String::from("id,answer\n"));
+    for i in 0..400_u32 {
+        let words = |n: u32| {
+            let words: Vec<String> = (0..n).map(|w| format!("word{}", w % 17)).collect();
+            words.join(" ")
+        };
+        writeln!(before, "a{i},\"Answer {i}: {}\"", words(5 + i % 7)).unwrap();
+        let address = if i % 3 == 0 {
+            " ask me@example.org"
+        } else {
+            ""
+        };
+        writeln!(now, "b{i},\"Answer {i}: {}{address}\"", words(15 + i % 7)).unwrap();
+    }
+    fs::write(folder.path().join("before.csv"), before).unwrap();
+    fs::write(folder.path().join("now.csv"), now).unwrap();
+    folder
+}
+
+fn profile(at: &Path, more: &[&str]) -> (Ran, Option<Value>) {
+    let args = [
+        "profile",
+        "now.csv",
+        "--baseline",
+        "before.csv",
+        "--json",
+        "report.json",
+    ];
+    let ran = run(at, &[&args[..], more].concat());
+    let report = fs::read(at.join("report.json")).ok();
+    let report = report.map(|bytes| serde_json::from_slice(&bytes).unwrap());
+    report.iter().for_each(schema::assert_valid);
+    (ran, report)
+}
+
+fn value(report: &Value, metric: &str, feature: &str) -> Option<f64> {
+    let mut rows = report["rows"].as_array().unwrap().iter();
+    let row = rows.find(|r| r["metric"] == metric && r["subject"]["feature"] == feature);
+    row.unwrap_or_else(|| panic!("{metric} of {feature}"))["value"].as_f64()
+}
+
+#[test]
+fn texts_are_measured_by_their_column_alone() {
+    let folder = world();
+    let (ran, report) = profile(folder.path(), &["--text", "answer", "--html", "page.html"]);
+    let report = report.unwrap();
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    assert!(value(&report, "psi", "answer.words") > Some(1.0));
+    assert!(value(&report, "mean_shift", "answer.words") > Some(2.0));
+    assert_eq!(
+        value(&report, "mean", "answer.email_addresses"),
+        Some(134.0 / 400.0)
+    );
+    let ibans = value(&report, "mean", "answer.ibans").unwrap();
+    assert!(ibans.abs() < 1e-12, "{ibans}");
+    let column = report["columns"][1].clone();
+    assert_eq!(column["name"], "answer");
+    assert!(
+        !column["taken_for"].as_array().unwrap().is_empty(),
+        "{column}"
+    );
+    let page = fs::read_to_string(folder.path().join("page.html")).unwrap();
+    let json = report.to_string();
+    for text in [&ran.out, &page, &json] {
+        assert!(!text.contains("word16"), "no text is told");
+    }
+}
+
+#[test]
+fn without_the_role_a_column_of_texts_is_left_out_and_the_note_says_how_to_watch_it() {
+    let folder = world();
+    fs::write(folder.path().join("now.csv"), "n,answer\n1,x y z\n2,z y\n").unwrap();
+    fs::write(
+        folder.path().join("before.csv"),
+        "n,answer\n1,x y\n2,y z\n3,other\n",
+    )
+    .unwrap();
+    let (ran, _) = profile(folder.path(), &[]);
+    assert!(
+        ran.out.contains("--text watches numbers of them"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn the_draft_of_a_profile_of_texts_passes_check_and_measures_the_same() {
+    let folder = world();
+    let draft = ["--text", "answer", "--draft-objectives", "draft.yaml"];
+    let (_, inferred) = profile(folder.path(), &draft);
+    let ran = run(folder.path(), &["check", "draft.yaml"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    let (_, given) = profile(folder.path(), &["--objectives", "draft.yaml"]);
+    let (inferred, given) = (inferred.unwrap(), given.unwrap());
+    for metric in ["psi", "mean", "ks"] {
+        for number in ["words", "bytes", "compression"] {
+            let feature = format!("answer.{number}");
+            assert_eq!(
+                value(&inferred, metric, &feature),
+                value(&given, metric, &feature)
+            );
+        }
+    }
+}
+
+#[test]
+fn a_role_of_texts_that_fits_nothing_is_refused() {
+    let folder = world();
+    for (more, said) in [
+        (
+            &["--text", "question"][..],
+            "there is no column `question`, which was given as --text",
+        ),
+        (
+            &["--text", "answer", "--text", "answer"],
+            "--text answer is there twice",
+        ),
+    ] {
+        let (ran, _) = profile(folder.path(), more);
+        assert_eq!(ran.code, Some(2));
+        assert!(
+            ran.out.contains(said) || ran.err.contains(said),
+            "{}{}",
+            ran.out,
+            ran.err
+        );
+    }
+}
