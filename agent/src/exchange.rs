@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use clause9_shared::time::Timestamp;
 use clause9_shared::window::PaneStart;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 
 /// The header whose value is the request id where the protocol has none in its body.
@@ -17,10 +18,35 @@ pub static GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 /// Most bytes of trailers that are kept, names and values together.
 pub const TRAILERS: usize = 4096;
 
+/// Most bytes of one header's value that are kept.
+const FIELD: usize = 1024;
+/// Most bytes of a target's path that are kept.
+const PATH: usize = 4096;
+
 /// The id that a request's headers give it.
 pub fn request_id(headers: &HeaderMap) -> Option<HeaderValue> {
     let id = headers.get(&REQUEST_ID);
-    id.or_else(|| headers.get(&SAGEMAKER_ID)).cloned()
+    id.or_else(|| headers.get(&SAGEMAKER_ID)).map(own)
+}
+
+/// What is kept of a target: its path, in memory of its own. What came off the wire shares the buffer into
+/// which the connection reads, and an exchange that waits would keep all of that.
+pub fn target(uri: &Uri) -> Uri {
+    let path = uri.path().as_bytes();
+    let path = Bytes::copy_from_slice(&path[..path.len().min(PATH)]);
+    let path = PathAndQuery::from_maybe_shared(path);
+    path.map_or_else(|_| Uri::default(), Uri::from)
+}
+
+/// The beginning of a header's value, in memory of its own for the same reason.
+fn own(value: &HeaderValue) -> HeaderValue {
+    let bytes = value.as_bytes();
+    match bytes {
+        b"application/json" => HeaderValue::from_static("application/json"),
+        b"application/grpc" => HeaderValue::from_static("application/grpc"),
+        _ => HeaderValue::from_bytes(&bytes[..bytes.len().min(FIELD)])
+            .unwrap_or_else(|_| HeaderValue::from_static("")),
+    }
 }
 
 /// What the proxy saw of one request and its response.
@@ -32,7 +58,7 @@ pub struct Exchange {
     pub arrived_at: Timestamp,
     /// The request's method.
     pub method: Method,
-    /// The request's target.
+    /// The request's target as [`target`] keeps it.
     pub target: Uri,
     /// The status of the response.
     pub status: StatusCode,
@@ -100,13 +126,13 @@ pub struct Message {
 impl Message {
     /// Notes what decoding needs to know of the headers; the body comes later.
     pub fn of(headers: &HeaderMap) -> Self {
-        let content_type = headers.get(header::CONTENT_TYPE).cloned();
+        let content_type = headers.get(header::CONTENT_TYPE).map(own);
         let grpc = content_type.as_ref().is_some_and(is_grpc);
         Self {
-            grpc_encoding: grpc.then(|| headers.get(&GRPC_ENCODING).cloned()).flatten(),
+            grpc_encoding: grpc.then(|| headers.get(&GRPC_ENCODING).map(own)).flatten(),
             content_type,
-            content_encoding: headers.get(header::CONTENT_ENCODING).cloned(),
-            json_length: headers.get(&JSON_LENGTH).cloned(),
+            content_encoding: headers.get(header::CONTENT_ENCODING).map(own),
+            json_length: headers.get(&JSON_LENGTH).map(own),
             body: Body::default(),
             version: Version::default(),
             trailers: None,
@@ -123,7 +149,12 @@ impl Message {
     /// Keeps what came after the body, if it is not too long.
     pub fn end_with(&mut self, trailers: &HeaderMap) {
         let lengths = trailers.iter().map(|(n, v)| n.as_str().len() + v.len());
-        self.trailers = (lengths.sum::<usize>() <= TRAILERS).then(|| trailers.clone());
+        let few = lengths.sum::<usize>() <= TRAILERS;
+        self.trailers = few.then(|| {
+            let all = trailers.iter();
+            all.map(|(name, value)| (name.clone(), own(value)))
+                .collect()
+        });
     }
 }
 
@@ -203,6 +234,44 @@ impl FromIterator<Bytes> for Body {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_kept_of_a_head_shares_no_memory_with_it() {
+        let read: Bytes = "/v2/models/m/infer?key=secret application/json; charset=utf-8".into();
+        let within = |bytes: &[u8]| read.as_ptr_range().contains(&bytes.as_ptr());
+        let uri = Uri::from_maybe_shared(read.slice(..29)).unwrap();
+        assert!(
+            within(uri.path().as_bytes()),
+            "the test's own head is shared"
+        );
+        let kept = target(&uri);
+        assert_eq!(kept, "/v2/models/m/infer");
+        assert!(!within(kept.path().as_bytes()));
+        let value = HeaderValue::from_maybe_shared(read.slice(30..)).unwrap();
+        assert!(within(value.as_bytes()));
+        let headers = HeaderMap::from_iter([
+            (header::CONTENT_TYPE, value.clone()),
+            (REQUEST_ID.clone(), value.clone()),
+        ]);
+        let mut message = Message::of(&headers);
+        message.end_with(&headers);
+        let kept = message.content_type.unwrap();
+        assert_eq!(kept, value);
+        let id = request_id(&headers).unwrap();
+        let trailers = message.trailers.unwrap();
+        for kept in [&kept, &id].into_iter().chain(trailers.values()) {
+            assert!(!within(kept.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn of_a_long_head_its_beginning_is_kept() {
+        let long = "/".to_owned() + &"x".repeat(60_000);
+        assert_eq!(target(&long.parse().unwrap()).path(), &long[..PATH]);
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, long.parse().unwrap())]);
+        let kept = Message::of(&headers).content_type.unwrap();
+        assert_eq!(kept.as_bytes(), &long.as_bytes()[..FIELD]);
+    }
 
     #[test]
     fn a_call_that_failed_counts_as_a_failure_though_its_status_is_200() {

@@ -78,11 +78,7 @@ impl Sidecar {
         more: &str,
     ) -> anyhow::Result<Self> {
         let (port, admin, outcomes) = (free_port()?, free_port()?, free_port()?);
-        std::fs::write(folder.join("objectives.yaml"), objectives)?;
-        std::fs::write(
-            folder.join("baseline.json"),
-            baseline(objectives, reference)?,
-        )?;
+        documents(folder, objectives, reference)?;
         let config = folder.join("agent.yaml");
         let text = format!(
             "listen: 127.0.0.1:{port}\nupstream: {upstream}\nobjectives: objectives.yaml\n\
@@ -153,6 +149,13 @@ pub fn count(metrics: &str, series: &str) -> anyhow::Result<u64> {
         .trim()
         .parse()
         .with_context(|| format!("{series} is `{value}`, no count"))
+}
+
+/// Writes `objectives.yaml` and `baseline.json` into a folder; the reference as for [`Sidecar::start`].
+pub fn documents(folder: &Path, objectives: &str, reference: &[Vec<f64>]) -> anyhow::Result<()> {
+    std::fs::write(folder.join("objectives.yaml"), objectives)?;
+    let baseline = baseline(objectives, reference)?;
+    Ok(std::fs::write(folder.join("baseline.json"), baseline)?)
 }
 
 fn baseline(objectives: &str, reference: &[Vec<f64>]) -> anyhow::Result<String> {

@@ -256,7 +256,7 @@ fn begun(
         pane,
         arrived_at,
         method: request.method().clone(),
-        target: request.uri().clone(),
+        target: exchange::target(request.uri()),
         status: StatusCode::BAD_GATEWAY,
         request_id: exchange::request_id(request.headers()),
         request: Message {

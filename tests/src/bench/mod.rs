@@ -12,6 +12,7 @@ use serde::Serialize;
 
 pub mod detectors;
 pub mod evaluate;
+pub mod faults;
 pub mod footprint;
 pub mod groups;
 pub mod labelled;
