@@ -7,6 +7,8 @@ use clause9_tests::bench::faults::cases::ended;
 use clause9_tests::bench::faults::faulty::{STALL, STALLED};
 use clause9_tests::bench::faults::ground::{Ground, Under};
 use clause9_tests::bench::faults::{Options, cases::CASES, measure};
+use clause9_tests::bench::instructions::Costs;
+use clause9_tests::bench::memory;
 use clause9_tests::http;
 use clause9_tests::process::wait_until;
 
@@ -60,4 +62,26 @@ fn an_agent_whose_monitor_is_stuck_for_good_ends_all_the_same() -> anyhow::Resul
     })?;
     agent.running.signal("TERM")?;
     ended(&mut agent)
+}
+
+#[test]
+fn memory_stays_within_what_the_limits_permit() -> anyhow::Result<()> {
+    let fewer = memory::Options {
+        body_mib: 16,
+        connections: 400,
+        bombs: 20,
+        names: 16_000,
+        hours: 600,
+    };
+    memory::check(&memory::measure(&fewer, &mut |_| {})?)
+}
+
+/// 21 rows are about 1 KiB. The figures are those of the profile `ci`, under which `tests/run` tests.
+#[test]
+fn a_request_costs_its_thread_no_more_instructions_and_allocations_than_are_kept()
+-> anyhow::Result<()> {
+    if clause9_tests::bench::profile()? == "ci" {
+        Costs::measure(21)?.check(&Costs::kept()?)?;
+    }
+    Ok(())
 }

@@ -14,6 +14,7 @@ use crate::bench::proxy::{OBJECTIVES, reference};
 use crate::http;
 use crate::process::{Running, free_port, program, wait_until};
 use crate::sidecar::{self, Sidecar, count};
+use crate::tools::tool;
 
 /// How long a program may take to start, to stop, or to show what is waited for.
 pub const PATIENCE: Duration = Duration::from_mins(1);
@@ -39,6 +40,8 @@ pub enum Under {
     WrongClock,
     /// A listening socket that outlives it.
     HandedSocket,
+    /// Callgrind, which counts each thread's instructions: files `calls.*` in the folder.
+    Callgrind,
 }
 
 /// What surrounds the agent.
@@ -49,6 +52,8 @@ pub struct Ground {
     model_port: u16,
     /// Where the collector is expected.
     pub collector: u16,
+    /// Where the agent takes outcomes.
+    pub outcomes: u16,
     port: u16,
     socket: Option<TcpListener>,
     mounted: Option<PathBuf>,
@@ -69,6 +74,7 @@ impl Ground {
             _model: model,
             model_port,
             collector: free_port()?,
+            outcomes: free_port()?,
             port: free_port()?,
             socket: None,
             mounted: None,
@@ -86,7 +92,7 @@ impl Ground {
         if under == Under::HandedSocket && self.socket.is_none() {
             self.socket = Some(TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?);
         }
-        let (admin, outcomes) = (free_port()?, free_port()?);
+        let (admin, outcomes) = (free_port()?, self.outcomes);
         let text = format!(
             "listen: 127.0.0.1:{}\nupstream: http://127.0.0.1:{}\nobjectives: objectives.yaml\n\
              baseline: baseline.json\nadmin: 127.0.0.1:{admin}\noutcomes: {{ listen: 127.0.0.1:{outcomes} }}\n\
@@ -150,6 +156,16 @@ impl Ground {
                 command.arg("run");
                 command.env("LD_PRELOAD", self.wrong_clock()?);
                 command.env("CLAUSE9_WRONG_BY", self.folder().join("wrong_by"));
+                command
+            }
+            Under::Callgrind => {
+                let valgrind = tool("valgrind")?.context("valgrind is not installed")?;
+                let mut command = Command::new(valgrind);
+                command.args(["-q", "--tool=callgrind", "--separate-threads=yes"]);
+                command
+                    .arg("--callgrind-out-file=calls")
+                    .arg(&agent)
+                    .arg("run");
                 command
             }
             // The third descriptor and the process's own number, as sd_listen_fds(3) wants them.
