@@ -2,6 +2,7 @@
 //! clock. Loopback by default; changes nothing about traffic.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clause9_shared::ids::{AgentId, BootId, SystemId};
 use clause9_shared::time::{Clock, Timestamp};
@@ -17,6 +18,9 @@ use crate::ship::outbox::Outbox;
 use crate::ship::{RefusedItem, RefusedItems};
 use crate::telemetry::Telemetry;
 
+/// How long the monitor may take to tell how things stand. It may be stuck, and who asks again and again
+/// must not keep others from this address.
+const STATUS: Duration = Duration::from_secs(2);
 /// Longest body of a request here.
 const MAX_BODY: usize = 4096;
 
@@ -52,7 +56,7 @@ struct Status {
     version: &'static str,
     system: SystemId,
     clock: Clock,
-    /// None if the monitor does not answer.
+    /// None if the monitor does not answer within 2 seconds.
     monitor: Option<MonitorStatus>,
     outbox: Option<OutboxStatus>,
     refused: Vec<RefusedItem>,
@@ -114,7 +118,10 @@ impl Admin {
     async fn status(&self) -> Answer {
         let (answer, told) = oneshot::channel();
         let monitor = match self.monitor.try_send(Command::Status(answer)) {
-            Ok(()) => told.await.ok(),
+            Ok(()) => tokio::time::timeout(STATUS, told)
+                .await
+                .ok()
+                .and_then(Result::ok),
             Err(_) => None,
         };
         let outbox = self.outbox.as_ref().map(|outbox| {

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use clause9_shared::time::Timestamp;
 use clause9_shared::window::PaneStart;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 
 /// The header whose value is the request id where the protocol has none in its body.
 pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -17,10 +17,73 @@ pub static GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 /// Most bytes of trailers that are kept, names and values together.
 pub const TRAILERS: usize = 4096;
 
+/// Most bytes of one header's value that are kept.
+const FIELD: usize = 1024;
+/// Most bytes of a target's path that are kept.
+const PATH: usize = 4096;
+/// Longest path that stands in the exchange itself.
+const SHORT: usize = 63;
+
 /// The id that a request's headers give it.
 pub fn request_id(headers: &HeaderMap) -> Option<HeaderValue> {
     let id = headers.get(&REQUEST_ID);
-    id.or_else(|| headers.get(&SAGEMAKER_ID)).cloned()
+    id.or_else(|| headers.get(&SAGEMAKER_ID)).map(own)
+}
+
+/// What is kept of a target: its path, in memory of its own. What came off the wire shares the buffer into
+/// which the connection reads, and an exchange that waits would keep all of that.
+#[derive(Clone)]
+pub struct Target(Kept);
+
+#[derive(Clone)]
+enum Kept {
+    /// A path of the usual length needs no allocation.
+    Short(u8, [u8; SHORT]),
+    Long(Box<str>),
+}
+
+impl Target {
+    /// The path, up to some bytes.
+    pub fn of(path: &str) -> Self {
+        let bytes = path.as_bytes();
+        if let (Ok(length), true) = (u8::try_from(bytes.len()), bytes.len() <= SHORT) {
+            let mut short = [0; SHORT];
+            short[..bytes.len()].copy_from_slice(bytes);
+            return Self(Kept::Short(length, short));
+        }
+        let mut end = bytes.len().min(PATH);
+        while !path.is_char_boundary(end) {
+            end -= 1;
+        }
+        Self(Kept::Long(path[..end].into()))
+    }
+
+    /// The path.
+    pub fn path(&self) -> &str {
+        match &self.0 {
+            Kept::Short(length, short) => {
+                std::str::from_utf8(&short[..usize::from(*length)]).unwrap_or_default()
+            }
+            Kept::Long(path) => path,
+        }
+    }
+}
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.path().fmt(f)
+    }
+}
+
+/// The beginning of a header's value, in memory of its own for the same reason.
+fn own(value: &HeaderValue) -> HeaderValue {
+    let bytes = value.as_bytes();
+    match bytes {
+        b"application/json" => HeaderValue::from_static("application/json"),
+        b"application/grpc" => HeaderValue::from_static("application/grpc"),
+        _ => HeaderValue::from_bytes(&bytes[..bytes.len().min(FIELD)])
+            .unwrap_or_else(|_| HeaderValue::from_static("")),
+    }
 }
 
 /// What the proxy saw of one request and its response.
@@ -33,7 +96,7 @@ pub struct Exchange {
     /// The request's method.
     pub method: Method,
     /// The request's target.
-    pub target: Uri,
+    pub target: Target,
     /// The status of the response.
     pub status: StatusCode,
     /// What [`request_id`] found.
@@ -100,17 +163,25 @@ pub struct Message {
 impl Message {
     /// Notes what decoding needs to know of the headers; the body comes later.
     pub fn of(headers: &HeaderMap) -> Self {
-        let content_type = headers.get(header::CONTENT_TYPE).cloned();
-        let grpc = content_type.as_ref().is_some_and(is_grpc);
-        Self {
-            grpc_encoding: grpc.then(|| headers.get(&GRPC_ENCODING).cloned()).flatten(),
-            content_type,
-            content_encoding: headers.get(header::CONTENT_ENCODING).cloned(),
-            json_length: headers.get(&JSON_LENGTH).cloned(),
-            body: Body::default(),
-            version: Version::default(),
-            trailers: None,
+        let mut message = Self::default();
+        // One walk over a few lines costs less than a search for each.
+        for (name, value) in headers {
+            let place = match name {
+                name if name == header::CONTENT_TYPE => &mut message.content_type,
+                name if name == header::CONTENT_ENCODING => &mut message.content_encoding,
+                name if *name == JSON_LENGTH => &mut message.json_length,
+                name if *name == GRPC_ENCODING => &mut message.grpc_encoding,
+                _ => continue,
+            };
+            // Of several lines the first counts.
+            if place.is_none() {
+                *place = Some(own(value));
+            }
         }
+        if !message.content_type.as_ref().is_some_and(is_grpc) {
+            message.grpc_encoding = None;
+        }
+        message
     }
 
     /// Whether the content is of a type that begins like this.
@@ -123,7 +194,12 @@ impl Message {
     /// Keeps what came after the body, if it is not too long.
     pub fn end_with(&mut self, trailers: &HeaderMap) {
         let lengths = trailers.iter().map(|(n, v)| n.as_str().len() + v.len());
-        self.trailers = (lengths.sum::<usize>() <= TRAILERS).then(|| trailers.clone());
+        let few = lengths.sum::<usize>() <= TRAILERS;
+        self.trailers = few.then(|| {
+            let all = trailers.iter();
+            all.map(|(name, value)| (name.clone(), own(value)))
+                .collect()
+        });
     }
 }
 
@@ -205,6 +281,41 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_kept_of_a_head_shares_no_memory_with_it() {
+        let read: Bytes = "application/json; charset=utf-8".into();
+        let within = |bytes: &[u8]| read.as_ptr_range().contains(&bytes.as_ptr());
+        let value = HeaderValue::from_maybe_shared(read.clone()).unwrap();
+        assert!(within(value.as_bytes()));
+        let headers = HeaderMap::from_iter([
+            (header::CONTENT_TYPE, value.clone()),
+            (REQUEST_ID.clone(), value.clone()),
+        ]);
+        let mut message = Message::of(&headers);
+        message.end_with(&headers);
+        let kept = message.content_type.unwrap();
+        assert_eq!(kept, value);
+        let id = request_id(&headers).unwrap();
+        let trailers = message.trailers.unwrap();
+        for kept in [&kept, &id].into_iter().chain(trailers.values()) {
+            assert!(!within(kept.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn of_a_long_head_its_beginning_is_kept() {
+        let long = "/".to_owned() + &"x".repeat(60_000);
+        assert_eq!(Target::of(&long).path(), &long[..PATH]);
+        for length in [1, SHORT, SHORT + 1, PATH] {
+            assert_eq!(Target::of(&long[..length]).path(), &long[..length]);
+        }
+        let cut = "x".repeat(PATH - 1) + "\u{e9}";
+        assert_eq!(Target::of(&cut).path().len(), PATH - 1);
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, long.parse().unwrap())]);
+        let kept = Message::of(&headers).content_type.unwrap();
+        assert_eq!(kept.as_bytes(), &long.as_bytes()[..FIELD]);
+    }
+
+    #[test]
     fn a_call_that_failed_counts_as_a_failure_though_its_status_is_200() {
         let answered = |status: StatusCode, code: Option<&'static str>| {
             let mut response = Message::default();
@@ -217,7 +328,7 @@ mod tests {
                 pane: PaneStart(Timestamp::EPOCH),
                 arrived_at: Timestamp::EPOCH,
                 method: Method::POST,
-                target: Uri::from_static("/"),
+                target: Target::of("/"),
                 status,
                 request_id: None,
                 request: Message::default(),

@@ -12,6 +12,8 @@ pub mod config;
 pub mod decode;
 pub mod engine;
 pub mod exchange;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod identity;
 pub mod monitor;
 pub mod observe;

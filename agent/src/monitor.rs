@@ -238,12 +238,14 @@ impl Monitor {
 
     fn exchange(&mut self, captured: Captured) {
         let Captured {
-            exchange,
+            mut exchange,
             decoder,
             held,
+            small,
             served,
         } = captured;
         self.phase = Phase::Decoding(exchange.pane);
+        small.settle(&mut exchange);
         let decoded = decoder.decode(&exchange).map_err(Undecoded::Undecodable);
         let (pane, at) = (exchange.pane, exchange.arrived_at);
         let answer = Answer {

@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clause9_shared::ids::{AgentId, BootId};
@@ -32,6 +33,9 @@ use crate::sink::{Naming, Sink};
 use crate::telemetry::Telemetry;
 
 mod parts;
+
+/// How long the monitor may take to close its panes when the agent ends.
+const LAST_WORK: Duration = Duration::from_secs(10);
 
 /// Why an agent could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -261,8 +265,7 @@ impl Agent {
         // What came in is still counted before panes are shipped.
         let _ = told_stop.send(true);
         told.into_iter().for_each(join);
-        let _ = self.commands.blocking_send(Command::Stop);
-        join(monitor);
+        stop_monitor(&self.commands, monitor);
         let _ = ship_stop.send(true);
         shipping.into_iter().for_each(join);
         let _ = side_stop.send(true);
@@ -339,6 +342,22 @@ fn single() -> io::Result<Runtime> {
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(name.into()).spawn(work)
+}
+
+/// Has the monitor ship what it holds and end. One that is stuck is left behind: what is in the outbox
+/// is to be shipped all the same, and the process is to end.
+fn stop_monitor(commands: &mpsc::Sender<Command>, monitor: JoinHandle<()>) {
+    let begun = Instant::now();
+    let mut told = false;
+    while !monitor.is_finished() {
+        told = told || commands.try_send(Command::Stop).is_ok();
+        if begun.elapsed() > LAST_WORK {
+            tracing::error!("the monitor did not end in time: what it held of open panes is lost");
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    join(monitor);
 }
 
 fn join(thread: JoinHandle<()>) {

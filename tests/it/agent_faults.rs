@@ -231,35 +231,6 @@ fn a_state_folder_that_takes_no_files_is_counted_and_batches_arrive_from_memory(
 }
 
 #[test]
-fn a_full_disk_is_counted_and_batches_arrive_from_memory() {
-    let folder = tempfile::tempdir().unwrap();
-    let mount = folder.path().join("full");
-    std::fs::create_dir(&mount).unwrap();
-    let mounted = std::process::Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
-        .arg(&mount)
-        .output()
-        .is_ok_and(|o| o.status.success());
-    if !mounted {
-        eprintln!("skipped: mounting a small file system needs root");
-        return;
-    }
-    let model = Model::start(answers);
-    let busy = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
-    let door = Door::open(&[busy, busy]);
-    let mut config = config(folder.path(), model.port, Some(door.port));
-    config.state_dir = mount.clone();
-    let agent = Running::start(config);
-    // Fill what is left after the keys were written.
-    let mut filler = std::fs::File::create(mount.join("filler")).unwrap();
-    while std::io::Write::write_all(&mut filler, &[0; 512]).is_ok() {}
-    with_a_bad_outbox(&agent, &door);
-    agent.stop();
-    drop(filler);
-    let _ = std::process::Command::new("umount").arg(&mount).status();
-}
-
-#[test]
 fn four_deliveries_of_outcomes_are_read_at_once_and_a_fifth_waits_its_turn() {
     let folder = tempfile::tempdir().unwrap();
     let model = Model::start(answers);

@@ -5,6 +5,7 @@
 
 mod agent_faults;
 mod agent_passthrough;
+mod agent_promises;
 mod agent_restart;
 mod agent_shipping;
 mod agent_sinks;

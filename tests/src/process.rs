@@ -94,10 +94,15 @@ impl Running {
     }
 
     /// Starts a prepared command.
-    pub fn spawn(mut command: Command) -> anyhow::Result<Self> {
+    pub fn spawn(command: Command) -> anyhow::Result<Self> {
+        Self::spawn_with(command, Stdio::null())
+    }
+
+    /// Starts a prepared command with something to read from.
+    pub fn spawn_with(mut command: Command, input: Stdio) -> anyhow::Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -119,12 +124,23 @@ impl Running {
 
     /// Tells it to end as a supervisor does (SIGTERM), and waits until it has.
     pub fn terminate(&mut self, patience: Duration) -> anyhow::Result<()> {
-        let told = Command::new("sh")
-            .args(["-c", &format!("kill -TERM {}", self.id())])
-            .status()?;
-        anyhow::ensure!(told.success(), "cannot signal `{}`", self.name);
+        self.signal("TERM")?;
         let what = format!("the end of `{}`", self.name);
         wait_until(&what, patience, || !self.is_running())
+    }
+
+    /// Sends a signal by its name without `SIG`.
+    pub fn signal(&self, name: &str) -> anyhow::Result<()> {
+        let told = Command::new("sh")
+            .args(["-c", &format!("kill -{name} {}", self.id())])
+            .status()?;
+        anyhow::ensure!(told.success(), "cannot signal `{}`", self.name);
+        Ok(())
+    }
+
+    /// Whether it has ended, and well.
+    pub fn ended_well(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(status)) if status.success())
     }
 
     /// Whether it still runs.

@@ -77,11 +77,7 @@ impl Sidecar {
         reference: &[Vec<f64>],
         more: &str,
     ) -> anyhow::Result<Self> {
-        std::fs::write(folder.join("objectives.yaml"), objectives)?;
-        std::fs::write(
-            folder.join("baseline.json"),
-            baseline(objectives, reference)?,
-        )?;
+        documents(folder, objectives, reference)?;
         Self::run(folder, upstream, more)
     }
 
@@ -158,6 +154,13 @@ pub fn count(metrics: &str, series: &str) -> anyhow::Result<u64> {
         .trim()
         .parse()
         .with_context(|| format!("{series} is `{value}`, no count"))
+}
+
+/// Writes `objectives.yaml` and `baseline.json` into a folder; the reference as for [`Sidecar::start`].
+pub fn documents(folder: &Path, objectives: &str, reference: &[Vec<f64>]) -> anyhow::Result<()> {
+    std::fs::write(folder.join("objectives.yaml"), objectives)?;
+    let baseline = baseline(objectives, reference)?;
+    Ok(std::fs::write(folder.join("baseline.json"), baseline)?)
 }
 
 fn baseline(objectives: &str, reference: &[Vec<f64>]) -> anyhow::Result<String> {

@@ -80,20 +80,27 @@ async fn begin(
     }
 }
 
-async fn serve_http1(proxy: Arc<Proxy>, begun: Begun, mut draining: watch::Receiver<bool>) {
-    let recorder = Arc::clone(&proxy.recorder);
-    let service = service_fn(move |request: Request<Incoming>| {
-        let proxy = Arc::clone(&proxy);
-        async move { proxy.handle(request).await }
-    });
-    let connection = http1::Builder::new()
+/// How HTTP/1 is read from clients.
+pub(crate) fn http1() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
         .preserve_header_case(true)
         .auto_date_header(false)
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(SEND_BUFFER)
         .max_header_size(HEADERS as usize)
-        .max_headers(HEADER_LINES)
+        .max_headers(HEADER_LINES);
+    builder
+}
+
+async fn serve_http1(proxy: Arc<Proxy>, begun: Begun, mut draining: watch::Receiver<bool>) {
+    let recorder = Arc::clone(&proxy.recorder);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let proxy = Arc::clone(&proxy);
+        async move { proxy.handle(request).await }
+    });
+    let connection = http1()
         .serve_connection(TokioIo::new(begun), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);

@@ -10,6 +10,7 @@ use http::{HeaderMap, StatusCode, Version};
 
 use crate::capture::budget::Reservation;
 use crate::capture::recorder::{Captured, Recorder};
+use crate::capture::small::Small;
 use crate::exchange::{Body, Exchange, Message};
 
 /// A held piece keeps its whole read buffer alive; hyper's first one has this many bytes.
@@ -20,7 +21,7 @@ const COPIED: usize = READ_BUFFER / 4;
 
 /// Which body of an exchange.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Direction {
+pub(crate) enum Direction {
     Request,
     Response,
 }
@@ -68,6 +69,7 @@ impl Flight {
                     exchange,
                     decoder,
                     held,
+                    small: Small::default(),
                     served: Served::default(),
                 }),
                 request_ended: false,
@@ -140,28 +142,37 @@ impl Flight {
         if body.truncated || state.over_budget || piece.is_empty() {
             return;
         }
-        if body.len() + piece.len() > self.recorder.body_bytes {
+        let copied = captured.small.len(direction);
+        if body.len() + copied + piece.len() > self.recorder.body_bytes {
             body.discard();
+            captured.small.forget(direction);
             // A long upload must not keep others out with what it no longer holds.
             let reserved = &mut state.charged[direction as usize];
             captured.held.shrink(std::mem::take(reserved));
             return;
         }
         let small = piece.len() <= COPIED;
-        let charge = if body.is_empty() && !small {
+        let charge = if body.is_empty() && copied == 0 && !small {
             piece.len().max(READ_BUFFER)
         } else {
             piece.len()
         };
         if captured.held.grow(charge) {
             state.charged[direction as usize] += charge;
-            body.push(if small {
-                Bytes::copy_from_slice(piece)
-            } else {
-                piece.clone()
-            });
+            let together = small && body.is_empty() && captured.small.push(direction, piece);
+            if !together {
+                if copied > 0 {
+                    body.push(captured.small.leave(direction));
+                }
+                body.push(if small {
+                    Bytes::copy_from_slice(piece)
+                } else {
+                    piece.clone()
+                });
+            }
         } else {
             state.over_budget = true;
+            captured.small = Small::default();
             captured.exchange.request.body = Body::default();
             captured.exchange.response.body = Body::default();
             captured.held.release();

@@ -11,6 +11,7 @@ mod headers;
 pub mod panes;
 mod recorder;
 pub mod reverse_proxy;
+mod small;
 mod socket;
 mod streams;
 pub mod tls;
@@ -19,3 +20,12 @@ mod versions;
 
 pub use budget::{Budget, Reservation};
 pub use recorder::{Captured, Recorder};
+
+#[cfg(feature = "fuzzing")]
+pub(crate) use connection::http1 as http1_of_clients;
+
+/// Whether a request can be passed on; see [`framing`].
+#[cfg(feature = "fuzzing")]
+pub(crate) fn settle<B>(request: &mut http::Request<B>) -> bool {
+    framing::settle(request).is_ok()
+}

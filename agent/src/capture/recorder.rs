@@ -12,6 +12,7 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use crate::capture::budget::{Budget, Reservation};
 use crate::capture::panes::{Admission, PaneTable};
+use crate::capture::small::Small;
 use crate::clock::SystemClock;
 use crate::decode::Decoder;
 use crate::exchange::Exchange;
@@ -25,6 +26,8 @@ pub struct Captured {
     pub decoder: &'static dyn Decoder,
     /// What it holds of the budget.
     pub held: Reservation,
+    /// Small bodies, until [`Small::settle`] puts them into the exchange.
+    pub(crate) small: Small,
     /// How it was served; filled in when it has ended.
     pub served: Served,
 }

@@ -21,7 +21,7 @@ use crate::capture::recorder::Recorder;
 use crate::capture::upstream::{Pool, UpstreamError};
 use crate::config::{DrainConfig, Upstream};
 use crate::decode::{self, Decoders};
-use crate::exchange::{self, Exchange, Message};
+use crate::exchange::{self, Exchange, Message, Target};
 
 /// Most client connections at once; more wait in the listener's backlog.
 const MAX_CONNECTIONS: usize = 16_384;
@@ -256,7 +256,7 @@ fn begun(
         pane,
         arrived_at,
         method: request.method().clone(),
-        target: request.uri().clone(),
+        target: Target::of(request.uri().path()),
         status: StatusCode::BAD_GATEWAY,
         request_id: exchange::request_id(request.headers()),
         request: Message {

@@ -6,6 +6,10 @@ use clause9_shared::window::UndecodableReason;
 use http::Method;
 
 pub use self::json_rows::JsonRows;
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::sse::events as sse_events;
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::unpack::unpack as without_encoding;
 use crate::exchange::Exchange;
 
 mod body;
@@ -32,6 +36,9 @@ mod laws;
 mod mutations;
 #[cfg(test)]
 pub(crate) mod recorded;
+
+#[cfg(feature = "fuzzing")]
+pub(crate) const UNPACKED_AT_MOST: usize = unpack::MAX_UNPACKED;
 
 /// Most rows in one request.
 const MAX_ROWS: usize = 100_000;

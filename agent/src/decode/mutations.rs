@@ -3,14 +3,14 @@
 //! `PROPTEST_CASES=1000000 cargo test -p clause9-agent --profile ci mutations`.
 
 use bytes::Bytes;
-use http::{HeaderValue, Uri};
+use http::HeaderValue;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::body::MAX_BODY;
 use super::recorded::Recorded;
 use super::{DECODERS, Decoder, JsonRows, MAX_COLUMNS, MAX_ROWS, agreement};
-use crate::exchange::{Exchange, Message};
+use crate::exchange::{Exchange, Message, Target};
 
 /// Exchanges to begin with: all that decode.
 fn seeds() -> Vec<Exchange> {
@@ -234,12 +234,10 @@ proptest! {
             let _ = decoder.matches(&method, &path);
             let _ = decoder.addressed(&path);
         }
-        if let Ok(target) = path.parse::<Uri>() {
-            let mut exchange = seeds().remove(0);
-            exchange.target = target;
-            for decoder in DECODERS {
-                check(*decoder, &exchange);
-            }
+        let mut exchange = seeds().remove(0);
+        exchange.target = Target::of(&path);
+        for decoder in DECODERS {
+            check(*decoder, &exchange);
         }
     }
 }

@@ -97,8 +97,8 @@ impl Decoder for OpenInferenceV2 {
 /// Model and version named by `/v2/models/{model}[/versions/{version}]/infer`.
 fn target(path: &str) -> Option<(&str, Option<&str>)> {
     let rest = path.strip_prefix("/v2/models/")?.strip_suffix("/infer")?;
-    let (model, version) = match rest.split_once("/versions/") {
-        Some((model, version)) => (model, Some(version)),
+    let (model, version) = match rest.split_once('/') {
+        Some((model, rest)) => (model, Some(rest.strip_prefix("versions/")?)),
         None => (rest, None),
     };
     let part = |text: &str| !text.is_empty() && !text.contains('/');

@@ -5,7 +5,7 @@ use clause9_shared::time::Timestamp;
 use clause9_shared::window::PaneStart;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use crate::exchange::{Body, Exchange, Message, REQUEST_ID};
+use crate::exchange::{Body, Exchange, Message, REQUEST_ID, Target};
 
 /// A request and its response as they went over the wire, heads too.
 #[derive(Clone, Copy, Debug)]
@@ -163,7 +163,7 @@ pub(crate) fn exchange(
         pane: PaneStart(Timestamp::EPOCH),
         arrived_at: Timestamp::EPOCH,
         method: Method::POST,
-        target: target.parse().unwrap(),
+        target: Target::of(target),
         status: StatusCode::OK,
         request_id: None,
         request: message(request.into()),

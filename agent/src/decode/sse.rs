@@ -4,13 +4,13 @@
 use std::borrow::Cow;
 
 /// The data of each event of a whole stream.
-pub(super) fn events(stream: &[u8]) -> Events<'_> {
+pub(crate) fn events(stream: &[u8]) -> Events<'_> {
     let mark = b"\xef\xbb\xbf";
     Events(stream.strip_prefix(mark).unwrap_or(stream))
 }
 
 /// See [`events`].
-pub(super) struct Events<'a>(&'a [u8]);
+pub(crate) struct Events<'a>(&'a [u8]);
 
 impl<'a> Events<'a> {
     /// The next line without its end: a line feed, a carriage return, or both.

@@ -65,7 +65,7 @@ pub(super) fn is_known(encoding: &[u8]) -> bool {
 }
 
 /// A body without its `content-encoding`.
-pub(super) fn unpack(encoding: &[u8], packed: Bytes) -> Result<Bytes, UndecodableReason> {
+pub(crate) fn unpack(encoding: &[u8], packed: Bytes) -> Result<Bytes, UndecodableReason> {
     let mut body = packed;
     for layer in named(encoding)?.into_iter().rev() {
         body = without(layer, &body)?;

@@ -12,10 +12,13 @@ use serde::Serialize;
 
 pub mod detectors;
 pub mod evaluate;
+pub mod faults;
 pub mod footprint;
 pub mod groups;
+pub mod instructions;
 pub mod labelled;
 pub mod load;
+pub mod memory;
 pub mod meter;
 pub mod observe;
 pub mod profile;

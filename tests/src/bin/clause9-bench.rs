@@ -2,8 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use clause9_tests::bench::{
-    Bench, detectors, evaluate, footprint, groups, labelled, observe, profile, proxy, upstream,
-    windows,
+    Bench, detectors, evaluate, faults, footprint, groups, instructions, labelled, memory, observe,
+    profile, proxy, upstream, windows,
 };
 
 /// Whole-process benchmarks on this machine. Build with `--release` for numbers to be quoted.
@@ -33,9 +33,21 @@ benches! {
     /// Memory, processor time and program size of an idle and a busy agent.
     #[command(alias = "idle")]
     Footprint(footprint::Options),
+    /// Resident memory of an agent under long bodies, thousands of idle connections, bodies that unpack to too much,
+    /// ids and names without end, and a collector that is not there. Fails beyond the bound.
+    Memory(memory::Options),
+    /// Instructions and allocations of the serving thread for each request, monitored and not, as callgrind counts
+    /// them. Fails beyond the figures that are kept.
+    Instructions(instructions::Options),
     /// The same load straight to a trivial model server, through nginx and through the agent, in turns: answers
     /// in a second, added time at a fixed rate, and the share that was captured.
     Proxy(proxy::Options),
+    /// Every fault of the monitoring under load, through real agents: no request may fail, each fault must show,
+    /// and every request must be accounted for. Fails if one of these does not hold.
+    Faults(faults::Options),
+    /// An agent whose reading of exchanges fails as told, for the one above.
+    #[command(hide = true)]
+    FaultyAgent(faults::faulty::Options),
     /// Compiling drift objectives, and evaluating a thousand objectives on one merged window.
     Evaluate(evaluate::Options),
     /// A million rows of 25 columns profiled in memory, beside other tools on the same data.
