@@ -110,13 +110,20 @@ impl Observation {
                 captured = self.exchanges.recv() => captured,
             };
             let Some(captured) = captured else { break };
-            let path = captured.exchange.target.path();
+            let Captured {
+                mut exchange,
+                decoder,
+                held,
+                small,
+                served: _,
+            } = captured;
+            small.settle(&mut exchange);
             let observed = Observed {
-                protocol: captured.decoder.name(),
-                addressed: captured.decoder.addressed(path).map(Into::into),
-                decoded: captured.decoder.decode(&captured.exchange),
+                protocol: decoder.name(),
+                addressed: decoder.addressed(exchange.target.path()).map(Into::into),
+                decoded: decoder.decode(&exchange),
             };
-            drop(captured);
+            drop((exchange, held));
             if !look(observed) {
                 break;
             }

@@ -91,6 +91,7 @@ fn counted(door: &Door) -> Vec<Vec<u8>> {
 
 /// What the proxy counts of twelve requests.
 fn by_proxy() -> Vec<Vec<u8>> {
+    #[expect(clippy::unnecessary_wraps, reason = "a model may also hang up")]
     fn answers(request: &Raw, _: &mut std::net::TcpStream) -> Option<Vec<u8>> {
         Some(toy(request))
     }
@@ -245,6 +246,7 @@ fn a_file_is_sent_by_the_command_line_and_sending_it_again_adds_nothing() -> any
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of what is refused")]
 fn the_door_says_why_it_takes_nothing() {
     let (folder, door) = (tempfile::tempdir().unwrap(), Door::open(&[]));
     let agent = Running::start(sink_only(folder.path(), &door));
@@ -512,6 +514,7 @@ fn agent_busy(agent: &Running, series: &str) {
 
 #[test]
 fn requests_that_nginx_mirrors_are_inputs_without_an_answer() -> anyhow::Result<()> {
+    #[expect(clippy::unnecessary_wraps, reason = "a model may also hang up")]
     fn answers(request: &Raw, _: &mut std::net::TcpStream) -> Option<Vec<u8>> {
         Some(toy(request))
     }

@@ -11,7 +11,7 @@ mod headers;
 pub mod panes;
 mod recorder;
 pub mod reverse_proxy;
-mod small;
+pub(crate) mod small;
 mod socket;
 mod streams;
 pub mod tls;

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::capture::panes::Admission;
 use crate::decode::{self, Decoder, Decoders};
 use crate::engine::{Answer, Input, Looked, Output, Tally, Undecoded};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Target};
 use crate::monitor::{Monitor, Phase};
 use crate::sink::{
     Delivery, Fate, Gone, Half, Item, Joins, Record, Shapes, Side, Standing, Waiting, Whole,
@@ -287,7 +287,7 @@ impl Monitor {
             pane,
             arrived_at: at,
             method,
-            target: target.unwrap_or_default(),
+            target: Target::of(target.as_ref().map_or("", Uri::path)),
             status,
             request_id: whole.request_id,
             request: whole.request,

@@ -30,7 +30,7 @@ pub(crate) fn mirrored(exchange: &Exchange, at: Timestamp) -> Item {
         key: None,
         at: Some(at),
         method: exchange.method.clone(),
-        target: Some(exchange.target.clone()),
+        target: exchange.target.path().parse().ok(),
         service: None,
         request_id: None,
         request: exchange.request.clone(),

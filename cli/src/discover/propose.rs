@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use clause9_shared::ids::{BadName, Name};
 use clause9_shared::inference::Owned;
+use clause9_shared::objective::Reports;
 use clause9_shared::objective::check::MAX_FEATURES;
 use clause9_shared::objective::document::{
     Decision, DecisionRule, Document, Feature, FeatureType, Format, InputPath, Label, LabelType,
@@ -72,6 +73,7 @@ pub(super) fn document(learned: &Learned) -> anyhow::Result<Proposed> {
         outputs,
         attributes: Vec::new(),
         service: Some(Service::default()),
+        reports: Reports::default(),
         objectives: Vec::new(),
     };
     Ok(Proposed {

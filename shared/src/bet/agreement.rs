@@ -151,6 +151,9 @@ impl Pair {
     }
 }
 
+/// Ratios of deviations, each with the level that is bet against near it.
+type Cover = Vec<(f64, f64)>;
+
 impl AgreementBets {
     /// Bets against a level strictly between -1 and 1.
     pub fn new(measure: Agreement, level: f64, comparator: Comparator) -> Result<Self, NoBet> {
@@ -166,7 +169,7 @@ impl AgreementBets {
             comparator,
             bets: Vec::new(),
         };
-        let (strengths, choices): (&[f64], Vec<Vec<(f64, f64)>>) = match measure {
+        let (strengths, choices): (&[f64], Vec<Cover>) = match measure {
             Agreement::Kappa => (&STRENGTHS, vec![vec![(1.0, level)]]),
             Agreement::Correlation if found.is_union() => (&STRENGTHS, vec![cover(level)]),
             Agreement::Correlation => (
@@ -255,7 +258,11 @@ impl AgreementBets {
             let covered = if self.is_union() {
                 covers(&bet.arcs, self.level)
             } else {
-                bet.arcs.len() == 1 && bet.arcs.iter().all(|arc| arc.level == self.level)
+                bet.arcs.len() == 1
+                    && bet
+                        .arcs
+                        .iter()
+                        .all(|arc| arc.level.to_bits() == self.level.to_bits())
             };
             covered && bet.arcs.iter().all(fair)
         })
@@ -263,7 +270,7 @@ impl AgreementBets {
 }
 
 /// Ratios with their levels, such that every ratio of a law of this correlation is near one.
-fn cover(level: f64) -> Vec<(f64, f64)> {
+fn cover(level: f64) -> Cover {
     let reach = -libm::log(level.abs());
     let arcs = (reach / HALF_ARC).ceil().clamp(1.0, MAX_ARCS);
     let half = reach / arcs;

@@ -148,6 +148,7 @@ fn by_proxy(sent: &Sent) -> Vec<u8> {
         exchange,
         decoder,
         held,
+        small: crate::capture::small::Small::default(),
         served: clause9_shared::service::Served::default(),
     });
     let items = world.close();
@@ -445,7 +446,7 @@ fn what_is_no_inference_too_late_or_not_understood_is_accounted_for() {
     let one = &all()[0];
     let mut world = World::new(with_invocations(one.naming));
     let mut other = one.exchange.clone();
-    other.target = "/v2/health/ready".parse().unwrap();
+    other.target = crate::exchange::Target::of("/v2/health/ready");
     assert_eq!(
         world.take(vec![testing::mirrored(&other, at(5))]),
         [Fate::NotInference]

@@ -5,7 +5,9 @@ const LINE: &str = r#"{"captureData":{"endpointInput":{"observedContentType":"te
 fn whole(text: &str) -> Whole {
     match line(text).unwrap().unwrap().pop() {
         Some(Item::Whole(whole)) => *whole,
-        other => panic!("{other:?}"),
+        other @ (None | Some(Item::Half(_) | Item::Record(_) | Item::Outcome(_))) => {
+            panic!("{other:?}")
+        }
     }
 }
 
@@ -13,7 +15,7 @@ fn labels(text: &str) -> Vec<(String, u32, Scalar)> {
     let items = line(text).unwrap().unwrap().into_iter();
     let items = items.map(|item| match item {
         Item::Outcome(o) => (o.request_id, o.row, o.label.unwrap()),
-        other => panic!("{other:?}"),
+        other @ (Item::Half(_) | Item::Whole(_) | Item::Record(_)) => panic!("{other:?}"),
     });
     items.collect()
 }

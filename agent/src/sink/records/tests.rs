@@ -10,7 +10,7 @@ fn naming() -> Naming {
 fn read(text: &str) -> Result<Record, String> {
     match record(text, &naming())? {
         Item::Record(record) => Ok(*record),
-        other => panic!("{other:?}"),
+        other @ (Item::Half(_) | Item::Whole(_) | Item::Outcome(_)) => panic!("{other:?}"),
     }
 }
 

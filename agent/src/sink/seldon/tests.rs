@@ -54,7 +54,7 @@ fn feedback_is_a_label_of_the_request_it_names() {
         let items = feedback(&attributes, &message)?.into_iter();
         let items = items.map(|item| match item {
             Item::Outcome(o) => (o.request_id, o.row, o.label.unwrap()),
-            other => panic!("{other:?}"),
+            other @ (Item::Half(_) | Item::Whole(_) | Item::Record(_)) => panic!("{other:?}"),
         });
         Ok::<Vec<_>, String>(items.collect())
     };
