@@ -43,6 +43,9 @@ const SHORTENED: f64 = 1.0 - 1e-9;
 /// Most cases of a block: beyond, pairs times payoffs would not fit an integer.
 pub const MAX_CASES: u64 = 1 << 44;
 
+/// A ratio r and the level at it.
+type Ratio = (f64, f64);
+
 /// What agrees with what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -151,9 +154,6 @@ impl Pair {
     }
 }
 
-/// Ratios of deviations, each with the level that is bet against near it.
-type Cover = Vec<(f64, f64)>;
-
 impl AgreementBets {
     /// Bets against a level strictly between -1 and 1.
     pub fn new(measure: Agreement, level: f64, comparator: Comparator) -> Result<Self, NoBet> {
@@ -169,7 +169,7 @@ impl AgreementBets {
             comparator,
             bets: Vec::new(),
         };
-        let (strengths, choices): (&[f64], Vec<Cover>) = match measure {
+        let (strengths, choices): (&[f64], Vec<Vec<Ratio>>) = match measure {
             Agreement::Kappa => (&STRENGTHS, vec![vec![(1.0, level)]]),
             Agreement::Correlation if found.is_union() => (&STRENGTHS, vec![cover(level)]),
             Agreement::Correlation => (
@@ -270,7 +270,7 @@ impl AgreementBets {
 }
 
 /// Ratios with their levels, such that every ratio of a law of this correlation is near one.
-fn cover(level: f64) -> Cover {
+fn cover(level: f64) -> Vec<Ratio> {
     let reach = -libm::log(level.abs());
     let arcs = (reach / HALF_ARC).ceil().clamp(1.0, MAX_ARCS);
     let half = reach / arcs;

@@ -527,6 +527,8 @@ fn each_metric_counts_what_its_card_says() {
         equalised_odds_difference.to_overall 0.111111
         average_odds_difference.pooled -0.166667
         average_absolute_odds_difference.pooled 0.166667
+        cohen_kappa.pairs 0.377778
+        mcc.pairs 0.377778
     "#]]
     .assert_eq(&found);
 }

@@ -1,10 +1,11 @@
 //! `clause9-sim NAME`: simulations behind what is claimed of the alarms; see `clause9_tests::sim`.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use clause9_tests::sim::table::Table;
 use clause9_tests::sim::{self, Effort, page};
 
 /// Simulations with fixed seeds: the same figures on every machine.
@@ -25,6 +26,9 @@ struct Options {
     /// As many runs as the figures in `docs/` have; without it few, to see that all is well.
     #[arg(long)]
     full: bool,
+    /// Simulate only these tables, by their ids; the others are kept as they stand in `--out`.
+    #[arg(long, value_name = "ID", requires = "out")]
+    only: Vec<String>,
     /// A folder to write `alarms.html` and `alarms.json` to.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -38,7 +42,11 @@ fn main() -> anyhow::Result<()> {
         (Effort::REDUCED, "clause9-sim alarms")
     };
     let mut out = std::io::stdout().lock();
-    let report = sim::alarms(effort, command, &mut |table| {
+    let kept = match &options.out {
+        Some(folder) if !options.only.is_empty() => kept(folder, &options.only)?,
+        Some(_) | None => Vec::new(),
+    };
+    let report = sim::alarms(effort, command, &kept, &mut |table| {
         let _ = writeln!(out, "{}", page::text(table));
     });
     for claim in &report.claims {
@@ -60,4 +68,15 @@ fn main() -> anyhow::Result<()> {
         "not everything claimed is shown"
     );
     Ok(())
+}
+
+/// The tables of an earlier run that are not asked for anew.
+fn kept(folder: &Path, only: &[String]) -> anyhow::Result<Vec<Table>> {
+    let path = folder.join("alarms.json");
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let report: sim::Report = serde_json::from_str(&text)
+        .with_context(|| format!("{} is no report of simulations", path.display()))?;
+    let others = report.tables.into_iter();
+    Ok(others.filter(|table| !only.contains(&table.id)).collect())
 }

@@ -75,7 +75,7 @@ macro_rules! by_pairs {
                 edge_cases: concat!(
                     "No labelled rows: no data. ", $none, ": undefined, and such a block is no \
                      evidence. The cases of one block must be drawn alike, and none may depend on \
-                     another: `cluster` above 1 is refused. A breach takes a third to a half longer to \
+                     another: `cluster` above 1 is refused. A breach takes a third to two thirds longer to \
                      confirm than by `", $as, "`, whose evidence is approximate; at levels of 0.3 and \
                      less about twice as long."
                 ),
