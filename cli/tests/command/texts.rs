@@ -82,12 +82,13 @@ fn texts_are_measured_by_their_column_alone() {
 #[test]
 fn without_the_role_a_column_of_texts_is_left_out_and_the_note_says_how_to_watch_it() {
     let folder = world();
-    fs::write(folder.path().join("now.csv"), "n,answer\n1,x y z\n2,z y\n").unwrap();
-    fs::write(
-        folder.path().join("before.csv"),
-        "n,answer\n1,x y\n2,y z\n3,other\n",
-    )
-    .unwrap();
+    let mut rows = String::from("n,answer\n");
+    for i in 0..200_u32 {
+        writeln!(rows, "{},words of answer {}", i % 7, i * 31 % 199).unwrap();
+    }
+    for name in ["before.csv", "now.csv"] {
+        fs::write(folder.path().join(name), &rows).unwrap();
+    }
     let (ran, _) = profile(folder.path(), &[]);
     assert!(
         ran.out.contains("--text watches numbers of them"),
