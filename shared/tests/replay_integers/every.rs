@@ -301,7 +301,7 @@ fn objective(
             "evaluate_every": "7d", "owner": "head", "approver": "committee",
             "effective_from": "2026-01-01T00:00:00Z", "references": [],
             // Bets on pairs want cases that stand alone.
-            "cluster": if spec.name.ends_with(".pairs") { 1 } else { 2 }
+            "cluster": if spec.name.contains(".pairs") { 1 } else { 2 }
         }))
         .unwrap();
         Compiled::new(document, &objective, baseline)
