@@ -83,16 +83,11 @@ pub struct Claim {
     pub holds: bool,
 }
 
-/// Simulates everything, two tables at a time; `done` is told of each. Tables that are `kept` from an
-/// earlier run are not simulated again: the same seeds would give the same figures.
-pub fn alarms(
-    effort: Effort,
-    command: &str,
-    kept: &[Table],
-    done: &mut dyn FnMut(&Table),
-) -> Report {
-    type Part = Box<dyn FnOnce() -> Table + Send>;
-    let parts: [(&str, Part); 9] = [
+type Part = Box<dyn FnOnce() -> Table + Send>;
+
+/// Every table by its id.
+fn parts(effort: Effort) -> [(&'static str, Part); 9] {
+    [
         (
             "drift-100",
             Box::new(move || drift::table(100, effort.drift)),
@@ -120,8 +115,18 @@ pub fn alarms(
             "mcc",
             Box::new(move || agreement::correlation(effort.agreement)),
         ),
-    ];
-    let parts: Vec<Part> = parts
+    ]
+}
+
+/// Simulates everything, two tables at a time; `done` is told of each. Tables that are `kept` from an
+/// earlier run are not simulated again: the same seeds would give the same figures.
+pub fn alarms(
+    effort: Effort,
+    command: &str,
+    kept: &[Table],
+    done: &mut dyn FnMut(&Table),
+) -> Report {
+    let parts: Vec<Part> = parts(effort)
         .into_iter()
         .map(
             |(id, part)| match kept.iter().find(|table| table.id == id) {
