@@ -152,7 +152,7 @@ async fn an_answer_may_be_silent_for_longer_than_any_time_limit_of_the_agent() {
     let model = Model2::start().await;
     for scheme in ["h2c", "http"] {
         let (_folder, agent) =
-            agent_of(|c| c.upstream = format!("{scheme}://127.0.0.1:{}", model.port));
+            agent_of(|c| c.upstream = Some(format!("{scheme}://127.0.0.1:{}", model.port)));
         let mut sender = client(agent.port).await;
         let (answer, mut stream) = sender
             .send_request(crate::streams_world::grpc("/chat"), false)

@@ -41,7 +41,7 @@ fn request_of(stream: &mut TcpStream) {
 fn both_ends(request: &[u8]) -> (tempfile::TempDir, Running, TcpStream, TcpStream) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
-    let (folder, agent) = agent_of(|c| c.upstream = format!("http://127.0.0.1:{port}"));
+    let (folder, agent) = agent_of(|c| c.upstream = Some(format!("http://127.0.0.1:{port}")));
     let mut client = connect(agent.port);
     client.write_all(request).unwrap();
     let (server, _) = listener.accept().unwrap();
@@ -203,7 +203,7 @@ async fn a_thousand_streams_of_events_at_once_each_get_every_event_in_time() {
             });
         }
     });
-    let (_folder, agent) = agent_of(|c| c.upstream = format!("http://127.0.0.1:{port}"));
+    let (_folder, agent) = agent_of(|c| c.upstream = Some(format!("http://127.0.0.1:{port}")));
     let request = b"POST /v2/models/toy/infer HTTP/1.1\r\nHost: m\r\nContent-Length: 2\r\n\r\n{}";
     let mut clients = Vec::new();
     for _ in 0..STREAMS {

@@ -80,7 +80,7 @@ async fn clients_choose_the_version_by_alpn_and_who_speaks_no_tls_gets_nothing()
     let model =
         Model::start(|_, _| Some(b"HTTP/1.1 200 Fine\r\nContent-Length: 2\r\n\r\nok".to_vec()));
     let (_folder, agent) = agent_of(|c| {
-        c.upstream = format!("http://127.0.0.1:{}", model.port);
+        c.upstream = Some(format!("http://127.0.0.1:{}", model.port));
         c.tls = Some(first());
     });
     let (mut sender, shown) = connect_http2(agent.port).await;
@@ -157,7 +157,7 @@ async fn server(offer: &[&str], certificate_file: &str) -> (u16, Model2, Arc<Mut
 async fn behind_tls_requests_go_on_in_their_own_version_if_the_server_speaks_it() {
     let (port, model, heads) = server(&["h2", "http/1.1"], "first").await;
     let (_folder, agent) = agent_of(|c| {
-        c.upstream = format!("https://127.0.0.1:{port}");
+        c.upstream = Some(format!("https://127.0.0.1:{port}"));
         c.upstream_tls.roots = Some(file("authority.pem"));
         c.upstream_tls.name = Some("agent.test".into());
     });
@@ -182,7 +182,7 @@ async fn behind_tls_requests_go_on_in_their_own_version_if_the_server_speaks_it(
 
     let (port, model, heads) = server(&["http/1.1"], "first").await;
     let (_folder, agent) = agent_of(|c| {
-        c.upstream = format!("https://127.0.0.1:{port}");
+        c.upstream = Some(format!("https://127.0.0.1:{port}"));
         c.upstream_tls.roots = Some(file("authority.pem"));
         c.upstream_tls.name = Some("agent.test".into());
     });
@@ -206,7 +206,7 @@ async fn a_server_that_cannot_show_who_it_is_gets_no_request() {
     ];
     for (roots, name) in attempts {
         let (_folder, agent) = agent_of(|c| {
-            c.upstream = format!("https://127.0.0.1:{port}");
+            c.upstream = Some(format!("https://127.0.0.1:{port}"));
             c.upstream_tls.roots = roots;
             c.upstream_tls.name = Some(name.into());
         });

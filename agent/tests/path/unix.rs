@@ -45,7 +45,7 @@ fn a_model_server_behind_a_unix_socket_is_reached_and_so_is_the_agent_by_one() {
     );
     model(&server);
     let (_state, agent) = agent_of(|c| {
-        c.upstream = format!("unix:{}", server.display());
+        c.upstream = Some(format!("unix:{}", server.display()));
         c.listen_unix = Some(door.clone());
     });
     let request = b"GET /x HTTP/1.1\r\nHost: m\r\n\r\n";
@@ -85,7 +85,7 @@ async fn grpc_passes_over_unix_sockets_with_and_without_saying_so() {
             }
         });
         let (_state, agent) = agent_of(|c| {
-            c.upstream = format!("{scheme}:{}", path.display());
+            c.upstream = Some(format!("{scheme}:{}", path.display()));
             c.listen_unix = Some(door.clone());
         });
         let mut by_tcp = client(agent.port).await;
@@ -103,7 +103,10 @@ async fn grpc_passes_over_unix_sockets_with_and_without_saying_so() {
 fn a_socket_that_nobody_listens_on_is_502_and_not_ready() {
     let folder = tempfile::tempdir().unwrap();
     let (_state, agent) = agent_of(|c| {
-        c.upstream = format!("unix:{}", folder.path().join("nobody.sock").display());
+        c.upstream = Some(format!(
+            "unix:{}",
+            folder.path().join("nobody.sock").display()
+        ));
     });
     assert_eq!(ask(agent.port, &infer("a", 1, "")).status(), 502);
     let ready = ask(agent.admin, b"GET /ready HTTP/1.1\r\nHost: a\r\n\r\n");
