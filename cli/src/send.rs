@@ -120,12 +120,17 @@ pub(crate) fn run(args: &Send, terminal: &mut Terminal) -> anyhow::Result<Ended>
     for (number, path) in args.files.iter().enumerate() {
         let from = if number == 0 { args.from } else { 1 };
         if let Err(stopped) = send(args, (path, from), document, &mut door, &mut tally) {
-            report(args, &tally, terminal)?;
+            if tally.rows > 0 {
+                report(args, &tally, terminal)?;
+            }
             return Err(stopped);
         }
     }
     report(args, &tally, terminal)?;
     let posted = &tally.posted;
+    if posted.taken + posted.duplicate == 0 && tally.rows == 0 {
+        return bad("nothing to send: the files have no rows (from --from on)");
+    }
     if tally.bad + posted.refused + posted.uncounted() > 0 {
         return Ok(Ended::WithProblems);
     }
@@ -265,8 +270,5 @@ fn report(args: &Send, tally: &Tally, terminal: &mut Terminal) -> anyhow::Result
         "{said}; {} known already, {unread} refused; {} batches, {} sent again",
         posted.duplicate, posted.batches, posted.retries
     ))?;
-    if posted.taken + posted.duplicate == 0 && tally.rows == 0 {
-        return bad("nothing to send: the files have no rows (from --from on)");
-    }
     Ok(())
 }

@@ -366,7 +366,7 @@ fn panes_of_nothing_or_of_other_cells_make_no_baseline() {
         let refused = baseline.refrozen(panes, approved());
         refused.unwrap_err().to_string()
     };
-    expect!["there are no rows; give a reference with some"].assert_eq(&refused(&empty));
+    expect!["the reference has no rows; a baseline needs at least one"].assert_eq(&refused(&empty));
     expect!["the panes hold no counts of feature/amount; name the objectives file that they were counted with"]
         .assert_eq(&refused(&PaneSummary::default()));
     let mut builder = BaselineBuilder::new(&document, "x.csv");

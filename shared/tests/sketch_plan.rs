@@ -212,7 +212,7 @@ fn a_plan_that_cannot_be_is_refused() {
     refused(
         |d| d["attributes"] = (0..12).map(attribute).collect(),
         &expect![
-            "the plan's summaries could take 37022065 bytes, the limit is 8388608; watch fewer features or attributes"
+            "the plan's summaries could take 40026509 bytes, the limit is 8388608; watch fewer features or attributes"
         ],
     );
     let mut baseline = loan::baseline(&loan::document());

@@ -104,7 +104,7 @@ fn three_features() -> (String, String) {
              metric: missing_rate, of: {{ feature: {feature} }}, comparator: at_most, \
              levels: {{ action: 0.1 }}, window: 1d, min_support: 50, evaluate_every: 7d, owner: head of \
              lending, approver: risk committee, effective_from: 2026-01-01T00:00:00Z, cycle: 30d, \
-             references: [] }}\n"
+             references: [{{ scheme: iso42001_clause, id: \"9.1\", claim: evidences }}] }}\n"
         )
     });
     let objectives = OBJECTIVES.replace("features:\n", features) + &asked.concat();

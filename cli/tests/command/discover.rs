@@ -188,8 +188,11 @@ fn what_tensorflow_serving_says_is_read_under_the_names_that_rows_have() {
             from: { input: "instances", column: 1 }
 
         outputs:
+          # A probability of the positive class, from 0 to 1.
+          score:
+            from: { output: "predictions" }
           decision:
-            rule: { output: { from: { output: "predictions" }, positive: 1 } }
+            rule: { score_at_least: 0.5 }
             # What a positive decision means, for people.
             positive_means: "positive"
           label:
@@ -283,7 +286,6 @@ signature:
           label:
             positive: 1
             negative: 0
-        note: that `predictions` is 1 for a positive decision is a guess
         features:
           - name: "instances.0"
             type: numeric
@@ -295,13 +297,12 @@ signature:
             from: { input: "instances", column: 1 }
 
         outputs:
-          decision:
-            rule: { output: { from: { output: "predictions" }, positive: 1 } }
-            # What a positive decision means, for people.
-            positive_means: "positive"
+          # A predicted number, in the unit that labels are in.
+          value:
+            from: { output: "predictions" }
+            unit: "1"
           label:
-            positive: 1
-            negative: 0
+            type: numeric
     "#]]
     .assert_eq(&drafts);
 }

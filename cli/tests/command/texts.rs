@@ -91,9 +91,9 @@ fn without_the_role_a_column_of_texts_is_left_out_and_the_note_says_how_to_watch
     }
     let (ran, _) = profile(folder.path(), &[]);
     assert!(
-        ran.out.contains("--text watches numbers of them"),
+        ran.err.contains("--text watches numbers of them"),
         "{}",
-        ran.out
+        ran.err
     );
 }
 
