@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::thread::JoinHandle;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{Ran, run};
 
@@ -88,12 +88,13 @@ fn rows_go_as_records_and_again_until_they_are_taken() {
     assert!(head.starts_with("POST /records HTTP/1.1\r\n"), "{head}");
     let shown = |line: &str| line == "Authorization: Bearer s3cret";
     assert!(head.lines().any(shown), "{head}");
-    let lines: Vec<_> = body.lines().collect();
+    let read = |line: &str| -> Value { serde_json::from_str(line).unwrap() };
+    let lines: Vec<_> = body.lines().map(read).collect();
     assert_eq!(
         lines,
         [
-            r#"{"id":"a","inputs":{"x":1.5},"label":1,"outputs":{"score":0.75}}"#,
-            r#"{"id":"b","inputs":{"x":null},"outputs":{"score":0.25}}"#,
+            json!({ "id": "a", "inputs": { "x": 1.5 }, "label": 1, "outputs": { "score": 0.75 } }),
+            json!({ "id": "b", "inputs": { "x": null }, "outputs": { "score": 0.25 } }),
         ]
     );
 }
