@@ -11,11 +11,9 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use clause9_agent::decode::{DECODERS, Decoder, Decoders};
-use clause9_agent::exchange::Exchange;
-use clause9_shared::inference::Inference;
+use clause9_agent::decode::Decoders;
 use clause9_shared::window::{DropReason, UndecodableReason};
-use http::Method;
+use clause9_tests::faulty::Faulty;
 
 use crate::agent_world::{
     Door, Model, Raw, Running, ask, config, connect, infer, read_message, toy, until,
@@ -29,45 +27,13 @@ fn answers(request: &Raw, stream: &mut TcpStream) -> Option<Vec<u8>> {
     Some(toy(request))
 }
 
-/// The usual protocols, but reading some exchanges goes wrong.
-struct Faulty;
-
-fn usual() -> &'static dyn Decoder {
-    let mut decoders = DECODERS.iter().copied();
-    decoders
-        .find(|d| d.name() == "open_inference_v2")
-        .expect("the table has that decoder")
-}
-
 static STALLED: AtomicBool = AtomicBool::new(false);
 
-impl Decoder for Faulty {
-    fn name(&self) -> &'static str {
-        "faulty"
-    }
-
-    fn matches(&self, method: &Method, path: &str) -> bool {
-        usual().matches(method, path)
-    }
-
-    fn addressed<'a>(&self, path: &'a str) -> Option<&'a str> {
-        usual().addressed(path)
-    }
-
-    fn decode(&self, exchange: &Exchange) -> Result<Inference, UndecodableReason> {
-        let id = exchange
-            .request_id
-            .as_ref()
-            .map_or(&b""[..], |v| v.as_bytes());
-        assert!(id != b"panic", "as told");
-        while id == b"stall" && STALLED.load(Ordering::Relaxed) {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        usual().decode(exchange)
-    }
+fn stalled() -> bool {
+    STALLED.load(Ordering::Relaxed)
 }
 
-static FAULTY: Decoders = &[&Faulty];
+static FAULTY: Decoders = &[&Faulty { stalled }];
 const TIME: &str = "X-Event-Time: 2020-01-01T00:00:10Z\r\n";
 
 #[test]

@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use clause9_tests::bench::faults::cases::ended;
-use clause9_tests::bench::faults::faulty::{STALL, STALLED};
+use clause9_tests::bench::faults::faulty::STALLED;
 use clause9_tests::bench::faults::ground::{Ground, Under};
 use clause9_tests::bench::faults::{Options, cases::CASES, measure};
 use clause9_tests::bench::instructions::Costs;
 use clause9_tests::bench::memory;
+use clause9_tests::faulty::STALL;
 use clause9_tests::http;
 use clause9_tests::process::wait_until;
 

@@ -8,15 +8,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clause9_agent::config::{AgentConfig, SinkConfig};
-use clause9_agent::decode::{DECODERS, Decoder, Decoders};
-use clause9_agent::exchange::Exchange;
-use clause9_shared::inference::Inference;
+use clause9_agent::decode::Decoders;
 use clause9_shared::time::Span;
-use clause9_shared::window::{DropReason, UndecodableReason};
+use clause9_shared::window::DropReason;
 use clause9_shared::wire::batch::Stream;
+use clause9_tests::faulty::Faulty;
 use clause9_tests::process::{Running as Program, free_port, program};
 use clause9_tests::tools::tool;
-use http::Method;
 use serde_json::{Value, json};
 
 use crate::agent_world::{Door, Model, Raw, Running, ask, config, infer, toy, until};
@@ -414,45 +412,13 @@ fn halves_that_stay_alone_are_counted_and_labels_find_what_was_joined() {
     assert_eq!(agent.metric(reason), 1);
 }
 
-/// The usual protocols, but one exchange takes until it is told otherwise.
-struct Stalling;
-
 static STALLED: AtomicBool = AtomicBool::new(false);
 
-fn usual() -> &'static dyn Decoder {
-    let mut decoders = DECODERS.iter().copied();
-    decoders
-        .find(|d| d.name() == "open_inference_v2")
-        .expect("the table has that decoder")
+fn stalled() -> bool {
+    STALLED.load(Ordering::Relaxed)
 }
 
-impl Decoder for Stalling {
-    fn name(&self) -> &'static str {
-        "stalling"
-    }
-
-    fn matches(&self, method: &Method, path: &str) -> bool {
-        usual().matches(method, path)
-    }
-
-    fn addressed<'a>(&self, path: &'a str) -> Option<&'a str> {
-        usual().addressed(path)
-    }
-
-    fn decode(&self, exchange: &Exchange) -> Result<Inference, UndecodableReason> {
-        let id = exchange
-            .request_id
-            .as_ref()
-            .map_or(&b""[..], |v| v.as_bytes());
-        assert!(id != b"panic", "as told");
-        while id == b"stall" && STALLED.load(Ordering::Relaxed) {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        usual().decode(exchange)
-    }
-}
-
-static STALLS: Decoders = &[&Stalling];
+static STALLS: Decoders = &[&Faulty { stalled }];
 
 #[test]
 fn a_flood_is_told_to_come_again_and_what_was_taken_is_counted_once() {

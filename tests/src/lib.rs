@@ -2,6 +2,7 @@
 //! people, and our programs as processes. No test lives here; nothing here knows what is tested.
 
 pub mod bench;
+pub mod faulty;
 pub mod http;
 mod ports;
 pub mod process;

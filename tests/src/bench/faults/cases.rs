@@ -5,9 +5,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use super::door::Door;
-use super::faulty::{PANIC, STALL, STALLED};
+use super::faulty::STALLED;
 use super::ground::{Ground, PATIENCE, Under, metric, reach, set_clock};
 use super::load::{AskedToClose, Load};
+use crate::faulty::{PANIC, STALL};
 use crate::http;
 use crate::process::wait_until;
 use crate::sidecar::Sidecar;
