@@ -86,7 +86,7 @@ async fn pass(mut request: Request<Incoming>) -> Response<Empty<Bytes>> {
         );
         let length = lengths
             .first()
-            .map(|l| l.to_str().ok().and_then(|l| l.parse().ok()));
+            .map(|l| l.to_str().ok().and_then(|l| l.parse::<u64>().ok()));
         assert!(length != Some(None), "a length that is no number");
         let body = request.into_body().collect().await;
         if let (Ok(body), Some(Some(length))) = (body, length) {
