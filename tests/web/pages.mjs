@@ -92,7 +92,9 @@ async function look(url, { name, scheme, width }) {
   await call("Page.navigate", { url });
   await loaded;
   const what = `${url} (${name})`;
-  const others = asked.filter((address) => address !== url && !address.startsWith("data:"));
+  // A browser asks every site for its icon by itself, once, and not always before the page has loaded.
+  const own = [url, new URL("/favicon.ico", url).href];
+  const others = asked.filter((address) => !own.includes(address) && !address.startsWith("data:"));
   say(others.length === 0, `${what} asks for ${others}`);
   // Whoever is on a narrow screen scrolls down, not sideways; tables scroll by themselves.
   const wide = await evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
