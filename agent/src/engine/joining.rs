@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clause9_shared::plan::Outcome;
+use clause9_shared::sampling::Shell;
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::{Clock, Timestamp};
 use clause9_shared::window::{OutcomeCoverage, PaneStart};
 use serde::Serialize;
 
+use crate::engine::remembering::Found;
 use crate::engine::{Engine, Origin};
 use crate::sample::Tag;
 
@@ -19,8 +21,8 @@ const MAX_BLOCKS: usize = 2048;
 /// What arrived in one pane.
 #[derive(Debug, Default)]
 pub(super) struct Arrivals {
-    /// Per pane of the predictions, model and version.
-    pub(super) blocks: BTreeMap<Arc<Origin>, Block>,
+    /// Per pane of the predictions, model and version; and shell, if shells are kept apart.
+    pub(super) blocks: BTreeMap<(Arc<Origin>, Option<Shell>), Block>,
     /// What could not be joined to anything.
     pub(super) unjoined: OutcomeCoverage,
 }
@@ -52,13 +54,15 @@ pub struct OutcomeReport {
 }
 
 /// What became of one outcome.
-enum Fate {
+pub(super) enum Fate {
     Joined,
     Repeated,
     UnknownRow,
     UnlistedValue,
     Dropped,
     UnknownRequest,
+    /// It was remembered once.
+    ForgottenRequest,
     SampledOut,
 }
 
@@ -75,12 +79,14 @@ impl Engine {
                 Fate::UnknownRow => report.unknown_row += 1,
                 Fate::UnlistedValue => report.unlisted_value += 1,
                 Fate::Dropped => report.dropped += 1,
-                Fate::UnknownRequest if self.waiting.insert(tag, arrival, outcome) => {
-                    report.waiting += 1;
-                }
-                Fate::UnknownRequest => {
-                    self.count_dropped(arrival);
-                    report.dropped += 1;
+                // Taken for forgotten, it may be one that nobody heard of yet: it waits like them.
+                Fate::UnknownRequest | Fate::ForgottenRequest => {
+                    if self.waiting.insert(tag, (arrival, now), outcome) {
+                        report.waiting += 1;
+                    } else {
+                        self.count_dropped(arrival, 1);
+                        report.dropped += 1;
+                    }
                 }
             }
         }
@@ -89,13 +95,17 @@ impl Engine {
 
     /// The pane in which an outcome arrived: by its own time on a replayed clock, else now; never a
     /// closed pane, and never one after the present one.
-    fn arrival(&self, outcome: &Outcome, now: Timestamp) -> PaneStart {
+    pub(super) fn arrival(&self, outcome: &Outcome, now: Timestamp) -> PaneStart {
         let length = self.settings.plan.document().panes.length;
         let at = match (self.settings.clock, outcome.available_at) {
             (Clock::Replay, Some(at)) => at.min(now),
             (Clock::Live, _) | (Clock::Replay, None) => now,
         };
-        let pane = PaneStart::of(at, length);
+        self.not_closed(PaneStart::of(at, length))
+    }
+
+    /// That pane, or the first one that is not closed.
+    pub(super) fn not_closed(&self, pane: PaneStart) -> PaneStart {
         self.watermark
             .map_or(pane, |watermark| pane.max(PaneStart(watermark)))
     }
@@ -103,55 +113,55 @@ impl Engine {
     /// Outcomes that came before their request.
     pub(super) fn join_waiting(&mut self, tag: Tag) {
         for (arrival, outcome) in self.waiting.take(tag) {
-            let arrival = self
-                .watermark
-                .map_or(arrival, |w| arrival.max(PaneStart(w)));
-            let _ = self.join(arrival, tag, &outcome);
+            let _ = self.join(self.not_closed(arrival), tag, &outcome);
         }
     }
 
-    fn join(&mut self, arrival: PaneStart, tag: Tag, outcome: &Outcome) -> Fate {
-        let arrivals = self.arrivals.entry(arrival).or_default();
+    pub(super) fn join(&mut self, arrival: PaneStart, tag: Tag, outcome: &Outcome) -> Fate {
         // Left out on purpose: nothing to wait for, and nothing lost.
         if !self.settings.sampler.keeps(tag) {
-            arrivals.unjoined.sampled_out += 1;
-            self.tally.outcomes_sampled_out += 1;
-            return Fate::SampledOut;
+            return self.sampled_out(arrival);
         }
-        let Some(place) = self.memory.find(tag) else {
-            return Fate::UnknownRequest;
+        let place = match self.memory.find(tag, &mut self.tally) {
+            Found::At(place) => place,
+            Found::Forgotten => return Fate::ForgottenRequest,
+            Found::Unknown if self.may_be_capped(tag, arrival) => {
+                return self.sampled_out(arrival);
+            }
+            Found::Unknown => return Fate::UnknownRequest,
         };
+        let shell = self.shell(tag);
         let row = usize::try_from(outcome.row).unwrap_or(usize::MAX);
         let Some(mut prediction) = self.memory.prediction(place, row) else {
-            arrivals.unjoined.unknown_row += 1;
+            self.unjoined(arrival).unknown_row += 1;
             self.tally.unknown_row += 1;
             return Fate::UnknownRow;
         };
         let Some(key) = self.memory.origin(place) else {
             return Fate::UnknownRequest;
         };
-        if arrivals.blocks.len() >= MAX_BLOCKS && !arrivals.blocks.contains_key(key) {
+        let arrivals = self.arrivals.entry(arrival).or_default();
+        let key = (Arc::clone(key), shell);
+        if arrivals.blocks.len() >= MAX_BLOCKS && !arrivals.blocks.contains_key(&key) {
             arrivals.unjoined.dropped += 1;
             self.tally.outcomes_dropped += 1;
             return Fate::Dropped;
         }
-        let block = arrivals
-            .blocks
-            .entry(Arc::clone(key))
-            .or_insert_with(|| Block {
-                coverage: OutcomeCoverage::default(),
-                summary: self.empty_outcomes.clone(),
-            });
+        let block = arrivals.blocks.entry(key).or_insert_with(|| Block {
+            coverage: OutcomeCoverage::default(),
+            summary: self.empty_outcomes.clone(),
+        });
         let joined = self
             .settings
             .plan
             .join(&mut prediction, outcome, &mut block.summary);
-        self.memory.store(place, row, &prediction);
         block.coverage.labels += joined.labels;
         block.coverage.attributes += joined.attributes;
         block.coverage.repeated += joined.repeated;
         block.coverage.unlisted_value += joined.unlisted;
         if joined.labels + joined.attributes > 0 {
+            self.memory
+                .store((tag, place), outcome.row, &prediction, arrival);
             self.tally.joined += 1;
             Fate::Joined
         } else if joined.unlisted > 0 {
@@ -163,8 +173,19 @@ impl Engine {
         }
     }
 
-    fn count_dropped(&mut self, arrival: PaneStart) {
-        self.arrivals.entry(arrival).or_default().unjoined.dropped += 1;
-        self.tally.outcomes_dropped += 1;
+    fn sampled_out(&mut self, arrival: PaneStart) -> Fate {
+        self.unjoined(arrival).sampled_out += 1;
+        self.tally.outcomes_sampled_out += 1;
+        Fate::SampledOut
+    }
+
+    /// What arrived in a pane and could not be joined.
+    pub(super) fn unjoined(&mut self, arrival: PaneStart) -> &mut OutcomeCoverage {
+        &mut self.arrivals.entry(arrival).or_default().unjoined
+    }
+
+    pub(super) fn count_dropped(&mut self, arrival: PaneStart, outcomes: u64) {
+        self.unjoined(arrival).dropped += outcomes;
+        self.tally.outcomes_dropped += outcomes;
     }
 }

@@ -9,7 +9,7 @@ use clause9_shared::plan::{Answer, Prediction};
 use clause9_shared::window::PaneStart;
 use hashbrown::HashTable;
 
-use crate::engine::{Origin, Tally};
+use crate::engine::Origin;
 use crate::sample::Tag;
 
 pub(super) use segments::Place;
@@ -19,12 +19,26 @@ use segments::{Remembered, Rows, Segments};
 const INLINE: usize = 6;
 /// Bytes of a packed prediction without its groups: flags, and the score or what else was answered.
 const FIXED: usize = 9;
+/// Bytes more for each item of a ranked list.
+const ITEM: usize = 4;
+/// Bytes more for the score of each class.
+const CLASS_SCORE: usize = 8;
+/// In place of an item that a list has not.
+const NO_ITEM: u32 = 0;
 /// Bytes more of one whose label is a number.
 const NUMBER: usize = 8;
 /// What the index takes for one request: five bytes a slot, of which at least two in seven are used.
 const INDEX: usize = 16;
 /// In place of a group that is not known.
 const NO_GROUP: u8 = u8::MAX;
+
+/// A request that was let go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gone {
+    pub(super) tag: Tag,
+    /// Its predictions, at least one.
+    pub(super) rows: u64,
+}
 
 /// Requests by the tag of their id.
 #[derive(Debug)]
@@ -33,28 +47,39 @@ pub(super) struct Memory {
     requests: Segments,
     /// Numbers of requests by tag.
     index: HashTable<u32>,
-    /// Attributes of a prediction.
-    attributes: usize,
-    /// Whether predictions and labels are numbers.
-    numbers: bool,
+    of: Remembers,
     rows: usize,
     most_rows: usize,
     bytes: usize,
     most_bytes: usize,
 }
 
+/// What is remembered of each prediction.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Remembers {
+    /// Attributes.
+    pub(super) attributes: usize,
+    /// Whether predictions and labels are numbers.
+    pub(super) numbers: bool,
+    /// Items of a ranked list; 0 where there are no lists.
+    pub(super) places: usize,
+    /// Classes that have a score each; 0 where there are none.
+    pub(super) scores: usize,
+}
+
+impl Remembers {
+    /// Whether a prediction is more than a score, a decision and groups.
+    const fn is_long(&self) -> bool {
+        self.places > 0 || self.scores > 0
+    }
+}
+
 impl Memory {
-    pub(super) fn new(
-        attributes: usize,
-        numbers: bool,
-        most_rows: usize,
-        most_bytes: usize,
-    ) -> Self {
+    pub(super) fn new(of: Remembers, most_rows: usize, most_bytes: usize) -> Self {
         Self {
             requests: Segments::default(),
             index: HashTable::new(),
-            attributes,
-            numbers,
+            of,
             rows: 0,
             most_rows,
             bytes: 0,
@@ -87,31 +112,23 @@ impl Memory {
                 flags,
                 groups,
                 score,
-            } => (row == 0).then(|| unpack(*flags, *score, &groups[..self.attributes])),
+            } => (row == 0).then(|| unpack(*flags, *score, &groups[..self.of.attributes])),
             Rows::Several { .. } => {
                 let stride = self.stride();
                 let packed = self.requests.packed(place).chunks_exact(stride).nth(row)?;
-                let (score, rest) = packed[1..].split_first_chunk()?;
-                let score = f64::from_le_bytes(*score);
-                if self.numbers {
-                    let (label, groups) = rest.split_first_chunk()?;
-                    let label = f64::from_le_bytes(*label);
-                    Some(unpack_numbers(packed[0], score, label, groups))
-                } else {
-                    Some(unpack(packed[0], score, rest))
-                }
+                self.unpacked_row(packed)
             }
         }
     }
 
     /// Keeps what became of a prediction that was found.
     pub(super) fn store(&mut self, place: Place, row: usize, prediction: &Prediction) {
-        let (stride, numbers) = (self.stride(), self.numbers);
+        let (stride, of) = (self.stride(), self.of);
         match self.requests.rows_mut(place) {
             Some((one @ Rows::One { .. }, _)) if row == 0 => *one = single(prediction),
             Some((Rows::Several { .. }, packed)) => {
                 if let Some(packed) = packed.chunks_exact_mut(stride).nth(row) {
-                    pack(prediction, numbers, packed);
+                    pack(prediction, of, packed);
                 }
             }
             Some((Rows::One { .. }, _)) | None => {}
@@ -125,7 +142,7 @@ impl Memory {
         tag: Tag,
         origin: Arc<Origin>,
         rows: &[Prediction],
-        tally: &mut Tally,
+        gone: &mut Vec<Gone>,
     ) -> bool {
         let (number, bytes) = (rows.len().max(1), self.size(rows.len()));
         if number > self.most_rows || bytes > self.most_bytes || self.find(tag).is_some() {
@@ -135,7 +152,7 @@ impl Memory {
             let Some(forgotten) = self.forget_oldest() else {
                 break;
             };
-            tally.evicted += forgotten as u64;
+            gone.push(forgotten);
         }
         self.rows += number;
         self.bytes += bytes;
@@ -144,11 +161,11 @@ impl Memory {
                 self.requests.push_single(tag, origin, single(only))
             }
             _ => {
-                let (stride, numbers) = (self.stride(), self.numbers);
+                let (stride, of) = (self.stride(), self.of);
                 let bytes = rows.len() * stride;
                 self.requests.push_packed(tag, origin, bytes, |packed| {
                     for (row, packed) in rows.iter().zip(packed.chunks_exact_mut(stride)) {
-                        pack(row, numbers, packed);
+                        pack(row, of, packed);
                     }
                 })
             }
@@ -163,13 +180,75 @@ impl Memory {
     }
 
     /// Forgets the oldest requests while their panes began before `horizon`.
-    pub(super) fn expire(&mut self, horizon: PaneStart) {
+    pub(super) fn expire(&mut self, horizon: PaneStart, gone: &mut Vec<Gone>) {
         while self.requests.front().is_some_and(|r| r.origin.0 < horizon) {
-            self.forget_oldest();
+            gone.extend(self.forget_oldest());
         }
     }
 
-    fn forget_oldest(&mut self) -> Option<usize> {
+    /// Whether a request may be known whose tag begins with these bits.
+    pub(super) fn may_have(&self, bits: u64) -> bool {
+        let found = self.index.find(bits, |number| {
+            let place = self.requests.place(*number);
+            let request = place.and_then(|p| self.requests.get(p));
+            request.is_some_and(|r| r.tag.bits() == bits)
+        });
+        found.is_some()
+    }
+
+    /// All that is known.
+    pub(super) fn all(&self) -> impl Iterator<Item = Gone> {
+        let stride = self.stride();
+        self.requests.iter().map(move |r| {
+            let rows = match r.rows {
+                Rows::One { .. } => 1,
+                Rows::Several { bytes, .. } => (bytes as usize / stride).max(1),
+            };
+            Gone {
+                tag: r.tag,
+                rows: rows as u64,
+            }
+        })
+    }
+
+    /// Predictions as they are kept elsewhere: so many bytes for each.
+    pub(super) fn packed(&self, rows: &[Prediction]) -> Vec<u8> {
+        let (stride, of) = (self.stride(), self.of);
+        let mut packed = vec![0; rows.len() * stride];
+        for (row, packed) in rows.iter().zip(packed.chunks_exact_mut(stride)) {
+            pack(row, of, packed);
+        }
+        packed
+    }
+
+    /// Predictions that were kept elsewhere.
+    pub(super) fn unpacked(&self, packed: &[u8]) -> Vec<Prediction> {
+        let rows = packed.chunks_exact(self.stride());
+        rows.filter_map(|row| self.unpacked_row(row)).collect()
+    }
+
+    fn unpacked_row(&self, packed: &[u8]) -> Option<Prediction> {
+        let (flags, rest) = packed.split_first()?;
+        let (score, rest) = rest.split_first_chunk()?;
+        let score = f64::from_le_bytes(*score);
+        if self.of.is_long() {
+            let (groups, rest) = rest.split_at_checked(self.of.attributes)?;
+            let (items, scores) = rest.split_at_checked(ITEM * self.of.places)?;
+            Some(Prediction {
+                items: unpack_items(*flags, items),
+                scores: unpack_scores(*flags, scores),
+                ..unpack(*flags, score, groups)
+            })
+        } else if self.of.numbers {
+            let (label, groups) = rest.split_first_chunk()?;
+            let label = f64::from_le_bytes(*label);
+            Some(unpack_numbers(*flags, score, label, groups))
+        } else {
+            Some(unpack(*flags, score, rest))
+        }
+    }
+
+    fn forget_oldest(&mut self) -> Option<Gone> {
         let (number, tag, packed) = self.requests.pop()?;
         let found = self.index.find_entry(tag.bits(), |other| *other == number);
         if let Ok(entry) = found {
@@ -178,17 +257,22 @@ impl Memory {
         let rows = packed.map_or(1, |bytes| bytes / self.stride());
         self.bytes -= self.size(rows);
         self.rows -= rows.max(1);
-        Some(rows.max(1))
+        let rows = rows.max(1) as u64;
+        Some(Gone { tag, rows })
     }
 
     const fn is_single(&self, rows: usize) -> bool {
-        rows == 1 && self.attributes <= INLINE && !self.numbers
+        rows == 1 && self.of.attributes <= INLINE && !self.of.numbers && !self.of.is_long()
     }
 
     /// Bytes of one of several packed predictions.
-    const fn stride(&self) -> usize {
-        let fixed = if self.numbers { FIXED + NUMBER } else { FIXED };
-        fixed + self.attributes
+    pub(super) const fn stride(&self) -> usize {
+        let fixed = if self.of.numbers {
+            FIXED + NUMBER
+        } else {
+            FIXED
+        };
+        fixed + self.of.attributes + ITEM * self.of.places + CLASS_SCORE * self.of.scores
     }
 
     /// What a request of that many rows takes.
@@ -212,16 +296,28 @@ fn single(prediction: &Prediction) -> Rows {
     }
 }
 
-fn pack(prediction: &Prediction, numbers: bool, into: &mut [u8]) {
+fn pack(prediction: &Prediction, of: Remembers, into: &mut [u8]) {
     into[0] = flags(prediction);
     into[1..FIXED].copy_from_slice(&answered(prediction).to_le_bytes());
     let mut groups = FIXED;
-    if numbers {
+    if of.numbers {
         let label = prediction.label.and_then(Answer::number).unwrap_or(0.0);
         groups += NUMBER;
         into[FIXED..groups].copy_from_slice(&label.to_le_bytes());
     }
-    put_groups(prediction, &mut into[groups..]);
+    let (groups, rest) = into[groups..].split_at_mut(prediction.groups.len());
+    put_groups(prediction, groups);
+    let known = prediction.items.iter().flatten().copied();
+    let known = known.chain(std::iter::repeat(NO_ITEM));
+    let scores = prediction.scores.as_deref().unwrap_or_default();
+    let end = rest.len().saturating_sub(CLASS_SCORE * of.scores);
+    let (items, places) = rest.split_at_mut(end);
+    for (into, item) in items.chunks_exact_mut(ITEM).zip(known) {
+        into.copy_from_slice(&item.to_le_bytes());
+    }
+    for (into, score) in places.chunks_exact_mut(CLASS_SCORE).zip(scores) {
+        into.copy_from_slice(&score.to_le_bytes());
+    }
 }
 
 fn put_groups(prediction: &Prediction, into: &mut [u8]) {
@@ -245,7 +341,8 @@ fn answered(prediction: &Prediction) -> f64 {
 }
 
 /// Two bits for the decision, two for the label, one for whether there is a score, one for whether
-/// the answers are classes.
+/// the answers are classes, one for whether there is a list, one
+/// for whether there are scores of classes.
 fn flags(prediction: &Prediction) -> u8 {
     let truth = |answer: Option<Answer>| match answer {
         None => 0,
@@ -261,6 +358,8 @@ fn flags(prediction: &Prediction) -> u8 {
         | truth(prediction.label) << 2
         | u8::from(prediction.score.is_some()) << 4
         | u8::from(classes) << 5
+        | u8::from(prediction.items.is_some()) << 6
+        | u8::from(prediction.scores.is_some()) << 7
 }
 
 fn unpack(flags: u8, score: f64, groups: &[u8]) -> Prediction {
@@ -277,7 +376,27 @@ fn unpack(flags: u8, score: f64, groups: &[u8]) -> Prediction {
         decision: truth(flags, decided),
         groups: groups.iter().copied().map(group).collect(),
         label: truth(flags >> 2, label),
+        items: None,
+        scores: None,
     }
+}
+
+/// The scores of classes, if there are such.
+fn unpack_scores(flags: u8, packed: &[u8]) -> Option<Box<[f64]>> {
+    let (each, _) = packed.as_chunks::<CLASS_SCORE>();
+    let scores = each.iter().map(|score| f64::from_le_bytes(*score));
+    (flags & 128 != 0).then(|| scores.collect())
+}
+
+/// The items of a list, if there is one; places after the last item are not part of it.
+fn unpack_items(flags: u8, packed: &[u8]) -> Option<Box<[u32]>> {
+    let (each, _) = packed.as_chunks::<ITEM>();
+    let items = each.iter().map(|item| u32::from_le_bytes(*item));
+    let mut items: Vec<u32> = items.collect();
+    while items.last() == Some(&NO_ITEM) {
+        items.pop();
+    }
+    (flags & 64 != 0).then(|| items.into())
 }
 
 fn unpack_numbers(flags: u8, predicted: f64, label: f64, groups: &[u8]) -> Prediction {
@@ -286,6 +405,8 @@ fn unpack_numbers(flags: u8, predicted: f64, label: f64, groups: &[u8]) -> Predi
         decision: (flags & 2 != 0).then_some(Answer::Number(predicted)),
         groups: groups.iter().copied().map(group).collect(),
         label: (flags & 8 != 0).then_some(Answer::Number(label)),
+        items: None,
+        scores: None,
     }
 }
 

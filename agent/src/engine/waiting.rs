@@ -1,11 +1,12 @@
 //! Outcomes that came before their request: they wait until their pane of arrival closes, bounded in
 //! number and in bytes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use clause9_shared::ids::Name;
 use clause9_shared::objective::document::Scalar;
 use clause9_shared::plan::Outcome;
+use clause9_shared::time::Timestamp;
 use clause9_shared::window::PaneStart;
 
 use crate::sample::Tag;
@@ -20,6 +21,8 @@ const NODE: usize = 11;
 #[derive(Debug)]
 pub(super) struct Waiting {
     by_id: HashMap<Tag, Vec<(PaneStart, Outcome)>>,
+    /// Since when which ids are waited for, in this order; some of them not any more.
+    since: VecDeque<(Timestamp, Tag)>,
     len: usize,
     limit: usize,
     bytes: usize,
@@ -29,6 +32,7 @@ impl Waiting {
     pub(super) fn new(limit: usize) -> Self {
         Self {
             by_id: HashMap::new(),
+            since: VecDeque::new(),
             len: 0,
             limit,
             bytes: 0,
@@ -45,7 +49,12 @@ impl Waiting {
     }
 
     /// Lets an outcome wait; false if there is no room.
-    pub(super) fn insert(&mut self, tag: Tag, arrival: PaneStart, mut outcome: Outcome) -> bool {
+    pub(super) fn insert(
+        &mut self,
+        tag: Tag,
+        (arrival, now): (PaneStart, Timestamp),
+        mut outcome: Outcome,
+    ) -> bool {
         // The tag stands for it from here on.
         outcome.request_id = String::new();
         let size = size(&outcome);
@@ -54,8 +63,37 @@ impl Waiting {
         }
         self.len += 1;
         self.bytes += size;
-        self.by_id.entry(tag).or_default().push((arrival, outcome));
+        let waiting = self.by_id.entry(tag).or_default();
+        if waiting.is_empty() {
+            self.since.push_back((now, tag));
+        }
+        waiting.push((arrival, outcome));
+        self.forget_since();
         true
+    }
+
+    /// One that has waited since that point or longer, with all others of its id.
+    pub(super) fn take_since(&mut self, until: Timestamp) -> Option<(Tag, Vec<Outcome>)> {
+        loop {
+            let (since, tag) = *self.since.front()?;
+            let known = self.by_id.contains_key(&tag);
+            if known && since > until {
+                return None;
+            }
+            self.since.pop_front();
+            if known {
+                let found = self.take(tag).into_iter().map(|(_, outcome)| outcome);
+                return Some((tag, found.collect()));
+            }
+        }
+    }
+
+    /// Those whose request came are not looked for; their places are given up once they are many.
+    fn forget_since(&mut self) {
+        if self.since.len() > 64 + 2 * self.by_id.len() {
+            let by_id = &self.by_id;
+            self.since.retain(|(_, tag)| by_id.contains_key(tag));
+        }
     }
 
     /// Outcomes that waited for this id, in the order they came.
@@ -75,10 +113,11 @@ impl Waiting {
         count
     }
 
-    /// How many waited in vain until the end of a pane; they are let go.
-    pub(super) fn give_up(&mut self, up_to: PaneStart) -> u64 {
-        let before = self.len;
-        self.by_id.retain(|_, waiting| {
+    /// How many waited in vain until the end of a pane, by tag; they are let go.
+    pub(super) fn give_up(&mut self, up_to: PaneStart) -> Vec<(Tag, u64)> {
+        let mut gave_up = Vec::new();
+        self.by_id.retain(|tag, waiting| {
+            let before = waiting.len();
             waiting.retain(|(arrival, outcome)| {
                 let stays = *arrival > up_to;
                 if !stays {
@@ -87,14 +126,18 @@ impl Waiting {
                 }
                 stays
             });
+            if waiting.len() < before {
+                gave_up.push((*tag, (before - waiting.len()) as u64));
+            }
             !waiting.is_empty()
         });
-        (before - self.len) as u64
+        gave_up
     }
 
     /// How many waited; they are let go.
     pub(super) fn give_up_all(&mut self) -> u64 {
         self.by_id.clear();
+        self.since.clear();
         self.bytes = 0;
         std::mem::take(&mut self.len) as u64
     }

@@ -180,6 +180,12 @@ impl Segments {
         Some((number, tag, packed))
     }
 
+    /// All of them, in the order they came.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Remembered> {
+        let segments = self.all.iter();
+        segments.flat_map(|s| s.requests.get(s.gone..).unwrap_or_default())
+    }
+
     /// Forgets all and goes on from that number.
     #[cfg(test)]
     pub(super) fn skip_to(&mut self, number: u32) {
