@@ -10,12 +10,16 @@ use tokio::sync::watch;
 
 use crate::telemetry::Telemetry;
 
+mod forward;
+mod on_the_way;
 pub mod outbox;
 pub mod packing;
 mod pause;
 mod refused;
 mod sealer;
 
+pub use forward::{Asking, Forwarder};
+pub use on_the_way::OnTheWay;
 use outbox::{Outbox, Waiting};
 use pause::Pause;
 pub use refused::{RefusedItem, RefusedItems};
@@ -51,6 +55,7 @@ pub struct Shipper {
     outbox: Arc<Outbox>,
     refused: Arc<RefusedItems>,
     telemetry: Telemetry,
+    forwarder: Option<Forwarder>,
 }
 
 /// What became of one delivery.
@@ -88,12 +93,34 @@ impl Shipper {
             outbox,
             refused,
             telemetry,
+            forwarder: None,
         })
+    }
+
+    /// The same, asking other replicas for requests of outcomes as well.
+    pub fn with_forwarder(mut self, asking: Option<Asking>) -> Result<Self, ShipError> {
+        let base = self.batches.clone();
+        let client = self.client.clone();
+        let forwarder = asking.map(|asking| Forwarder::new(asking, client, &base));
+        self.forwarder = forwarder.transpose()?;
+        Ok(self)
     }
 
     /// Delivers until `stop` turns true, then for a while longer what is left.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let work = async { tokio::join!(self.outbox.persist_forever(), self.deliver_forever()) };
+        let asking = async {
+            match &self.forwarder {
+                Some(forwarder) => forwarder.run().await,
+                None => std::future::pending().await,
+            }
+        };
+        let work = async {
+            tokio::join!(
+                self.outbox.persist_forever(),
+                self.deliver_forever(),
+                asking
+            )
+        };
         let stopped = async {
             let _ = stop.wait_for(|s| *s).await;
             let _ = tokio::time::timeout(FLUSH, self.outbox.emptied()).await;
@@ -206,11 +233,15 @@ fn retry_after(response: &Response) -> Option<Duration> {
 }
 
 /// The answer, if it is not longer than an answer may be.
-async fn bounded(mut response: Response) -> Option<Vec<u8>> {
+async fn bounded(response: Response) -> Option<Vec<u8>> {
+    bounded_by(response, MAX_ANSWER).await
+}
+
+async fn bounded_by(mut response: Response, most: usize) -> Option<Vec<u8>> {
     let mut answer = Vec::new();
     loop {
         match response.chunk().await {
-            Ok(Some(piece)) if answer.len() + piece.len() <= MAX_ANSWER => {
+            Ok(Some(piece)) if answer.len() + piece.len() <= most => {
                 answer.extend_from_slice(&piece);
             }
             Ok(None) => return Some(answer),

@@ -103,6 +103,7 @@ mod tests {
                 salt: none,
                 clock: Clock::Live,
                 pane: Span::from_secs(60),
+                shell: None,
             },
             pane: PaneStart(at(minute)),
             stream: Stream::Traffic(Coverage::default()),
