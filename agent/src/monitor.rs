@@ -9,16 +9,18 @@ use clause9_shared::plan::Outcome;
 use clause9_shared::time::{Clock, Span, Timestamp};
 use clause9_shared::window::{Coverage, DropReason, PaneStart, UndecodableReason};
 use clause9_shared::wire::batch::ClosedWindow;
+use clause9_shared::wire::forward::Fate;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::capture::{Captured, Recorder};
 use crate::clock;
+use crate::engine::shelf::Reason;
 use crate::engine::{
-    Answer, Engine, Input, Looked, OutcomeReport, Output, SocketCounts, Tally, Undecoded,
+    Answer, Asked, Engine, Input, Looked, OutcomeReport, Output, SocketCounts, Tally, Undecoded,
 };
-use crate::ship::Sealer;
 use crate::ship::outbox::Outbox;
+use crate::ship::{OnTheWay, Sealer};
 use crate::sink::Delivery;
 
 mod intake;
@@ -39,6 +41,8 @@ const MAX_CLOSED: u64 = 10_000;
 pub enum Command {
     /// Join these outcomes.
     Outcomes(Vec<Outcome>, oneshot::Sender<OutcomeReport>),
+    /// Look for what these outcomes are about, which came in elsewhere.
+    Asked(Vec<Asked>, oneshot::Sender<Vec<Fate>>),
     /// Take in what the sink's door read.
     Delivery(Delivery),
     /// Set the replayed clock forward and close what is due.
@@ -71,6 +75,8 @@ pub struct MonitorStatus {
     pub remembered_predictions: usize,
     /// Outcomes waiting for their request.
     pub waiting_outcomes: usize,
+    /// Share of request ids that is kept in the newest pane.
+    pub sampling_rate: f64,
     /// What waits at the sink.
     pub sink: SinkStatus,
 }
@@ -106,6 +112,8 @@ pub struct Monitor {
     commands: mpsc::Receiver<Command>,
     /// Where batches go; without a collector, nowhere.
     shipping: Option<(Sealer, Arc<Outbox>)>,
+    /// Where outcomes go whose request is not known here, if anywhere.
+    on_the_way: Option<Arc<OnTheWay>>,
     shipped: Vec<(Vec<ClosedWindow>, Timestamp)>,
     phase: Phase,
     /// What is told by other ways than the proxy.
@@ -133,6 +141,7 @@ impl Monitor {
             shipped: Vec::new(),
             pending: None,
             closing: None,
+            on_the_way: None,
             out: Vec::new(),
             engine,
             recorder,
@@ -142,6 +151,13 @@ impl Monitor {
             commands,
             shipping,
         }
+    }
+
+    /// The same with a way to other replicas for outcomes whose request is not known here.
+    #[must_use]
+    pub fn with_way(mut self, on_the_way: Option<Arc<OnTheWay>>) -> Self {
+        self.on_the_way = on_the_way;
+        self
     }
 
     /// Works until told to stop. Blocks its thread.
@@ -296,6 +312,14 @@ impl Monitor {
                     let _ = answer.send(report);
                 }
             }
+            Some(Command::Asked(asked, answer)) => {
+                let mut out = Vec::new();
+                let now = self.now();
+                self.engine.handle(Input::Asked(asked), now, &mut out);
+                if let Some(Output::Told(told)) = out.pop() {
+                    let _ = answer.send(told);
+                }
+            }
             Some(Command::Delivery(delivery)) => {
                 self.intake.begin(delivery);
                 self.take_in();
@@ -327,7 +351,11 @@ impl Monitor {
             if closed >= MAX_CLOSED {
                 break;
             }
-            self.take_waiting(self.exchanges.len());
+            // After a leap, thousands of idle panes are due at once, and under load the queue fills again
+            // while one is closed: to empty it for each of them would take forever.
+            if !self.recorder.panes.is_idle(pane) {
+                self.take_waiting(self.exchanges.len());
+            }
             self.close_halves(pane);
             let socket = self.recorder.panes.close(pane);
             self.closing = Some((pane, socket.clone()));
@@ -354,7 +382,7 @@ impl Monitor {
                     m.value,
                     m.support,
                 ),
-                Output::Answer(_) => {}
+                Output::Answer(_) | Output::Told(_) => {}
             }
         }
         // A long jump of the clock closes many panes: do not pile them up.
@@ -379,6 +407,11 @@ impl Monitor {
         self.end_halves();
         let open = self.recorder.panes.take_open();
         let now = self.now();
+        if let Some(on_the_way) = &self.on_the_way {
+            let lost = on_the_way.give_up();
+            self.engine
+                .handle(Input::LostOnTheWay(lost), now, &mut self.out);
+        }
         self.engine.handle(Input::Stop(open), now, &mut self.out);
         self.perform();
         self.ship();
@@ -412,12 +445,23 @@ impl Monitor {
             open: open.collect(),
             remembered_predictions: self.engine.remembered(),
             waiting_outcomes: self.engine.waiting(),
+            sampling_rate: self.engine.rate_in_force(),
             sink: self.intake.status(),
+        }
+    }
+
+    /// Gives what has waited long enough for its request to be looked for elsewhere.
+    fn hand_over(&mut self) {
+        if let (Some(on_the_way), Some(now)) = (&self.on_the_way, self.recorder.clock.now()) {
+            let handed = self.engine.hand_over(now, on_the_way.room());
+            on_the_way.add(handed);
         }
     }
 
     /// Shows in telemetry what was counted.
     fn publish(&mut self) {
+        self.engine.tidy();
+        self.hand_over();
         let telemetry = &self.recorder.telemetry;
         let gauge = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         telemetry.queue_exchanges.set(gauge(self.exchanges.len()));
@@ -425,6 +469,14 @@ impl Monitor {
             .queue_bytes
             .set(gauge(self.recorder.budget.used()));
         telemetry.remembered.set(gauge(self.engine.remembered()));
+        telemetry.sampling_rate.set(self.engine.rate_in_force());
+        let (rows, bytes) = self.engine.shelved();
+        telemetry
+            .shelved
+            .set(i64::try_from(rows).unwrap_or(i64::MAX));
+        telemetry
+            .shelved_bytes
+            .set(i64::try_from(bytes).unwrap_or(i64::MAX));
         let sink = self.intake.status();
         let waiting = sink.waiting_requests + sink.waiting_answers;
         telemetry.sink_waiting.set(gauge(waiting));
@@ -457,6 +509,7 @@ impl Monitor {
             ("joined", tally.joined),
             ("repeated", tally.repeated),
             ("unknown_id", tally.unknown_id),
+            ("forgotten", tally.outcomes_forgotten),
             ("unknown_row", tally.unknown_row),
             ("unlisted_value", tally.unlisted_value),
             ("dropped", tally.outcomes_dropped),
@@ -467,6 +520,13 @@ impl Monitor {
         telemetry.late.inc_by(tally.late);
         telemetry.rows.inc_by(tally.rows);
         telemetry.panes_closed.inc_by(tally.panes);
-        telemetry.evicted.inc_by(tally.evicted);
+        for reason in Reason::ALL {
+            let count = tally.forgotten[reason as usize];
+            let series = telemetry.forgotten.with_label_values(&[reason.as_str()]);
+            series.inc_by(count);
+        }
+        telemetry.damaged.inc_by(tally.joins_damaged);
+        let failures = telemetry.state_write_failures.with_label_values(&["joins"]);
+        failures.inc_by(tally.joins_write_failures);
     }
 }

@@ -21,7 +21,6 @@ use crate::capture::tls::Certificates;
 use crate::clock;
 use crate::config::{AgentConfig, AgentPlan};
 use crate::decode::{self, Decoders};
-use crate::engine::Engine;
 use crate::identity::{self, IdentityError};
 use crate::monitor::{Command, Intake, MAX_COMMANDS, Monitor};
 use crate::outcomes::Outcomes;
@@ -29,10 +28,13 @@ use crate::priority;
 use crate::reload::Reloading;
 use crate::service;
 use crate::ship::{RefusedItems, Sealer, ShipError, Shipper};
-use crate::sink::{Naming, Sink};
+use crate::sink::{Reader, Sink};
 use crate::telemetry::Telemetry;
 
+use self::topics::Topics;
+
 mod parts;
+mod topics;
 
 /// How long the monitor may take to close its panes when the agent ends.
 const LAST_WORK: Duration = Duration::from_secs(10);
@@ -64,6 +66,9 @@ pub enum BuildError {
     /// The shipping cannot be set up.
     #[error(transparent)]
     Ship(#[from] ShipError),
+    /// Topics cannot be read as configured.
+    #[error("{0}")]
+    Kafka(String),
     /// A figure is named twice: a mistake in the program.
     #[error("cannot set up the metrics")]
     Telemetry(#[from] prometheus::Error),
@@ -81,6 +86,7 @@ pub struct Agent {
     /// The proxy and where its clients connect; none of a sink alone.
     path: Option<Path>,
     sink: Option<(TcpListener, Arc<Sink>)>,
+    reader: Option<Reader>,
     certificates: Option<Arc<Certificates>>,
     admin: (TcpListener, Arc<Admin>),
     outcomes: (TcpListener, Arc<Outcomes>),
@@ -123,26 +129,27 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         event_time_header.clone(),
         queue,
     ));
-    let engine = Engine::new(parts::settings(&config, capture, system_key));
-    let refused = Arc::<RefusedItems>::default();
-    let (outbox, shipper) = parts::shipping(&config, collector.as_ref(), &refused, &telemetry)?;
+    let (engine, salt) = parts::engine(&config, capture, system_key, boot);
     let system = document.system.id.clone();
-    let sealer = Sealer::new(key, boot, system, config.clock);
-    let sealing = outbox.clone().map(|outbox| (sealer, outbox));
     let (commands, asked) = mpsc::channel(MAX_COMMANDS);
-    let mut path = None;
-    if let Some(ends) = upstream {
-        let shown = certificates.as_ref();
-        path = Some(parts::path(&config, ends, &recorder, decoders, shown)?);
-    }
-    let naming = Naming::new(&document);
-    let sink = parts::sink(&config, event_time_header, naming, &telemetry, &commands)?;
+    let whose = (key.clone(), boot, system.clone(), salt);
+    let (asking, on_the_way) = parts::asking(&config, whose, &telemetry, &commands);
+    let refused = Arc::<RefusedItems>::default();
+    let (outbox, shipper) =
+        parts::shipping(&config, collector.as_ref(), &refused, asking, &telemetry)?;
+    let sealer = Sealer::new(key, boot, system.clone(), config.clock);
+    let sealing = outbox.clone().map(|outbox| (sealer, outbox));
+    let path =
+        upstream.map(|ends| parts::path(&config, ends, &recorder, decoders, certificates.as_ref()));
+    let path = path.transpose()?;
+    let (reader, sink) =
+        parts::ways_in(&config, &document, event_time_header, &telemetry, &commands)?;
     let intake = Intake::new(parts::joins(&config), shapes, decoders);
     let asked = (exchanges, asked);
     let admin = Admin {
         agent: id,
         boot,
-        system: document.system.id.clone(),
+        system,
         clock: config.clock,
         telemetry: telemetry.clone(),
         outbox,
@@ -151,17 +158,18 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         monitor: commands.clone(),
         stopping: stop,
     };
-    let outcomes = parts::outcomes(&config, &telemetry, &commands)?;
     Ok(Agent {
         threads: config.threads,
         id,
+        outcomes: parts::outcomes(&config, &telemetry, &commands)?,
         telemetry,
         path,
         sink,
+        reader,
         certificates,
         admin: (parts::listen("admin", config.admin)?, Arc::new(admin)),
-        outcomes,
-        monitor: Monitor::new(engine, recorder, document, asked, intake, sealing),
+        monitor: Monitor::new(engine, recorder, document, asked, intake, sealing)
+            .with_way(on_the_way),
         commands,
         shipper,
         stopping,
@@ -221,16 +229,9 @@ impl Agent {
                 monitor.run(&runtime);
             })?
         };
-        let shipping = match self.shipper {
-            Some(shipper) => {
-                let runtime = single()?;
-                Some(spawn("clause9-ship", move || {
-                    priority::lower("shipping");
-                    runtime.block_on(shipper.run(ship_stopped));
-                })?)
-            }
-            None => None,
-        };
+        let shipper = self.shipper;
+        let shipping = shipper.map(|shipper| shipping(shipper, ship_stopped));
+        let shipping = shipping.transpose()?;
         let side = {
             let runtime = single()?;
             let (admin, outcomes) = (self.admin, self.outcomes);
@@ -259,12 +260,15 @@ impl Agent {
             }
             None => None,
         };
+        let topics = self.reader.map(Topics::start).transpose()?;
         tracing::info!(agent = %self.id, "serving");
         serve(&data_path, self.path, &self.stopping, shutdown)?;
         data_path.shutdown_background();
         // What came in is still counted before panes are shipped.
         let _ = told_stop.send(true);
+        topics.iter().for_each(Topics::stop);
         told.into_iter().for_each(join);
+        topics.into_iter().for_each(Topics::end);
         stop_monitor(&self.commands, monitor);
         let _ = ship_stop.send(true);
         shipping.into_iter().for_each(join);
@@ -294,6 +298,14 @@ fn serve(
             Some(serving) => serving.await.unwrap_or(Ok(())),
             None => Ok(()),
         }
+    })
+}
+
+fn shipping(shipper: Shipper, stop: watch::Receiver<bool>) -> io::Result<JoinHandle<()>> {
+    let runtime = single()?;
+    spawn("clause9-ship", move || {
+        priority::lower("shipping");
+        runtime.block_on(shipper.run(stop));
     })
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clause9_agent::config::{AgentConfig, SinkConfig};
+use clause9_agent::config::{AgentConfig, OtlpConfig, SinkConfig, TlsConfig};
 use clause9_agent::decode::Decoders;
 use clause9_shared::time::Span;
 use clause9_shared::window::DropReason;
@@ -20,10 +20,10 @@ use serde_json::{Value, json};
 use crate::agent_world::{Door, Model, Raw, Running, ask, config, infer, toy, until};
 
 const TIME: &str = "X-Event-Time: 2020-01-01T00:00:10Z\r\n";
-const AT: &str = "2020-01-01T00:00:10Z";
+pub(crate) const AT: &str = "2020-01-01T00:00:10Z";
 
 /// A configuration of an agent that is a sink alone.
-fn sink_only(folder: &Path, door: &Door) -> AgentConfig {
+pub(crate) fn sink_only(folder: &Path, door: &Door) -> AgentConfig {
     let mut config = config(folder, 1, Some(door.port));
     (config.listen, config.upstream) = (None, None);
     config.sink = Some(sink());
@@ -32,7 +32,9 @@ fn sink_only(folder: &Path, door: &Door) -> AgentConfig {
 
 fn sink() -> SinkConfig {
     SinkConfig {
-        listen: ([127, 0, 0, 1], 0).into(),
+        listen: Some(([127, 0, 0, 1], 0).into()),
+        kafka: None,
+        otlp: OtlpConfig::default(),
         token_file: None,
         open: false,
         path: None,
@@ -42,7 +44,7 @@ fn sink() -> SinkConfig {
     }
 }
 
-fn token(agent: &Running) -> String {
+pub(crate) fn token(agent: &Running) -> String {
     std::fs::read_to_string(agent.state.join("sink.token")).unwrap_or_default()
 }
 
@@ -65,7 +67,7 @@ fn account(answer: &Raw) -> Value {
 
 const LINES: &str = "Content-Type: application/x-ndjson\r\n";
 
-fn record(i: u32) -> String {
+pub(crate) fn record(i: u32) -> String {
     json!({ "id": format!("r-{i}"), "time": AT, "inputs": { "x": 1.5 }, "outputs": { "score": 0.75 } })
         .to_string()
 }
@@ -79,7 +81,7 @@ fn event(id: &str, kind: &str) -> String {
 }
 
 /// The bytes of what was counted of the model's traffic, once there is any.
-fn counted(door: &Door) -> Vec<Vec<u8>> {
+pub(crate) fn counted(door: &Door) -> Vec<Vec<u8>> {
     until("the pane", || !door.items().is_empty());
     let items = door.items().into_iter();
     let traffic =
@@ -88,7 +90,7 @@ fn counted(door: &Door) -> Vec<Vec<u8>> {
 }
 
 /// What the proxy counts of twelve requests.
-fn by_proxy() -> Vec<Vec<u8>> {
+pub(crate) fn by_proxy() -> Vec<Vec<u8>> {
     #[expect(clippy::unnecessary_wraps, reason = "a model may also hang up")]
     fn answers(request: &Raw, _: &mut std::net::TcpStream) -> Option<Vec<u8>> {
         Some(toy(request))
@@ -107,7 +109,7 @@ fn by_proxy() -> Vec<Vec<u8>> {
     counted(&door)
 }
 
-fn body_of(i: u32) -> [String; 2] {
+pub(crate) fn body_of(i: u32) -> [String; 2] {
     let request = String::from_utf8(infer(&format!("e-{i}"), 1, "")).unwrap_or_default();
     let request = request
         .split("\r\n\r\n")
@@ -244,6 +246,67 @@ fn a_file_is_sent_by_the_command_line_and_sending_it_again_adds_nothing() -> any
 }
 
 #[test]
+fn a_file_is_sent_by_tls_to_whom_the_authority_vouches_for() -> anyhow::Result<()> {
+    let certificates = clause9_tests::repository::root().join("agent/tests/certificates");
+    let file = |name: &str| certificates.join(name);
+    let (folder, door) = (tempfile::tempdir()?, Door::open(&[]));
+    let agent = Running::start(sink_only(folder.path(), &door));
+    agent.set_clock("2020-01-01T00:00:00Z");
+    // A proxy before the sink speaks TLS: an agent does, like any other.
+    let before = tempfile::tempdir()?;
+    let mut front = config(before.path(), agent.sink, None);
+    front.tls = Some(TlsConfig {
+        certificate: file("first.pem"),
+        key: file("first.key"),
+    });
+    let front = Running::start(front);
+    let csv = "id,at,x,p\nc-1,2020-01-01 00:00:10,1.5,0.75\nc-2,2020-01-01 00:00:10,1.5,0.75\n";
+    std::fs::write(folder.path().join("rows.csv"), csv)?;
+    let send = |to: &str, ca: &str| -> anyhow::Result<(Option<i32>, String)> {
+        let to = format!("https://{to}:{}", front.port);
+        let ca = file(ca);
+        let output = Command::new(program("clause9")?)
+            .args([
+                "send",
+                "rows.csv",
+                "--objectives",
+                "objectives.yaml",
+                "--timestamp",
+                "at",
+            ])
+            .args([
+                "--id",
+                "id",
+                "--token-file",
+                "state/sink.token",
+                "--attempts",
+                "1",
+            ])
+            .args(["--to", &to, "--ca", &ca.to_string_lossy()])
+            .current_dir(folder.path())
+            .output()?;
+        Ok((
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        ))
+    };
+    let (code, error) = send("localhost", "authority.pem")?;
+    assert_eq!(code, Some(0), "{error}");
+    assert_eq!(agent.metric("clause9_sink_items_total{fate=\"taken\"}"), 2);
+    // Another name, and nobody who vouches for it.
+    for (to, ca) in [("127.0.0.1", "authority.pem"), ("localhost", "second.pem")] {
+        let (code, error) = send(to, ca)?;
+        assert_eq!(code, Some(2), "{to} {ca}");
+        assert!(
+            error.contains("cannot post to https://") && error.contains("certificate"),
+            "{error}"
+        );
+    }
+    assert_eq!(agent.metric("clause9_sink_items_total{fate=\"taken\"}"), 2);
+    Ok(())
+}
+
+#[test]
 #[expect(clippy::too_many_lines, reason = "a table of what is refused")]
 fn the_door_says_why_it_takes_nothing() {
     let (folder, door) = (tempfile::tempdir().unwrap(), Door::open(&[]));
@@ -266,12 +329,19 @@ fn the_door_says_why_it_takes_nothing() {
             json,
             "{}",
             404,
-            "there are /, /records and /mirror",
+            "there are /, /records, /v1/... and /mirror",
         ),
         ("/records", "", "{}", 415, "application/x-ndjson"),
         (
             "/records",
             "Content-Encoding: gzip\r\nContent-Type: application/json\r\n",
+            "{}",
+            400,
+            "content-encoding",
+        ),
+        (
+            "/records",
+            "Content-Encoding: compress\r\nContent-Type: application/json\r\n",
             "{}",
             415,
             "content-encoding",
@@ -413,9 +483,12 @@ fn halves_that_stay_alone_are_counted_and_labels_find_what_was_joined() {
 }
 
 static STALLED: AtomicBool = AtomicBool::new(false);
+static STANDS: AtomicBool = AtomicBool::new(false);
 
 fn stalled() -> bool {
-    STALLED.load(Ordering::Relaxed)
+    let stalled = STALLED.load(Ordering::Relaxed);
+    STANDS.store(stalled, Ordering::Relaxed);
+    stalled
 }
 
 static STALLS: Decoders = &[&Faulty { stalled }];
@@ -435,6 +508,9 @@ fn a_flood_is_told_to_come_again_and_what_was_taken_is_counted_once() {
     post(&agent, "/", &event("stall", "request"), &request);
     let (taken, busy) = std::thread::scope(|scope| {
         let stalled = scope.spawn(|| post(&agent, "/", &event("stall", "response"), &answer));
+        until("the monitor to stand still", || {
+            STANDS.load(Ordering::Relaxed)
+        });
         let flood: Vec<_> = (0..40)
             .map(|i| {
                 let agent = &agent;

@@ -20,11 +20,16 @@ pub struct LimitsConfig {
     /// Most predictions (rows) remembered for their outcomes. Default: 1000000.
     pub remembered_predictions: usize,
     /// Most bytes for remembering them; whichever bound is reached first, the oldest ones are
-    /// forgotten. A request of one row takes 56 bytes (with more than 6 attributes, or more rows,
-    /// besides 9 and one per attribute for each row): about 18000 single-row requests per MiB.
-    /// Outcomes that come later than that many requests are not joined. A restart forgets all.
-    /// Default: 16777216.
+    /// forgotten, unless they are on disk. A request of one row takes 56 bytes (with more than 6
+    /// attributes, or more rows, besides 9 and one per attribute for each row): about 18000 single-row
+    /// requests per MiB. Default: 16777216.
     pub remembered_bytes: usize,
+    /// Most bytes on disk (folder `joins` of the state folder) for predictions that memory has no room
+    /// for, or that were made before a restart. A request of one row takes about 52 bytes and one per
+    /// attribute: about 16000 per MiB, and an outcome 46 more; besides, 2 bytes of memory for each. With
+    /// 0, memory is all there is, and a restart forgets everything. Outcomes that come later than that
+    /// many requests are not joined. Default: 67108864.
+    pub remembered_disk_bytes: u64,
     /// Most outcomes waiting for a request that is not known yet, and never more than take 4 MiB.
     /// Default: 65536.
     pub waiting_outcomes: usize,
@@ -39,6 +44,7 @@ impl Default for LimitsConfig {
             outbox_bytes: 64 << 20,
             remembered_predictions: 1_000_000,
             remembered_bytes: 16 << 20,
+            remembered_disk_bytes: 64 << 20,
             waiting_outcomes: 65_536,
         }
     }

@@ -10,7 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 mod drain;
+mod kafka;
 mod limits;
+mod otlp;
 mod outcomes;
 mod plan;
 mod protocols;
@@ -20,11 +22,13 @@ mod tls;
 mod upstream;
 
 pub use drain::DrainConfig;
+pub use kafka::{Content, KafkaConfig, KafkaTlsConfig, Mechanism, SaslConfig, Start, TopicConfig};
 pub use limits::LimitsConfig;
+pub use otlp::{Meaning, OtlpConfig};
 pub use outcomes::OutcomesConfig;
 pub use plan::{AgentPlan, PlanProblem};
 pub use protocols::ProtocolConfig;
-pub use sampling::SamplingConfig;
+pub use sampling::{CapConfig, SamplingConfig};
 pub use sink::SinkConfig;
 pub use tls::{TlsConfig, UpstreamTlsConfig};
 pub use upstream::{Place, Speaks, Upstream, upstream};
@@ -164,7 +168,11 @@ impl AgentConfig {
         let tls = tls
             .into_iter()
             .flat_map(|t| [&mut t.certificate, &mut t.key]);
-        let sink = self.sink.as_mut().and_then(|s| s.token_file.as_mut());
+        let sink = self.sink.as_mut().into_iter().flat_map(|sink| {
+            let kafka = sink.kafka.as_mut().into_iter();
+            let token = sink.token_file.as_mut();
+            token.into_iter().chain(kafka.flat_map(KafkaConfig::paths))
+        });
         let others = [
             &mut self.system_key_file,
             &mut self.outcomes.token_file,

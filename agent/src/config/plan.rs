@@ -13,11 +13,11 @@ use clause9_shared::yaml::Problem;
 use http::{HeaderName, HeaderValue};
 
 use crate::capture::tls::{Certificates, TlsProblem};
-use crate::config::AgentConfig;
 use crate::config::protocols::MAX_PROTOCOLS;
 use crate::config::upstream::{Upstream, upstream};
+use crate::config::{AgentConfig, SinkConfig};
 use crate::decode::JsonRows;
-use crate::sink::Shapes;
+use crate::sink::{KAFKA, Reader, Shapes};
 
 /// The longest delivery that can be allowed, in bytes.
 const MAX_DELIVERY: usize = 64 << 20;
@@ -111,6 +111,9 @@ impl AgentPlan {
             })?),
             None => None,
         };
+        if let Some(kafka) = config.sink.as_ref().and_then(|sink| sink.kafka.as_ref()) {
+            Reader::check(kafka).map_err(|(key, message)| wrong(key, message))?;
+        }
         let protocols = protocols(&config)?;
         let document = objectives(&config.objectives)?;
         let baseline = baseline(&config.baseline)?;
@@ -225,14 +228,50 @@ fn collector(text: &str) -> Result<reqwest::Url, PlanProblem> {
     Ok(url)
 }
 
+/// Topics, and that there is some way in.
+fn check_topics(config: &AgentConfig, sink: &SinkConfig) -> Result<(), PlanProblem> {
+    match (&sink.kafka, sink.listen) {
+        (None, None) => {
+            let message = "is missing; write where deliveries are posted, or `kafka`";
+            return Err(wrong("sink.listen", message));
+        }
+        (Some(_), _) if !KAFKA => {
+            let message =
+                "this program was built without it; use one that is built with the feature `kafka`";
+            return Err(wrong("sink.kafka", message));
+        }
+        (Some(_), _)
+            if config.upstream.is_some()
+                || config.listen.is_some()
+                || config.listen_unix.is_some() =>
+        {
+            let message = "needs an agent of its own, without `listen` and `upstream`: Kafka's client is C code, and \
+                           what ends it would end the proxy in the same process";
+            return Err(wrong("sink.kafka", message));
+        }
+        (Some(kafka), _) => {
+            let checked = kafka.check();
+            checked.map_err(|(key, message)| wrong(key, message))?;
+        }
+        (None, Some(_)) => {}
+    }
+    Ok(())
+}
+
 fn check_limits(config: &AgentConfig) -> Result<(), PlanProblem> {
     if !(0.0..=1.0).contains(&config.sampling.rate) {
         return Err(wrong("sampling.rate", "must be from 0 to 1"));
+    }
+    if let Err((key, message)) = config.sampling.check() {
+        return Err(wrong(key, message));
     }
     if config.threads == Some(0) {
         return Err(wrong("threads", "must be at least 1"));
     }
     if let Some(sink) = &config.sink {
+        check_topics(config, sink)?;
+        let checked = sink.otlp.check();
+        checked.map_err(|(key, message)| wrong(key, message))?;
         if sink.open && sink.token_file.is_some() {
             let message = "is true, but there is a token_file; take one of them out";
             return Err(wrong("sink.open", message));

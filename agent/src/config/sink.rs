@@ -7,14 +7,24 @@ use clause9_shared::time::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::config::{KafkaConfig, OtlpConfig};
+
 /// A second door for what is told about inferences after the fact: inference logs, records of one's own
 /// and mirrored requests (docs/ways-in.md). It is in no request's path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SinkConfig {
-    /// Address and port of `POST /` (events and log lines), `POST /records` and `POST /mirror/...`.
-    #[schemars(with = "String")]
-    pub listen: SocketAddr,
+    /// Address and port of `POST /` (events and log lines), `POST /records`, `POST /mirror/...` and
+    /// OpenTelemetry's `POST /v1/...`. May be left out beside `kafka`: then nothing is posted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub listen: Option<SocketAddr>,
+    /// Topics of Kafka that are read, by an agent of its own: without `listen` and `upstream`. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kafka: Option<KafkaConfig>,
+    /// How spans and events of OpenTelemetry (`POST /v1/...`) are read.
+    #[serde(default)]
+    pub otlp: OtlpConfig,
     /// File with the token that senders must show, as `Authorization: Bearer TOKEN` or as the password of
     /// an address (`http://any:TOKEN@host:9303/`). Default: `sink.token` in the state folder, created with
     /// 32 random bytes in hex if absent.
@@ -28,7 +38,8 @@ pub struct SinkConfig {
     /// `/predictions/*`, where `*` is the name of the inference service. Default: told by the body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// Longest delivery in bytes. Default: 8388608.
+    /// Longest delivery in bytes, also once it is unpacked, and longest record of a topic.
+    /// Default: 8388608.
     #[serde(default = "default_delivery")]
     pub delivery_bytes: usize,
     /// How long a request waits for its answer, or an answer for its request, that come as events of

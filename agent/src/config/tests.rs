@@ -70,9 +70,98 @@ fn a_sink_may_stand_alone_and_half_a_proxy_may_not() {
             "sink: { listen: 127.0.0.1:9303, joining: 0s }\n",
             "sink.joining: must be",
         ),
+        ("sink: {}\n", "sink.listen: is missing; write where"),
     ] {
         let message = problem(text);
         assert!(message.starts_with(start), "{message}");
+    }
+}
+
+const TOPICS: &str = "brokers: [a:9092]\n    topics: [{ name: t, content: events }]";
+
+fn wrong_with_topics(kafka: &str) -> String {
+    let text = format!("objectives: o.yaml\nbaseline: b.json\nsink:\n  kafka:\n    {kafka}\n");
+    let config: AgentConfig = yaml::from_str("a", &text).unwrap().value;
+    AgentPlan::new(config).unwrap_err().to_string()
+}
+
+#[test]
+fn a_client_of_c_code_is_never_in_the_process_of_a_proxy() {
+    if !crate::sink::KAFKA {
+        return;
+    }
+    let path = "listen: 127.0.0.1:1\nupstream: http://127.0.0.1:2";
+    let message = wrong_with_topics(&format!("{TOPICS}\n{path}"));
+    assert!(
+        message.starts_with("sink.kafka: needs an agent of its own"),
+        "{message}"
+    );
+}
+
+#[test]
+fn topics_are_checked_before_anything_is_read() {
+    let (problem, good) = (wrong_with_topics, TOPICS);
+    if !crate::sink::KAFKA {
+        let message = problem(good);
+        assert!(
+            message.starts_with("sink.kafka: this program was built without it"),
+            "{message}"
+        );
+        return;
+    }
+    assert!(problem(good).starts_with("cannot read the objectives file"));
+    for (change, start) in [
+        (
+            good.replace("[a:9092]", "[]"),
+            "sink.kafka.brokers: must name 1 to 64",
+        ),
+        (
+            good.replace("a:9092", "a"),
+            "sink.kafka.brokers: `a` is not HOST:PORT",
+        ),
+        (
+            good.replace("a:9092", "\"a:1,b:2\""),
+            "sink.kafka.brokers: `a:1,b:2` is not",
+        ),
+        (
+            good.replace("[{ name: t, content: events }]", "[]"),
+            "sink.kafka.topics: must name",
+        ),
+        (
+            good.replace("name: t", "name: ^t.*"),
+            "sink.kafka.topics: `^t.*` cannot be",
+        ),
+        (
+            good.replace("events }]", "events }, { name: t, content: records }]"),
+            "sink.kafka.topics: `t` stands there twice",
+        ),
+        (
+            format!("{good}\n    group: ''"),
+            "sink.kafka.group: must have",
+        ),
+        (
+            format!("{good}\n    session: 10ms"),
+            "sink.kafka.session: must be from 1s",
+        ),
+        (
+            format!("{good}\n    fetch_bytes: 1"),
+            "sink.kafka.fetch_bytes: must be from",
+        ),
+        (
+            format!("{good}\n    tls: {{ key: k }}"),
+            "sink.kafka.tls: needs `certificate` and",
+        ),
+        (
+            format!("{good}\n    sasl: {{ mechanism: PLAIN, user: u, password_file: p }}"),
+            "sink.kafka.sasl.mechanism: PLAIN would send",
+        ),
+        (
+            format!("{good}\n    sasl: {{ mechanism: SCRAM-SHA-512, user: '', password_file: p }}"),
+            "sink.kafka.sasl.user: must not be empty",
+        ),
+    ] {
+        let message = problem(&change);
+        assert!(message.starts_with(start), "{change}: {message}");
     }
 }
 
@@ -93,6 +182,32 @@ fn what_cannot_be_run_is_said_by_key() {
         "upstream: `http://x/y` has a path",
     );
     starts(problem(&|c| c.sampling.rate = 1.5), "sampling.rate: ");
+    let cap = CapConfig {
+        exchanges_per_second: Some(5.0),
+        bytes_per_second: None,
+    };
+    let capped = |rate, cap| {
+        problem(&|c| {
+            c.sampling = SamplingConfig {
+                rate,
+                cap: Some(cap),
+            }
+        })
+    };
+    starts(capped(0.3, cap), "sampling.rate: with `sampling.cap`");
+    let nothing = CapConfig {
+        exchanges_per_second: None,
+        ..cap
+    };
+    starts(capped(1.0, nothing), "sampling.cap: ");
+    let none_a_second = CapConfig {
+        bytes_per_second: Some(0.0),
+        ..cap
+    };
+    starts(
+        capped(1.0, none_a_second),
+        "sampling.cap.bytes_per_second: ",
+    );
     starts(problem(&|c| c.threads = Some(0)), "threads: ");
     starts(
         problem(&|c| c.limits.queue_exchanges = 0),

@@ -356,9 +356,8 @@ impl Monitor {
             Some(Output::Answer(told)) if told.joined + told.waiting + told.sampled_out > 0 => {
                 Fate::Outcome
             }
-            Some(Output::Answer(_) | Output::Ship(..) | Output::Measured(_)) | None => {
-                Fate::OutcomeLost
-            }
+            Some(Output::Answer(_) | Output::Told(_) | Output::Ship(..) | Output::Measured(_))
+            | None => Fate::OutcomeLost,
         }
     }
 

@@ -3,8 +3,12 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
+use clause9_shared::digest::Digest;
+use clause9_shared::ids::{BootId, SystemId};
+use clause9_shared::objective::Document;
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::time::Span;
+use ed25519_dalek::SigningKey;
 use http::HeaderName;
 use tokio::sync::mpsc;
 
@@ -17,14 +21,16 @@ use crate::capture::{Budget, Captured, Recorder};
 use crate::clock::SystemClock;
 use crate::config::{AgentConfig, SinkConfig, Upstream};
 use crate::decode::Decoders;
-use crate::engine::Settings;
+use crate::engine::shelf::Shelf;
+use crate::engine::{Engine, Settings};
 use crate::identity::{self, IdentityError};
 use crate::monitor::Command;
 use crate::outcomes::{Outcomes, Turns};
 use crate::sample::{self, Sampler};
+use crate::shelf::{DiskShelf, Setup};
 use crate::ship::outbox::Outbox;
-use crate::ship::{RefusedItems, ShipError, Shipper};
-use crate::sink::{Bounds, Joins, Naming, Sink};
+use crate::ship::{Asking, OnTheWay, RefusedItems, ShipError, Shipper};
+use crate::sink::{Bounds, Joins, Names, Naming, Reader, Sink};
 use crate::telemetry::Telemetry;
 
 /// The proxy and its doors.
@@ -40,21 +46,38 @@ pub(super) fn path(
     Ok((Arc::new(proxy), doors))
 }
 
-/// The sink's door, if there is one.
-pub(super) fn sink(
+/// The ways in beside the proxy: the reader of topics and the sink's door, if there are such.
+pub(super) fn ways_in(
+    config: &AgentConfig,
+    document: &Document,
+    event_time_header: Option<HeaderName>,
+    telemetry: &Telemetry,
+    commands: &mpsc::Sender<Command>,
+) -> Result<(Option<Reader>, Option<Door>), BuildError> {
+    let naming = Naming::new(document);
+    let system = document.system.id.as_str();
+    let reader = reader(config, system, naming.clone(), telemetry, commands)?;
+    let sink = sink(config, event_time_header, naming, telemetry, commands)?;
+    Ok((reader, sink))
+}
+
+/// The sink, and where it listens.
+type Door = (TcpListener, Arc<Sink>);
+
+fn sink(
     config: &AgentConfig,
     event_time_header: Option<HeaderName>,
     naming: Naming,
     telemetry: &Telemetry,
     commands: &mpsc::Sender<Command>,
-) -> Result<Option<(TcpListener, Arc<Sink>)>, BuildError> {
-    let Some(wanted) = &config.sink else {
+) -> Result<Option<Door>, BuildError> {
+    let Some((wanted, address)) = config.sink.as_ref().and_then(|s| Some((s, s.listen?))) else {
         return Ok(None);
     };
     let token = sink_token(config, wanted)?;
-    if token.is_none() && !wanted.listen.ip().is_loopback() {
+    if token.is_none() && !address.ip().is_loopback() {
         tracing::warn!(
-            address = %wanted.listen,
+            %address,
             "the sink takes what anybody sends who reaches it (sink.open); keep others out of this network"
         );
     }
@@ -62,16 +85,37 @@ pub(super) fn sink(
         delivery: wanted.delivery_bytes,
         body: config.limits.body_bytes,
     };
+    let names = Names::new(&wanted.otlp, naming.only.clone());
     let sink = Sink::new(
         token,
         bounds,
         event_time_header,
-        naming,
+        (naming, names),
         telemetry.clone(),
         commands.clone(),
     );
-    let listener = listen("sink.listen", wanted.listen)?;
+    let listener = listen("sink.listen", address)?;
     Ok(Some((listener, Arc::new(sink))))
+}
+
+/// The reader of topics, if there are any.
+fn reader(
+    config: &AgentConfig,
+    system: &str,
+    naming: Naming,
+    telemetry: &Telemetry,
+    commands: &mpsc::Sender<Command>,
+) -> Result<Option<Reader>, BuildError> {
+    let Some((sink, kafka)) = config
+        .sink
+        .as_ref()
+        .and_then(|s| Some((s, s.kafka.as_ref()?)))
+    else {
+        return Ok(None);
+    };
+    let of = (system, sink.delivery_bytes);
+    let reader = Reader::new(kafka, of, naming, telemetry.clone(), commands.clone());
+    reader.map(Some).map_err(BuildError::Kafka)
 }
 
 pub(super) fn sink_token(
@@ -112,21 +156,79 @@ pub(super) fn outcomes(
     Ok((listener, Arc::new(outcomes)))
 }
 
-pub(super) fn settings(
-    config: &AgentConfig,
-    plan: Arc<CapturePlan>,
-    system_key: [u8; 32],
-) -> Settings {
+fn settings(config: &AgentConfig, plan: Arc<CapturePlan>, system_key: [u8; 32]) -> Settings {
     Settings {
         baseline: plan.baseline().digest(),
         plan,
         sampler: Sampler::new(system_key, config.sampling.rate),
+        cap: config.sampling.cap(),
         salt: sample::salt_id(&system_key),
         clock: config.clock,
         remembered: config.limits.remembered_predictions,
         remembered_bytes: config.limits.remembered_bytes,
         waiting: config.limits.waiting_outcomes,
+        forward_after: forwards(config).then_some(config.outcomes.forward_after),
     }
+}
+
+/// Whether other replicas are asked for requests that are not known here.
+fn forwards(config: &AgentConfig) -> bool {
+    config.outcomes.forward && config.collector.is_some()
+}
+
+/// What asking other replicas takes, if they are asked.
+pub(super) fn asking(
+    config: &AgentConfig,
+    (key, boot, system, salt): (SigningKey, BootId, SystemId, Digest),
+    telemetry: &Telemetry,
+    monitor: &mpsc::Sender<Command>,
+) -> (Option<Asking>, Option<Arc<OnTheWay>>) {
+    if !forwards(config) {
+        return (None, None);
+    }
+    let most = config.limits.waiting_outcomes;
+    let on_the_way = Arc::new(OnTheWay::new(most, telemetry.clone()));
+    let asking = Asking {
+        key,
+        boot,
+        system,
+        salt,
+        clock: config.clock,
+        on_the_way: Arc::clone(&on_the_way),
+        monitor: monitor.clone(),
+        telemetry: telemetry.clone(),
+    };
+    (Some(asking), Some(on_the_way))
+}
+
+/// The engine, with its shelf; and the public name of the system's key.
+pub(super) fn engine(
+    config: &AgentConfig,
+    plan: Arc<CapturePlan>,
+    system_key: [u8; 32],
+    boot: BootId,
+) -> (Engine, Digest) {
+    let settings = settings(config, plan, system_key);
+    let shelf = shelf(config, &settings, boot);
+    let salt = settings.salt;
+    (Engine::new(settings).with_shelf(shelf), salt)
+}
+
+/// Predictions on disk, if they are kept there.
+fn shelf(config: &AgentConfig, settings: &Settings, boot: BootId) -> Option<Box<dyn Shelf>> {
+    if config.limits.remembered_disk_bytes == 0 {
+        return None;
+    }
+    Some(Box::new(DiskShelf::open(Setup {
+        folder: config.state_dir.join("joins"),
+        bytes: config.limits.remembered_disk_bytes,
+        plan: settings.plan.digest(),
+        salt: settings.salt,
+        clock: settings.clock,
+        stride: Engine::packed_bytes(settings),
+        boot: boot.0,
+        horizon: settings.plan.document().panes.outcome_horizon,
+    })))
 }
 
 pub(super) fn recorder(
@@ -153,6 +255,7 @@ pub(super) fn shipping(
     config: &AgentConfig,
     collector: Option<&reqwest::Url>,
     refused: &Arc<RefusedItems>,
+    asking: Option<Asking>,
     telemetry: &Telemetry,
 ) -> Result<(Option<Arc<Outbox>>, Option<Shipper>), ShipError> {
     let Some(address) = collector else {
@@ -163,7 +266,7 @@ pub(super) fn shipping(
     let outbox = Arc::new(outbox);
     let waiting = Arc::clone(&outbox);
     let shipper = Shipper::new(address, waiting, Arc::clone(refused), telemetry.clone())?;
-    Ok((Some(outbox), Some(shipper)))
+    Ok((Some(outbox), Some(shipper.with_forwarder(asking)?)))
 }
 
 pub(super) fn system_key(config: &AgentConfig) -> Result<[u8; 32], IdentityError> {

@@ -17,7 +17,9 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use crate::exchange::{Message, request_id};
 use crate::monitor::Command;
 use crate::service::{self, Answer, problem};
-use crate::sink::{Account, Delivery, Item, Naming, Whole, events, records, shape};
+use crate::sink::otlp::{self, Form, Names, Signal};
+use crate::sink::reading::{self, Read, Unread};
+use crate::sink::{Account, Delivery, Item, Naming, Whole, shape};
 use crate::telemetry::Telemetry;
 
 /// How many of the longest deliveries may be in memory at once; shorter ones as many as weigh the same.
@@ -43,6 +45,7 @@ pub struct Sink {
     body: usize,
     event_time_header: Option<HeaderName>,
     naming: Naming,
+    names: Names,
     telemetry: Telemetry,
     monitor: mpsc::Sender<Command>,
     room: Semaphore,
@@ -54,9 +57,6 @@ impl std::fmt::Debug for Sink {
         f.debug_struct("Sink").finish_non_exhaustive()
     }
 }
-
-/// What was read of a delivery: each item or why it is none.
-type Read = Vec<Result<Vec<Item>, String>>;
 
 /// Bounds of the door.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +73,7 @@ impl Sink {
         token: Option<String>,
         bounds: Bounds,
         event_time_header: Option<HeaderName>,
-        naming: Naming,
+        (naming, names): (Naming, Names),
         telemetry: Telemetry,
         monitor: mpsc::Sender<Command>,
     ) -> Self {
@@ -83,6 +83,7 @@ impl Sink {
             body: bounds.body,
             event_time_header,
             naming,
+            names,
             telemetry,
             monitor,
             room: Semaphore::new(bounds.delivery.div_ceil(UNIT).saturating_mul(AT_ONCE)),
@@ -118,8 +119,9 @@ impl Sink {
     async fn answer(&self, request: Request<Incoming>) -> Answer {
         let (head, path) = (request.headers(), request.uri().path());
         let mirrored = is_mirrored(head, path);
-        if !mirrored && !matches!(path, "/" | "/records") {
-            let text = "there are /, /records and /mirror/...; see docs/ways-in.md";
+        let signal = Signal::of(path).filter(|_| !mirrored);
+        if !mirrored && signal.is_none() && !matches!(path, "/" | "/records") {
+            let text = "there are /, /records, /v1/... and /mirror/...; see docs/ways-in.md";
             return problem(StatusCode::NOT_FOUND, text);
         }
         if !self.authorized(head.get(header::AUTHORIZATION)) {
@@ -138,8 +140,11 @@ impl Sink {
             let text = format!("the body is longer than {limit} bytes");
             return problem(StatusCode::PAYLOAD_TOO_LARGE, &text);
         }
+        // What is packed may become as long as any other.
+        let packed = !mirrored && head.contains_key(header::CONTENT_ENCODING);
+        let takes = announced.filter(|_| !packed).unwrap_or(limit).min(limit);
         // Kept until the answer: what was parsed is in memory until the monitor is done with it.
-        let Some(_room) = self.room(announced.unwrap_or(limit).min(limit)).await else {
+        let Some(_room) = self.room(takes).await else {
             return busy("the agent is behind; send it again later");
         };
         if mirrored {
@@ -150,14 +155,17 @@ impl Sink {
             Ok(body) => body,
             Err(answer) => return answer,
         };
+        if let Some(signal) = signal {
+            return self.exported(signal, &head, body).await;
+        }
         let read = if path == "/records" {
-            self.records(&head, &body)
+            reading::records(&head, body, limit, &self.naming)
         } else {
-            told(&head, &body)
+            reading::events(&head, body, limit)
         };
         match read {
             Ok(read) => self.hand_over(read).await,
-            Err(answer) => *answer,
+            Err(why) => refused(&why),
         }
     }
 
@@ -186,21 +194,6 @@ impl Sink {
             let password = pair.iter().position(|b| *b == b':');
             password.is_some_and(|colon| same(&pair[colon + 1..]))
         })
-    }
-
-    fn records(&self, head: &HeaderMap, body: &Bytes) -> Result<Read, Box<Answer>> {
-        let lines = match media(head)?.as_str() {
-            "application/json" => false,
-            "application/x-ndjson" | "application/jsonl" | "application/jsonlines" => true,
-            _ => {
-                return Err(unsupported(
-                    "send application/x-ndjson (a record on each line) or application/json (one, or a list)",
-                ));
-            }
-        };
-        let objects = records::split(text(body)?, lines).map_err(|why| malformed(&why))?;
-        let read = |object| records::record(object, &self.naming).map(|item| vec![item]);
-        Ok(objects.into_iter().map(read).collect())
     }
 
     /// A copy of a request, whose answer nobody copies.
@@ -240,8 +233,60 @@ impl Sink {
             .await
     }
 
+    /// Takes in what OpenTelemetry exports, and answers as its protocol asks.
+    async fn exported(&self, signal: Signal, head: &HeaderMap, body: Bytes) -> Answer {
+        let form = match Form::of(head) {
+            Ok(form) => form,
+            Err(why) => return refused(&why),
+        };
+        let read = otlp::read(signal, form, head, body, self.delivery, &self.names);
+        let export = match read {
+            Ok(export) => export,
+            Err(why) => {
+                let mut answer = refused(&why);
+                let (Unread::Unsupported(why) | Unread::TooLong(why) | Unread::Malformed(why)) =
+                    &why;
+                *answer.body_mut() = Bytes::from(otlp::problem(form, why)).into();
+                answer
+                    .headers_mut()
+                    .insert(header::CONTENT_TYPE, form.media());
+                return answer;
+            }
+        };
+        let unused = &self.telemetry.sink_unused;
+        unused
+            .with_label_values(&[signal.as_str()])
+            .inc_by(export.unused);
+        let account = match self.taken(export.read).await {
+            Ok(account) => account,
+            Err(answer) => return *answer,
+        };
+        let first = account.items.iter().find(|listed| listed.fate == "refused");
+        let why = first.map_or("", |listed| listed.why.as_str());
+        let mut answer =
+            Answer::new(Bytes::from(otlp::answer(signal, form, account.refused, why)).into());
+        answer
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, form.media());
+        answer
+    }
+
     /// Hands everything that could be read to the monitor at once, and tells what became of it.
     async fn hand_over(&self, read: Read) -> Answer {
+        let account = match self.taken(read).await {
+            Ok(account) => account,
+            Err(answer) => return *answer,
+        };
+        let nothing = account.refused > 0 && account.taken + account.duplicate == 0;
+        let status = if nothing {
+            StatusCode::BAD_REQUEST
+        } else {
+            StatusCode::OK
+        };
+        service::json(status, &account)
+    }
+
+    async fn taken(&self, read: Read) -> Result<Account, Box<Answer>> {
         let mut account = Account::default();
         let (mut items, mut places) = (Vec::new(), Vec::new());
         for (place, one) in read.into_iter().enumerate() {
@@ -257,20 +302,20 @@ impl Sink {
             // Kept until the monitor is done with it.
             let turn = tokio::time::timeout(PATIENCE, self.turns.acquire()).await;
             let Ok(Ok(_turn)) = turn else {
-                return busy("the monitor is behind; send it again later");
+                return Err(busy("the monitor is behind; send it again later").into());
             };
             let (answer, fates) = oneshot::channel();
             let delivery = Delivery { items, answer };
             match self.monitor.try_send(Command::Delivery(delivery)) {
                 Ok(()) => {}
                 Err(TrySendError::Full(_)) => {
-                    return busy("the monitor is behind; send it again later");
+                    return Err(busy("the monitor is behind; send it again later").into());
                 }
-                Err(TrySendError::Closed(_)) => return busy("the agent stops"),
+                Err(TrySendError::Closed(_)) => return Err(busy("the agent stops").into()),
             }
             let Ok(fates) = fates.await else {
                 let text = "the monitor failed; what has an id can be sent again";
-                return problem(StatusCode::INTERNAL_SERVER_ERROR, text);
+                return Err(problem(StatusCode::INTERNAL_SERVER_ERROR, text).into());
             };
             for (place, fate) in places.into_iter().zip(fates) {
                 account.note(place, fate);
@@ -281,13 +326,7 @@ impl Sink {
             let items = &self.telemetry.sink_items;
             items.with_label_values(&[fate]).inc_by(count);
         }
-        let nothing = account.refused > 0 && account.taken + account.duplicate == 0;
-        let status = if nothing {
-            StatusCode::BAD_REQUEST
-        } else {
-            StatusCode::OK
-        };
-        service::json(status, &account)
+        Ok(account)
     }
 }
 
@@ -306,47 +345,13 @@ fn is_mirrored(head: &HeaderMap, path: &str) -> bool {
     named || shadowed
 }
 
-/// Events and lines of logs.
-fn told(head: &HeaderMap, body: &Bytes) -> Result<Read, Box<Answer>> {
-    if let Some(event) = events::binary(head, body) {
-        return Ok(vec![event]);
+/// The answer to what cannot be read.
+fn refused(why: &Unread) -> Answer {
+    match why {
+        Unread::Unsupported(why) => problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, why),
+        Unread::TooLong(why) => problem(StatusCode::PAYLOAD_TOO_LARGE, why),
+        Unread::Malformed(why) => problem(StatusCode::BAD_REQUEST, why),
     }
-    let lines = match media(head)?.as_str() {
-        "application/cloudevents+json"
-        | "application/cloudevents-batch+json"
-        | "application/json" => false,
-        "application/x-ndjson" | "application/jsonl" | "application/jsonlines" => true,
-        _ => {
-            return Err(unsupported(
-                "send an event (ce-* headers, application/cloudevents+json, application/cloudevents-batch+json) or lines of a log (application/x-ndjson)",
-            ));
-        }
-    };
-    let objects = records::split(text(body)?, lines).map_err(|why| malformed(&why))?;
-    Ok(objects.into_iter().map(events::object).collect())
-}
-
-/// The media type, without parameters.
-fn media(head: &HeaderMap) -> Result<String, Box<Answer>> {
-    if head.contains_key(header::CONTENT_ENCODING) {
-        return Err(unsupported("send it without content-encoding"));
-    }
-    let kind = head.get(header::CONTENT_TYPE);
-    let kind = kind.and_then(|value| value.to_str().ok()).unwrap_or("");
-    let kind = kind.split(';').next().unwrap_or("").trim();
-    Ok(kind.to_ascii_lowercase())
-}
-
-fn text(body: &Bytes) -> Result<&str, Box<Answer>> {
-    std::str::from_utf8(body).map_err(|_| malformed("the body is no text in UTF-8"))
-}
-
-fn malformed(why: &str) -> Box<Answer> {
-    Box::new(problem(StatusCode::BAD_REQUEST, why))
-}
-
-fn unsupported(why: &str) -> Box<Answer> {
-    Box::new(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, why))
 }
 
 /// Nothing was taken; the same may be sent again.

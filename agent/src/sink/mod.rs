@@ -22,7 +22,14 @@ mod captured;
 mod door;
 mod events;
 mod joins;
+#[cfg(feature = "kafka")]
+mod kafka;
+#[cfg(not(feature = "kafka"))]
+#[path = "kafka/absent.rs"]
+mod kafka;
 mod naming;
+mod otlp;
+mod reading;
 mod records;
 mod seldon;
 mod shape;
@@ -33,9 +40,14 @@ pub use account::Account;
 pub use door::{Bounds, Sink};
 pub(crate) use events::served;
 pub use joins::{Gone, Joins, Standing, Waiting};
+pub use kafka::Reader;
 pub use naming::Naming;
+pub use otlp::Names;
 pub use records::schema;
 pub use shape::Shapes;
+
+/// Whether the program was built to read topics of Kafka.
+pub const KAFKA: bool = cfg!(feature = "kafka");
 
 /// Longest id of an event or record, in bytes.
 const MAX_ID: usize = 256;

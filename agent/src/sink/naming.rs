@@ -89,6 +89,9 @@ impl Naming {
         if let Some(value) = &said.value {
             output("prediction", &value.from);
         }
+        if let Some(list) = &said.ranking {
+            output("prediction", &list.from);
+        }
         let only = match document.system.models.as_slice() {
             [one] => Some(one.name.as_str().into()),
             _ => None,

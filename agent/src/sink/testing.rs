@@ -20,6 +20,29 @@ pub(crate) fn object(text: &str) -> Result<Vec<Item>, String> {
     events::object(text)
 }
 
+/// What a record of a topic of events holds.
+#[cfg(feature = "kafka")]
+pub(crate) fn of_topic(
+    headers: &[(&str, &str)],
+    value: &[u8],
+    at: Timestamp,
+    naming: &Naming,
+) -> Vec<Item> {
+    use crate::config::Content;
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (*name, value.as_bytes()));
+    let read = super::kafka::read_one(
+        headers.collect(),
+        value,
+        at,
+        (Content::Events, 1 << 20),
+        naming,
+    );
+    let read = read.into_iter().flatten();
+    read.flat_map(Result::unwrap_or_default).collect()
+}
+
 pub(crate) fn note(account: &mut Account, item: usize, fate: Fate) {
     account.note(item, fate);
 }

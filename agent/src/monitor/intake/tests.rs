@@ -67,11 +67,13 @@ impl World {
             baseline: plan.baseline().digest(),
             plan,
             sampler: Sampler::new([1; 32], 1.0),
+            cap: None,
             salt: Digest::of(b"salt"),
             clock: Clock::Replay,
             remembered: 1000,
             remembered_bytes: 1 << 20,
             waiting: 100,
+            forward_after: None,
         });
         let joins = Joins::new(joining_bytes, Span::from_secs(600));
         let shapes = Shapes::new(path, Some("credit")).unwrap();
@@ -100,7 +102,7 @@ impl World {
         self.monitor.engine.handle(input, at(61), &mut out);
         let items = out.into_iter().find_map(|output| match output {
             Output::Ship(items, _) => Some(items),
-            Output::Measured(_) | Output::Answer(_) => None,
+            Output::Measured(_) | Output::Answer(_) | Output::Told(_) => None,
         });
         items.unwrap()
     }
@@ -223,6 +225,73 @@ fn kserve_structured(sent: &Sent) -> Vec<Item> {
         testing::object(&text).unwrap()
     });
     events.collect()
+}
+
+/// As loggers write to a topic: the attributes in headers, one event for each half, dated by the record.
+#[cfg(feature = "kafka")]
+fn of_topic(sent: &Sent, naming: &Naming) -> Vec<Item> {
+    let (bodies, kind) = bodies(sent);
+    let events = KINDS.iter().zip(bodies).flat_map(|(event, body)| {
+        let headers = [
+            ("ce_specversion", "1.0"),
+            ("ce_id", "0f6c1f66"),
+            ("ce_source", "http://localhost:9081/"),
+            ("ce_type", event),
+            ("ce_inferenceservicename", "credit"),
+            ("content-type", &kind),
+        ];
+        testing::of_topic(&headers, &body, at(5), naming)
+    });
+    events.collect()
+}
+
+/// As Seldon's logger writes to a topic, whose attributes have no prefix.
+#[cfg(feature = "kafka")]
+fn of_seldons_topic(sent: &Sent, naming: &Naming) -> Vec<Item> {
+    let (bodies, kind) = bodies(sent);
+    let events = ["request", "response"].iter().zip(bodies);
+    let events = events.flat_map(|(side, body)| {
+        let event = format!("io.seldon.serving.inference.{side}");
+        let headers = [
+            ("type", event.as_str()),
+            ("content-type", &kind),
+            ("requestid", "0f6c1f66"),
+            ("inferenceservicename", "credit"),
+        ];
+        testing::of_topic(&headers, &body, at(5), naming)
+    });
+    events.collect()
+}
+
+/// Both halves as JSON in one record.
+#[cfg(feature = "kafka")]
+fn of_topic_batched(sent: &Sent, naming: &Naming) -> Vec<Item> {
+    let (bodies, kind) = bodies(sent);
+    let events = KINDS.iter().zip(bodies).map(|(event, body)| {
+        json!({ "specversion": "1.0", "id": "0f6c1f66", "source": "s", "type": event,
+            "datacontenttype": kind, "inferenceservicename": "credit",
+            "data_base64": STANDARD.encode(&body) })
+    });
+    let batch = serde_json::Value::Array(events.collect()).to_string();
+    let headers = [("content-type", "application/cloudevents-batch+json")];
+    testing::of_topic(&headers, batch.as_bytes(), at(5), naming)
+}
+
+#[cfg(feature = "kafka")]
+#[test]
+fn the_corpus_in_each_form_from_topics_is_counted_as_by_the_proxy() {
+    let sent = all();
+    assert_eq!(sent.len(), 22);
+    for one in &sent {
+        let by_proxy = by_proxy(one);
+        for way in [of_topic, of_topic_batched, of_seldons_topic] {
+            let plan = with_invocations(one.naming);
+            let mut world = World::bounded(plan, 1 << 20, configured(one));
+            let fates = world.take(way(one, &world.naming));
+            assert_eq!(fates, [Fate::Waiting, Fate::Counted], "{}", one.form);
+            assert_eq!(counted(&world.close()), by_proxy, "{}", one.form);
+        }
+    }
 }
 
 /// The path that must be configured for a form, whose bodies do not tell it.
