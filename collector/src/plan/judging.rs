@@ -9,14 +9,19 @@ use clause9_shared::metric::{Measurement, StreamKind, Unmeasurable};
 use clause9_shared::nonconformity::Candidate;
 use clause9_shared::objective::Objective;
 use clause9_shared::objective::document::Comparator;
+use clause9_shared::sampling::Common;
 use clause9_shared::time::{Span, Timestamp};
 use clause9_shared::verdict::{Verdict, VerdictState};
 use clause9_shared::window::PaneStart;
 
-use super::measuring::{self, Measured, OVERFLOW, counts_for, take_block, take_settled};
+use super::measuring::{
+    self, Measured, OVERFLOW, UNEQUAL_RATES, counts_for, take_block, take_settled,
+};
+use super::mixing;
 use super::window::{self, Window, judges};
 use super::{
-    Action, KeptBlock, LEDGER_DOMAIN, Past, Seal, ShownWindow, Standing, SumOf, about, became_so,
+    Action, KeptBlock, LEDGER_DOMAIN, Mixes, Past, Seal, ShownWindow, Standing, SumOf, about,
+    became_so, common,
 };
 use crate::register::{
     BlockRef, Criterion, NonconformityBody, Pen, Status, Unwritable, VerdictBody, Written,
@@ -226,6 +231,14 @@ fn take(
 ) -> ((Measurement, Step), Vec<BlockRef>) {
     let (system, ledger) = (seal.system, &mut standing.ledger);
     if compiled.objective.labels.is_as_observed() {
+        // What is fresh is among the blocks by now.
+        let common = common(&past.blocks, &Mixes::new(), mine.iter().map(|b| b.pane));
+        if common == Common::Nothing {
+            let nothing = Err(UNEQUAL_RATES);
+            let step = compiled.step(ledger, &nothing);
+            return ((nothing, step), Vec::new());
+        }
+        let mine: Vec<_> = mine.iter().filter(|b| common.takes(&b.key)).collect();
         let summaries = mine.iter().map(|b| &b.summary);
         let taken = take_block(system, compiled, ledger, summaries);
         return (taken, mine.iter().map(|b| b.names.clone()).collect());
@@ -240,8 +253,9 @@ fn take(
     let outcomes = sum(system.stream(&compiled.objective));
     let taken = take_settled(system, compiled, ledger, outcomes, sum(StreamKind::Traffic));
     let blocks = past.blocks.get(&PaneStart(pane.start));
+    let common = mixing::common_of(blocks.into_iter().flatten());
     let mine = blocks.into_iter().flatten();
-    let mine = mine.filter(|b| b.key.plan == system.plan.digest());
+    let mine = mine.filter(|b| b.key.plan == system.plan.digest() && common.takes(&b.key));
     (taken, mine.map(|b| b.names.clone()).collect())
 }
 

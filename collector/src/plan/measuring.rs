@@ -8,13 +8,14 @@ use clause9_shared::evidence::RecordKind;
 use clause9_shared::judge::{Compiled, LedgerState, Step};
 use clause9_shared::metric::{Beside, Estimate, Measurement, Seen, StreamKind, Unmeasurable};
 use clause9_shared::objective::Objective;
+use clause9_shared::sampling::{Common, UNEQUAL};
 use clause9_shared::sketch::PaneSummary;
 
-use super::labels;
 use super::window::Window;
 use super::{
     KeptBlock, Past, PastBlock, Seal, SumOf, WindowRow, about, as_json, became_so, coverages,
 };
+use super::{labels, mixing};
 use crate::known::KnownSystem;
 use crate::register::{
     BlockRef, Exact, MeasurementBody, ModelSeen, Pen, Shown, Status, Unwritable, Written, reference,
@@ -25,6 +26,9 @@ pub(super) const METHOD: u32 = 1;
 
 /// Why a sum cannot be formed.
 pub const OVERFLOW: Unmeasurable = Unmeasurable::Undefined("a counter of the sum would overflow");
+
+/// Why cases of different rates are not added.
+pub const UNEQUAL_RATES: Unmeasurable = Unmeasurable::Undefined(UNEQUAL);
 
 /// What a caller of the planner did wrong.
 const UNSUMMED: &str = "a window that is to be measured was not asked for among the sums";
@@ -133,11 +137,15 @@ fn measured(
 /// so it is the sum of all blocks to the byte.
 pub(super) fn add(
     system: &KnownSystem,
-    of: SumOf,
+    (of, common): (SumOf, Common),
     sum: &mut Result<PaneSummary, Unmeasurable>,
     fresh: &[KeptBlock],
 ) {
-    for block in fresh.iter().filter(|b| of.takes(system, b)) {
+    if common == Common::Nothing {
+        *sum = Err(UNEQUAL_RATES);
+    }
+    let mine = |b: &&KeptBlock| of.takes(system, b) && common.takes(&b.key);
+    for block in fresh.iter().filter(mine) {
         if let Ok(all) = sum
             && all.merge(&block.summary).is_err()
         {
@@ -173,11 +181,12 @@ pub(super) fn measure(
         .filter_map(|p| past.blocks.get(&p))
         .flatten()
         .collect();
-    let mine: Vec<_> = all
+    let common = mixing::common_of(all.iter().copied());
+    let (mine, set_aside): (Vec<_>, Vec<_>) = all
         .iter()
         .copied()
         .filter(|b| b.stream() == stream && b.key.plan == seal.system.plan.digest())
-        .collect();
+        .partition(|b| common.takes(&b.key));
     let sum = |stream| past.sums.get(&SumOf::new(window, stream));
     let ages = labels::ages(seal, stream, &all);
     let beside = Beside {
@@ -196,6 +205,7 @@ pub(super) fn measure(
         None => return Err(Unwritable::new("measurement", UNSUMMED.to_owned())),
     };
     let mut body = body(seal, compiled, window, &all, &mine, &result, past);
+    body.set_aside = set_aside.iter().map(|b| b.names.clone()).collect();
     body.labels = ages.map(|ages| labels::told(seal, objective, window, &ages));
     let mut about = about(seal);
     about.supersedes = past
@@ -280,6 +290,7 @@ fn body(
         outcome_coverage: as_json(&outcomes),
         blocks: mine.iter().map(|b| b.names.clone()).collect(),
         other_plans: others(system, stream, all),
+        set_aside: Vec::new(),
         baseline: system.baseline_digest,
         plan: system.plan.digest(),
         models: models(all),
@@ -350,6 +361,7 @@ impl Shown {
         match result {
             Ok(estimate) => Self::Estimate(estimate),
             Err(Unmeasurable::NoData) => Self::NoData,
+            Err(Unmeasurable::Undefined(UNEQUAL)) => Self::UnequalRates,
             Err(Unmeasurable::Undefined(_)) => Self::Undefined,
             Err(Unmeasurable::NoReferenceHits {
                 reference,
@@ -367,6 +379,7 @@ impl Shown {
         match self {
             Self::Estimate(e) => Ok(e.clone()),
             Self::NoData => Err(Unmeasurable::NoData),
+            Self::UnequalRates => Err(UNEQUAL_RATES),
             Self::Undefined => Err(Unmeasurable::Undefined("a class or group has no cases")),
             Self::NoReferenceHits {
                 reference,

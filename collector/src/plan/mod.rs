@@ -5,6 +5,7 @@
 mod judging;
 mod labels;
 mod measuring;
+mod mixing;
 mod together;
 mod window;
 
@@ -28,7 +29,8 @@ use crate::register::{
 };
 use crate::seal::{Block, BlockCoverage, Due, Sealed};
 
-pub use measuring::{OVERFLOW, measured_block, sum_of, take_block, take_settled};
+pub use measuring::{OVERFLOW, UNEQUAL_RATES, measured_block, sum_of, take_block, take_settled};
+pub use mixing::{Mixes, common};
 pub use window::{Window, in_force, judges};
 
 /// Domain of a ledger state's digest.
@@ -259,6 +261,8 @@ pub struct Needs {
     pub windows: BTreeSet<(ObjectiveId, u32, Timestamp)>,
     /// The stretch whose gaps matter: of the pane and the windows together.
     pub stretch: Option<(Timestamp, Timestamp)>,
+    /// What the blocks of the seal tell of the rates of sampling.
+    pub mixes: Mixes,
 }
 
 /// What is summed: a window's blocks of one stream, of the plan in use.
@@ -362,6 +366,9 @@ pub fn needs(seal: &Seal<'_>, sealed: &Sealed) -> Needs {
         first.min(seal.due.pane).0,
         last.max(seal.due.pane).end(length),
     ));
+    // At which rates the cases were sampled that outcomes came for.
+    needs.panes.extend(sealed.blocks.iter().map(|b| b.pane));
+    needs.mixes = mixing::told(&sealed.blocks);
     needs
 }
 
@@ -398,7 +405,10 @@ pub fn plan(
             .push(PastBlock::of(block));
     }
     for (of, sum) in &mut past.sums {
-        measuring::add(seal.system, *of, sum, &fresh);
+        let panes = of.window.panes(seal.system.pane());
+        // What is fresh is among the blocks by now.
+        let common = common(&past.blocks, &Mixes::new(), panes);
+        measuring::add(seal.system, (*of, common), sum, &fresh);
     }
     for compiled in &seal.system.objectives {
         judging::judge(seal, compiled, &fresh, &mut past, pen, &mut actions)?;
