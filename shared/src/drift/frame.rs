@@ -4,8 +4,8 @@
 //! Whoever has the seed draws the same directions, on every machine: `SplitMix64`, and the normal law
 //! by Box and Muller's method from `libm`.
 
+use super::dice::Dice;
 use super::jacobi::dot;
-use core::f64::consts::PI;
 
 /// How many directions cases are projected on.
 pub const DIRECTIONS: usize = 16;
@@ -25,7 +25,7 @@ impl Frame {
     /// The frame of a seed. Means and deviations are those of the reference, one for each number.
     pub fn new(means: &[f64], deviations: &[f64], seed: u64) -> Self {
         let size = means.len();
-        let mut dice = Dice(seed);
+        let mut dice = Dice::new(seed);
         let directions = (0..DIRECTIONS)
             .map(|_| {
                 let drawn = dice.normals(size);
@@ -82,32 +82,6 @@ impl Frame {
             pair[0] = cosine * scale;
             pair[1] = sine * scale;
         }
-    }
-}
-
-/// Steele, Lea and Flood's generator (2014).
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// Above 0, at most 1.
-    fn unit(&mut self) -> f64 {
-        ((self.next() >> 11) + 1) as f64 / 9_007_199_254_740_992.0
-    }
-
-    fn normals(&mut self, count: usize) -> Vec<f64> {
-        let normal = |dice: &mut Self| {
-            let length = libm::sqrt(-2.0 * libm::log(dice.unit()));
-            length * libm::cos(2.0 * PI * dice.unit())
-        };
-        (0..count).map(|_| normal(self)).collect()
     }
 }
 

@@ -9,8 +9,11 @@
 //!
 //! Nothing here panics on numbers that come from outside; what has no value is `None`.
 
+pub mod bootstrap;
 pub mod cells;
 pub mod contingency;
+mod deviation;
+pub mod dice;
 mod distance;
 pub mod divergence;
 pub mod frame;
@@ -23,6 +26,7 @@ mod refine;
 pub mod shift;
 pub mod tail;
 
+pub use deviation::{Deviation, Resample, Steps};
 pub use distance::{Bracketed, Kuiper};
 pub use grid::{Grid, GridCell, Place};
 pub use integral::Integrals;

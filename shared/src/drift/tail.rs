@@ -232,11 +232,13 @@ pub fn cramer_von_mises(x: f64) -> f64 {
     sum.clamp(0.0, 1.0)
 }
 
+/// The levels of the published critical values of Anderson and Darling's statistic.
+pub(super) const LEVELS: [f64; 7] = [0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.001];
+
 /// The level of a k-sample Anderson-Darling statistic for two samples, standardised, by a parabola
 /// through the logarithms of the published critical values (Scholz and Stephens 1987, table 1):
 /// within 0.001 and 0.25, and held there beyond.
 pub fn anderson_darling(statistic: f64) -> f64 {
-    const LEVELS: [f64; 7] = [0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.001];
     const CRITICAL: [f64; 7] = [
         0.325,
         1.226,

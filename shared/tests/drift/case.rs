@@ -28,10 +28,7 @@ impl Case {
         let data = folders(name)
             .into_iter()
             .find(|f| f.join("analysis.csv.gz").exists())?;
-        let oracle = folders(name)
-            .into_iter()
-            .find_map(|f| text(&f.join("drift.json")))?;
-        let oracle: Value = serde_json::from_str(&oracle).unwrap();
+        let oracle = oracle(name, "drift.json")?;
         let reference = table(&data.join("reference.csv.gz"))?;
         let mut analysis = table(&data.join("analysis.csv.gz"))?;
         if let Some(labels) = table(&data.join("labels.csv.gz")) {
@@ -66,6 +63,14 @@ impl Case {
             expected: oracle["columns"].clone(),
         })
     }
+}
+
+/// A file of reference values of a case; None if it is not here.
+pub(crate) fn oracle(name: &str, file: &str) -> Option<Value> {
+    let found = folders(name)
+        .into_iter()
+        .find_map(|f| text(&f.join(file)))?;
+    Some(serde_json::from_str(&found).unwrap())
 }
 
 /// Where a case may lie: its reference values beside these tests, its data there or with the

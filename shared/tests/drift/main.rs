@@ -5,6 +5,7 @@
 mod case;
 mod edges;
 mod golden;
+mod intervals;
 mod joint;
 mod random;
 mod system;

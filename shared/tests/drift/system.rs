@@ -3,7 +3,7 @@
 use clause9_shared::baseline::{Baseline, BaselineBuilder};
 use clause9_shared::digest::Digest;
 use clause9_shared::inference::{Cell, Inference, Tensor, Values};
-use clause9_shared::metric::{Measurement, MetricId, Needs, Seen};
+use clause9_shared::metric::{Measurement, MetricId, Needs, Resampling, Seen, resampled};
 use clause9_shared::objective::document::{Document, Subject};
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::sketch::PaneSummary;
@@ -125,6 +125,31 @@ impl System {
             summary,
             beside: clause9_shared::metric::Beside::default(),
         })
+    }
+
+    /// The intervals that resampling gives a column's metrics.
+    pub(crate) fn resampled(
+        &self,
+        column: usize,
+        summary: &PaneSummary,
+        resamples: u32,
+    ) -> Vec<(MetricId, (f64, f64))> {
+        let of = Subject {
+            feature: Some(format!("f{column}").parse().unwrap()),
+            ..Subject::default()
+        };
+        let seen = Seen {
+            document: &self.document,
+            baseline: &self.baseline,
+            of: &of,
+            summary,
+            beside: clause9_shared::metric::Beside::default(),
+        };
+        let by = Resampling {
+            resamples,
+            baseline: self.baseline.digest(),
+        };
+        resampled(seen, &by)
     }
 
     /// A metric of a column.

@@ -3,6 +3,7 @@
 use super::family;
 use super::read::{DRIFT, categories, category_summary, hygiene, hygiene_summary, law, shown};
 use crate::baseline::Law;
+use crate::interval;
 use crate::metric::{
     Estimate, Grade, Measurement, MetricSpec, Needs, SampleKind, Seen, Unmeasurable, share,
 };
@@ -114,7 +115,8 @@ family! { CATEGORIES, category_summary;
         meaning: "The share that categories had in the baseline which no row of the window has. \
                   Zero where every listed category came up.",
         formula: "Sum of a / n0 over listed categories with c = 0, with the baseline's counts a \
-                  among its n0 values that are not missing.",
+                  among its n0 values that are not missing. Interval: Wilson's at 95 % for the share \
+                  that these categories had in the reference's law; whether they are gone is not in it.",
         edge_cases: "No value that is there: no data. Categories that the baseline does not list \
                      are never said to have vanished. In a window of few rows rare categories are \
                      absent by chance: of n rows, a category of share p with chance (1 - p)^n.",
@@ -151,5 +153,9 @@ fn vanished(seen: &Seen<'_>) -> Measurement {
     }
     let both = counts.iter().zip(found.counts());
     let gone: u64 = both.filter(|(_, c)| **c == 0).map(|(a, _)| a).sum();
-    shown(gone as f64 / all as f64, present)
+    // Which categories the window lacks does not depend on how often the reference had them.
+    Ok(Estimate {
+        interval: interval::wilson(gone, all),
+        ..shown(gone as f64 / all as f64, present)?
+    })
 }

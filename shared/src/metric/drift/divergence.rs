@@ -4,7 +4,7 @@ use super::{ball, family};
 use crate::bet::Divergence;
 use crate::drift::cells::Cells;
 use crate::drift::divergence::{self, Smoothed};
-use crate::metric::{Estimate, Measurement, MetricSpec, Sample, Seen};
+use crate::metric::{Estimate, IntervalFrom, Measurement, MetricSpec, Sample, Seen};
 
 /// 97.5 % point of the normal law.
 const Z: f64 = 1.959_963_984_540_054;
@@ -30,6 +30,7 @@ const JUDGED: MetricSpec = MetricSpec {
 };
 
 const PLAIN: MetricSpec = MetricSpec {
+    interval: IntervalFrom::Resampling,
     edge_cases: "No value that is there: no data. Missing values are left out, empty cells stay \
                  empty. A value equal to a decile belongs to the cell above it. Categories that the \
                  baseline does not list are one cell. Where nothing has moved it is above zero by \
@@ -53,8 +54,8 @@ ball::judged! { JUDGED, cell_summaries;
                   delta method over both samples with 2 (B - 1) / (8 ne)^2 for what remains where \
                   nothing has moved, at 95 %, clipped at zero.",
         edge_cases: "No rows: no data. The value contains its bias: with 100 rows and ten cells it \
-                     shows about 0.12 where nothing has moved; the interval does not, and may lie \
-                     below it. Half a case in each cell keeps empty ones finite, so that the value \
+                     shows about 0.12 where nothing has moved; the interval does not, and where it \
+                     would end below the value it is drawn out to it. Half a case in each cell keeps empty ones finite, so that the value \
                      is below the unsmoothed one.",
     } within |level: f64| level * level * core::f64::consts::LN_2, of Divergence::JensenShannon = |seen: &Seen<'_>| {
         let cells = cells(seen, true)?;
@@ -72,8 +73,8 @@ ball::judged! { JUDGED, cell_summaries;
                   p = (a + 1/2) / (n0 + B/2) over the decile cells or categories and a cell for \
                   values that are missing or invalid. Interval: as for `js_distance`, on the square.",
         edge_cases: "No rows: no data. The value contains its bias: with 100 rows and ten cells it \
-                     shows about 0.1 where nothing has moved; the interval does not, and may lie \
-                     below it.",
+                     shows about 0.1 where nothing has moved; the interval does not, and where it \
+                     would end below the value it is drawn out to it.",
     } within |level: f64| level * level, of Divergence::Hellinger = |seen: &Seen<'_>| {
         let cells = cells(seen, true)?;
         distance(&cells, divergence::smoothed_hellinger_squared(&cells), 1.0)
@@ -93,8 +94,9 @@ ball::judged! { JUDGED, cell_summaries;
                   invalid. Interval: bias under no change, (B - 1) / (2 ne), removed; delta method \
                   over both samples, with 2 (B - 1) / (2 ne)^2 for what remains where nothing has \
                   moved, at 95 %, clipped at zero.",
-        edge_cases: "No rows: no data. The value contains its bias, the interval does not and may \
-                     lie below it. Half a case in each cell keeps it finite.",
+        edge_cases: "No rows: no data. The value contains its bias, the interval does not, and where \
+                     it would end below the value it is drawn out to it. Half a case in each cell keeps \
+                     it finite.",
     } within |level: f64| level, of Divergence::KullbackLeibler = |seen: &Seen<'_>| {
         let cells = cells(seen, true)?;
         let found = divergence::smoothed_kullback_leibler(&cells);
@@ -114,8 +116,8 @@ ball::judged! { JUDGED, cell_summaries;
                   the decile cells or categories and a cell for values that are missing or invalid. \
                   Interval: bias under no change, (B - 1) / ne, removed; delta method over both samples, \
                   with 2 (B - 1) / ne^2 for what remains where nothing has moved, at 95 %, clipped at zero.",
-        edge_cases: "No rows: no data. The value contains its bias, the interval does not and may lie below \
-                     it. Half a case in each cell keeps it finite.",
+        edge_cases: "No rows: no data. The value contains its bias, the interval does not, and where it would \
+                     end below the value it is drawn out to it. Half a case in each cell keeps it finite.",
         reference: "NumPy on the same cells: agrees to 1e-9 relative.",
     } within |level: f64| level, of Divergence::ChiSquare = |seen: &Seen<'_>| {
         let cells = cells(seen, true)?;

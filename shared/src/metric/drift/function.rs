@@ -1,12 +1,15 @@
 //! Differences between distribution functions: their largest ones, and rank tests.
-use super::read::{DRIFT, grid, shape_summaries, shown, shown_bracketed, window_points};
+use super::read::{DRIFT, NO_P_VALUE, grid, shape_summaries, shown_bracketed, window_points};
 use super::{ball, family};
 use crate::bet::Divergence;
 use crate::drift::{Bracketed, Grid, tail};
-use crate::metric::{Estimate, Measurement, MetricSpec, Needs, Sample, Seen, Unmeasurable};
+use crate::metric::{
+    Estimate, IntervalFrom, Measurement, MetricSpec, Needs, Sample, Seen, Unmeasurable,
+};
 use crate::objective::document::Comparator;
 
 const FUNCTION: MetricSpec = MetricSpec {
+    interval: IntervalFrom::Resampling,
     needs: Needs::NumericFeature,
     edge_cases: "No number: no data. Missing and invalid values are left out. The two functions are \
                  known exactly at every edge of the histogram's cells, at every cut, and below and \
@@ -18,6 +21,7 @@ const FUNCTION: MetricSpec = MetricSpec {
 };
 
 const P_VALUE: MetricSpec = MetricSpec {
+    interval: NO_P_VALUE,
     good: Comparator::AtLeast,
     cannot_tell: "How large a change is, or whether it matters: with enough rows every change is \
                   significant. Looked at window after window, p below 0.05 comes up in one of twenty \
@@ -29,7 +33,9 @@ const RANKS: MetricSpec = MetricSpec {
     range: (-100.0, 1e12),
     edge_cases: "No number: no data. Missing and invalid values are left out. All values of a cell \
                  of the common refinement count as tied: the figure is the one of the data rounded \
-                 to cells, exact for atoms. A single occupied cell has no ranks.",
+                 to cells, exact for atoms and single values. The bound holds for the raw rows in \
+                 whatever order they lie in their cells, tied or not, and is left out where it is \
+                 nothing. A single occupied cell has no ranks.",
     ..FUNCTION
 };
 
@@ -139,7 +145,7 @@ family! { RANKS, shape_summaries;
         reference: "scipy.stats.cramervonmises_2samp where no values are tied: agrees to 1e-9.",
     } = |seen: &Seen<'_>| {
         let grid = grid(seen)?;
-        shown(grid.cramer_von_mises().statistic, grid.totals().0)
+        shown_bracketed(grid.cramer_von_mises().within, grid.totals().0)
     };
 
     /// p of Cramer and von Mises' criterion.
@@ -148,6 +154,7 @@ family! { RANKS, shape_summaries;
         title: "Cramer-von Mises test, p-value",
         good: Comparator::AtLeast,
         range: (0.0, 1.0),
+        interval: NO_P_VALUE,
         cannot_tell: P_VALUE.cannot_tell,
         meaning: "The share of windows without any change that would show at least this \
                   `cramer_von_mises`.",
@@ -157,7 +164,7 @@ family! { RANKS, shape_summaries;
                     to 1e-7.",
     } = |seen: &Seen<'_>| {
         let grid = grid(seen)?;
-        shown(grid.cramer_von_mises().p_value, grid.totals().0)
+        shown_bracketed(grid.cramer_von_mises().p_within, grid.totals().0)
     };
 
     /// Anderson and Darling's two-sample statistic, standardised.
@@ -171,7 +178,7 @@ family! { RANKS, shape_summaries;
         reference: "scipy.stats.anderson_ksamp with midranks: agrees to 1e-9 on tied data.",
     } = |seen: &Seen<'_>| {
         let grid = grid(seen)?;
-        shown(ranked(&grid)?.statistic, grid.totals().0)
+        shown_bracketed(ranked(&grid)?.within, grid.totals().0)
     };
 
     /// p of Anderson and Darling's statistic.
@@ -180,14 +187,16 @@ family! { RANKS, shape_summaries;
         title: "Anderson-Darling test, p-value",
         good: Comparator::AtLeast,
         range: (0.0, 1.0),
+        interval: NO_P_VALUE,
         cannot_tell: P_VALUE.cannot_tell,
         meaning: "About the share of windows without any change that would show at least this \
-                  `anderson_darling`; 0.001 stands for that or less, 0.25 for that or more.",
+                  `anderson_darling`; 0.001 stands for that or less, 0.25 for that or more, as the \
+                  bound says.",
         formula: "A parabola through the logarithms of the published critical values.",
         reference: "scipy.stats.anderson_ksamp: agrees to 1e-6 between 0.001 and 0.25.",
     } = |seen: &Seen<'_>| {
         let grid = grid(seen)?;
-        shown(ranked(&grid)?.p_value, grid.totals().0)
+        shown_bracketed(ranked(&grid)?.p_within, grid.totals().0)
     };
 }
 

@@ -1,20 +1,24 @@
 //! How features go together: comparisons of whole rows. Shown, never judged: what may raise an alarm
 //! are the features themselves.
 use super::family;
-use super::read::{DRIFT, compared, shown, shown_bracketed};
+use super::read::{DRIFT, NO_P_VALUE, compared, shown, shown_bracketed};
 use crate::baseline::{Joint, Law};
 use crate::drift::cells::Cells;
 use crate::drift::joint::{
     self, CorrelationChange, JointMoments, Mahalanobis as Distance, Reconstruction,
 };
 use crate::drift::{Bracketed, Grid, Known, divergence};
-use crate::metric::{Measurement, MetricSpec, Needs, Seen, Unmeasurable, other_kind};
+use crate::metric::{IntervalFrom, Measurement, MetricSpec, Needs, Seen, Unmeasurable, other_kind};
 use crate::objective::document::{Comparator, Document, Subject};
 use crate::sketch::{
     CutCounts, Gram, Histogram, Projections, Summary, SummaryKey, SummaryKind, SummaryOf,
 };
 
 const MOMENTS: MetricSpec = MetricSpec {
+    interval: IntervalFrom::Nothing(
+        "sums of rows and of their squares are kept, not the fourth moments that its scatter depends \
+         on, and they cannot be resampled",
+    ),
     range: (0.0, 1e12),
     needs: Needs::Nothing,
     edge_cases: "No rows: no data. Only where the baseline was built to keep how its numeric features \
@@ -29,6 +33,7 @@ const MOMENTS: MetricSpec = MetricSpec {
 };
 
 const P_VALUE: MetricSpec = MetricSpec {
+    interval: NO_P_VALUE,
     good: Comparator::AtLeast,
     range: (0.0, 1.0),
     cannot_tell: "How large a change is, or whether it matters: with enough rows every change is \
@@ -38,6 +43,9 @@ const P_VALUE: MetricSpec = MetricSpec {
 };
 
 const WAVES: MetricSpec = MetricSpec {
+    interval: IntervalFrom::Nothing(
+        "the means of the waves are kept, not how they scatter together",
+    ),
     range: (-2.0, 2.0),
     cannot_tell: "Which features moved, or whether that harms anyone. With 32 waves small changes of \
                   many features are told better than a large change of one.",
@@ -46,6 +54,9 @@ const WAVES: MetricSpec = MetricSpec {
 };
 
 const DIRECTIONS: MetricSpec = MetricSpec {
+    interval: IntervalFrom::Nothing(
+        "the directions are counted each for itself, not how they scatter together",
+    ),
     range: (-1.0, 100.0),
     cannot_tell: "Which features moved, or whether that harms anyone. A change along a few features \
                   of many is spread thin over random directions.",

@@ -1,9 +1,9 @@
 //! Shifts of a feature's mean and variance.
 use super::family;
-use super::read::{DRIFT, both_moments, moment_summary, shown};
-use crate::drift::shift::{self, Welch as Test};
+use super::read::{DRIFT, NO_P_VALUE, both_moments, moment_summary, shown, shown_within};
+use crate::drift::shift::{self, Moments, Welch as Test};
 use crate::metric::{
-    Estimate, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, Unmeasurable,
+    Estimate, IntervalFrom, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, Unmeasurable,
 };
 use crate::objective::document::Comparator;
 
@@ -41,16 +41,18 @@ family! { LEVEL, moment_summary;
         title: "Welch's t",
         meaning: "The difference of the means of window and baseline over its standard error, \
                   without taking the variances as equal.",
-        formula: "(mean - mean0) / sqrt(s^2 / n + s0^2 / n0).",
+        formula: "(mean - mean0) / sqrt(s^2 / n + s0^2 / n0). Interval: 1.96 to either side, for what it \
+                  would be without chance, since it is in standard errors itself.",
         reference: "scipy.stats.ttest_ind with equal_var=False: agrees to 1e-9 relative.",
     } = |seen: &Seen<'_>| {
         let (test, n) = welch(seen)?;
-        shown(test.t, n)
+        shown_within(test.t, (test.t - Z, test.t + Z), n)
     };
 
     /// p of Welch's statistic.
     WelchP {
         name: "welch.p",
+        interval: NO_P_VALUE,
         title: "Welch's test, p-value",
         good: Comparator::AtLeast,
         range: (0.0, 1.0),
@@ -69,6 +71,7 @@ family! { LEVEL, moment_summary;
     /// Ratio of the variances.
     VarianceRatio {
         name: "variance_ratio",
+        interval: IntervalFrom::Resampling,
         title: "Ratio of the variances",
         range: (0.0, 1e12),
         meaning: "The feature's variance in the window over the baseline's: 1 where the spread has \
@@ -76,18 +79,27 @@ family! { LEVEL, moment_summary;
         formula: "s^2 / s0^2, with divisors n - 1 and n0 - 1.",
         reference: "NumPy on the raw rows: agrees to 1e-9 relative.",
     } = |seen: &Seen<'_>| {
-        let (window, baseline) = both_moments(seen)?;
+        let ([window, baseline], _) = both_moments(seen)?;
         let ratio = shift::variance_ratio(window, baseline);
-        shown(ratio.ok_or(CONSTANT)?, window.n)
+        shown(ratio.ok_or_else(|| why(2, window, baseline))?, window.n)
     };
 }
 
-const CONSTANT: Unmeasurable =
-    Unmeasurable::Undefined("fewer than two values, or values that do not differ");
+/// Why moments give no value.
+fn why(least: u64, window: Moments, baseline: Moments) -> Unmeasurable {
+    Unmeasurable::Undefined(if window.n < least || baseline.n < 2 {
+        "fewer than two values"
+    } else if baseline.variance > 0.0 || window.variance > 0.0 && least > 1 {
+        "the baseline's values differ too little, or lie too far away, for a finite number"
+    } else {
+        "the baseline's values do not differ"
+    })
+}
 
 fn mean_shift(seen: &Seen<'_>) -> Measurement {
-    let (window, baseline) = both_moments(seen)?;
-    let (value, std_error) = shift::standardised(window, baseline).ok_or(CONSTANT)?;
+    let ([window, baseline], _) = both_moments(seen)?;
+    let found = shift::standardised(window, baseline);
+    let (value, std_error) = found.ok_or_else(|| why(1, window, baseline))?;
     let half = Z * std_error;
     Ok(Estimate {
         value,
@@ -104,7 +116,7 @@ fn mean_shift(seen: &Seen<'_>) -> Measurement {
 }
 
 fn welch(seen: &Seen<'_>) -> Result<(Test, u64), Unmeasurable> {
-    let (window, baseline) = both_moments(seen)?;
-    let test = shift::welch(window, baseline).ok_or(CONSTANT)?;
+    let ([window, baseline], _) = both_moments(seen)?;
+    let test = shift::welch(window, baseline).ok_or_else(|| why(2, window, baseline))?;
     Ok((test, window.n))
 }

@@ -12,6 +12,7 @@ mod joint;
 mod level;
 mod psi;
 mod read;
+mod resampled;
 mod table;
 mod transport;
 mod uniform;
@@ -32,6 +33,7 @@ pub(super) use joint::{
 };
 pub(super) use level::{MeanShift, VarianceRatio, Welch, WelchP};
 pub(super) use psi::{Psi, PsiFloor, PsiSmoothed};
+pub use resampled::{RESAMPLES, Resampling, resampled};
 pub(super) use table::{
     Chi2, Chi2Fit, Chi2FitP, Chi2P, Chi2Yates, Chi2YatesP, CramersV, G, GFit, GFitP, GP,
 };
@@ -42,7 +44,7 @@ pub(super) use uniform::{
     HellingerUniform20, JsDistanceUniform20, KlUniform20, LInfinityUniform20, PsiUniform20,
     TotalVariationUniform20,
 };
-pub(super) use values::{Mean, Median, Quantile25, Quantile75, StandardDeviation};
+pub(super) use values::{FlagRate, Mean, Median, Quantile25, Quantile75, StandardDeviation};
 pub(super) use variation::{
     LInfinity, LInfinityPlain, TotalVariation, TotalVariationCorrected, TotalVariationPlain,
 };

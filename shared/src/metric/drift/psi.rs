@@ -1,12 +1,13 @@
 //! Population stability index: how far a feature's law has moved from the baseline.
-use super::read::{DRIFT, cell_summaries, cells, shown};
+use super::read::{DRIFT, cell_summaries, cells, holding, shown};
 use super::{ball, family};
 use crate::bet::{Bets, Divergence, NoBet};
 use crate::drift::cells::Cells;
 use crate::drift::divergence::{self, Smoothed};
 use crate::interval;
 use crate::metric::{
-    Against, Estimate, Grade, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen,
+    Against, Estimate, Grade, IntervalFrom, Measurement, Metric, MetricSpec, Sample, SampleKind,
+    Seen,
 };
 use crate::objective::document::{Document, Subject};
 use crate::sketch::SummaryKey;
@@ -35,8 +36,9 @@ impl Metric for Psi {
                   The ledger reads the counts alone: each of its bets is fair to every law within \
                   the level of the baseline's smoothed one, at any number of rows.",
         edge_cases: "No rows: no data. The value shown is corrected for its bias and not \
-                     clipped: it may be slightly below zero when nothing has moved, and then lies \
-                     outside the interval, which is clipped at zero. Numeric features: values that are missing, no \
+                     clipped: it may be slightly below zero when nothing has moved; the interval, which \
+                     is of the index of the laws and does not go below zero, is then drawn out to it. \
+                     Numeric features: values that are missing, no \
                      finite number or of the wrong type form one cell of their own; values out of \
                      the plausible range stay in the outer cells. Categories that the baseline \
                      does not list form one cell. Conventional PSI puts a floor under empty cells \
@@ -84,7 +86,7 @@ fn estimate(cells: &Cells) -> Estimate {
     let value = index - bias;
     Estimate {
         value,
-        interval: Some((low / effective, high / effective)),
+        interval: Some(holding(value, (low / effective, high / effective))),
         bound: None,
         support: of,
         sample: Sample::Cells {
@@ -114,18 +116,23 @@ family! { VARIANT, cell_summaries;
                   tools, and never below zero.",
         formula: "Sum over cells of (q - p) ln(q / p), with q = (c + 1/2) / (n + B/2) and \
                   p = (a + 1/2) / (n0 + B/2); a cell for values that are missing or invalid among \
-                  them.",
+                  them. Interval: that of `psi`, which holds no bias, so that it may lie below the value.",
         edge_cases: "No rows: no data. Half a case in each cell keeps empty ones finite. Categories \
                      that the baseline does not list are one cell.",
         reference: "The same sum by NumPy agrees to 1e-9 relative.",
     } = |seen: &Seen<'_>| {
         let cells = cells(seen, true)?;
-        shown(divergence::smoothed_psi(&cells).value, cells.totals().0)
+        let found = estimate(&cells);
+        Ok(Estimate {
+            interval: found.interval,
+            ..shown(divergence::smoothed_psi(&cells).value, cells.totals().0)?
+        })
     };
 
     /// The conventional index with a floor under shares.
     PsiFloor {
         name: "psi.floor",
+        interval: IntervalFrom::Resampling,
         title: "Population stability index, conventional",
         meaning: "The index as it is mostly computed: over the reference's raw deciles (or its \
                   categories), missing values left out, shares below 0.0001 lifted to that.",

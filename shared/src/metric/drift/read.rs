@@ -6,8 +6,8 @@ use crate::drift::cells::Cells;
 use crate::drift::shift::Moments as Sample2;
 use crate::drift::{Bracketed, Grid, Known};
 use crate::metric::{
-    Answers, Estimate, Grade, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind,
-    Unmeasurable, feature_key, other_kind,
+    Answers, Estimate, Grade, IntervalFrom, Measurement, MetricSpec, NO_END, Needs, Sample,
+    SampleKind, Seen, StreamKind, Unmeasurable, feature_key, other_kind,
 };
 use crate::objective::document::{Comparator, Document, FeatureType, Subject};
 use crate::sketch::{Categories, CutCounts, Histogram, Hygiene, Moments, SummaryKey, SummaryKind};
@@ -32,7 +32,15 @@ pub(super) const DRIFT: MetricSpec = MetricSpec {
     needs_decision: false,
     needs_label: false,
     answers: Answers::Any,
+    interval: IntervalFrom::Formula,
 };
+
+/// Of a share of windows without any change, which is no property of this window that could be
+/// estimated.
+pub(super) const NO_P_VALUE: IntervalFrom = IntervalFrom::Nothing(
+    "a p-value estimates nothing: it is itself what chance makes of the figure beside it, which has \
+     an interval",
+);
 
 /// The summaries that hold a feature's cells: decile cells or categories, and what was unusable.
 pub(super) fn cell_summaries(document: &Document, of: &Subject) -> Vec<SummaryKey> {
@@ -212,8 +220,10 @@ pub(super) fn shift(seen: &Seen<'_>) -> Result<Option<(f64, f64)>, Unmeasurable>
     Ok(Some((here - there - slack, here - there + slack)))
 }
 
-/// Moments of the window and of the baseline, both of at least one number.
-pub(super) fn both_moments(seen: &Seen<'_>) -> Result<(Sample2, Sample2), Unmeasurable> {
+/// Moments of the window and of the baseline, both of at least one number, in scales from the common
+/// centre, so that no square leaves the range of floating point; and what a scale is in the feature's
+/// unit.
+pub(super) fn both_moments(seen: &Seen<'_>) -> Result<([Sample2; 2], f64), Unmeasurable> {
     let window = moments(seen)?;
     if window.total() == 0 {
         return Err(Unmeasurable::NoData);
@@ -224,18 +234,25 @@ pub(super) fn both_moments(seen: &Seen<'_>) -> Result<(Sample2, Sample2), Unmeas
             "values are too far from the baseline's to be added up",
         ));
     }
+    let same = window.scale_exponent() == baseline.scale_exponent()
+        && window.center().to_bits() == baseline.center().to_bits();
+    if !same {
+        return Err(Unmeasurable::Undefined(
+            "window and baseline were not added up in the same scale",
+        ));
+    }
     let sample = |moments: &Moments| {
-        moments.mean().map(|mean| Sample2 {
+        moments.mean_in_scales().map(|mean| Sample2 {
             n: moments.n(),
             mean,
-            variance: moments.variance().unwrap_or(0.0),
+            variance: moments.variance_in_scales().unwrap_or(0.0),
         })
     };
-    sample(window)
-        .zip(sample(baseline))
-        .ok_or(Unmeasurable::Undefined(
-            "the baseline has no numbers of the feature",
-        ))
+    let both = sample(window).zip(sample(baseline));
+    let (window, baseline) = both.ok_or(Unmeasurable::Undefined(
+        "the baseline has no numbers of the feature",
+    ))?;
+    Ok(([window, baseline], shape(seen)?.moments.unit()))
 }
 
 /// A value that is shown and never judged.
@@ -256,16 +273,22 @@ pub(super) fn shown(value: f64, of: u64) -> Measurement {
 pub(super) fn shown_within(value: f64, interval: (f64, f64), of: u64) -> Measurement {
     let finite = interval.0.is_finite() && interval.1.is_finite();
     Ok(Estimate {
-        interval: finite.then_some(interval),
+        interval: finite.then(|| holding(value, interval)),
         ..shown(value, of)?
     })
 }
 
-/// The same with a bracket of the raw rows' value; an end that nothing bounds is the largest number.
+/// An interval drawn out to the value beside it. That of a law without what chance adds can end below a
+/// value that contains chance, and one clipped at zero above a value that does not.
+pub(super) const fn holding(value: f64, (low, high): (f64, f64)) -> (f64, f64) {
+    (low.min(value), high.max(value))
+}
+
+/// The same with a bracket of the raw rows' value; an end that nothing bounds is [`NO_END`].
 pub(super) fn shown_bracketed(found: Bracketed, of: u64) -> Measurement {
     let exact = found.low.to_bits() == found.high.to_bits();
     Ok(Estimate {
-        bound: (!exact).then_some((found.low, found.high.min(f64::MAX))),
+        bound: (!exact).then_some((found.low, found.high.min(NO_END))),
         ..shown(found.value, of)?
     })
 }

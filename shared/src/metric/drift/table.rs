@@ -1,15 +1,16 @@
 //! Tests of the table of counts: window and baseline by decile cell or category.
 use super::family;
-use super::read::{DRIFT, cell_summaries, cells, shown};
+use super::read::{DRIFT, NO_P_VALUE, cell_summaries, cells, shown};
 use crate::drift::cells::Cells;
 use crate::drift::contingency::{self, Test};
-use crate::metric::{Measurement, MetricSpec, Seen, Unmeasurable};
+use crate::metric::{IntervalFrom, Measurement, MetricSpec, Seen, Unmeasurable};
 use crate::objective::document::Comparator;
 
 /// Largest statistic that a level can name.
 const MOST: f64 = 1e12;
 
 const STATISTIC: MetricSpec = MetricSpec {
+    interval: IntervalFrom::Resampling,
     range: (0.0, MOST),
     edge_cases: "No value that is there: no data. Missing values are left out; cells that neither \
                  side has are no cells; categories that the baseline does not list are one cell. \
@@ -22,6 +23,7 @@ const STATISTIC: MetricSpec = MetricSpec {
 };
 
 const P_VALUE: MetricSpec = MetricSpec {
+    interval: NO_P_VALUE,
     good: Comparator::AtLeast,
     range: (0.0, 1.0),
     cannot_tell: "How large a change is, or whether it matters: with enough rows every change is \

@@ -8,11 +8,12 @@ use crate::bet::transport::{self, Held};
 use crate::bet::{Bets, NoBet};
 use crate::drift::{Bracketed, Grid, Known};
 use crate::metric::{
-    Against, Estimate, Grade, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen,
-    Unmeasurable,
+    Against, Estimate, Grade, IntervalFrom, Measurement, MetricId, MetricSpec, Needs, Sample,
+    SampleKind, Seen, Unmeasurable,
 };
 
 const TRANSPORT: MetricSpec = MetricSpec {
+    interval: IntervalFrom::Resampling,
     range: (0.0, 1e300),
     needs: Needs::NumericFeature,
     edge_cases: "No number: no data. Missing and invalid values are left out. Inside a cell of the \
@@ -21,7 +22,7 @@ const TRANSPORT: MetricSpec = MetricSpec {
                  where it is nothing. Since both means are known exactly, the bound closes where one \
                  function lies above the other throughout. Values beyond the histogram's last cell \
                  (about a million scales from the baseline's median) count as lying at its edge, and \
-                 the bound ends with the largest number.",
+                 the bound has no upper end.",
     cannot_tell: "Which values moved, or whether the change harms anyone. One wild value can decide \
                   it.",
     ..DRIFT
@@ -126,6 +127,17 @@ family! { NORMALISED, shape_summaries;
     };
 }
 
+/// What each of the distances is divided by, where there is such a thing.
+pub(super) fn divisors(seen: &Seen<'_>) -> [(MetricId, Option<f64>); 4] {
+    let by = |of: fn(&Shape) -> Option<f64>| divisor(seen, of).ok();
+    [
+        (MetricId::Wasserstein, Some(1.0)),
+        (MetricId::WassersteinStd, by(deviation)),
+        (MetricId::WassersteinOverRefStd, by(plain_deviation)),
+        (MetricId::WassersteinIqr, by(quartiles)),
+    ]
+}
+
 /// The baseline's standard deviation.
 fn deviation(shape: &Shape) -> Option<f64> {
     (shape.moments.beyond() == 0)
@@ -136,7 +148,7 @@ fn deviation(shape: &Shape) -> Option<f64> {
 /// The same with divisor n0.
 fn plain_deviation(shape: &Shape) -> Option<f64> {
     let n0 = shape.moments.n() as f64;
-    deviation(shape).map(|std| libm::sqrt(std * std * (n0 - 1.0) / n0))
+    deviation(shape).map(|std| std * libm::sqrt((n0 - 1.0) / n0))
 }
 
 /// The baseline's interquartile range.
@@ -153,10 +165,19 @@ fn quartiles(shape: &Shape) -> Option<f64> {
 }
 
 fn divisor(seen: &Seen<'_>, of: fn(&Shape) -> Option<f64>) -> Result<f64, Unmeasurable> {
-    let found = of(shape(seen)?).filter(|by| *by > 0.0);
-    found.ok_or(Unmeasurable::Undefined(
-        "the baseline's values do not differ",
-    ))
+    let shape = shape(seen)?;
+    let why = match of(shape) {
+        Some(by) if by > 0.0 && by.is_finite() => return Ok(by),
+        Some(by) if by > 0.0 => "the baseline's spread is larger than any number",
+        Some(_) if shape.moments.variance_in_scales().is_some_and(|v| v > 0.0) => {
+            "the baseline's spread is too small to divide by"
+        }
+        None if shape.moments.beyond() > 0 => {
+            "values are too far from the baseline's to be added up"
+        }
+        Some(_) | None => "the baseline's values do not differ",
+    };
+    Err(Unmeasurable::Undefined(why))
 }
 
 /// The bets against a level in units of what `unit` is of the baseline.
@@ -171,7 +192,9 @@ fn bets(against: &Against<'_>, unit: fn(&Shape) -> Option<f64>) -> Result<Bets, 
         )
     };
     let shape = law.and_then(Law::shape).ok_or_else(none)?;
-    let by = unit(shape).filter(|by| *by > 0.0).ok_or_else(none)?;
+    let by = unit(shape)
+        .filter(|by| *by > 0.0 && by.is_finite())
+        .ok_or_else(none)?;
     let cells: Vec<Held> = shape
         .points
         .cells()
@@ -193,9 +216,9 @@ fn judged(seen: &Seen<'_>, by: f64) -> Measurement {
         high: found.high / by,
     };
     let shown = shown_bracketed(over, grid.totals().0)?;
-    let error = both_moments(seen).map(|(window, baseline)| {
+    let error = both_moments(seen).map(|([window, baseline], unit)| {
         let (n, n0) = (window.n as f64, baseline.n as f64);
-        libm::sqrt(window.variance / n + baseline.variance / n0) / by
+        libm::sqrt(window.variance / n + baseline.variance / n0) * (unit / by)
     });
     Ok(Estimate {
         sample: Sample::Cells {
@@ -204,7 +227,7 @@ fn judged(seen: &Seen<'_>, by: f64) -> Measurement {
                 .map(|cell| cell.count)
                 .collect(),
             estimate: over.value,
-            std_error: error.unwrap_or(WIDEST),
+            std_error: error.unwrap_or(WIDEST).min(WIDEST),
             least: grid.totals().0,
         },
         ..shown

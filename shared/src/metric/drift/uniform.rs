@@ -4,9 +4,10 @@ use super::family;
 use super::read::{DRIFT, compared, point_summary, shape, shown, window_points};
 use crate::drift::cells::Cells;
 use crate::drift::divergence;
-use crate::metric::{MetricSpec, Needs, Seen, Unmeasurable};
+use crate::metric::{IntervalFrom, MetricSpec, Needs, Seen, Unmeasurable};
 
 const UNIFORM: MetricSpec = MetricSpec {
+    interval: IntervalFrom::Resampling,
     needs: Needs::NumericFeature,
     edge_cases: "No number: no data. Missing and invalid values are left out. Edges are spaced as \
                  NumPy's linspace has them; a value equal to an edge belongs to the bin above it, \
@@ -96,7 +97,7 @@ family! { UNIFORM, point_summary;
     };
 }
 
-fn bins(seen: &Seen<'_>) -> Result<Cells, Unmeasurable> {
+pub(super) fn bins(seen: &Seen<'_>) -> Result<Cells, Unmeasurable> {
     let window = window_points(seen)?;
     if window.total() == 0 {
         return Err(Unmeasurable::NoData);

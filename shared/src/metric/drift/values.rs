@@ -7,9 +7,10 @@ use super::read::{
 use crate::baseline::Law;
 use crate::bet::{Bets, NoBet, half_space};
 use crate::metric::{
-    Against, Estimate, Grade, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen,
-    Unmeasurable,
+    Against, Estimate, Grade, IntervalFrom, Measurement, MetricSpec, Needs, Sample, SampleKind,
+    Seen, Unmeasurable, share,
 };
+use crate::objective::document::Comparator;
 use crate::sketch::Moments;
 
 /// 97.5 % point of the normal law.
@@ -31,7 +32,8 @@ const VALUES: MetricSpec = MetricSpec {
 const QUANTILE: MetricSpec = MetricSpec {
     edge_cases: "No number: no data. Missing and invalid values are left out. The value is taken of \
                  the middles of the cells of the common refinement, the bound of their ends; it is \
-                 left out where the cells are single values. Undefined beyond the histogram's last \
+                 left out where the cells are single values. Interval: the quantiles 1.96 standard errors \
+                 of the share to either side, to the ends of their cells. Undefined beyond the histogram's last \
                  cell. The ledger judges the share of values beyond the level, by the counts at and \
                  between the baseline's points, and is exact at any number of rows; values between the \
                  same points as the level count for the objective, up to one in fifty of them. Running \
@@ -46,6 +48,55 @@ const QUANTILE: MetricSpec = MetricSpec {
                 data sets.",
     ..VALUES
 };
+
+/// Of values that are flags.
+const FLAGS: MetricSpec = MetricSpec {
+    unit: "1",
+    range: (0.0, 1.0),
+    good: Comparator::AtMost,
+    edge_cases: "No value: no data. Missing and invalid values are left out. A value that is neither 0 nor \
+                 1: undefined.",
+    cannot_tell: "Whether a flag is right: of phrases, whether a text that has one means it, or one without \
+                  says the same in other words. Rows of one request count as independent cases unless \
+                  the objective's `cluster` says how many go together.",
+    reference: "The share counted by hand of texts and of zeros and ones, and again from the moments by \
+                integers alone.",
+    grade: Grade::A,
+    sample: SampleKind::Rate,
+    ..VALUES
+};
+
+family! { FLAGS, moment_summary;
+    /// Share of flags that are set.
+    FlagRate {
+        name: "flag_rate",
+        title: "Share of flags",
+        meaning: "Of a feature whose values are 1 or 0, the share of ones: of answers in which one of the \
+                  listed phrases stands (refusals, say), of answers that are JSON, of verdicts of a \
+                  guardrail.",
+        formula: "Ones / values. Interval: Wilson, 95 %. The ledger reads the two counts: exact at any \
+                  number of values.",
+    } = |seen: &Seen<'_>| {
+        let moments = summed(seen)?;
+        let (mean, square) = moments
+            .mean()
+            .zip(moments.mean_square())
+            .ok_or(Unmeasurable::NoData)?;
+        // Sums of zeros and ones are the same as those of their squares, and whole.
+        let (n, ones) = (moments.n(), libm::rint(mean * moments.n() as f64));
+        let whole = (mean * n as f64 - ones).abs() <= 1e-6 && (square - mean).abs() <= 1e-9;
+        if !whole || !(0.0..=n as f64).contains(&ones) {
+            return Err(Unmeasurable::Undefined("values are not all 0 or 1"));
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "whole, and between 0 and a count"
+        )]
+        let ones = ones as u64;
+        share(ones, n)
+    };
+}
 
 family! { VALUES, moment_summary;
     /// Arithmetic mean.
@@ -70,6 +121,7 @@ family! { VALUES, moment_summary;
     /// Standard deviation with divisor n - 1.
     StandardDeviation {
         name: "standard_deviation",
+        interval: IntervalFrom::Resampling,
         title: "Standard deviation",
         range: (0.0, 1e300),
         meaning: "The standard deviation of the feature's numbers in the window, in its own unit.",
@@ -133,7 +185,12 @@ fn quantile(seen: &Seen<'_>, u: f64) -> Measurement {
     let error = below
         .zip(above)
         .map(|(low, high)| 0.5 * (high.high - low.low));
+    let ends = grid
+        .window_quantile((u - Z * step).max(0.0))
+        .zip(grid.window_quantile((u + Z * step).min(1.0)));
+    let ends = ends.map(|(low, high)| (low.low, high.high));
     Ok(Estimate {
+        interval: ends.filter(|(low, high)| low.is_finite() && high.is_finite()),
         sample: Sample::Cells {
             counts: window_points(seen)?
                 .cells()

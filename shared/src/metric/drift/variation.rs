@@ -4,9 +4,10 @@ use super::read::{DRIFT, cell_summaries, cells, shown};
 use super::{ball, family};
 use crate::bet::Divergence;
 use crate::drift::divergence;
-use crate::metric::{MetricSpec, Seen};
+use crate::metric::{IntervalFrom, MetricSpec, Seen};
 
 const VARIATION: MetricSpec = MetricSpec {
+    interval: IntervalFrom::Resampling,
     edge_cases: "No rows: no data. Shares are taken as counted: where nothing has moved the value is \
                  above zero by chance, the more the fewer rows there are. Values that are missing or \
                  invalid are a cell of their own; categories that the baseline does not list are one \
