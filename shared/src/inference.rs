@@ -48,6 +48,7 @@ pub struct Tensor {
 
 impl Tensor {
     /// The value in a row and column. Outside the block: missing.
+    #[inline]
     pub fn cell(&self, row: usize, column: usize) -> Cell<'_> {
         if column >= self.columns {
             return Cell::Missing;
@@ -119,6 +120,7 @@ impl Values {
         self.len() == 0
     }
 
+    #[inline]
     fn get(&self, index: usize) -> Cell<'_> {
         let found = match self {
             Self::Float(v) => v.get(index).map(|x| Cell::Float(*x)),

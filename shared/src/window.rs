@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::ids::{Name, SystemId};
+use crate::sampling::{Halvings, Rates, Shell};
 use crate::time::{Clock, Span, Timestamp};
 use crate::wire::codec::{Decode, Encode, Malformed, Reader, Writer};
 
@@ -52,6 +53,10 @@ pub struct PaneKey {
     pub clock: Clock,
     /// Length of a pane.
     pub pane: Span,
+    /// Which ids were sampled, where an agent's rate may change from pane to pane; none: all that its
+    /// rate keeps, in one sum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shell: Option<Shell>,
 }
 
 impl Encode for PaneKey {
@@ -62,10 +67,13 @@ impl Encode for PaneKey {
         w.raw(self.baseline.as_bytes());
         w.raw(self.plan.as_bytes());
         w.raw(self.salt.as_bytes());
-        w.byte(match self.clock {
+        let clock = match self.clock {
             Clock::Live => 0,
             Clock::Replay => 1,
-        });
+        };
+        // Above the clock's bit, so that keys without a shell are the bytes that they always were.
+        let shell = self.shell.map_or(0, |shell| 1 + shell.number());
+        w.byte(clock | shell << 1);
         w.signed(self.pane.micros());
     }
 }
@@ -77,17 +85,27 @@ impl Decode for PaneKey {
     fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
         let system = Name::new(r.text(crate::ids::MAX_NAME)?)
             .map_err(|_| Malformed::Value("system name"))?;
+        let (model, model_version) = (
+            r.text(MAX_MODEL_NAME)?.into(),
+            r.text(MAX_MODEL_NAME)?.into(),
+        );
+        let (baseline, plan, salt) = (r.array()?, r.array()?, r.array()?);
+        let byte = r.byte()?;
         Ok(Self {
             system,
-            model: r.text(MAX_MODEL_NAME)?.into(),
-            model_version: r.text(MAX_MODEL_NAME)?.into(),
-            baseline: Digest::from_bytes(r.array()?),
-            plan: Digest::from_bytes(r.array()?),
-            salt: Digest::from_bytes(r.array()?),
-            clock: match r.byte()? {
-                0 => Clock::Live,
-                1 => Clock::Replay,
-                _ => return Err(Malformed::Value("clock")),
+            model,
+            model_version,
+            baseline: Digest::from_bytes(baseline),
+            plan: Digest::from_bytes(plan),
+            salt: Digest::from_bytes(salt),
+            clock: if byte & 1 == 0 {
+                Clock::Live
+            } else {
+                Clock::Replay
+            },
+            shell: match byte >> 1 {
+                0 => None,
+                above => Some(Shell::try_from(above - 1)?),
             },
             pane: Span::from_micros(r.signed()?)
                 .filter(|s| *s > Span::ZERO)
@@ -183,6 +201,8 @@ pub struct Coverage {
     /// Mark: sampled exchanges of which only the request is known (mirrored traffic): their inputs
     /// were counted, no output was.
     pub request_only: u64,
+    /// The rates of sampling in force, where they may change from pane to pane.
+    pub rates: Option<Rates>,
 }
 
 impl Coverage {
@@ -226,6 +246,10 @@ impl Coverage {
         for (a, b) in mine.fields_mut().into_iter().zip(other.fields()) {
             *a = a.checked_add(b).ok_or(Overflow)?;
         }
+        mine.rates = match (self.rates, other.rates) {
+            (Some(mine), Some(theirs)) => Some(mine.with(theirs)),
+            (told, None) | (None, told) => told,
+        };
         *self = mine;
         Ok(())
     }
@@ -271,7 +295,10 @@ impl Coverage {
 
 impl Encode for Coverage {
     fn encode(&self, w: &mut Writer) {
-        let fields = self.fields();
+        let mut fields = self.fields();
+        if let Some(rates) = self.rates {
+            fields.extend([rates.fewest, rates.most].map(|rate| u64::from(rate.count())));
+        }
         w.unsigned(fields.len() as u64);
         for field in fields {
             w.unsigned(field);
@@ -282,15 +309,32 @@ impl Encode for Coverage {
 impl Decode for Coverage {
     fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
         let mut coverage = Self::default();
+        let told = r.unsigned()?;
         let mut fields = coverage.fields_mut();
-        if r.unsigned()? != fields.len() as u64 {
+        let counts = fields.len() as u64;
+        if told != counts && told != counts + 2 {
             return Err(Malformed::Value("number of coverage fields"));
         }
         for field in &mut fields {
             **field = r.unsigned()?;
         }
+        if told > counts {
+            let rates = Rates {
+                fewest: rate(r)?,
+                most: rate(r)?,
+            };
+            if rates.fewest > rates.most {
+                return Err(Malformed::Value("rates of sampling"));
+            }
+            coverage.rates = Some(rates);
+        }
         Ok(coverage)
     }
+}
+
+fn rate(r: &mut Reader<'_>) -> Result<Halvings, Malformed> {
+    let wrong = Malformed::Value("rate of sampling");
+    Halvings::try_from(u8::try_from(r.unsigned()?).map_err(|_| wrong)?)
 }
 
 impl Serialize for Coverage {
@@ -316,6 +360,9 @@ impl Serialize for Coverage {
         map.serialize_entry("upstream_errors", &self.upstream_errors)?;
         map.serialize_entry("unidentified", &self.unidentified)?;
         map.serialize_entry("request_only", &self.request_only)?;
+        if let Some(rates) = &self.rates {
+            map.serialize_entry("halvings", rates)?;
+        }
         map.end()
     }
 }
@@ -340,10 +387,16 @@ pub struct OutcomeCoverage {
     pub dropped: u64,
     /// Outcomes of requests that the sampling rule left out: nothing was lost.
     pub sampled_out: u64,
+    /// Outcomes of requests that were remembered once and are no more: they came after the horizon, or
+    /// after a bound was reached.
+    pub forgotten: u64,
 }
 
 impl OutcomeCoverage {
-    const FIELDS: usize = 8;
+    const FIELDS: usize = 9;
+    /// Fields before there was `forgotten`: where nothing was forgotten it is left out, so that those bytes
+    /// are still read, and each value has one encoding.
+    const FIELDS_BEFORE: usize = 8;
 
     /// Adds another count of the same block.
     pub fn merge(&mut self, other: &Self) -> Result<(), Overflow> {
@@ -371,6 +424,7 @@ impl OutcomeCoverage {
             self.unlisted_value,
             self.dropped,
             self.sampled_out,
+            self.forgotten,
         ]
     }
 
@@ -384,6 +438,7 @@ impl OutcomeCoverage {
             unlisted_value,
             dropped,
             sampled_out,
+            forgotten,
         ] = f;
         Self {
             labels,
@@ -394,27 +449,40 @@ impl OutcomeCoverage {
             unlisted_value,
             dropped,
             sampled_out,
+            forgotten,
         }
     }
 }
 
 impl Encode for OutcomeCoverage {
     fn encode(&self, w: &mut Writer) {
-        w.unsigned(Self::FIELDS as u64);
-        for field in self.fields() {
-            w.unsigned(field);
+        let fields = self.fields();
+        let told = if self.forgotten == 0 {
+            &fields[..Self::FIELDS_BEFORE]
+        } else {
+            &fields[..]
+        };
+        w.unsigned(told.len() as u64);
+        for field in told {
+            w.unsigned(*field);
         }
     }
 }
 
 impl Decode for OutcomeCoverage {
     fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
-        if r.unsigned()? != Self::FIELDS as u64 {
+        let told = r.count(Self::FIELDS)?;
+        if told < Self::FIELDS_BEFORE {
             return Err(Malformed::Value("number of outcome coverage fields"));
         }
         let mut fields = [0; Self::FIELDS];
-        for field in &mut fields {
+        for field in &mut fields[..told] {
             *field = r.unsigned()?;
+        }
+        if told == Self::FIELDS && fields[Self::FIELDS_BEFORE] == 0 {
+            return Err(Malformed::Value(
+                "outcome coverage that tells of nothing forgotten",
+            ));
         }
         Ok(Self::from_fields(fields))
     }

@@ -8,7 +8,7 @@ use clause9_shared::baseline::{Baseline, BaselineBuilder};
 use clause9_shared::digest::Digest;
 use clause9_shared::inference::{Inference, Named, Owned, Tensor, Values};
 use clause9_shared::objective::Document;
-use clause9_shared::plan::{CapturePlan, Prediction};
+use clause9_shared::plan::{CapturePlan, MAX_WAITING_ROWS, Prediction};
 use clause9_shared::sketch::{
     CutCounts, Histogram, Moments, Sketch as _, SummaryKey, SummaryKind, SummaryOf,
 };
@@ -260,6 +260,46 @@ proptest! {
         plan.observe_all(&mixed(&inference), &mut typed, &mut known_typed).unwrap();
         prop_assert_eq!(&known, &known_typed);
         prop_assert_eq!(whole.to_bytes(), typed.to_bytes());
+    }
+
+    #[test]
+    fn rows_that_wait_to_be_counted_together_count_the_same(
+        seed: u64, sizes in prop::collection::vec(prop_oneof![6 => 1..6_usize, 1 => 0..150_usize], 1..120),
+        odd in prop_oneof![Just(0), Just(3), Just(60)], reads in prop::collection::vec(0..120_usize, 0..3),
+    ) {
+        let document = document();
+        let plan = CapturePlan::new(&document, &baseline(&document)).unwrap();
+        let mut dice = Dice(seed);
+        let (mut whole, mut known) = (plan.empty_traffic(), Vec::new());
+        let (mut gathered, mut known_gathered) = (plan.gathering(), Vec::new());
+        for (turn, rows) in sizes.into_iter().enumerate() {
+            let mut inference = exchange(&mut dice, rows, odd);
+            if turn % 5 == 4 {
+                inference = mixed(&inference);
+            }
+            if turn % 7 == 6 {
+                // Of a request without its answer, inputs only.
+                let fitting = plan.fit_request(&inference).unwrap();
+                plan.observe_fitting(&fitting, 0..rows, &mut whole, &mut known);
+                plan.gather(&fitting, &mut gathered, &mut known_gathered);
+            } else {
+                plan.observe_all(&inference, &mut whole, &mut known).unwrap();
+                plan.gather(&plan.fit(&inference).unwrap(), &mut gathered, &mut known_gathered);
+            }
+            prop_assert!(gathered.waiting() <= MAX_WAITING_ROWS);
+            if reads.contains(&turn) {
+                // Read without being settled, and settled.
+                prop_assert_eq!(plan.summary_of(&gathered).to_bytes(), whole.to_bytes());
+                if turn % 2 == 0 {
+                    plan.settle(&mut gathered);
+                    prop_assert_eq!(gathered.waiting(), 0);
+                }
+            }
+        }
+        prop_assert_eq!(&known, &known_gathered);
+        plan.settle(&mut gathered);
+        prop_assert!(*plan.summary_of(&gathered) == whole);
+        prop_assert_eq!(plan.summary_of(&gathered).to_bytes(), whole.to_bytes());
     }
 
     #[test]

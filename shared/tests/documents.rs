@@ -138,6 +138,8 @@ fn row(metric: MetricId) -> String {
     };
     let reads: Vec<&str> = [
         (spec.answers == Answers::Number, "value"),
+        (spec.answers == Answers::List, "ranking"),
+        (spec.answers == Answers::ClassScores, "scores of classes"),
         (spec.needs_score, "score"),
         (spec.needs_decision, "decision"),
         (spec.needs_label, "label"),

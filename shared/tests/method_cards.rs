@@ -5,8 +5,23 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use clause9_shared::metric::{ALIASES, Grade, MetricId, Needs, SampleKind, StreamKind};
+use clause9_shared::metric::{
+    ALIASES, Grade, IntervalFrom, MetricId, Needs, SampleKind, StreamKind,
+};
 use clause9_shared::objective::document::Comparator;
+
+/// Where a metric's interval comes from.
+fn interval(from: IntervalFrom) -> String {
+    match from {
+        IntervalFrom::Formula => "as the formula says, if it does".to_owned(),
+        IntervalFrom::Resampling => {
+            "by `clause9 profile`, which resamples the counts of window and baseline \
+            ([how](../profile.md#intervals)); agents and collector show none"
+                .to_owned()
+        }
+        IntervalFrom::Nothing(why) => format!("none: {why}"),
+    }
+}
 
 #[expect(clippy::too_many_lines, reason = "one card from top to bottom")]
 fn card(metric: MetricId) -> String {
@@ -74,6 +89,7 @@ fn card(metric: MetricId) -> String {
         ("Reads", stream.to_owned()),
         ("Evidence", grade.to_owned()),
         ("Its ledger reads", ledger.to_owned()),
+        ("95 % interval", interval(spec.interval)),
     ];
     text.push_str("| | |\n|---|---|\n");
     for (what, value) in rows {

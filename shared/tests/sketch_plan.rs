@@ -677,7 +677,7 @@ fn fitting() -> impl Iterator<Item = &'static MetricId> {
         .iter()
         .filter(|metric| match metric.spec().answers {
             Answers::Any | Answers::TwoValued => true,
-            Answers::Classes | Answers::Number => false,
+            Answers::Classes | Answers::ClassScores | Answers::Number | Answers::List => false,
         })
 }
 

@@ -8,10 +8,10 @@ use super::{Baseline, BaselineError, Errors, Format, Joint, Law, MAX_CATEGORY, S
 use crate::digest::Digest;
 use crate::ids::{Name, SystemId};
 use crate::inference::Cell;
-use crate::objective::document::{Document, FeatureType};
+use crate::objective::document::{Document, Feature, FeatureType};
 use crate::plan::value::{Digits, Reading, ValueReader};
 use crate::sketch::{MAX_CATEGORIES, MAX_DIMENSIONS};
-use crate::text::{LastTexts, TextNumber};
+use crate::text::{LastTexts, Patterns, TextNumber};
 
 /// Most rows of a reference.
 pub const MAX_ROWS: u64 = 50_000_000;
@@ -27,6 +27,8 @@ pub struct BaselineBuilder {
     features: Vec<(Name, ValueReader, Column)>,
     /// Which number of a text each feature is, if it is one.
     texts: Vec<Option<TextNumber>>,
+    /// Of each feature, the phrases that it looks for.
+    phrases: Vec<Option<Patterns>>,
     last_texts: LastTexts,
     score: Column,
     value: Column,
@@ -105,6 +107,12 @@ impl Column {
     }
 }
 
+/// The search for a feature's phrases, if it looks for such.
+fn search(feature: &Feature) -> Option<Patterns> {
+    let phrases = feature.find.as_ref()?;
+    phrases.search(feature.name.as_str()).ok()
+}
+
 impl BaselineBuilder {
     /// A builder for a document's features. `source_name` tells people where the reference comes
     /// from: a file's name without its folders.
@@ -129,6 +137,7 @@ impl BaselineBuilder {
             rows: 0,
             features: features.collect(),
             texts: document.features.iter().map(|f| f.text).collect(),
+            phrases: document.features.iter().map(search).collect(),
             last_texts: LastTexts::default(),
             score: Column::numbers(),
             value: Column::numbers(),
@@ -178,6 +187,13 @@ impl BaselineBuilder {
         let which = self.texts.get(feature).copied().flatten();
         match (which, cell) {
             (None, _) | (_, Cell::Missing) => cell,
+            (Some(TextNumber::PHRASES), Cell::Text(text)) => {
+                let patterns = self.phrases.get(feature).and_then(Option::as_ref);
+                let found = patterns.map(|patterns| patterns.any(text));
+                found.map_or(Cell::Missing, |found| {
+                    Cell::Float(f64::from(u8::from(found)))
+                })
+            }
             (Some(which), Cell::Text(text)) => {
                 let number = self.last_texts.number(text, which);
                 number.map_or(Cell::Missing, Cell::Float)

@@ -82,6 +82,8 @@ impl Labels {
                 None
             }
             LabelType::Numeric => cell.number(),
+            // What ranked lists are judged by is no law of single rows.
+            LabelType::Relevance => None,
         }
     }
 

@@ -130,6 +130,14 @@ fn whole(span: Span, pane: Span) -> u32 {
     u32::try_from(panes).unwrap_or(u32::MAX)
 }
 
+impl Compiled {
+    /// How many panes pass before a pane's outcomes have had their time. None where none are waited for.
+    pub fn blocks_of_delay(&self, document: &Document) -> Option<u64> {
+        let delay = self.objective.label_delay?;
+        Some(u64::from(whole(delay, document.panes.length)))
+    }
+}
+
 /// A window without data is a gap; for outcomes, only once labels have had their time.
 fn stale_after(document: &Document, objective: &Objective) -> u32 {
     let pane = document.panes.length;

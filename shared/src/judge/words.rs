@@ -255,19 +255,18 @@ fn window(facts: &Facts<'_>) -> String {
     }
 }
 
-/// The metric's title within a sentence: lower case but for abbreviations.
+/// The metric's title within a sentence.
 fn name(facts: &Facts<'_>) -> String {
-    let title = facts.compiled.objective.metric.spec().title;
-    let mut letters = title.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(letters).collect()
-    })
+    facts.compiled.objective.metric.spec().within_a_sentence()
 }
 
+/// The ends of the interval, within what the metric can be: what lies outside is no possible truth.
 fn ends(facts: &Facts<'_>) -> (String, String) {
+    let (least, most) = facts.compiled.objective.metric.spec().range;
+    let end = |x: f64| number(x.clamp(least, most));
     facts.running.map_or_else(
         || ("?".to_owned(), "?".to_owned()),
-        |r| (number(r.low), number(r.high)),
+        |r| (end(r.low), end(r.high)),
     )
 }
 

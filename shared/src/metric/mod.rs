@@ -23,6 +23,7 @@ mod service;
 mod table;
 
 pub use ages::{Finality, LabelAges, MAX_PLACES};
+pub use drift::{RESAMPLES, Resampling, resampled};
 pub use fairness::{ALIASES, Alias};
 pub use table::MetricId;
 
@@ -65,6 +66,20 @@ pub struct MetricSpec {
     pub needs_label: bool,
     /// What kind of answer it is about.
     pub answers: Answers,
+    /// Where its 95 % interval comes from.
+    pub interval: IntervalFrom,
+}
+
+/// Where the 95 % interval of a metric's value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntervalFrom {
+    /// Measuring gives it, as the metric's formula says.
+    Formula,
+    /// Resampling gives it ([`resampled`]); measuring alone does not, since it takes a thousand times as
+    /// long.
+    Resampling,
+    /// It has none, and why.
+    Nothing(&'static str),
 }
 
 /// What kind of answer of the model a metric is about.
@@ -78,9 +93,52 @@ pub enum Answers {
     Classes,
     /// A predicted number.
     Number,
+    /// A decision among several classes, with a score of each.
+    ClassScores,
+    /// A ranked list of items.
+    List,
 }
 
+/// People, and laws named after them, with which titles begin.
+const PEOPLE: [&str; 19] = [
+    "Anderson",
+    "Brier",
+    "Cohen",
+    "Cramer",
+    "Fréchet",
+    "Gini",
+    "Hellinger",
+    "Hotelling",
+    "Jaccard",
+    "Jensen",
+    "Kolmogorov",
+    "Kuiper",
+    "Kullback",
+    "Mahalanobis",
+    "Matthews",
+    "Theil",
+    "Wasserstein",
+    "Welch",
+    "Youden",
+];
+
 impl MetricSpec {
+    /// The title within a sentence: its first letter small, unless a name or an abbreviation begins with it.
+    pub fn within_a_sentence(&self) -> String {
+        let mut letters = self.title.chars();
+        let first = letters.next();
+        let rest = letters.as_str();
+        // `ROC AUC`, `F1`, `R squared`, `G statistic`.
+        let abbreviation = rest.starts_with(|c: char| !c.is_lowercase());
+        let named = PEOPLE.iter().any(|name| self.title.starts_with(name));
+        match first {
+            Some(first) if !abbreviation && !named => {
+                first.to_lowercase().chain(rest.chars()).collect()
+            }
+            Some(_) | None => self.title.to_owned(),
+        }
+    }
+
     /// The ends of the range as people read them.
     pub fn ends(&self) -> (String, String) {
         let end = |x: f64| match x {
@@ -138,6 +196,23 @@ pub enum Needs {
     Class,
 }
 
+/// The end of a bound that nothing bounds: the largest number, since records hold none that is infinite.
+pub const NO_END: f64 = f64::MAX;
+
+/// The interval of a value that is known within its cells only: from the lower end of the interval that
+/// it has at the lower end of its bound to the upper one at the upper end, and within a range. The
+/// interval at an end is as wide as the one at the value.
+const fn across(
+    value: f64,
+    (low, high): (f64, f64),
+    bound: (f64, f64),
+    range: (f64, f64),
+) -> (f64, f64) {
+    let low = (low - (value - bound.0).max(0.0)).max(range.0);
+    let high = (high + (bound.1 - value).max(0.0)).min(range.1);
+    (low.min(value), high.max(value))
+}
+
 /// A measured value with its uncertainty and what a ledger may bet on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
@@ -146,7 +221,8 @@ pub struct Estimate {
     /// A 95 % interval for this window alone (display; verdicts rest on ledgers).
     pub interval: Option<(f64, f64)>,
     /// Between which values the same figure taken of the raw rows lies for certain, where summaries
-    /// know it only within their cells. None: it is exact.
+    /// know it only within their cells; an end that nothing bounds is [`NO_END`] or its negative. None: it
+    /// is exact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound: Option<(f64, f64)>,
     /// Cases it rests on: rows, or labelled rows.

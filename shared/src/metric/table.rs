@@ -125,6 +125,7 @@ metrics! {
     168 => DirectionPsi(drift::DirectionPsi),
     169 => DirectionKs(drift::DirectionKs),
     170 => Chi2Distance(drift::Chi2Distance),
+    171 => FlagRate(drift::FlagRate),
 
     // Performance: 200 to 299, and from 600 on.
     200 => ErrorRate(performance::ErrorRate),
@@ -385,8 +386,17 @@ metrics! {
     603 => LowestMulticlassAccuracy(performance::LowestMulticlassAccuracy),
     604 => HighestMulticlassAccuracy(performance::HighestMulticlassAccuracy),
     605 => MulticlassTippingPoint(performance::MulticlassTippingPoint),
+    606 => UnusableAnswerRate(performance::UnusableAnswerRate),
     620 => KappaPairs(performance::KappaPairs),
     621 => MatthewsPairs(performance::MatthewsPairs),
     622 => MulticlassKappaPairs(performance::MulticlassKappaPairs),
     623 => MulticlassMatthewsPairs(performance::MulticlassMatthewsPairs),
+    624 => RocAucOneAgainstRest(performance::RocAucOneAgainstRest),
+    625 => RocAucHandTill(performance::RocAucHandTill),
+    630 => PrecisionAtK(performance::PrecisionAtK),
+    631 => RecallAtK(performance::RecallAtK),
+    632 => HitRateAtK(performance::HitRateAtK),
+    633 => MrrAtK(performance::MrrAtK),
+    634 => MapAtK(performance::MapAtK),
+    635 => NdcgAtK(performance::NdcgAtK),
 }

@@ -9,6 +9,7 @@ use crate::ids::{Name, ObjectiveId};
 use crate::metric::MetricId;
 use crate::objective::costs::Costs;
 use crate::objective::intersection;
+use crate::objective::phrases::Phrases;
 use crate::objective::reports::Reports;
 use crate::objective::service::Service;
 use crate::objective::texts;
@@ -166,6 +167,9 @@ pub struct Feature {
     /// Which number of the text at `from` it is, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<TextNumber>,
+    /// The phrases, if it says whether one of them stands in the text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub find: Option<Phrases>,
 }
 
 #[expect(
@@ -312,6 +316,9 @@ pub struct Outputs {
     /// A predicted number. Not beside a score or a decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
+    /// A ranked list of items, the best first. Not beside a score, a decision or a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranking: Option<Ranking>,
     /// What later turns out to be true, brought by outcomes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Label>,
@@ -333,6 +340,17 @@ pub struct Value {
     pub from: OutputPath,
     /// Unit in UCUM (`1` for a pure number); labels are in it, too.
     pub unit: String,
+}
+
+/// A ranked list of items (search, recommendation).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ranking {
+    /// Where in the response it stands: a text that holds all items in their order, or the column of the
+    /// first one, with one column for each that follows.
+    pub from: OutputPath,
+    /// How many places of the list count (k), 1 to 100. Changing it is a change of method.
+    pub at: u32,
 }
 
 /// What is decided for a case.
@@ -358,6 +376,14 @@ impl Decision {
             DecisionRule::ScoreAtLeast(_) | DecisionRule::Output { .. } => None,
         }
     }
+
+    /// Where the scores of classes stand, if they are named.
+    pub const fn class_scores(&self) -> Option<&OutputPath> {
+        match &self.rule {
+            DecisionRule::Class { scores, .. } => scores.as_ref(),
+            DecisionRule::ScoreAtLeast(_) | DecisionRule::Output { .. } => None,
+        }
+    }
 }
 
 /// How an answer becomes a decision.
@@ -379,6 +405,10 @@ pub enum DecisionRule {
         from: OutputPath,
         /// The classes that are told apart, 2 to 16. Any other value counts as unknown.
         classes: Vec<Scalar>,
+        /// Where the score of the first class stands, a probability from 0 to 1; those of the others
+        /// follow in the columns after it, in the order of `classes`. For 2 to 10 classes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scores: Option<OutputPath>,
     },
 }
 
@@ -412,6 +442,9 @@ pub enum LabelType {
     Class,
     /// Numbers in the unit of the predicted value.
     Numeric,
+    /// The items of the ranked list that turned out to be relevant, in one text: `shoe hat`, or with
+    /// grades `shoe=2 hat=1`.
+    Relevance,
 }
 
 impl LabelType {
@@ -493,6 +526,10 @@ pub struct Objective {
     /// How long labels may take: a window that lacks labels is not missing before this has passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label_delay: Option<Span>,
+    /// Of which share of cases the label (or late attribute) is expected to come, above 0 and at most 1.
+    /// `clause9 plan` reckons with it; no verdict does. Default: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_labelled: Option<f64>,
     /// What is assumed of cases that have no label when `label_delay` has passed: `as_observed`, they fare
     /// as labelled ones do; `worst_case`, they keep the objective where a breach is claimed and break it
     /// where conformity is; `sensitivity`, their odds differ by this factor at most. Default:

@@ -5,6 +5,7 @@ pub mod costs;
 pub mod document;
 mod identity;
 mod intersection;
+pub mod phrases;
 mod reports;
 pub mod schema;
 pub mod service;

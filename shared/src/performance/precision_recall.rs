@@ -12,6 +12,8 @@ pub struct AveragePrecision {
     pub drawn: f64,
     /// Its standard error after Boyd, Eng and Page (2013), at `drawn`: binomial, over positives.
     pub std_error: f64,
+    /// Standard error and drawn value at the lower and at the upper end of the bracket.
+    pub ends: [(f64, f64); 2],
     /// Positive cases.
     pub positives: u64,
     /// Negative cases.
@@ -45,16 +47,17 @@ pub fn average_precision(cells: &[Cell]) -> Option<AveragePrecision> {
         above_p += p;
         above_n += n;
     }
-    let value = value / np;
-    let drawn = (value * np + 0.5) / (np + 1.0);
+    let (value, low, high) = (value / np, low / np, (high / np).min(1.0));
+    let at = |value: f64| {
+        let drawn = (value * np + 0.5) / (np + 1.0);
+        ((drawn * (1.0 - drawn) / np).sqrt(), drawn)
+    };
+    let (std_error, drawn) = at(value);
     Some(AveragePrecision {
-        precision: Bracketed {
-            value,
-            low: low / np,
-            high: (high / np).min(1.0),
-        },
+        precision: Bracketed { value, low, high },
         drawn,
-        std_error: (drawn * (1.0 - drawn) / np).sqrt(),
+        std_error,
+        ends: [at(low), at(high)],
         positives,
         negatives,
     })

@@ -16,6 +16,9 @@ pub struct Area {
     /// The area drawn away from 0 and 1, where both variances vanish and would make few cases look
     /// certain.
     pub drawn: f64,
+    /// Standard error and drawn area where raw scores put the area at the lower and at the upper end of
+    /// what cells leave open.
+    pub ends: [(f64, f64); 2],
     /// Positive cases.
     pub positives: u64,
     /// Negative cases.
@@ -29,41 +32,56 @@ pub fn area(cells: &[Cell]) -> Option<Area> {
         return None;
     }
     let (np, nn) = (positives as f64, negatives as f64);
-    // The chance that a cell's positives beat a negative, and that its negatives lose to a positive.
-    let placements = || {
-        let (mut below, mut above) = (0.0, np);
-        cells.iter().map(move |cell| {
-            let (p, n) = (cell.positive as f64, cell.negative as f64);
-            above -= p;
-            let placed = (p, n, (below + 0.5 * n) / nn, (above + 0.5 * p) / np);
-            below += n;
-            placed
-        })
-    };
-    let value = placements().fold(0.0, |sum, (p, _, beats, _)| sum + p * beats) / np;
+    let (value, delong) = placed(cells, (np, nn), 0.5);
     let open = cells.iter().filter(|cell| !cell.is_point());
     let open = open.fold(0.0, |sum, c| sum + c.positive as f64 * c.negative as f64);
     let open = 0.5 * open / np / nn;
-    let (mut over_p, mut over_n) = (0.0, 0.0);
-    for (p, n, beats, loses) in placements() {
-        over_p += p * (beats - value) * (beats - value);
-        over_n += n * (loses - value) * (loses - value);
-    }
-    let delong = over_p / np / (np - 1.0).max(1.0) + over_n / nn / (nn - 1.0).max(1.0);
     let least = positives.min(negatives) as f64;
-    let drawn = (value * least + 0.5) / (least + 1.0);
+    let drawn = |value: f64| (value * least + 0.5) / (least + 1.0);
+    let std_error =
+        |value: f64, delong: f64| delong.max(hanley_mcneil(drawn(value), np, nn)).sqrt();
+    let end = |share: f64| {
+        let (value, delong) = placed(cells, (np, nn), share);
+        (std_error(value, delong), drawn(value))
+    };
     Some(Area {
         area: Bracketed {
             value,
             low: (value - open).max(0.0),
             high: (value + open).min(1.0),
         },
-        std_error: delong.max(hanley_mcneil(drawn, np, nn)).sqrt(),
+        std_error: std_error(value, delong),
         delong,
-        drawn,
+        drawn: drawn(value),
+        ends: [end(0.0), end(1.0)],
         positives,
         negatives,
     })
+}
+
+/// The area and DeLong's variance, where of the pairs in one cell that is no point this share stands in
+/// the right order.
+fn placed(cells: &[Cell], (np, nn): (f64, f64), share: f64) -> (f64, f64) {
+    // The chance that a cell's positives beat a negative, and that its negatives lose to a positive.
+    let placements = || {
+        let (mut below, mut above) = (0.0, np);
+        cells.iter().map(move |cell| {
+            let (p, n) = (cell.positive as f64, cell.negative as f64);
+            let share = if cell.is_point() { 0.5 } else { share };
+            above -= p;
+            let placed = (p, n, (below + share * n) / nn, (above + share * p) / np);
+            below += n;
+            placed
+        })
+    };
+    let value = placements().fold(0.0, |sum, (p, _, beats, _)| sum + p * beats) / np;
+    let (mut over_p, mut over_n) = (0.0, 0.0);
+    for (p, n, beats, loses) in placements() {
+        over_p += p * (beats - value) * (beats - value);
+        over_n += n * (loses - value) * (loses - value);
+    }
+    let delong = over_p / np / (np - 1.0).max(1.0) + over_n / nn / (nn - 1.0).max(1.0);
+    (value, delong)
 }
 
 /// The variance of an area after Hanley and his co-author (Radiology 143, 1982), from the numbers of
@@ -161,6 +179,23 @@ mod tests {
         let found = area(&wide(&[(0, 10), (10, 0)])).unwrap();
         assert_eq!(found.area.value.to_bits(), 1.0_f64.to_bits());
         assert!(found.std_error > 0.03 && found.drawn < 1.0);
+    }
+
+    #[test]
+    fn at_the_ends_pairs_of_a_cell_stand_in_one_order() {
+        let cells = wide(&[(3, 7), (5, 2)]);
+        let low = [(0.0, true), (1.0, false), (2.0, true), (3.0, false)];
+        let times = [3, 7, 5, 2];
+        let rows: Vec<_> = low
+            .iter()
+            .zip(times)
+            .flat_map(|(row, n)| std::iter::repeat_n(*row, n))
+            .collect();
+        let raw = area(&super::super::cells::of_rows(&rows)).unwrap();
+        let found = area(&cells).unwrap();
+        assert!((found.area.low - raw.area.value).abs() < 1e-12);
+        assert!((found.ends[0].0 - raw.std_error).abs() < 1e-12);
+        assert!((found.ends[0].1 - raw.drawn).abs() < 1e-12);
     }
 
     #[test]

@@ -38,6 +38,11 @@ impl DifferentSlots {
         Self(slots.collect())
     }
 
+    /// Whether no feature asks for it.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Counts the values of a row; without an answer, not those that are taken of it.
     pub(super) fn observe(
         &self,

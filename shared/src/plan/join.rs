@@ -1,6 +1,7 @@
 //! Counting what an outcome adds to what is known of a prediction.
 
 use crate::objective::document::Scalar;
+use crate::plan::lists::Relevant;
 use crate::plan::observe::{count, count_decision};
 use crate::plan::prediction::{Answer, Groups, Prediction};
 use crate::plan::slots::{AttributeSlot, LabelReader, LabelSlots, Slots, SourceSlot};
@@ -29,6 +30,12 @@ impl Slots {
         if label_is_new {
             self.by_label
                 .count(prediction, loss.as_ref(), Some(0), into);
+            self.judge_list(prediction, outcome, into);
+            if let (Some(slot), Some(scores)) = (&self.class_scores, &prediction.scores)
+                && let Some(class) = prediction.label.and_then(Answer::class)
+            {
+                slot.count(scores, class, into);
+            }
         }
         for (index, slot) in self.attributes.iter().enumerate() {
             slot.take_group(index, &mut groups, outcome, &mut joined);
@@ -64,6 +71,16 @@ impl Slots {
         false
     }
 
+    /// Counts a ranked list by a label that was taken.
+    fn judge_list(&self, prediction: &Prediction, outcome: &Outcome, into: &mut PaneSummary) {
+        let relevant = || Relevant::read(outcome.label.as_ref()?);
+        if let (Some(slot), Some(items)) = (&self.list, &prediction.items)
+            && let Some(relevant) = relevant()
+        {
+            slot.judge(items, &relevant, into);
+        }
+    }
+
     /// Attributes in an outcome that are not expected there.
     fn undocumented(&self, outcome: &Outcome) -> u64 {
         let expected = |wanted: &crate::ids::Name| {
@@ -94,6 +111,7 @@ impl LabelReader {
                 .number()
                 .filter(|label| label.is_finite())
                 .map(Answer::Number),
+            Self::Relevance => Relevant::read(label).map(|relevant| Answer::Sign(relevant.any())),
         }
     }
 }

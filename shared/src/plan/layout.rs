@@ -8,7 +8,9 @@ use crate::digest::Digest;
 use crate::objective::document::{
     Attribute, Decision, DecisionRule, Document, Feature, FeatureType,
 };
+use crate::performance::recommendation::ListFigure;
 use crate::plan::PlanError;
+use crate::plan::slots::scored_classes;
 use crate::service::Facet;
 use crate::sketch::{
     Categories, ClassTable, Confusion, CutCounts, Distinct, Histogram, Hygiene, Losses,
@@ -19,6 +21,9 @@ use crate::wire::batch::MAX_SUMMARY;
 
 /// Centre and scale of the score's histogram where the baseline has no scores.
 const SCORE_CELLS: (f64, i32) = (0.5, -1);
+
+/// Scale of the lengths of ranked lists, as a power of two.
+const LENGTHS: i32 = 0;
 
 /// A list of summaries in the making.
 #[derive(Default)]
@@ -64,6 +69,11 @@ pub(super) fn traffic(document: &Document, baseline: &Baseline) -> Result<PaneSu
     if document.outputs.value.is_some() {
         keep_value(&mut pane, baseline)?;
     }
+    if document.outputs.ranking.is_some() {
+        let lengths = Moments::new(0.0, LENGTHS).ok_or(PlanError::Places)?;
+        pane.keep(SummaryOf::List(None), Summary::Moments(lengths));
+        pane.keep(SummaryOf::List(None), Summary::Hygiene(Hygiene::new()));
+    }
     if let Some(decision) = &document.outputs.decision {
         pane.keep(SummaryOf::Decision(None), decisions(decision, 1)?);
         for attribute in &document.attributes {
@@ -85,6 +95,8 @@ pub(super) fn outcomes(document: &Document, baseline: &Baseline) -> Result<PaneS
     let mut pane = Pane::default();
     let outputs = &document.outputs;
     keep_by_label(&mut pane, document, baseline, None)?;
+    keep_lists(&mut pane, document)?;
+    keep_class_scores(&mut pane, document)?;
     for attribute in &document.attributes {
         if let Some(decision) = &outputs.decision
             && document.comes_late(attribute)
@@ -131,6 +143,33 @@ fn keep_by_label(
             let errors = Histogram::new(0.0, error_scale(scale)).ok_or(PlanError::Value)?;
             pane.keep(SummaryOf::Error(None), Summary::Histogram(errors));
         }
+    }
+    Ok(())
+}
+
+/// What is counted of ranked lists with what was relevant: of all cases only.
+fn keep_lists(pane: &mut Pane, document: &Document) -> Result<(), PlanError> {
+    let outputs = &document.outputs;
+    let (Some(ranking), Some(_)) = (&outputs.ranking, &outputs.label) else {
+        return Ok(());
+    };
+    for figure in ListFigure::ALL {
+        let of = || SummaryOf::List(Some(figure));
+        let moments = Moments::new(0.0, 0).ok_or(PlanError::Places)?;
+        pane.keep(of(), Summary::Moments(moments));
+        let cells = super::lists::cells(figure, ranking.at).ok_or(PlanError::Places)?;
+        pane.keep(of(), Summary::CutCounts(cells));
+    }
+    Ok(())
+}
+
+/// Scores of classes by the class that was true: each class's cells have a group for every class.
+fn keep_class_scores(pane: &mut Pane, document: &Document) -> Result<(), PlanError> {
+    let classes = scored_classes(document).map_or(0, <[_]>::len);
+    let classes = u8::try_from(classes).map_err(|_| PlanError::Classes)?;
+    for class in 0..classes {
+        let cells = ScoreCells::new(classes).ok_or(PlanError::Classes)?;
+        pane.keep(SummaryOf::ClassScore(class), Summary::ScoreCells(cells));
     }
     Ok(())
 }
@@ -282,6 +321,10 @@ pub(super) fn digest(
             // Left out where it is none, as below.
             if let (Some(text), Some(counted)) = (f.text, counted.as_object_mut()) {
                 counted.insert("text".to_owned(), text.as_str().into());
+                // Each of them, since the program's own list may change.
+                if let Some(phrases) = &f.find {
+                    counted.insert("find".to_owned(), json!(phrases.all()));
+                }
             }
             counted
         })
@@ -311,6 +354,9 @@ pub(super) fn digest(
         "outcomes": summaries[1],
     });
     // Left out where there is none, so that plans without it keep their names.
+    if let (Some(ranking), Some(counted)) = (&outputs.ranking, counted.as_object_mut()) {
+        counted.insert("ranking".to_owned(), json!(ranking));
+    }
     if let (Some(service), Some(counted)) = (&document.service, counted.as_object_mut()) {
         let points = |facet: &Facet| (facet.as_str().to_owned(), json!(service.points(*facet)));
         let points: serde_json::Map<_, _> = Facet::NUMBERS.iter().map(points).collect();

@@ -4,17 +4,20 @@
 //! # Every fact is counted once, when it is complete
 //! A pane's traffic is counted when it is observed; what comes later is counted as an addition to
 //! it. Nothing is ever taken back, so blocks can be added in any order:
-//! - inputs, scores, decisions and predicted numbers of all cases: in the *traffic* pane, when observed;
+//! - inputs, scores, decisions, predicted numbers and lengths of ranked lists of all cases: in the
+//!   *traffic* pane, when observed;
 //! - decisions by the groups of an attribute: when the group is known, that is in the traffic pane
 //!   for an attribute of the request (values that are not documented count as unknown), in the
 //!   *outcome* pane for one that comes later (cases whose group never comes are in no group);
-//! - decisions, scores and predicted numbers by label: in the outcome pane, when the label comes;
+//! - decisions, scores, predicted numbers and ranked lists by label: in the outcome pane, when the
+//!   label comes;
 //! - the same by label and group: in the outcome pane, when the later one of the two comes.
 //!
 //! The group of an intersection is known when those of all its parts are.
 //!
 //! The first label and the first group count; what repeats them is reported, not counted.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -30,11 +33,14 @@ use crate::service::Served;
 use crate::sketch::{PaneSummary, SummaryKey};
 use crate::time::Timestamp;
 
+mod class_scores;
 mod derive;
 mod different;
+mod gather;
 mod join;
 mod joint;
 mod layout;
+mod lists;
 mod names;
 mod numbers;
 mod observe;
@@ -46,7 +52,10 @@ pub(crate) mod value;
 
 use derive::Derived;
 use different::DifferentSlots;
+pub use gather::{Gathered, MAX_WAITING_BYTES, MAX_WAITING_ROWS};
 pub(crate) use layout::scale_of_errors;
+pub use lists::MAX_RELEVANT;
+pub(crate) use lists::cells as list_cells;
 pub use prediction::{Answer, Groups, Prediction};
 use resolve::Places;
 use service::ServiceSlots;
@@ -108,6 +117,9 @@ pub enum PlanError {
     /// An attribute's groups cannot be told apart.
     #[error("attribute `{0}` needs 1 to {max} groups", max = crate::sketch::MAX_GROUPS)]
     Groups(Name),
+    /// The places of ranked lists that count are none, or too many.
+    #[error("`ranking.at` must be 1 to {max}", max = crate::objective::check::MAX_PLACES)]
+    Places,
     /// The baseline's scores are not numbers.
     #[error("the baseline's scores are not numbers; build the baseline again")]
     Score,
@@ -336,6 +348,44 @@ impl CapturePlan {
         self.slots.observe(inference, places, rows, into, known);
     }
 
+    /// A pane's traffic stream with nothing in it, for exchanges of few rows.
+    pub fn gathering(&self) -> Gathered {
+        Gathered::new(self.empty_traffic(), &self.slots)
+    }
+
+    /// Counts the rows of an exchange that was found to fit this plan, as [`Self::observe_fitting`] does.
+    /// Of an exchange of few rows, values that need nothing but to be counted wait for more of their kind,
+    /// up to [`MAX_WAITING_ROWS`] and [`MAX_WAITING_BYTES`].
+    pub fn gather(
+        &self,
+        fitting: &Fitting<'_>,
+        into: &mut Gathered,
+        predictions: &mut Vec<Prediction>,
+    ) {
+        let Fitting { inference, places } = fitting;
+        if !self.different.is_empty() {
+            for row in 0..inference.rows {
+                let answered = places.answered();
+                self.different
+                    .observe(inference, row, answered, into.beside());
+            }
+        }
+        let first = predictions.len();
+        predictions.resize(first + inference.rows, self.unknown());
+        let known = &mut predictions[first..];
+        self.slots.gather(inference, places, into, known);
+    }
+
+    /// Counts the rows that wait.
+    pub fn settle(&self, gathered: &mut Gathered) {
+        self.slots.settle(gathered);
+    }
+
+    /// Everything counted so far, rows that wait included: of settled ones without a copy.
+    pub fn summary_of<'a>(&self, gathered: &'a Gathered) -> Cow<'a, PaneSummary> {
+        gathered.summary(&self.slots)
+    }
+
     /// Whether it is counted how the model is served.
     pub fn serves(&self) -> bool {
         self.service.is_some()
@@ -349,11 +399,27 @@ impl CapturePlan {
         }
     }
 
+    /// As [`Self::serve`], beside rows that may wait.
+    pub fn serve_gathered(&self, served: &Served, into: &mut Gathered) {
+        self.serve(served, into.beside());
+    }
+
     /// Counts requests that came in, sampled or not, into a traffic summary of this plan.
     pub fn count_requests(&self, requests: u64, into: &mut PaneSummary) {
         if let Some(slots) = &self.service {
             slots.requests(requests, into);
         }
+    }
+
+    /// Of how many items of a ranked list it is remembered which they were; 0 where there are no lists.
+    pub fn places(&self) -> usize {
+        self.slots.list.as_ref().map_or(0, |list| list.places)
+    }
+
+    /// Of how many classes the score is remembered; 0 where none is.
+    pub fn scored_classes(&self) -> usize {
+        let slot = self.slots.class_scores.as_ref();
+        slot.map_or(0, class_scores::ClassScoreSlot::classes)
     }
 
     /// What is known of a row before it is observed.
@@ -363,6 +429,8 @@ impl CapturePlan {
             decision: None,
             groups: Groups::unknown(self.slots.attributes.len()),
             label: None,
+            items: None,
+            scores: None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::inference::Cell;
 use crate::plan::value::{Digits, Reading, ValueReader};
-use crate::sketch::{CutCounts, Finder, Histogram, Hygiene, Moments, Narrow, PaneSummary};
+use crate::sketch::{CutCounts, Finder, Found, Histogram, Hygiene, Moments, Narrow, PaneSummary};
 
 /// From how many values on a column is first counted apart: fewer are not worth adding that up.
 const LONG: usize = 1024;
@@ -10,6 +10,8 @@ const LONG: usize = 1024;
 const MOST: usize = 1 << 16;
 /// How many values are looked through at once for any that is not a plain number.
 const FEW: usize = 1024;
+/// How many values are counted together where a column is not long.
+const TOGETHER: usize = 64;
 /// Room for the cells of a histogram and of all points beside it.
 const PLACES: usize = 2304;
 
@@ -72,6 +74,19 @@ impl Numbers {
     }
 }
 
+impl Numbers {
+    /// Counts finite numbers that stand for themselves into a pane.
+    pub(super) fn add_plain(&self, values: &[f64], range: (f64, f64), into: &mut PaneSummary) {
+        let Some(mut counts) = self.open(into) else {
+            debug_assert!(false, "the pane belongs to another plan");
+            return;
+        };
+        for values in values.chunks(TOGETHER) {
+            counts.add_together(values, range);
+        }
+    }
+}
+
 /// The summaries of a number, ready to count.
 pub(super) struct Column<'a> {
     finder: &'a Finder,
@@ -115,11 +130,50 @@ impl Column<'_> {
             }
             return;
         }
-        for x in values {
-            if reader.is_plain(*x) {
-                self.add(*x, *x < range.0 || *x > range.1);
-            } else {
-                self.read(Cell::Float(*x), reader, range);
+        for values in values.chunks(TOGETHER) {
+            if reader.are_plain(values) {
+                self.add_together(values, range);
+                continue;
+            }
+            for x in values {
+                if reader.is_plain(*x) {
+                    self.add(*x, *x < range.0 || *x > range.1);
+                } else {
+                    self.read(Cell::Float(*x), reader, range);
+                }
+            }
+        }
+    }
+
+    /// Counts up to [`TOGETHER`] plain numbers: as [`Self::add`] would one by one. Each step is taken for
+    /// all of them before the next one.
+    fn add_together(&mut self, values: &[f64], range: (f64, f64)) {
+        let (subnormal, out_of_range) = marks(values, range);
+        self.hygiene
+            .add_all_usable(values.len() as u64, subnormal, out_of_range);
+        let mut room = [0.0; TOGETHER];
+        for (moved, x) in room.iter_mut().zip(values) {
+            *moved = self.finder.moved(*x);
+        }
+        let moved = room.get(..values.len()).unwrap_or_default();
+        match Narrow::of(moved) {
+            Some(sums) => self.moments.add_narrow(values.len() as u64, &sums),
+            None => {
+                for moved in moved {
+                    self.moments.add_moved(*moved);
+                }
+            }
+        }
+        let mut room = [Found::default(); TOGETHER];
+        for ((found, x), moved) in room.iter_mut().zip(values).zip(moved) {
+            *found = self.finder.find(*x, *moved);
+        }
+        let found = room.get(..values.len()).unwrap_or_default();
+        self.histogram
+            .add_each_at(found.iter().map(|found| found.cell));
+        if let Some(cuts) = &mut self.cuts {
+            for found in found {
+                cuts.add_at(found.cut, 1);
             }
         }
     }
@@ -182,12 +236,11 @@ impl Default for Apart {
 impl Apart {
     /// Notes what is said of numbers beside where they lie.
     #[inline]
-    fn mark(&mut self, values: &[f64], (min, max): (f64, f64)) {
+    fn mark(&mut self, values: &[f64], range: (f64, f64)) {
         self.rows += values.len() as u64;
-        for x in values {
-            self.subnormal += u64::from(is_subnormal(*x));
-            self.out_of_range += u64::from(*x < min || *x > max);
-        }
+        let (subnormal, out_of_range) = marks(values, range);
+        self.subnormal += subnormal;
+        self.out_of_range += out_of_range;
     }
 
     #[inline]
@@ -204,6 +257,17 @@ impl Apart {
             }
         }
     }
+}
+
+/// How many numbers are subnormal, and how many out of a range.
+#[inline]
+fn marks(values: &[f64], (min, max): (f64, f64)) -> (u64, u64) {
+    let (mut subnormal, mut out_of_range) = (0, 0);
+    for x in values {
+        subnormal += u64::from(is_subnormal(*x));
+        out_of_range += u64::from(*x < min) + u64::from(*x > max);
+    }
+    (subnormal, out_of_range)
 }
 
 /// As `f64::is_subnormal`, without a branch.

@@ -59,20 +59,20 @@ pub(super) fn count_decision(
 
 /// A column of a tensor, or of one that is not there, whose values are missing.
 #[derive(Clone, Copy)]
-struct Column<'a> {
-    tensor: Option<&'a Tensor>,
-    index: usize,
+pub(super) struct Column<'a> {
+    pub(super) tensor: Option<&'a Tensor>,
+    pub(super) index: usize,
 }
 
 impl<'a> Column<'a> {
     #[inline]
-    fn cell(&self, row: usize) -> Cell<'a> {
+    pub(super) fn cell(&self, row: usize) -> Cell<'a> {
         self.tensor
             .map_or(Cell::Missing, |tensor| tensor.cell(row, self.index))
     }
 
     /// The values of some rows, if they stand one after the other.
-    fn values(&self) -> Option<&'a Values> {
+    pub(super) fn values(&self) -> Option<&'a Values> {
         self.tensor.filter(|t| t.columns == 1).map(|t| &t.values)
     }
 }
@@ -98,20 +98,49 @@ impl Slots {
             }
             feature.observe(&input(i, feature.column.index), rows.clone(), into);
         }
-        if let Some(joint) = &self.joint {
-            for row in rows.clone() {
-                joint.observe(into, |feature| {
-                    let slot = self.features.get(feature)?;
-                    slot.number(input(feature, slot.column.index).cell(row))
-                });
-            }
-        }
+        self.observe_joint(inference, places, rows.clone(), into);
         if places.answered() {
             self.observe_outputs(inference, places, rows.clone(), into, known);
         }
+        self.observe_attributes(inference, places, rows, into, known);
+    }
+
+    /// Counts some rows as a whole, if they are.
+    pub(super) fn observe_joint(
+        &self,
+        inference: &Inference,
+        places: &Places,
+        rows: Range<usize>,
+        into: &mut PaneSummary,
+    ) {
+        let Some(joint) = &self.joint else { return };
+        for row in rows {
+            joint.observe(into, |feature| {
+                let slot = self.features.get(feature)?;
+                let column = Column {
+                    tensor: places.input(inference, feature),
+                    index: slot.column.index,
+                };
+                slot.number(column.cell(row))
+            });
+        }
+    }
+
+    /// Notes the groups that requests name, and counts decisions by them.
+    pub(super) fn observe_attributes(
+        &self,
+        inference: &Inference,
+        places: &Places,
+        rows: Range<usize>,
+        into: &mut PaneSummary,
+        known: &mut [Prediction],
+    ) {
         for (i, slot) in self.attributes.iter().enumerate() {
             if let SourceSlot::Request(column) = &slot.source {
-                let column = input(self.features.len() + i, column.index);
+                let column = Column {
+                    tensor: places.input(inference, self.features.len() + i),
+                    index: column.index,
+                };
                 for (row, known) in rows.clone().zip(&mut *known) {
                     known.groups.set(i, slot.read(column.cell(row)));
                 }
@@ -152,9 +181,35 @@ impl Slots {
                 true
             });
         }
+        self.observe_answers(inference, places, rows, into, known);
+    }
+
+    /// Counts what the outputs are beside numbers: ranked lists, scores of classes, decisions. The scores
+    /// and predicted numbers are noted already.
+    pub(super) fn observe_answers(
+        &self,
+        inference: &Inference,
+        places: &Places,
+        rows: Range<usize>,
+        into: &mut PaneSummary,
+        known: &mut [Prediction],
+    ) {
+        if let Some(slot) = &self.list {
+            for (row, known) in rows.clone().zip(&mut *known) {
+                known.items = slot.observe(places.output(inference, 3), row, into);
+            }
+        }
+        if let Some(slot) = &self.class_scores {
+            for (row, known) in rows.clone().zip(&mut *known) {
+                known.scores = slot.read(places.output(inference, 4), row);
+            }
+        }
         if let Some(slot) = &self.decision {
             for (row, known) in rows.clone().zip(known) {
-                let cell = |index: usize| output(2, index).cell(row);
+                let cell = |index: usize| {
+                    let tensor = places.output(inference, 2);
+                    Column { tensor, index }.cell(row)
+                };
                 let decision = slot.decide(cell, known.score);
                 count_decision(into, slot.all, None, decision, Some(0));
                 known.decision = decision.or(known.decision);
@@ -187,14 +242,14 @@ impl Slots {
 
 impl FeatureSlot {
     /// The number in a cell, if it is one.
-    fn number(&self, cell: Cell<'_>) -> Option<f64> {
+    pub(super) fn number(&self, cell: Cell<'_>) -> Option<f64> {
         match self.reader.read(cell, &mut Digits::default()) {
             Reading::Number(x) => Some(x),
             Reading::Missing | Reading::Invalid(_) | Reading::Category(_) => None,
         }
     }
 
-    fn observe(&self, column: &Column<'_>, rows: Range<usize>, into: &mut PaneSummary) {
+    pub(super) fn observe(&self, column: &Column<'_>, rows: Range<usize>, into: &mut PaneSummary) {
         match &self.law {
             LawSlot::Numeric(numbers) => {
                 let Some(mut counts) = numbers.open(into) else {
@@ -216,12 +271,7 @@ impl FeatureSlot {
                 categories,
                 names,
             } => {
-                let found = into.several_mut([*hygiene, *categories]);
-                let found = found.and_then(|[hygiene, categories]| {
-                    Hygiene::of_mut(hygiene).zip(Categories::of_mut(categories))
-                });
-                let Some((hygiene, categories)) = found else {
-                    debug_assert!(false, "the pane belongs to another plan");
+                let Some((hygiene, categories)) = open(into, [*hygiene, *categories]) else {
                     return;
                 };
                 let mut counts = CategoryColumn {
@@ -236,8 +286,40 @@ impl FeatureSlot {
     }
 }
 
+/// What is counted of a category, at these positions. A pane of another plan has none there: a mistake of
+/// the caller that must not stop the monitor.
+fn open(into: &mut PaneSummary, at: [usize; 2]) -> Option<(&mut Hygiene, &mut Categories)> {
+    let found = into.several_mut(at);
+    let found = found.and_then(|[hygiene, categories]| {
+        Hygiene::of_mut(hygiene).zip(Categories::of_mut(categories))
+    });
+    debug_assert!(found.is_some(), "the pane belongs to another plan");
+    found
+}
+
+/// Counts categories that were looked up, at these positions.
+pub(super) fn count_listed(values: &[Option<Listed>], at: [usize; 2], into: &mut PaneSummary) {
+    let Some((hygiene, categories)) = open(into, at) else {
+        return;
+    };
+    let mut usable = 0;
+    for listed in values {
+        match listed {
+            Some(Listed::At(place)) => categories.add(Some((*place).into())),
+            None => categories.add(None),
+            Some(Listed::Missing) => {
+                hygiene.add_missing();
+                categories.add_missing();
+                continue;
+            }
+        }
+        usable += 1;
+    }
+    hygiene.add_all_usable(usable, 0, 0);
+}
+
 /// The summaries of a category, ready to count.
-struct CategoryColumn<'a> {
+pub(super) struct CategoryColumn<'a> {
     hygiene: &'a mut Hygiene,
     categories: &'a mut Categories,
     names: &'a Names<Listed>,
@@ -284,15 +366,32 @@ impl CategoryColumn<'_> {
 
     #[inline]
     fn read(&mut self, cell: Cell<'_>) {
-        match self.reader.read(cell, &mut Digits::default()) {
-            Reading::Missing => self.count(Some(Listed::Missing)),
-            Reading::Category(name) => self.count(self.names.find(&name)),
-            Reading::Invalid(invalid) => {
+        match Self::listed(self.reader, self.names, cell) {
+            Ok(listed) => self.count(listed),
+            Err(invalid) => {
                 self.hygiene.add_invalid(invalid);
                 self.categories.add(None);
             }
+        }
+    }
+
+    /// What a cell stands for; none if it is not listed.
+    #[inline]
+    pub(super) fn listed(
+        reader: &ValueReader,
+        names: &Names<Listed>,
+        cell: Cell<'_>,
+    ) -> Result<Option<Listed>, Invalid> {
+        if let Cell::Text(text) = cell {
+            // Texts that stand for "not known" are among the names.
+            return Ok(names.find(text));
+        }
+        match reader.read(cell, &mut Digits::default()) {
+            Reading::Missing => Ok(Some(Listed::Missing)),
+            Reading::Category(name) => Ok(names.find(&name)),
+            Reading::Invalid(invalid) => Err(invalid),
             // A category is never read as a number.
-            Reading::Number(_) => self.count(None),
+            Reading::Number(_) => Ok(None),
         }
     }
 
@@ -318,7 +417,7 @@ impl CategoryColumn<'_> {
 impl NumberSlot {
     /// Counts the numbers of some rows. `taken` hears each row's place among them with its number, if
     /// it is one, and says whether it is within its range.
-    fn observe(
+    pub(super) fn observe(
         &self,
         column: &Column<'_>,
         rows: Range<usize>,
@@ -330,27 +429,31 @@ impl NumberSlot {
             return;
         };
         for (place, row) in rows.enumerate() {
-            let number = match column.cell(row) {
-                Cell::Missing => {
-                    counts.hygiene.add_missing();
-                    taken(place, None);
-                    continue;
-                }
-                cell @ (Cell::Text(_)
-                | Cell::Float(_)
-                | Cell::Int(_)
-                | Cell::Uint(_)
-                | Cell::Bool(_)) => cell.number(),
-            };
-            match number.ok_or(Invalid::WrongType).and_then(finite) {
-                Ok(number) => {
+            match Self::number(column.cell(row)) {
+                Ok(Some(number)) => {
                     let usable = taken(place, Some(number));
                     counts.add(number, !usable);
+                }
+                Ok(None) => {
+                    counts.hygiene.add_missing();
+                    taken(place, None);
                 }
                 Err(invalid) => {
                     counts.hygiene.add_invalid(invalid);
                     taken(place, None);
                 }
+            }
+        }
+    }
+
+    /// The finite number in a cell; none if there is nothing.
+    #[inline]
+    pub(super) fn number(cell: Cell<'_>) -> Result<Option<f64>, Invalid> {
+        match cell {
+            Cell::Missing => Ok(None),
+            Cell::Text(_) | Cell::Float(_) | Cell::Int(_) | Cell::Uint(_) | Cell::Bool(_) => {
+                let number = cell.number().ok_or(Invalid::WrongType)?;
+                finite(number).map(Some)
             }
         }
     }
@@ -389,6 +492,9 @@ impl DecisionSlot {
 impl AttributeSlot {
     /// The group that a cell names.
     fn read(&self, cell: Cell<'_>) -> Option<u8> {
+        if let Cell::Text(name) = cell {
+            return self.group(name);
+        }
         name_of(cell, &mut Digits::default()).and_then(|name| self.group(&name))
     }
 }

@@ -16,8 +16,14 @@ pub struct Prediction {
     pub decision: Option<Answer>,
     /// Per attribute of the plan: the group's index, once known.
     pub groups: Groups,
-    /// The label, once known; of the decision's kind.
+    /// The label, once known; of the decision's kind. Of a ranked list: whether anything was relevant.
     pub label: Option<Answer>,
+    /// Hashes of the first items of a ranked list, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<Box<[u32]>>,
+    /// The score of each class, if there are such; below 0 where one is none within 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scores: Option<Box<[f64]>>,
 }
 
 /// What a model says of a case, or what turned out to be true of it.

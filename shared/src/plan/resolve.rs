@@ -14,8 +14,8 @@ const ABSENT: u16 = u16::MAX;
 pub(super) struct Places {
     /// Of features, then of attributes.
     inputs: [u16; MAX_FEATURES + MAX_ATTRIBUTES],
-    /// Of the score, the predicted number and the decision.
-    outputs: [u16; 3],
+    /// Of the score, the predicted number, the decision, the ranked list and the scores of classes.
+    outputs: [u16; 5],
     /// Whether there is an answer; without one, nothing is counted of what it would have said.
     answered: bool,
 }
@@ -40,35 +40,40 @@ impl Places {
 }
 
 /// Finds tensors by name. Requests mostly list them in the document's order, so each search starts
-/// where the last one ended.
+/// after the last one found.
 struct Search<'a> {
     tensors: &'a [Tensor],
-    at: usize,
+    next: usize,
 }
 
 impl<'a> Search<'a> {
     const fn new(tensors: &'a [Tensor]) -> Self {
-        Self { tensors, at: 0 }
+        Self { tensors, next: 0 }
     }
 
-    fn place(&mut self, column: &Column) -> Option<usize> {
-        let wanted = |tensor: &&Tensor| *tensor.name == *column.tensor;
-        // Mostly it is the next one, or the same one again.
-        if self
-            .tensors
-            .get(self.at + 1)
-            .is_some_and(|tensor| wanted(&tensor))
-        {
-            self.at += 1;
-            return Some(self.at);
+    /// Where the tensor of a column stands.
+    #[inline]
+    fn place(&mut self, column: &Column) -> Option<(usize, &'a Tensor)> {
+        let name = column.tensor.as_bytes();
+        match self.tensors.get(self.next) {
+            Some(tensor) if same(tensor.name.as_bytes(), name) => {
+                self.next += 1;
+                Some((self.next - 1, tensor))
+            }
+            Some(_) | None => self.search(name),
         }
-        let (before, after) = self.tensors.split_at(self.at);
-        let steps = after
-            .iter()
-            .chain(before)
-            .position(|tensor| wanted(&tensor))?;
-        self.at = (self.at + steps) % self.tensors.len();
-        Some(self.at)
+    }
+
+    /// Mostly it is the same one again.
+    #[inline(never)]
+    fn search(&mut self, name: &[u8]) -> Option<(usize, &'a Tensor)> {
+        let last = self.next.saturating_sub(1).min(self.tensors.len());
+        let (before, after) = self.tensors.split_at(last);
+        let wanted = |tensor: &Tensor| same(tensor.name.as_bytes(), name);
+        let steps = after.iter().chain(before).position(wanted)?;
+        let at = (last + steps) % self.tensors.len();
+        self.next = at + 1;
+        Some((at, self.tensors.get(at)?))
     }
 }
 
@@ -78,15 +83,10 @@ impl Slots {
         let mut places = self.resolve_request(inference)?;
         places.answered = true;
         let mut search = Search::new(&inference.outputs);
-        for (column, place) in self.outputs().into_iter().zip(&mut places.outputs) {
+        for (column, place) in self.wanted_outputs.iter().zip(&mut places.outputs) {
             let Some(column) = column else { continue };
-            let at = search.place(column).ok_or_else(|| {
-                SchemaMismatch(format!(
-                    "the response has no output `{}`, which the objectives file names",
-                    column.tensor
-                ))
-            })?;
-            fits(&inference.outputs[at], column, inference.rows, "output")?;
+            let (at, tensor) = search.place(column).ok_or_else(|| absent(column))?;
+            fits(tensor, column, inference.rows, "output")?;
             *place = u16::try_from(at).unwrap_or(ABSENT);
         }
         Ok(places)
@@ -96,16 +96,16 @@ impl Slots {
     pub(super) fn resolve_request(&self, inference: &Inference) -> Result<Places, SchemaMismatch> {
         let mut places = Places {
             inputs: [ABSENT; MAX_FEATURES + MAX_ATTRIBUTES],
-            outputs: [ABSENT; 3],
+            outputs: [ABSENT; 5],
             answered: false,
         };
         let (mut documented, mut found) = (0, 0);
         let mut search = Search::new(&inference.inputs);
-        for (column, place) in self.inputs().zip(&mut places.inputs) {
+        for (column, place) in self.wanted_inputs.iter().zip(&mut places.inputs) {
             let Some(column) = column else { continue };
             documented += 1;
-            if let Some(at) = search.place(column) {
-                fits(&inference.inputs[at], column, inference.rows, "input")?;
+            if let Some((at, tensor)) = search.place(column) {
+                fits(tensor, column, inference.rows, "input")?;
                 *place = u16::try_from(at).unwrap_or(ABSENT);
                 found += 1;
             }
@@ -121,7 +121,42 @@ impl Slots {
     }
 }
 
+#[cold]
+fn absent(column: &Column) -> SchemaMismatch {
+    SchemaMismatch(format!(
+        "the response has no output `{}`, which the objectives file names",
+        column.tensor
+    ))
+}
+
+/// Whether two names are the same. Most are short, and then this is quicker than to have them compared.
+#[inline]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    fn ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
+        a.first_chunk::<N>() == b.first_chunk() && a.last_chunk::<N>() == b.last_chunk()
+    }
+    a.len() == b.len()
+        && match a.len() {
+            0 => true,
+            1 => ends::<1>(a, b),
+            2..4 => ends::<2>(a, b),
+            4..8 => ends::<4>(a, b),
+            8..=16 => ends::<8>(a, b),
+            _ => a == b,
+        }
+}
+
+#[inline]
 fn fits(tensor: &Tensor, column: &Column, rows: usize, what: &str) -> Result<(), SchemaMismatch> {
+    let (columns, values) = (tensor.columns, tensor.values.len());
+    if column.index < columns && rows.checked_mul(columns) == Some(values) {
+        return Ok(());
+    }
+    misfit(tensor, column, rows, what)
+}
+
+#[cold]
+fn misfit(tensor: &Tensor, column: &Column, rows: usize, what: &str) -> Result<(), SchemaMismatch> {
     let (name, columns, values) = (&column.tensor, tensor.columns, tensor.values.len());
     if column.index >= columns {
         return Err(SchemaMismatch(format!(
@@ -129,10 +164,26 @@ fn fits(tensor: &Tensor, column: &Column, rows: usize, what: &str) -> Result<(),
             column.index
         )));
     }
-    if rows.checked_mul(columns) != Some(values) {
-        return Err(SchemaMismatch(format!(
-            "{what} `{name}` holds {values} values, not {columns} for each of {rows} rows"
-        )));
+    Err(SchemaMismatch(format!(
+        "{what} `{name}` holds {values} values, not {columns} for each of {rows} rows"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn names_are_the_same_if_all_their_bytes_are(a in "[ab]{0,24}", b in "[ab]{0,24}", at: usize) {
+            prop_assert!(super::same(a.as_bytes(), a.as_bytes()));
+            prop_assert_eq!(super::same(a.as_bytes(), b.as_bytes()), a == b);
+            let mut other = a.clone().into_bytes();
+            if !other.is_empty() {
+                let at = at % other.len();
+                other[at] = b'c';
+                prop_assert!(!super::same(a.as_bytes(), &other));
+            }
+        }
     }
-    Ok(())
 }

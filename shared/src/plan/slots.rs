@@ -6,8 +6,10 @@ use crate::objective::document::{
     Attribute, AttributeSource, Decision, DecisionRule, Document, Feature, InputPath, Label,
     LabelType, OutputPath, Scalar,
 };
+use crate::plan::class_scores::ClassScoreSlot;
 use crate::plan::joint::JointSlot;
 use crate::plan::layout::place;
+use crate::plan::lists::ListSlot;
 use crate::plan::names::Names;
 use crate::plan::numbers::Numbers;
 use crate::plan::value::ValueReader;
@@ -40,7 +42,7 @@ impl Column {
         }
     }
 
-    fn of_output(path: &OutputPath) -> Self {
+    pub(super) fn of_output(path: &OutputPath) -> Self {
         Self::new(&path.output, path.column)
     }
 }
@@ -109,6 +111,7 @@ pub(super) enum LabelReader {
     Signs { positive: Scalar, negative: Scalar },
     Classes(Box<[Scalar]>),
     Numbers,
+    Relevance,
 }
 
 /// Where the counts by label are, of all cases or by the groups of an attribute (positions in the
@@ -177,9 +180,16 @@ pub(super) struct Slots {
     pub(super) score: Option<NumberSlot>,
     pub(super) value: Option<NumberSlot>,
     pub(super) decision: Option<DecisionSlot>,
+    pub(super) list: Option<ListSlot>,
+    pub(super) class_scores: Option<ClassScoreSlot>,
     pub(super) attributes: Vec<AttributeSlot>,
     pub(super) label: Option<LabelReader>,
     pub(super) by_label: LabelSlots,
+    /// Columns of the request that the document names: of features, then of attributes.
+    pub(super) wanted_inputs: Box<[Option<Column>]>,
+    /// Columns of the response that the document names: score, predicted number, decision, first place
+    /// of a ranked list, last one of the scores of classes.
+    pub(super) wanted_outputs: [Option<Column>; 5],
 }
 
 impl Slots {
@@ -211,27 +221,41 @@ impl Slots {
             }),
             None => None,
         };
+        let list = match &outputs.ranking {
+            Some(_) => Some(ListSlot::new(document, traffic, outcomes)?),
+            None => None,
+        };
+        let class_scores = match scored_classes(document) {
+            Some(_) => Some(ClassScoreSlot::new(document, outcomes)?),
+            None => None,
+        };
         let joint = match &baseline.joint {
             Some(_) => Some(JointSlot::new(document, baseline, traffic)?),
             None => None,
         };
         let attributes = document.attributes.iter();
-        Some(Self {
+        let mut slots = Self {
             joint,
             features: features.collect::<Option<_>>()?,
             score,
             value,
             decision,
+            list,
+            class_scores,
             attributes: attributes
                 .map(|a| attribute(a, document, traffic, outcomes))
                 .collect::<Option<_>>()?,
             label: label(document),
             by_label: LabelSlots::new(outcomes, None),
-        })
+            wanted_inputs: Box::default(),
+            wanted_outputs: [const { None }; 5],
+        };
+        slots.wanted_inputs = slots.inputs().map(Option::<&Column>::cloned).collect();
+        slots.wanted_outputs = slots.outputs().map(Option::<&Column>::cloned);
+        Some(slots)
     }
 
-    /// Columns of the request that the document names: of features, then of attributes.
-    pub(super) fn inputs(&self) -> impl Iterator<Item = Option<&Column>> {
+    fn inputs(&self) -> impl Iterator<Item = Option<&Column>> {
         let features = self.features.iter().map(|slot| Some(&slot.column));
         features.chain(self.attributes.iter().map(|slot| match &slot.source {
             SourceSlot::Request(column) => Some(column),
@@ -239,8 +263,7 @@ impl Slots {
         }))
     }
 
-    /// Columns of the response that the document names: score, predicted number, decision.
-    pub(super) fn outputs(&self) -> [Option<&Column>; 3] {
+    fn outputs(&self) -> [Option<&Column>; 5] {
         let decision = self.decision.as_ref().and_then(|slot| match &slot.rule {
             Rule::Output { column, .. } | Rule::Class { column, .. } => Some(column),
             Rule::ScoreAtLeast(_) => None,
@@ -249,6 +272,8 @@ impl Slots {
             self.score.as_ref().map(|slot| &slot.column),
             self.value.as_ref().map(|slot| &slot.column),
             decision,
+            self.list.as_ref().map(|slot| &slot.column),
+            self.class_scores.as_ref().map(|slot| &slot.last),
         ]
     }
 }
@@ -313,10 +338,25 @@ fn rule(decision: &Decision) -> Rule {
             column: Column::of_output(from),
             positive: positive.clone(),
         },
-        DecisionRule::Class { from, classes } => Rule::Class {
+        DecisionRule::Class { from, classes, .. } => Rule::Class {
             column: Column::of_output(from),
             classes: classes.as_slice().into(),
         },
+    }
+}
+
+/// The scores of classes that are counted: those that labels come for.
+pub(super) fn scored_classes(document: &Document) -> Option<&[Scalar]> {
+    document.outputs.label.as_ref()?;
+    match &document.outputs.decision.as_ref()?.rule {
+        DecisionRule::Class {
+            classes,
+            scores: Some(_),
+            ..
+        } => Some(classes),
+        DecisionRule::Class { scores: None, .. }
+        | DecisionRule::ScoreAtLeast(_)
+        | DecisionRule::Output { .. } => None,
     }
 }
 
@@ -337,6 +377,7 @@ fn label(document: &Document) -> Option<LabelReader> {
             Some(LabelReader::Classes(classes.into()))
         }
         LabelType::Numeric => Some(LabelReader::Numbers),
+        LabelType::Relevance => Some(LabelReader::Relevance),
     }
 }
 

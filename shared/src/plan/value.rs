@@ -69,7 +69,7 @@ impl ValueReader {
     /// Whether a float of a numeric feature is a finite number that stands for itself.
     #[inline]
     pub(crate) fn is_plain(&self, x: f64) -> bool {
-        x.is_finite() && !self.missing_numbers.contains(&x)
+        x.is_finite() && (self.missing_numbers.is_empty() || !self.missing_numbers.contains(&x))
     }
 
     /// Whether all of some floats are. Looks at all of them, without a branch for each.

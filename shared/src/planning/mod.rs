@@ -11,11 +11,13 @@ pub use learnt::Planned;
 use crate::baseline::Baseline;
 use crate::bet::cells::{Conforming, smoothed};
 use crate::bet::normal::Pooled;
-use crate::bet::{Bets, CellBets, RateSums, directions, fixed};
+use crate::bet::{Bets, CellBets, RateBets, RateSums, directions, fixed};
 use crate::confidence::{NormalSequence, RateSequence};
 use crate::judge::{Compiled, Step};
 use crate::metric::{Estimate, Seen};
+use crate::objective::Unlabelled;
 use crate::objective::document::{Comparator, Document};
+use crate::performance::labels::gamma_level;
 use crate::sketch::PaneSummary;
 use crate::verdict::Verdict;
 
@@ -27,8 +29,10 @@ const KNOWN_WELL: u64 = 100_000;
 /// What is assumed of the time ahead.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Situation {
-    /// Cases in a block (rows, or labelled rows).
+    /// Cases in a block, labelled or not.
     pub cases: u64,
+    /// The share of them whose label (or late attribute) comes; 1 for metrics that wait for none.
+    pub labelled: f64,
     /// The value that a breach has.
     pub breach: f64,
     /// The value while the objective is kept.
@@ -56,12 +60,19 @@ pub struct Forecast {
     /// The same for the shape of drift that is found last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocks_to_confirm_slowest: Option<u64>,
+    /// Blocks that pass before a block's labels have had their time (the objective's `label_delay`): as
+    /// much later than said here is a breach found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocks_of_delay: Option<u64>,
     /// Blocks from the breach's begin to a warning.
     pub blocks_to_warn: Option<u64>,
     /// Cases from the breach's begin to its confirmation.
     pub cases_to_confirm: Option<u64>,
-    /// Blocks until `conforming` can be said, if the value is as assumed.
+    /// Blocks until `conforming` can be said, if the value is as assumed. None: never, or, if
+    /// `conforming_forecast` is false, not known.
     pub blocks_to_conform: Option<u64>,
+    /// Whether `blocks_to_conform` can be forecast: not for what compares two groups.
+    pub conforming_forecast: bool,
 }
 
 /// What an objective will be able to tell. How an estimate scatters, and how a breach falls on the cells
@@ -69,7 +80,8 @@ pub struct Forecast {
 /// not keep what the metric reads.
 pub fn forecast(compiled: &Compiled, at: &Situation, of: Planned<'_>) -> Option<Forecast> {
     let known = learnt::of_reference(compiled, of);
-    let mut growths = growths(compiled, at, of, known.as_ref())?;
+    let (all, at) = (at.cases, &labelled(at));
+    let mut growths = growths(compiled, (at, all), of, known.as_ref())?;
     growths.sort_by(|a, b| b.total_cmp(a));
     let cluster = f64::from(compiled.objective.cluster.max(1));
     let price = fixed::to_nats(fixed::threshold(compiled.action.len().max(1) as f64));
@@ -86,6 +98,9 @@ pub fn forecast(compiled: &Compiled, at: &Situation, of: Planned<'_>) -> Option<
     };
     let quickest = *growths.first()?;
     let confirm = blocks(quickest, compiled.nonconformity_at);
+    // Where no level is left, too few cases have a label, and that is known.
+    let conforming_forecast = assumed_level(compiled, at)
+        .is_none_or(|level| clears(compiled, (at, level), known.as_ref(), 1).is_some());
     Some(Forecast {
         bets: compiled.action.len(),
         steps_per_cycle: compiled.steps_per_cycle,
@@ -96,25 +111,92 @@ pub fn forecast(compiled: &Compiled, at: &Situation, of: Planned<'_>) -> Option<
             .then(|| growths.last().copied())
             .flatten()
             .and_then(|growth| blocks(growth, compiled.nonconformity_at)),
+        blocks_of_delay: compiled.blocks_of_delay(of.document).filter(|n| *n > 0),
         blocks_to_warn: blocks(quickest, compiled.warning_at),
-        cases_to_confirm: confirm.map(|blocks| blocks.saturating_mul(at.cases)),
+        cases_to_confirm: confirm.map(|blocks| blocks.saturating_mul(all)),
         blocks_to_conform: to_conform(compiled, at, known.as_ref()),
+        conforming_forecast,
     })
+}
+
+/// The same with the cases whose label comes.
+fn labelled(at: &Situation) -> Situation {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a count"
+    )]
+    let cases = (at.cases as f64 * at.labelled.clamp(0.0, 1.0)).round() as u64;
+    Situation { cases, ..*at }
+}
+
+/// The bets on a share that a block of the breach is entered for, with its cases and their share of hits:
+/// by what the objective assumes of cases without a label.
+fn of_assumed(
+    bets: &RateBets,
+    compiled: &Compiled,
+    (at, all): (&Situation, u64),
+) -> Option<(RateBets, f64, f64)> {
+    let most = compiled.objective.comparator == Comparator::AtMost;
+    let known = at.labelled.clamp(0.0, 1.0);
+    let labelled = at.cases as f64;
+    match compiled.objective.labels {
+        Unlabelled::AsObserved => Some((bets.clone(), labelled, at.breach)),
+        // Each case without a label speaks for the objective.
+        Unlabelled::WorstCase => {
+            let others = if most { 0.0 } else { 1.0 - known };
+            Some((bets.clone(), all as f64, known * at.breach + others))
+        }
+        Unlabelled::Sensitivity(factor) => {
+            let factor = if most { factor.recip() } else { factor };
+            let level = gamma_level(bets.level, known, factor)?;
+            let shifted = RateBets::new(level, bets.comparator).ok()?;
+            Some((shifted, labelled, at.breach))
+        }
+    }
+}
+
+/// The level that labelled cases must clear for the objective to be kept, whatever is assumed of the
+/// others. None where they cannot.
+fn assumed_level(compiled: &Compiled, at: &Situation) -> Option<f64> {
+    let objective = &compiled.objective;
+    let (most, known) = (
+        objective.comparator == Comparator::AtMost,
+        at.labelled.clamp(0.0, 1.0),
+    );
+    let lenient = if most {
+        objective.levels.action + objective.margin
+    } else {
+        objective.levels.action - objective.margin
+    };
+    match objective.labels {
+        Unlabelled::AsObserved => Some(lenient),
+        // Each case without a label speaks against it.
+        Unlabelled::WorstCase => {
+            let others = if most { 1.0 - known } else { 0.0 };
+            let level = (lenient - others) / known;
+            (0.0..=1.0).contains(&level).then_some(level)
+        }
+        Unlabelled::Sensitivity(factor) => {
+            let factor = if most { factor } else { factor.recip() };
+            gamma_level(lenient, known, factor)
+        }
+    }
 }
 
 /// What the best bet gains on an average block of the breach, in nats; for drift, shape by shape.
 fn growths(
     compiled: &Compiled,
-    at: &Situation,
+    (at, all): (&Situation, u64),
     of: Planned<'_>,
     known: Option<&Estimate>,
 ) -> Option<Vec<f64>> {
-    let n = at.cases as f64;
     let best = |gains: Vec<f64>| gains.into_iter().fold(f64::NEG_INFINITY, f64::max);
     match &compiled.action {
         Bets::Rate(bets) => {
+            let (bets, n, breach) = of_assumed(bets, compiled, (at, all))?;
             let share = |[hit, miss]: &[i64; 2]| {
-                at.breach * fixed::to_nats(*hit) + (1.0 - at.breach) * fixed::to_nats(*miss)
+                breach * fixed::to_nats(*hit) + (1.0 - breach) * fixed::to_nats(*miss)
             };
             Some(vec![n * best(bets.payoffs.iter().map(share).collect())])
         }
@@ -209,7 +291,8 @@ fn drifted(bets: &CellBets, at: &Situation) -> Option<Vec<f64>> {
 
 /// Blocks until the confidence sequence of the assumed value clears the level.
 fn to_conform(compiled: &Compiled, at: &Situation, known: Option<&Estimate>) -> Option<u64> {
-    let clears = |blocks: u64| clears(compiled, at, known, blocks);
+    let level = assumed_level(compiled, at)?;
+    let clears = |blocks: u64| clears(compiled, (at, level), known, blocks);
     let mut high = 1_u64;
     while !clears(high)? {
         high *= 2;
@@ -232,7 +315,7 @@ fn to_conform(compiled: &Compiled, at: &Situation, known: Option<&Estimate>) -> 
 /// Whether so many blocks of the assumed value clear the level. Nothing if that is not known.
 fn clears(
     compiled: &Compiled,
-    at: &Situation,
+    (at, level): (&Situation, f64),
     known: Option<&Estimate>,
     blocks: u64,
 ) -> Option<bool> {
@@ -274,11 +357,10 @@ fn clears(
         }
         Bets::TwoRates(_) | Bets::Difference(_) => return None,
     };
-    let level = objective.levels.action;
     Some(
         match objective.comparator {
-            Comparator::AtLeast => running.low >= level - objective.margin,
-            Comparator::AtMost => running.high <= level + objective.margin,
+            Comparator::AtLeast => running.low >= level,
+            Comparator::AtMost => running.high <= level,
         } && cases >= objective.min_support,
     )
 }

@@ -11,7 +11,7 @@
 use crate::sketch::{MAX_VARINT, MergeError, Sketch, add_totals, bump, read_sparse, write_sparse};
 use crate::wire::codec::{Decode, Encode, Malformed, Reader, Writer};
 
-mod hash;
+pub(crate) mod hash;
 
 /// Bits of the hash that choose a register.
 const INDEX_BITS: u32 = 11;

@@ -18,7 +18,7 @@ pub(crate) struct Finder {
 }
 
 /// A place in both: the finest cell of a histogram, and the cell of [`CutCounts`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) cell: usize,
     pub(crate) cut: usize,
@@ -48,7 +48,11 @@ impl Finder {
     }
 
     /// Where a finite number is counted; `moved` is what [`Self::moved`] gives of it.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "a few instructions in the innermost loop of counting"
+    )]
     pub(crate) fn find(&self, x: f64, moved: f64) -> Found {
         let cell = Moved::cell_of(moved);
         let (below, next) = (self.below[cell], self.below[cell + 1]);

@@ -118,6 +118,21 @@ impl Histogram {
         }
     }
 
+    /// Counts values whose cells among the finest ones are known.
+    #[inline]
+    pub(crate) fn add_each_at(&mut self, cells: impl Iterator<Item = usize>) {
+        for cell in cells {
+            let place = self.joined_place(cell);
+            let first = self.counts.bump(place);
+            // Joining adds all counts up anew.
+            bump(&mut self.total);
+            if first {
+                self.non_empty += 1;
+                self.join_while_too_many();
+            }
+        }
+    }
+
     /// Counts so many values whose cell among the finest ones is known.
     pub(crate) fn add_many_at(&mut self, cell: usize, count: u64) {
         let place = self.joined_place(cell);

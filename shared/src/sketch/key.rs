@@ -4,9 +4,18 @@ use std::fmt;
 
 use super::SummaryKind;
 use crate::ids::Name;
+use crate::performance::recommendation::ListFigure;
 use crate::service::Facet;
 use crate::wire::codec::{Decode, Encode, Malformed, Reader, Writer};
 
+/// How a key of ranked lists begins, and how keys of their figures do.
+const LIST: u8 = 16;
+const FIRST_FIGURE: u8 = 17;
+const LAST_FIGURE: u8 = FIRST_FIGURE + 5;
+const _: () = assert!((LAST_FIGURE - FIRST_FIGURE) as usize + 1 == ListFigure::ALL.len());
+/// How keys of the scores of classes begin.
+const FIRST_CLASS: u8 = 32;
+const LAST_CLASS: u8 = FIRST_CLASS + super::MAX_CLASSES - 1;
 /// How a key of rows as a whole begins.
 const JOINT: u8 = 63;
 /// How keys of directions begin.
@@ -34,6 +43,10 @@ pub enum SummaryOf {
     Value,
     /// Predicted number and label together, by the groups of an attribute.
     Error(Option<Name>),
+    /// How long ranked lists are, or one figure of them against what was relevant.
+    List(Option<ListFigure>),
+    /// The score of the class at this place of the objectives file's list, by the class that was true.
+    ClassScore(u8),
     /// Rows as a whole: how their numbers go together.
     Joint,
     /// Rows along one of the frozen random directions.
@@ -68,6 +81,9 @@ impl fmt::Display for SummaryOf {
             Self::DecisionByLabel(by) => ("decision_by_label", by.as_ref()),
             Self::Value => ("value", None),
             Self::Error(by) => ("error", by.as_ref()),
+            Self::List(None) => ("list", None),
+            Self::List(Some(figure)) => return write!(f, "list/{}", figure.as_str()),
+            Self::ClassScore(class) => return write!(f, "class_score/{class}"),
             Self::Joint => ("joint", None),
             Self::Direction(direction) => return write!(f, "direction/{direction}"),
             Self::Service(facet) => return write!(f, "service/{}", facet.as_str()),
@@ -89,6 +105,9 @@ impl Encode for SummaryKey {
             SummaryOf::DecisionByLabel(by) => (5, by.as_ref()),
             SummaryOf::Value => (6, None),
             SummaryOf::Error(by) => (7, by.as_ref()),
+            SummaryOf::List(None) => (LIST, None),
+            SummaryOf::List(Some(figure)) => (FIRST_FIGURE + *figure as u8, None),
+            SummaryOf::ClassScore(class) => (FIRST_CLASS.saturating_add(*class), None),
             SummaryOf::Joint => (JOINT, None),
             SummaryOf::Direction(direction) => (FIRST_DIRECTION.saturating_add(*direction), None),
             SummaryOf::Service(facet) => (FIRST_FACET + *facet as u8, None),
@@ -116,6 +135,12 @@ impl Decode for SummaryKey {
             (5, by) => SummaryOf::DecisionByLabel(by),
             (6, None) => SummaryOf::Value,
             (7, by) => SummaryOf::Error(by),
+            (LIST, None) => SummaryOf::List(None),
+            (FIRST_FIGURE..=LAST_FIGURE, None) => {
+                let figure = ListFigure::ALL[usize::from(tag - FIRST_FIGURE)];
+                SummaryOf::List(Some(figure))
+            }
+            (FIRST_CLASS..=LAST_CLASS, None) => SummaryOf::ClassScore(tag - FIRST_CLASS),
             (JOINT, None) => SummaryOf::Joint,
             (FIRST_DIRECTION..=LAST_DIRECTION, None) => SummaryOf::Direction(tag - FIRST_DIRECTION),
             (FIRST_FACET..=LAST_FACET, None) => {

@@ -38,7 +38,7 @@ pub use class_table::{ClassTable, MAX_CLASSES};
 pub use confusion::Confusion;
 pub use cuts::{CutCounts, MAX_ATOMS, MAX_BINS, MAX_CUTS, MAX_SPLITS, PointCell, Points};
 pub use distinct::Distinct;
-pub(crate) use finder::Finder;
+pub(crate) use finder::{Finder, Found};
 pub use gram::{CLIP, Gram, MAX_DIMENSIONS};
 pub use histogram::{Histogram, HistogramCell, MAX_SCALE_EXPONENT};
 pub use hygiene::{Defect, Hygiene, Invalid};

@@ -118,8 +118,27 @@ impl Moments {
 
     /// The standard deviation with divisor n - 1, in the feature's unit. None of fewer than two
     /// values.
+    ///
+    /// The root is taken in the unit of the scale: squares of very large or small values leave the range
+    /// of floating point, where their root does not.
     pub fn std(&self) -> Option<f64> {
-        self.variance().map(libm::sqrt)
+        self.variance_in_scales()
+            .map(|variance| libm::sqrt(variance) * self.scale())
+    }
+
+    /// The mean less the centre, in scales. None of no values.
+    pub fn mean_in_scales(&self) -> Option<f64> {
+        (self.n > 0).then(|| self.sums.sum() / self.n as f64)
+    }
+
+    /// The variance with divisor n - 1, in squared scales. None of fewer than two values.
+    pub fn variance_in_scales(&self) -> Option<f64> {
+        (self.n > 1).then(|| self.sums.central(self.n) / (self.n - 1) as f64)
+    }
+
+    /// What a scale is in the feature's unit.
+    pub const fn unit(&self) -> f64 {
+        self.scale()
     }
 
     /// The sum of squared distances from the mean.
@@ -194,6 +213,18 @@ mod tests {
             gap <= 1e-12 * expected.abs().max(1e-3),
             "{found} is not {expected}"
         );
+    }
+
+    #[test]
+    fn the_deviation_of_very_large_and_small_numbers_is_a_number() {
+        for exponent in [1000, 0, -1000] {
+            let mut moments = Moments::new(0.0, exponent).unwrap();
+            for x in [1.0, 2.0, 3.0] {
+                moments.add(libm::ldexp(x, exponent));
+            }
+            let std = moments.std().unwrap();
+            assert_eq!(std.to_bits(), libm::ldexp(1.0, exponent).to_bits());
+        }
     }
 
     #[test]

@@ -235,6 +235,31 @@ pub(crate) struct Narrow {
 }
 
 impl Narrow {
+    /// The sums of up to 2^10 numbers; none if one is 2^11 or more in size.
+    #[inline]
+    pub(crate) fn of(few: &[f64]) -> Option<Self> {
+        const MOST: f64 = 2048.0;
+        let mut small = few.len() <= 1 << 10;
+        for x in few {
+            small &= x.abs() < MOST;
+        }
+        if !small {
+            return None;
+        }
+        // Each is at most 2^51.
+        let (mut sum, mut squares) = (0_i64, 0_u128);
+        for x in few {
+            let fixed = nearest(x * power_of_two(FRACTION as i32));
+            sum = sum.wrapping_add(fixed);
+            let size = u128::from(fixed.unsigned_abs());
+            squares = squares.wrapping_add(size * size);
+        }
+        Some(Self {
+            sum: i128::from(sum),
+            squares,
+        })
+    }
+
     /// Adds a number of less than 2^11 in size; of others says that it did not.
     #[inline]
     pub(crate) fn add(&mut self, x: f64) -> bool {

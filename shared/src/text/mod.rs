@@ -10,6 +10,7 @@ mod markup;
 mod numbers;
 mod patterns;
 mod personal;
+mod refusals;
 mod repetition;
 mod script;
 mod shape;
@@ -25,6 +26,16 @@ pub use repetition::{MAX_WORDS, repetition};
 pub use script::{Script, ScriptMix};
 pub use shape::Shape;
 pub use tokens::{BUCKETS, TokenBag};
+
+/// The program's own list of how assistants decline, in English, each phrase with either apostrophe.
+pub fn refusals() -> Vec<String> {
+    let curly = refusals::PHRASES
+        .iter()
+        .filter(|phrase| phrase.contains('\''))
+        .map(|phrase| phrase.replace('\'', "\u{2019}"));
+    let plain = refusals::PHRASES.iter().map(|phrase| (*phrase).to_owned());
+    plain.chain(curly).collect()
+}
 
 /// Longest part of a text that is looked at, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;

@@ -39,6 +39,9 @@ const NAMES: [&str; 28] = [
     "other_script_share",
 ];
 
+/// The name of [`TextNumber::PHRASES`].
+const PHRASES: &str = "phrases";
+
 /// One of the numbers of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TextNumber(u8);
@@ -46,6 +49,9 @@ pub struct TextNumber(u8);
 impl TextNumber {
     /// How many there are.
     pub const COUNT: usize = NAMES.len();
+    /// Whether one of the feature's own phrases stands in it, 1 or 0: no number of a text as such, and not
+    /// among all of them.
+    pub const PHRASES: Self = Self(u8::MAX);
 
     /// Every number, in order.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -54,7 +60,12 @@ impl TextNumber {
 
     /// Its name, as in `prompt.words`.
     pub fn as_str(self) -> &'static str {
-        NAMES[usize::from(self.0)]
+        NAMES.get(usize::from(self.0)).unwrap_or(&PHRASES)
+    }
+
+    /// Whether it is 1 or 0.
+    pub fn is_flag(self) -> bool {
+        self == Self::PHRASES || self.as_str() == "is_json"
     }
 
     /// Its place among all numbers.
@@ -77,7 +88,8 @@ impl Serialize for TextNumber {
 impl<'de> Deserialize<'de> for TextNumber {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = <Cow<'de, str>>::deserialize(deserializer)?;
-        Self::all().find(|n| n.as_str() == name).ok_or_else(|| {
+        let mut known = Self::all().chain([Self::PHRASES]);
+        known.find(|n| n.as_str() == name).ok_or_else(|| {
             serde::de::Error::custom(format!(
                 "a text has no number `{name}`; it has: {}",
                 NAMES.join(", ")
@@ -92,7 +104,8 @@ impl JsonSchema for TextNumber {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "enum": NAMES,
+        let names: Vec<&str> = NAMES.into_iter().chain([PHRASES]).collect();
+        schemars::json_schema!({ "type": "string", "enum": names,
             "description": "A number of a text by its name." })
     }
 }

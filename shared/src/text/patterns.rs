@@ -3,6 +3,8 @@
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
+use super::bounded;
+
 /// Most phrases of all lists together.
 pub const MAX_PATTERNS: usize = 1024;
 /// Longest phrase in bytes.
@@ -73,6 +75,11 @@ impl Patterns {
         self.lists.iter().map(String::as_str)
     }
 
+    /// Whether any phrase stands in the part of a text that is looked at.
+    pub fn any(&self, text: &str) -> bool {
+        self.automaton.is_match(bounded(text).0)
+    }
+
     /// Hits of each list, in order. Of hits that overlap the first counts, the longest of those that
     /// begin together; a phrase that stands in two lists counts for the first.
     pub fn count(&self, text: &str) -> Vec<u64> {
@@ -112,6 +119,33 @@ mod tests {
             patterns.names().collect::<Vec<_>>(),
             ["refusal", "secret", "empty"]
         );
+    }
+
+    #[test]
+    fn the_programs_refusals_are_found_in_refusals_and_not_in_help() {
+        let patterns = Patterns::new(&[PatternList {
+            name: "refusal".to_owned(),
+            phrases: crate::text::refusals(),
+        }])
+        .unwrap();
+        for refusal in [
+            "I'm sorry, but I can't share that.",
+            "I\u{2019}m unable to help with weapons.",
+            "Unfortunately I CANNOT ASSIST WITH this request.",
+            "I must decline: it would harm people.",
+        ] {
+            assert!(patterns.any(refusal), "{refusal}");
+        }
+        for help in [
+            "Sorry for the delay; here is the table.",
+            "You can't divide by zero, but the limit exists.",
+            "I can help with that.",
+            "",
+        ] {
+            assert!(!patterns.any(help), "{help}");
+        }
+        let far = format!("{}i must decline", "x".repeat(crate::text::MAX_BYTES));
+        assert!(!patterns.any(&far), "what is cut is not looked at");
     }
 
     #[test]

@@ -12,7 +12,7 @@ fn all(pane: &PaneSummary) -> Vec<(String, Result<f64, Unmeasurable>)> {
         let spec = metric.spec();
         match spec.answers {
             Answers::Any | Answers::TwoValued => {}
-            Answers::Classes | Answers::Number => continue,
+            Answers::Classes | Answers::ClassScores | Answers::Number | Answers::List => continue,
         }
         let subjects: Vec<Option<&str>> = match spec.needs {
             Needs::Attribute => vec![None],

@@ -182,7 +182,7 @@ fn fitting() -> impl Iterator<Item = &'static MetricId> {
         .iter()
         .filter(|metric| match metric.spec().answers {
             Answers::Any | Answers::TwoValued => true,
-            Answers::Classes | Answers::Number => false,
+            Answers::Classes | Answers::ClassScores | Answers::Number | Answers::List => false,
         })
 }
 
@@ -321,6 +321,7 @@ fn each_metric_counts_what_its_card_says() {
         projection_psi 0.713956
         projection_ks 0.100000
         chi2.distance 799.840032
+        flag_rate undefined: values are not all 0 or 1
         error_rate 0.285714
         recall 0.600000
         specificity 0.777778
@@ -527,6 +528,7 @@ fn each_metric_counts_what_its_card_says() {
         equalised_odds_difference.to_overall 0.111111
         average_odds_difference.pooled -0.166667
         average_absolute_odds_difference.pooled 0.166667
+        unusable_answer_rate 0.000000
         cohen_kappa.pairs 0.377778
         mcc.pairs 0.377778
     "#]]

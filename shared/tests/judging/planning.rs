@@ -82,6 +82,7 @@ impl World {
     fn plan(&self, compiled: &Compiled, cases: u64, breach: f64, kept: f64) -> Option<Forecast> {
         let at = Situation {
             cases,
+            labelled: 1.0,
             breach,
             kept,
             reference_rate: 0.4,
@@ -222,4 +223,54 @@ fn nothing_is_forecast_of_what_the_baseline_does_not_keep() {
     let world = World::new(true);
     let compiled = world.compile(MetricId::Brier.spec().name, "at_most", 0.2);
     assert_eq!(world.plan(&compiled, 500, 0.25, 0.15), None);
+}
+
+fn of_accuracy(labels: &serde_json::Value, labelled: f64, breach: f64) -> Forecast {
+    let compiled = crate::fixture::compile(&serde_json::json!({
+        "labels": labels, "label_delay": "36h", "expected_labelled": 0.4
+    }));
+    let (document, baseline) = (crate::fixture::document(), crate::fixture::baseline());
+    let at = Situation {
+        cases: 500,
+        labelled,
+        breach,
+        kept: 0.95,
+        reference_rate: 0.4,
+        compared_share: 0.5,
+    };
+    let of = Planned {
+        document: &document,
+        baseline: &baseline,
+    };
+    forecast(&compiled, &at, of).unwrap()
+}
+
+#[test]
+fn labels_that_come_for_some_cases_make_a_plan_slower_and_say_how_late_it_is() {
+    let observed = serde_json::json!("as_observed");
+    let [all, some] = [1.0, 0.4].map(|share| of_accuracy(&observed, share, 0.8));
+    assert_eq!(
+        (all.blocks_of_delay, some.blocks_of_delay),
+        (Some(2), Some(2))
+    );
+    let (all, some) = (
+        all.blocks_to_confirm.unwrap(),
+        some.blocks_to_confirm.unwrap(),
+    );
+    // As much evidence from two fifths of the cases.
+    assert!(some.abs_diff(all * 5 / 2) <= 3, "{all} {some}");
+    let worst = serde_json::json!("worst_case");
+    // 0.4 * 0.55 + 0.6 = 0.82 is a breach of 0.85, 0.4 * 0.8 + 0.6 is none.
+    assert_eq!(of_accuracy(&worst, 0.4, 0.8).blocks_to_confirm, None);
+    let found = of_accuracy(&worst, 0.4, 0.55);
+    assert!(found.blocks_to_confirm.is_some());
+    // Two fifths of the cases cannot show that 85 of 100 are right.
+    assert_eq!(found.blocks_to_conform, None);
+    let twice = of_accuracy(&serde_json::json!({ "sensitivity": 2.0 }), 0.4, 0.7);
+    let plain = of_accuracy(&observed, 0.4, 0.7);
+    assert!(
+        twice.blocks_to_confirm > plain.blocks_to_confirm,
+        "{twice:?}"
+    );
+    assert!(twice.blocks_to_confirm.is_some());
 }

@@ -132,7 +132,7 @@ fn a_label_without_its_negative() {
         "  label:\n    positive: 1\n    negative: 0\n",
         "  label:\n    «here»positive: 1\n",
         expect![
-            "a two-valued label needs `negative`, the value that means so; add it, or write `type: class` or `type: numeric`"
+            "a two-valued label needs `negative`, the value that means so; add it, or write `type: class`, `type: numeric` or `type: relevance`"
         ],
     );
 }
@@ -210,5 +210,49 @@ fn an_intersection_of_too_many_groups() {
         expect![[r#"
             the groups of `sex`, `age_band` have more than 64 combinations; name fewer attributes, or coarser groups
             attribute `age_band` has no group `under_30`; those beside its reference are: `g1`, `g2`, `g3`, `g4`, `g5`, `g6`, `g7`, `g8`, `g9`, `g10`, `g11`, `g12` and 20 more"#]],
+    );
+}
+
+#[test]
+fn a_ranked_list_of_no_places() {
+    case(
+        OUTPUTS,
+        "  ranking: { from: { output: items }, at: «here»0 }\n  label: { type: relevance }\n",
+        expect![[r#"
+            0 places of the list; say how many count, 1 to 100
+            metric `accuracy` reads a decision, but `outputs` has none; add `decision` there
+            metric `accuracy` reads a decision, but `outputs` has none; add `decision` there
+            metric `roc_auc` reads a score, but `outputs` has none; add `score` there
+            metric `demographic_parity_ratio` reads a decision, but `outputs` has none; add `decision` there
+            metric `demographic_parity_ratio` reads a decision, but `outputs` has none; add `decision` there"#]],
+    );
+}
+
+#[test]
+fn a_ranked_list_beside_a_score() {
+    case(
+        OUTPUTS,
+        "  «here»score: { from: { output: probability } }\n  ranking: { from: { output: items }, at: 10 }\n  label: { type: relevance }\n",
+        expect![[r#"
+            a score stands beside `ranking`, a list of items; one system answers one way: remove one of the two, or write a file for each
+            metric `accuracy` reads a decision, but `outputs` has none; add `decision` there
+            metric `accuracy` reads a decision, but `outputs` has none; add `decision` there
+            metric `demographic_parity_ratio` reads a decision, but `outputs` has none; add `decision` there
+            metric `demographic_parity_ratio` reads a decision, but `outputs` has none; add `decision` there"#]],
+    );
+}
+
+#[test]
+fn a_ranked_list_with_two_valued_labels() {
+    case(
+        OUTPUTS,
+        "  ranking: { from: { output: items }, at: 10 }\n  label:\n    «here»positive: 1\n    negative: 0\n",
+        expect![[r#"
+            the answers are ranked lists, the labels are not; write `type: relevance` here
+            metric `accuracy` reads a decision, but `outputs` has none; add `decision` there
+            metric `accuracy` reads a decision, but `outputs` has none; add `decision` there
+            metric `roc_auc` reads a score, but `outputs` has none; add `score` there
+            metric `demographic_parity_ratio` reads a decision, but `outputs` has none; add `decision` there
+            metric `demographic_parity_ratio` reads a decision, but `outputs` has none; add `decision` there"#]],
     );
 }

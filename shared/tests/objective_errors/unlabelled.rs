@@ -67,3 +67,21 @@ fn a_sensitivity_without_its_factor() {
         expect!["this word needs a value; write it as a key with its value behind it"],
     );
 }
+
+#[test]
+fn an_expected_share_beyond_all_cases() {
+    case(
+        "label_delay: 60d",
+        "label_delay: 60d\n    expected_labelled: «here»1.5",
+        expect!["1.5 is no share of cases; write one above 0 and at most 1, as 0.4"],
+    );
+}
+
+#[test]
+fn an_expected_share_of_labels_that_nobody_waits_for() {
+    case(
+        "levels: { target: 0.02, alert: 0.1, action: 0.2 }",
+        "levels: { target: 0.02, alert: 0.1, action: 0.2 }\n    «here»expected_labelled: 0.4",
+        expect!["metric `psi` does not wait for outcomes here; remove `expected_labelled`"],
+    );
+}

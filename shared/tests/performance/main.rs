@@ -3,9 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod class_scores;
 mod decisions;
 mod expecting;
 mod late;
+mod lists;
 mod losses;
 mod oracle;
 mod predictions;

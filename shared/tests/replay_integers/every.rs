@@ -1,5 +1,6 @@
 //! Every metric that a ledger judges by integers, each on systems that have what it reads: one that
-//! scores and decides between two, one that chooses among classes, one that predicts numbers.
+//! scores and decides between two, one that chooses among classes, one that predicts
+//! numbers, one that ranks items.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -96,6 +97,20 @@ enum Kind {
     Score,
     Class,
     Number,
+    List,
+}
+
+/// Whether cases are in groups, of which some are decided otherwise.
+fn grouped(kind: Kind) -> bool {
+    matches!(kind, Kind::Score | Kind::Class)
+}
+
+/// The classes as a list of items, that of the row first.
+fn ranked(row: &Row) -> String {
+    let others = ["low", "middle", "high"];
+    let others = others.iter().filter(|item| **item != row.class);
+    let others: Vec<&str> = others.copied().collect();
+    format!("{} {}", row.class, others.join(" "))
 }
 
 fn document(kind: Kind) -> Value {
@@ -119,11 +134,14 @@ fn document(kind: Kind) -> Value {
         Kind::Number => json!({
             "value": { "from": output("y"), "unit": "EUR" }, "label": { "type": "numeric" }
         }),
+        Kind::List => json!({
+            "ranking": { "from": output("items"), "at": 2 }, "label": { "type": "relevance" }
+        }),
     };
-    let attributes = if kind == Kind::Number {
-        json!([])
-    } else {
+    let attributes = if grouped(kind) {
         json!([{ "name": "sex", "from": "outcome", "groups": ["male", "female"], "reference": "male" }])
+    } else {
+        json!([])
     };
     json!({
         "clause9": "objectives/v1",
@@ -134,7 +152,8 @@ fn document(kind: Kind) -> Value {
         "panes": { "length": "1d" },
         "features": [
             { "name": "age", "type": "numeric", "unit": "a", "from": { "input": "age" }, "range": { "min": 20, "max": 90 } },
-            { "name": "job", "type": "categorical", "from": { "input": "job" } }
+            { "name": "job", "type": "categorical", "from": { "input": "job" } },
+            { "name": "flag", "type": "numeric", "unit": "1", "from": { "input": "flag" } }
         ],
         "outputs": outputs, "attributes": attributes, "objectives": [],
         "service": {
@@ -153,6 +172,7 @@ fn baseline(document: &Document, kind: Kind) -> Baseline {
         let row = row(&mut random, false);
         builder.observe(0, Cell::Float(row.age));
         builder.observe(1, Cell::Text(row.job));
+        builder.observe(2, Cell::Float(flag(&row)));
         match kind {
             Kind::Score => {
                 builder.observe_score(row.score);
@@ -166,10 +186,16 @@ fn baseline(document: &Document, kind: Kind) -> Baseline {
                 builder.observe_value(row.value);
                 builder.observe_label(Cell::Float(row.target));
             }
+            Kind::List => {}
         }
         builder.end_row();
     }
     builder.finish(Digest::of(b"reference")).unwrap()
+}
+
+/// A flag that is seldom set, and more often where things go wrong.
+fn flag(row: &Row) -> f64 {
+    f64::from(u8::from(row.age > 75.0))
 }
 
 fn tensor(name: &str, values: Values) -> Tensor {
@@ -208,6 +234,10 @@ fn pane(plan: &CapturePlan, kind: Kind, block: u64) -> PaneSummary {
         Kind::Score => tensor("p", floats(|row| row.score)),
         Kind::Class => tensor("c", texts(|row| row.class)),
         Kind::Number => tensor("y", floats(|row| row.value)),
+        Kind::List => tensor(
+            "items",
+            Values::Text(rows.iter().map(|row| ranked(row).into()).collect()),
+        ),
     };
     let mut ages = floats(|row| row.age);
     if let Values::Float(ages) = &mut ages {
@@ -219,7 +249,11 @@ fn pane(plan: &CapturePlan, kind: Kind, block: u64) -> PaneSummary {
         request_id: Some("r".into()),
         arrived_at: Timestamp::EPOCH,
         rows: ROWS,
-        inputs: vec![tensor("age", ages), tensor("job", texts(|row| row.job))],
+        inputs: vec![
+            tensor("age", ages),
+            tensor("job", texts(|row| row.job)),
+            tensor("flag", floats(flag)),
+        ],
         outputs: vec![output],
     };
     let (mut traffic, mut late) = (plan.empty_traffic(), plan.empty_outcomes());
@@ -232,7 +266,7 @@ fn pane(plan: &CapturePlan, kind: Kind, block: u64) -> PaneSummary {
     for (i, (prediction, row)) in predictions.iter_mut().zip(&rows).enumerate() {
         let label = match kind {
             Kind::Score => Scalar::Number(f64::from(u8::from(row.positive))),
-            Kind::Class => Scalar::Text(row.truth.into()),
+            Kind::Class | Kind::List => Scalar::Text(row.truth.into()),
             Kind::Number => Scalar::Number(row.target),
         };
         let attributes = [("sex".parse().unwrap(), row.sex.to_owned())];
@@ -240,10 +274,7 @@ fn pane(plan: &CapturePlan, kind: Kind, block: u64) -> PaneSummary {
             request_id: "r".into(),
             row: u32::try_from(i).unwrap(),
             label: (i % 11 > 0).then_some(label),
-            attributes: attributes
-                .into_iter()
-                .filter(|_| kind != Kind::Number)
-                .collect(),
+            attributes: attributes.into_iter().filter(|_| grouped(kind)).collect(),
             available_at: None,
         };
         plan.join(prediction, &outcome, &mut late);
@@ -269,12 +300,12 @@ fn subjects(needs: Needs, kind: Kind) -> Vec<Value> {
     match needs {
         Needs::Nothing => vec![json!({})],
         Needs::Feature => features(&["age", "job"]),
-        Needs::NumericFeature => features(&["age"]),
+        Needs::NumericFeature => features(&["age", "flag"]),
         Needs::CategoricalFeature => features(&["job"]),
-        Needs::AttributeGroup | Needs::Group if kind != Kind::Number => {
+        Needs::AttributeGroup | Needs::Group if grouped(kind) => {
             vec![json!({ "attribute": "sex", "group": "female" })]
         }
-        Needs::Attribute if kind != Kind::Number => vec![json!({ "attribute": "sex" })],
+        Needs::Attribute if grouped(kind) => vec![json!({ "attribute": "sex" })],
         Needs::Class if kind == Kind::Class => vec![json!({ "class": "middle" })],
         Needs::AttributeGroup | Needs::Group | Needs::Attribute | Needs::Class => Vec::new(),
     }
@@ -380,7 +411,7 @@ fn judge(folder: &Path, kind: Kind) -> BTreeSet<&'static str> {
 #[test]
 fn t8_every_metric_that_is_judged_by_integers_is_replayed_to_the_bit() {
     let mut judged = BTreeSet::new();
-    for kind in [Kind::Score, Kind::Class, Kind::Number] {
+    for kind in [Kind::Score, Kind::Class, Kind::Number, Kind::List] {
         let folder = tempfile::tempdir().unwrap();
         judged.extend(judge(folder.path(), kind));
         let steps = fs::read_to_string(folder.path().join("verdicts.json")).unwrap();

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod features;
+mod phrases;
 
 use clause9_shared::baseline::Baseline;
 use clause9_shared::bet::{Bets, fixed};

@@ -5,7 +5,7 @@ use crate::bet::{Bets, NoBet, half_space, scores};
 use crate::fairness::{Bracketed, mean_residual, mean_score};
 use crate::metric::{
     Against, Estimate, Grade, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen,
-    Unmeasurable, performance,
+    Unmeasurable, across, performance,
 };
 use crate::objective::document::Comparator;
 
@@ -15,7 +15,8 @@ const SCORES: MetricSpec = MetricSpec {
     needs_decision: false,
     edge_cases: "No labelled and scored case in a group: undefined. Scores are known to within one \
                  cell; the value takes them at the middle of their cell, and the bound says between \
-                 which values the same figure of the raw scores lies for certain.",
+                 which values the same figure of the raw scores lies for certain; the interval is drawn \
+                 out by what it leaves open on either side.",
     reference: "numpy on the raw scores of a real data set, every window, group and intersection: \
                 the raw value lies within the bound.",
     ..GROUP
@@ -26,6 +27,9 @@ const SCORES: MetricSpec = MetricSpec {
 fn estimate(found: &Bracketed, least: u64) -> Measurement {
     let measured = super::normal(found.at_middles, found.of, least)?;
     Ok(Estimate {
+        interval: measured
+            .interval
+            .map(|interval| across(measured.value, interval, found.bound, (-1.0, 1.0))),
         bound: Some(found.bound),
         ..measured
     })
@@ -193,7 +197,8 @@ metric! {
                   objective may limit either side.",
         formula: "AUC of the group minus AUC of the reference group, each from score cells as \
                   `roc_auc`. Standard error: the groups are independent, so their variances \
-                  (DeLong's, or Hanley and McNeil's where larger) add. Interval: normal at 95 %.",
+                  (DeLong's, or Hanley and McNeil's where larger) add. Interval: normal at 95 %, drawn out by what the bound leaves \
+                  open on either side.",
         edge_cases: "A group without cases of one of the two labels: undefined. Cases in one score \
                      cell count as ties; the bound adds what that can move in either group.",
         cannot_tell: "Whether cases of one group rank above those of the other: each group is ranked \
@@ -225,11 +230,18 @@ fn difference_of_areas(reference: &Estimate, compared: &Estimate) -> Measurement
     let std_error = (a * a + b * b).sqrt();
     let half = 1.959_963_984_540_054 * std_error;
     let bound = reference.bound.zip(compared.bound);
+    let bound = bound.map(|(a, b)| (b.0 - a.1, b.1 - a.0));
+    let interval = (value - half, value + half);
     let of = reference.support.saturating_add(compared.support);
     Ok(Estimate {
         value,
-        interval: Some(((value - half).max(-1.0), (value + half).min(1.0))),
-        bound: bound.map(|(a, b)| (b.0 - a.1, b.1 - a.0)),
+        interval: Some(across(
+            value,
+            interval,
+            bound.unwrap_or((value, value)),
+            (-1.0, 1.0),
+        )),
+        bound,
         support: of,
         sample: Sample::Normal {
             estimate: value,

@@ -6,8 +6,8 @@
 use crate::bet::scores;
 use crate::fairness::{Cell, Counts, Rate, Table};
 use crate::metric::{
-    Answers, Estimate, Grade, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind,
-    Unmeasurable, other_kind,
+    Answers, Estimate, Grade, IntervalFrom, Measurement, MetricSpec, Needs, Sample, SampleKind,
+    Seen, StreamKind, Unmeasurable, other_kind,
 };
 use crate::objective::document::{Attribute, Comparator, Subject};
 use crate::sketch::{Confusion, ScoreCells, SummaryKey, SummaryKind, SummaryOf};
@@ -102,6 +102,7 @@ const GROUP: MetricSpec = MetricSpec {
     needs_decision: true,
     needs_label: true,
     answers: Answers::TwoValued,
+    interval: IntervalFrom::Formula,
 };
 
 /// The groups of the attribute that a subject names, and their counts.

@@ -2,7 +2,7 @@
 
 use super::{SCORED, around, of_labelled, scored, scored_key};
 use crate::metric::{
-    Estimate, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen, Unmeasurable,
+    Estimate, Measurement, Metric, MetricSpec, NO_END, Sample, SampleKind, Seen, Unmeasurable,
 };
 use crate::objective::document::{Comparator, Document, Subject};
 use crate::performance::Figure;
@@ -25,7 +25,9 @@ const LINE: MetricSpec = MetricSpec {
               maximum likelihood, the middle of its cell for a score, drawn 2^-17 away from 0 and 1. \
               Standard error: from the information at the fit. Interval: 95 % normal.",
     edge_cases: "No labelled rows: no data. Only one label, all scores in one cell, or scores that \
-                 separate the labels without overlap: undefined, as no line is best.",
+                 separate the labels without overlap: undefined, as no line is best. The value is of the \
+                 middles of cells: no bound of the raw scores' line is known, and both ends of the bound \
+                 are given as none, unless every cell knows its only score.",
     reference: "Newton's method on the raw likelihood (numpy 2.4): 1e-9 where scores stand in cells of \
                 their own; else within what the middles of cells leave open.",
     ..SCORED
@@ -37,10 +39,13 @@ fn of_line(seen: &Seen<'_>, part: fn(&Line) -> Figure) -> Measurement {
     let none = Unmeasurable::Undefined("no calibration line fits the scores best");
     let found = part(&fit(&cells).ok_or(none)?);
     let of = positives + negatives;
+    // How far the line of the raw scores can lie from that of their cells' middles has no bound that is
+    // known.
+    let known = cells.iter().all(|c| c.is_point() || c.cases() <= 0.0);
     Ok(Estimate {
         value: found.value,
         interval: Some(around(found.value, found.std_error)),
-        bound: None,
+        bound: (!known).then_some((-NO_END, NO_END)),
         support: of,
         sample: Sample::Normal {
             estimate: found.value,

@@ -54,7 +54,8 @@ fn quantile(seen: &Seen<'_>, share: f64) -> Measurement {
     ))?;
     let interval = ages.quantile_interval(share, interval::Z);
     Ok(Estimate {
-        interval: interval.map(|(low, high)| (seconds(low), seconds(high))),
+        // Ages are known to within their places, at both of its ends.
+        interval: interval.map(|(from, to)| (seconds(from.min(low)), seconds(to.max(high)))),
         bound: Some((seconds(low), seconds(high))),
         ..shown(seconds(high), ages.cases())
     })

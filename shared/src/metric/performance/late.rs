@@ -3,7 +3,7 @@
 //!
 //! Cases are counted in the traffic of the window, labels among its outcomes.
 
-use super::{DECIDED, decided, decided_key, errors_of_window, multiclass, residuals_key};
+use super::{DECIDED, decided, decided_key, errors_of_window, lists, multiclass, residuals_key};
 use crate::baseline::Law;
 use crate::metric::{
     Answers, Estimate, Grade, Measurement, Metric, MetricId, MetricSpec, Sample, SampleKind, Seen,
@@ -14,7 +14,9 @@ use crate::performance::binary::Binary;
 use crate::performance::labels::{Stratum, manski, post_stratified, tipping_point};
 use crate::performance::regression::skill;
 use crate::performance::{Bracketed, Figure};
-use crate::sketch::{ClassTable, Confusion, Moments, Summary, SummaryKey, SummaryKind, SummaryOf};
+use crate::sketch::{
+    ClassTable, Confusion, Hygiene, Moments, Summary, SummaryKey, SummaryKind, SummaryOf,
+};
 
 /// 97.5 % point of the normal law.
 const Z: f64 = 1.959_963_984_540_054;
@@ -24,7 +26,8 @@ const LATE: MetricSpec = MetricSpec {
     sample: SampleKind::Unjudged,
     edge_cases: "No labelled row: no data, but for the coverage. Undefined where the window's traffic \
                  is not at hand, as for a ledger's block of outcomes; hence shown, never judged. Rows \
-                 without a decision are left out.",
+                 without a usable answer (no decision, a score beyond 0 to 1, no finite number) count as \
+                 cases of which nothing is known.",
     reference: "Counts by hand; the functions behind it by their own tests.",
     ..DECIDED
 };
@@ -58,7 +61,9 @@ fn several_classes(document: &Document) -> bool {
 
 /// Where a document's answers are kept with their labels.
 pub(super) fn labelled_key(document: &Document) -> SummaryKey {
-    if document.outputs.value.is_some() {
+    if document.outputs.ranking.is_some() {
+        lists::labelled_key()
+    } else if document.outputs.value.is_some() {
         residuals_key()
     } else if several_classes(document) {
         multiclass::key()
@@ -71,7 +76,10 @@ pub(super) fn labelled_key(document: &Document) -> SummaryKey {
 /// predicted numbers. No data if there is none.
 pub(super) fn answered(seen: &Seen<'_>) -> Result<(u64, u64), Unmeasurable> {
     let number = seen.document.outputs.value.is_some();
-    let labelled = if number {
+    let list = seen.document.outputs.ranking.is_some();
+    let labelled = if list {
+        lists::labelled(seen)
+    } else if number {
         errors_of_window(seen).map(|(errors, _)| errors.cases)
     } else if several_classes(seen.document) {
         multiclass::table(seen).map(|table| table.cases())
@@ -83,8 +91,13 @@ pub(super) fn answered(seen: &Seen<'_>) -> Result<(u64, u64), Unmeasurable> {
         Err(Unmeasurable::NoData) => 0,
         other => other?,
     };
-    let all = if number {
-        let summary = of_traffic(seen, SummaryOf::Value, SummaryKind::Moments)?;
+    let all = if list || number {
+        let of = if list {
+            SummaryOf::List(None)
+        } else {
+            SummaryOf::Value
+        };
+        let summary = of_traffic(seen, of, SummaryKind::Moments)?;
         let found = Moments::of(summary).ok_or_else(|| other_kind("moments"))?;
         found.total()
     } else if several_classes(seen.document) {
@@ -107,6 +120,54 @@ pub(super) fn answered(seen: &Seen<'_>) -> Result<(u64, u64), Unmeasurable> {
     Ok((labelled, all))
 }
 
+/// Where a window's traffic says how many of its rows have an answer that a label can be held against.
+pub(super) fn answers_key(document: &Document) -> SummaryKey {
+    let (of, kind) = if document.outputs.ranking.is_some() {
+        (SummaryOf::List(None), SummaryKind::Hygiene)
+    } else if document.outputs.value.is_some() {
+        (SummaryOf::Value, SummaryKind::Hygiene)
+    } else if several_classes(document) {
+        (SummaryOf::Decision(None), SummaryKind::ClassTable)
+    } else {
+        (SummaryOf::Decision(None), SummaryKind::Confusion)
+    };
+    SummaryKey::new(of, kind)
+}
+
+/// Rows without an answer that a label could be held against, and all rows: no decision (or a score beyond
+/// 0 to 1), no finite number, no list.
+pub(super) fn unusable(summary: &Summary) -> Result<(u64, u64), Unmeasurable> {
+    if let Some(found) = Confusion::of(summary) {
+        let all = found.sum(|_, _, _| true);
+        return Ok((found.sum(|_, decision, _| decision.is_none()), all));
+    }
+    if let Some(found) = ClassTable::of(summary) {
+        let decisions = || (0..found.classes()).map(Some).chain([None]);
+        let of = |decision: Option<u8>| -> u64 {
+            let labels = (0..found.classes()).map(Some).chain([None]);
+            labels
+                .map(|label| found.count(label, decision, Some(0)))
+                .sum()
+        };
+        return Ok((of(None), decisions().map(of).sum()));
+    }
+    let found = Hygiene::of(summary).ok_or_else(|| other_kind("counts of answers"))?;
+    let unusable = found.missing_total() + found.invalid_total();
+    Ok((unusable, found.rows()))
+}
+
+/// Answers of the window that a label can be held against and have one, and all its cases, with those whose
+/// answer is of no use: what they would have been is not known either.
+fn covered(seen: &Seen<'_>) -> Result<(u64, u64), Unmeasurable> {
+    let key = answers_key(seen.document);
+    let (unusable, _) = unusable(of_traffic(seen, key.of, key.kind)?)?;
+    match answered(seen) {
+        Ok((labelled, answers)) => Ok((labelled, answers + unusable)),
+        Err(Unmeasurable::NoData) if unusable > 0 => Ok((0, unusable)),
+        Err(why) => Err(why),
+    }
+}
+
 /// Right and labelled cases, and all cases.
 fn right(seen: &Seen<'_>) -> Result<((u64, u64), u64), Unmeasurable> {
     let (right, labelled) = if several_classes(seen.document) {
@@ -116,7 +177,7 @@ fn right(seen: &Seen<'_>) -> Result<((u64, u64), u64), Unmeasurable> {
         let table = decided(seen)?;
         (table.tp + table.tn, table.cases())
     };
-    Ok(((right, labelled), answered(seen)?.1))
+    Ok(((right, labelled), covered(seen)?.1))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what measuring gives")]
@@ -178,25 +239,28 @@ macro_rules! late {
 late! {
     LabelCoverage {
         "label_coverage", "Label coverage", AtLeast, (0.0, 1.0), answers: Any, measure: coverage,
-        "The share of answers of the window (decisions, or predicted numbers) whose label has come so \
-         far: figures that need labels are provisional while it rises.",
-        formula: "labelled answers / answers of the window's traffic.",
+        "The share of the window's cases that have both a usable answer (a decision, a predicted number, a \
+         list) and, so far, a label: figures that need labels are provisional while it rises.",
+        formula: "labelled answers / cases of the window's traffic, those without a usable answer \
+                  included.",
         cannot: "Whether the cases without a label are like the others; whether more labels will come."
     }
     LowestAccuracy {
         "accuracy.lowest", "Accuracy, at least", AtLeast, (0.0, 1.0),
         measure: |seen| bounds(seen).and_then(|(found, n)| shown(found.low, None, n)),
-        "What accuracy over all decided cases would be if every case without a label turned out wrong.",
-        formula: "right labelled cases / all decided cases (Manski 1990, the lower bound).",
+        "What accuracy over all cases would be if every one without a label or without a usable answer \
+         turned out wrong.",
+        formula: "right labelled cases / all cases (Manski 1990, the lower bound).",
         cannot: "How likely that is. It assumes nothing of cases without a label, so that it is far from \
                  the value where few labels have come."
     }
     HighestAccuracy {
         "accuracy.highest", "Accuracy, at most", AtLeast, (0.0, 1.0),
         measure: |seen| bounds(seen).and_then(|(found, n)| shown(found.high, None, n)),
-        "What accuracy over all decided cases would be if every case without a label turned out right.",
-        formula: "(right labelled cases + cases without a label) / all decided cases (Manski 1990, the \
-                  upper bound).",
+        "What accuracy over all cases would be if every one without a label or without a usable answer \
+         turned out right.",
+        formula: "(right labelled cases + cases without a label or a usable answer) / all cases (Manski \
+                  1990, the upper bound).",
         cannot: "How likely that is. It assumes nothing of cases without a label, so that it is far from \
                  the value where few labels have come."
     }
@@ -214,8 +278,9 @@ late! {
         "multiclass_accuracy.lowest", "Accuracy over classes, at least", AtLeast, (0.0, 1.0),
         answers: Classes,
         measure: |seen| bounds(seen).and_then(|(found, n)| shown(found.low, None, n)),
-        "What accuracy over all decided cases would be if every case without a label turned out wrong.",
-        formula: "right labelled cases / all decided cases (Manski 1990, the lower bound).",
+        "What accuracy over all cases would be if every one without a label or without a usable answer \
+         turned out wrong.",
+        formula: "right labelled cases / all cases (Manski 1990, the lower bound).",
         cannot: "How likely that is. It assumes nothing of cases without a label, so that it is far from \
                  the value where few labels have come."
     }
@@ -223,9 +288,10 @@ late! {
         "multiclass_accuracy.highest", "Accuracy over classes, at most", AtLeast, (0.0, 1.0),
         answers: Classes,
         measure: |seen| bounds(seen).and_then(|(found, n)| shown(found.high, None, n)),
-        "What accuracy over all decided cases would be if every case without a label turned out right.",
-        formula: "(right labelled cases + cases without a label) / all decided cases (Manski 1990, the \
-                  upper bound).",
+        "What accuracy over all cases would be if every one without a label or without a usable answer \
+         turned out right.",
+        formula: "(right labelled cases + cases without a label or a usable answer) / all cases (Manski \
+                  1990, the upper bound).",
         cannot: "How likely that is. It assumes nothing of cases without a label, so that it is far from \
                  the value where few labels have come."
     }
@@ -255,7 +321,7 @@ late! {
 }
 
 fn coverage(seen: &Seen<'_>) -> Measurement {
-    let (labelled, all) = answered(seen)?;
+    let (labelled, all) = covered(seen)?;
     shown(labelled as f64 / all as f64, None, all)
 }
 

@@ -3,6 +3,7 @@
 use super::{DECIDED, by_cells, decided, decided_key, normal, of_labelled};
 use crate::bet::half_space::{self, Fraction};
 use crate::bet::{Bets, DifferenceBets, NoBet};
+use crate::interval;
 use crate::metric::{
     Against, Estimate, Grade, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen,
     Unmeasurable,
@@ -23,9 +24,22 @@ pub(super) fn f_bets(beta: f64, against: Against<'_>) -> Result<Bets, NoBet> {
     half_space::fraction(of, against.level, against.comparator).map(Bets::Cells)
 }
 
-/// What a ledger of F-beta reads.
-fn f_sample(found: Estimate, table: &Binary) -> Estimate {
-    by_cells(found, vec![table.tp, table.fp, table.fn_, table.tn])
+/// What a ledger of F-beta reads. Without a true positive, where the logit scale ends and tells nothing, the
+/// interval is Wilson's of Jaccard's J = TP / (TP + FP + FN), carried over with the errors as they are.
+fn f_sample(beta: f64, found: Estimate, table: &Binary) -> Estimate {
+    let weight = beta * beta;
+    let wrong = table.fp as f64 + weight * table.fn_ as f64;
+    let errors = (table.fp + table.fn_) as f64;
+    let share = |jaccard: f64| {
+        let right = (1.0 + weight) * jaccard * errors;
+        right / (right + (1.0 - jaccard) * wrong)
+    };
+    let wilson = interval::wilson(table.tp, table.tp + table.fp + table.fn_);
+    let of_jaccard = wilson.filter(|_| table.tp == 0);
+    let by_it = of_jaccard.map(|(low, high)| (share(low), share(high)));
+    let interval = by_it.or(found.interval);
+    let counts = vec![table.tp, table.fp, table.fn_, table.tn];
+    by_cells(Estimate { interval, ..found }, counts)
 }
 
 /// Youden's J is the difference between the shares of positive decisions among cases of the two
@@ -120,8 +134,9 @@ means! {
         none: "neither a positive case nor a positive decision", "scikit-learn 1.9, `f1_score`",
         "The harmonic mean of precision and recall: high only if both are.",
         cannot: "Anything about true negatives, which it leaves out. Which of the two errors is made.",
-        judged: A by Cells(|against| f_bets(1.0, against), f_sample),
-        "The ledger reads the four counts alone: conforming is where the weighted counts \
+        judged: A by Cells(|against| f_bets(1.0, against), |found, table| f_sample(1.0, found, table)),
+        "Without a true positive: Wilson's interval of TP / (TP + FP + FN), carried over. The ledger reads \
+         the four counts alone: conforming is where the weighted counts \
          above the line less the level times those below add up to no less than 0 in \
          expectation; exact at any number of cases.",
     }
@@ -131,8 +146,9 @@ means! {
         none: "neither a positive case nor a positive decision", "scikit-learn 1.9, `fbeta_score`",
         "The harmonic mean of precision and recall, precision weighing four times as much.",
         cannot: "Anything about true negatives, which it leaves out. Which of the two errors is made.",
-        judged: A by Cells(|against| f_bets(0.5, against), f_sample),
-        "The ledger reads the four counts alone: conforming is where the weighted counts \
+        judged: A by Cells(|against| f_bets(0.5, against), |found, table| f_sample(0.5, found, table)),
+        "Without a true positive: Wilson's interval of TP / (TP + FP + FN), carried over. The ledger reads \
+         the four counts alone: conforming is where the weighted counts \
          above the line less the level times those below add up to no less than 0 in \
          expectation; exact at any number of cases.",
     }
@@ -141,8 +157,9 @@ means! {
         none: "neither a positive case nor a positive decision", "scikit-learn 1.9, `fbeta_score`",
         "The harmonic mean of precision and recall, recall weighing four times as much.",
         cannot: "Anything about true negatives, which it leaves out. Which of the two errors is made.",
-        judged: A by Cells(|against| f_bets(2.0, against), f_sample),
-        "The ledger reads the four counts alone: conforming is where the weighted counts \
+        judged: A by Cells(|against| f_bets(2.0, against), |found, table| f_sample(2.0, found, table)),
+        "Without a true positive: Wilson's interval of TP / (TP + FP + FN), carried over. The ledger reads \
+         the four counts alone: conforming is where the weighted counts \
          above the line less the level times those below add up to no less than 0 in \
          expectation; exact at any number of cases.",
     }
@@ -175,5 +192,33 @@ means! {
         cannot: "How often decisions are wrong in practice, where one label is rarer.",
         judged: B by Normal(normal_bets, by_estimate),
         "The ledger rests on the same standard error.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_errors_and_no_hit_leave_f_near_zero() {
+        let table = Binary {
+            tp: 0,
+            fp: 1200,
+            fn_: 1909,
+            tn: 891,
+        };
+        for beta in [0.5, 1.0, 2.0] {
+            let found = normal(table.f_beta(beta).unwrap(), (0.0, 1.0), table.cases(), 0);
+            let (low, high) = f_sample(beta, found, &table).interval.unwrap();
+            assert!(
+                low.to_bits() == 0 && high > 0.0 && high < 0.01,
+                "{beta}: {high}"
+            );
+        }
+        // 2 J / (1 + J) of Wilson's end for F1.
+        let found = normal(table.f_beta(1.0).unwrap(), (0.0, 1.0), table.cases(), 0);
+        let (_, high) = f_sample(1.0, found, &table).interval.unwrap();
+        let (_, jaccard) = interval::wilson(0, 3109).unwrap();
+        assert!((high - 2.0 * jaccard / (1.0 + jaccard)).abs() < 1e-12);
     }
 }

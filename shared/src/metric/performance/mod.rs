@@ -13,9 +13,11 @@ mod delay;
 mod expected;
 mod expected_loss;
 mod late;
+mod lists;
 mod loss;
 mod means;
 mod multiclass;
+mod multiclass_auc;
 mod ranking;
 mod rates;
 mod regression;
@@ -45,6 +47,7 @@ pub(super) use late::{
     HighestAccuracy, HighestMulticlassAccuracy, LabelCoverage, LowestAccuracy,
     LowestMulticlassAccuracy, MulticlassTippingPoint, PostStratifiedAccuracy, Skill, TippingPoint,
 };
+pub(super) use lists::{HitRateAtK, MapAtK, MrrAtK, NdcgAtK, PrecisionAtK, RecallAtK};
 pub(super) use loss::{Brier, LogLoss};
 pub(super) use means::{BalancedAccuracy, F0_5, F1, F2, GMean, YoudenJ};
 pub(super) use multiclass::{
@@ -53,6 +56,7 @@ pub(super) use multiclass::{
     MulticlassAccuracy, MulticlassKappa, MulticlassMatthews, WeightedF1, WeightedPrecision,
     WeightedPrecisionZero, WeightedRecall,
 };
+pub(super) use multiclass_auc::{RocAucHandTill, RocAucOneAgainstRest};
 pub(super) use ranking::{AveragePrecision, Gain10, Gini, Lift10, ScoreSeparation};
 pub(super) use rates::{
     Accuracy, DetectionPrevalence, DetectionRate, ErrorRate, FalseDiscoveryRate, FalseNegativeRate,
@@ -66,15 +70,15 @@ pub(super) use regression::{
     SymmetricPercentageError,
 };
 pub(super) use roc_auc::{RocAuc, RocAucPairs, of_counts as roc_auc_of_counts};
-pub(super) use traffic::PredictedPositiveRate;
+pub(super) use traffic::{PredictedPositiveRate, UnusableAnswerRate};
 
 use crate::bet::scores;
 use regression::{errors_of_window, residuals_key};
 
 use crate::interval;
 use crate::metric::{
-    Answers, Estimate, Grade, Measurement, MetricSpec, Needs, Sample, SampleKind, Seen, StreamKind,
-    Unmeasurable, other_kind,
+    Answers, Estimate, Grade, IntervalFrom, Measurement, MetricSpec, Needs, Sample, SampleKind,
+    Seen, StreamKind, Unmeasurable, other_kind,
 };
 use crate::objective::document::Comparator;
 use crate::performance::binary::{Binary, Share};
@@ -119,6 +123,7 @@ const DECIDED: MetricSpec = MetricSpec {
     needs_decision: true,
     needs_label: true,
     answers: Answers::TwoValued,
+    interval: IntervalFrom::Formula,
 };
 
 /// What metrics of a score against the label have in common.

@@ -1,8 +1,7 @@
 //! How well the score ranks, apart from the area under the ROC curve.
 
-use super::roc_auc::{area, estimate};
+use super::roc_auc::{across, area, estimate};
 use super::{SCORED, of_labelled, scored, scored_key, shown_within};
-use crate::interval;
 use crate::metric::{
     Estimate, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen, Unmeasurable,
 };
@@ -45,7 +44,8 @@ impl Metric for AveragePrecision {
                   chance has the prevalence.",
         formula: "Sum over score cells from the top of (gained recall) times (precision so far), a \
                   cell as one step. Interval: 95 % on the logit scale with variance AP (1 - AP) / \
-                  n+ (Boyd, Eng and Page 2013), drawn inwards by half a case. Bound: the positives \
+                  n+ (Boyd, Eng and Page 2013), drawn inwards by half a case; over the whole bound, as \
+                  for `roc_auc`. Bound: the positives \
                   of each cell all before its negatives, and all after them one by one.",
         edge_cases: "No labelled rows: no data. No positive case: undefined. No negative case: 1. \
                      Cases in one cell count as ties.",
@@ -68,7 +68,11 @@ impl Metric for AveragePrecision {
         let (of, value) = (found.positives + found.negatives, found.precision.value);
         Ok(Estimate {
             value,
-            interval: Some(interval::logit(value, found.drawn, found.std_error)),
+            interval: Some(across(
+                &found.precision,
+                (found.drawn, found.std_error),
+                found.ends,
+            )),
             bound: Some((found.precision.low, found.precision.high)),
             support: of,
             sample: Sample::Normal {

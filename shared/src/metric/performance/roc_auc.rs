@@ -7,6 +7,7 @@ use crate::metric::{
     Unmeasurable,
 };
 use crate::objective::document::{Comparator, Document, Subject};
+use crate::performance::Bracketed;
 use crate::performance::cells::{Cell, totals};
 use crate::performance::roc::{self, Area};
 use crate::sketch::SummaryKey;
@@ -23,14 +24,18 @@ impl Metric for RocAuc {
                   counted half. 1 is a perfect ranking, 0.5 is none.",
         formula: "AUC = sum over score cells of f+ (F- below + f- / 2), with f+ and f- the shares \
                   of positive and negative cases in a cell. Variance: DeLong's, from the same \
-                  cells. Interval: 95 % on the logit scale. Standard error for the ledger: the \
+                  cells. Interval: 95 % on the logit scale, from the lower end of the interval at the \
+                  lower end of the bound to the upper one at the upper end. Standard error for the ledger: the \
                   larger of DeLong's and Hanley and McNeil's at the value, so that a window that \
                   ranks perfectly does not count as certain. Bound: half of sum f+ f- to each side, \
                   over cells that hold several scores.",
         edge_cases: "No labelled rows: no data. No positive or no negative case: undefined. \
                      Scores are known to within one cell, whose bounds are dense near 0 and 1; \
                      cases in one cell count as ties, which moves the value by no more than the \
-                     bound says. A cell whose scores are all one number of at most four decimals \
+                     bound says. A bound is less than 0.005 wide where scores spread over the range; scores \
+                     that crowd within a hundredth share a few cells, and the bound is wide: 0.43 for scores \
+                     within 0.0005 of one half. Interval and bound say so; scores that are stretched \
+                     over the range first have the same area. A cell whose scores are all one number of at most four decimals \
                      knows it: its cases do tie, and it leaves nothing open.",
         cannot_tell: of_labelled!(
             "Whether scores are right as probabilities, or how decisions at one threshold fare. It \
@@ -109,13 +114,30 @@ pub(super) fn area(seen: &Seen<'_>) -> Result<Area, Unmeasurable> {
     roc::area(&cells).ok_or(Unmeasurable::Undefined(none))
 }
 
+/// The interval of an area over all that its cells leave open: from the lower end of that of the least
+/// area to the upper end of that of the largest; each end as its (standard error, drawn area).
+pub(super) fn across(
+    area: &Bracketed,
+    (drawn, std_error): (f64, f64),
+    ends: [(f64, f64); 2],
+) -> (f64, f64) {
+    let own = interval::logit(area.value, drawn, std_error);
+    let low = interval::logit(area.low, ends[0].1, ends[0].0);
+    let high = interval::logit(area.high, ends[1].1, ends[1].0);
+    (own.0.min(low.0), own.1.max(high.1))
+}
+
 /// An area as an estimate.
 pub(super) fn estimate(found: &Area) -> Estimate {
     let of = found.positives + found.negatives;
     let value = found.area.value;
     Estimate {
         value,
-        interval: Some(interval::logit(value, found.drawn, found.std_error)),
+        interval: Some(across(
+            &found.area,
+            (found.drawn, found.std_error),
+            found.ends,
+        )),
         bound: Some((found.area.low, found.area.high)),
         support: of,
         sample: Sample::Normal {

@@ -20,7 +20,8 @@ pub(super) use rates::{
 };
 
 use crate::metric::{
-    Answers, Grade, MetricSpec, Needs, SampleKind, Seen, StreamKind, Unmeasurable, other_kind,
+    Answers, Grade, IntervalFrom, MetricSpec, Needs, SampleKind, Seen, StreamKind, Unmeasurable,
+    other_kind,
 };
 use crate::objective::document::Comparator;
 use crate::service::Facet;
@@ -51,6 +52,7 @@ const SERVICE: MetricSpec = MetricSpec {
     needs_decision: false,
     needs_label: false,
     answers: Answers::Any,
+    interval: IntervalFrom::Formula,
 };
 
 /// Where a facet's numbers are kept.

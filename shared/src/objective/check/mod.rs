@@ -29,12 +29,16 @@ pub const MAX_FEATURES: usize = 256;
 pub const MAX_OBJECTIVES: usize = 1000;
 /// Most protected attributes of a document.
 pub const MAX_ATTRIBUTES: usize = 16;
+/// Most places of a ranked list that count.
+pub const MAX_PLACES: u32 = 100;
 /// Most models of a document.
 pub const MAX_MODELS: usize = 64;
 /// Most values of a feature that stand for "missing".
 pub const MAX_MISSING_VALUES: usize = 8;
 /// Fewest and most classes of a decision.
 pub const CLASSES: std::ops::RangeInclusive<usize> = 2..=crate::sketch::MAX_CLASSES as usize;
+/// Most classes of a decision that have a score each: their cells must fit a batch.
+pub const MAX_SCORED_CLASSES: usize = 10;
 /// Fewest and most groups of an attribute.
 pub const GROUPS: std::ops::RangeInclusive<usize> = 2..=64;
 

@@ -200,6 +200,7 @@ fn check_outputs(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
         score,
         decision,
         value,
+        ranking,
         label,
     } = &findings.document().outputs;
     let metric = objective.metric.spec();
@@ -212,6 +213,15 @@ fn check_outputs(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
         Answers::Number => value
             .is_none()
             .then_some("a predicted number, but `outputs` has none; add `value`"),
+        Answers::ClassScores => {
+            let scores = decision.as_ref().and_then(|d| d.class_scores());
+            scores.is_none().then_some(
+                "a score of each class, but `outputs.decision` has none; add `scores` beside `classes`",
+            )
+        }
+        Answers::List => ranking
+            .is_none()
+            .then_some("a ranked list, but `outputs` has none; add `ranking`"),
     };
     if let Some(lacking) = lacking {
         findings.at(

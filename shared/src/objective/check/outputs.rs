@@ -1,6 +1,6 @@
 //! Checks of the `outputs` section.
 
-use super::{CLASSES, Findings, costs, inputs::plausible_unit};
+use super::{CLASSES, Findings, MAX_PLACES, MAX_SCORED_CLASSES, costs, inputs::plausible_unit};
 use crate::objective::document::{DecisionRule, Label, LabelType, Outputs, Scalar};
 
 pub(super) fn check(findings: &mut Findings<'_>) {
@@ -19,6 +19,7 @@ pub(super) fn check(findings: &mut Findings<'_>) {
     }
     check_decision(findings, outputs);
     check_value(findings, outputs);
+    check_ranking(findings, outputs);
     if let Some(label) = &outputs.label {
         check_label(findings, outputs, label);
     }
@@ -49,9 +50,26 @@ fn check_decision(findings: &mut Findings<'_>, outputs: &Outputs) {
         DecisionRule::Output { from, .. } => {
             findings.text("/outputs/decision/rule/output/from/output", &from.output);
         }
-        DecisionRule::Class { from, classes } => {
+        DecisionRule::Class {
+            from,
+            classes,
+            scores,
+        } => {
             findings.text("/outputs/decision/rule/class/from/output", &from.output);
             check_classes(findings, classes);
+            if let Some(scores) = scores {
+                const SCORES: &str = "/outputs/decision/rule/class/scores";
+                findings.text(&format!("{SCORES}/output"), &scores.output);
+                if classes.len() > MAX_SCORED_CLASSES {
+                    findings.at_key(
+                        SCORES,
+                        format!(
+                            "{} classes have a score each, the limit is {MAX_SCORED_CLASSES}; remove `scores`, or put classes together",
+                            classes.len()
+                        ),
+                    );
+                }
+            }
             if outputs.score.is_some() {
                 findings.at_key(
                     "/outputs/score",
@@ -115,15 +133,47 @@ fn check_value(findings: &mut Findings<'_>, outputs: &Outputs) {
     }
 }
 
+fn check_ranking(findings: &mut Findings<'_>, outputs: &Outputs) {
+    let Some(ranking) = &outputs.ranking else {
+        return;
+    };
+    findings.text("/outputs/ranking/from/output", &ranking.from.output);
+    if !(1..=MAX_PLACES).contains(&ranking.at) {
+        findings.at(
+            "/outputs/ranking/at",
+            format!(
+                "{} places of the list; say how many count, 1 to {MAX_PLACES}",
+                ranking.at
+            ),
+        );
+    }
+    for (key, there) in [
+        ("score", outputs.score.is_some()),
+        ("decision", outputs.decision.is_some()),
+        ("value", outputs.value.is_some()),
+    ] {
+        if there {
+            findings.at_key(
+                &format!("/outputs/{key}"),
+                format!("a {key} stands beside `ranking`, a list of items; one system answers one way: remove one of the two, or write a file for each"),
+            );
+        }
+    }
+}
+
 fn check_label(findings: &mut Findings<'_>, outputs: &Outputs, label: &Label) {
     let classes = outputs
         .decision
         .as_ref()
         .is_some_and(|d| d.classes().is_some());
-    let (wanted, answers, word) = match (classes, &outputs.value) {
-        (true, _) => (LabelType::Class, "classes", "class"),
-        (false, Some(_)) => (LabelType::Numeric, "numbers", "numeric"),
-        (false, None) => (LabelType::Binary, "two-valued", "binary"),
+    let (wanted, answers, word) = if classes {
+        (LabelType::Class, "classes", "class")
+    } else if outputs.value.is_some() {
+        (LabelType::Numeric, "numbers", "numeric")
+    } else if outputs.ranking.is_some() {
+        (LabelType::Relevance, "ranked lists", "relevance")
+    } else {
+        (LabelType::Binary, "two-valued", "binary")
     };
     if label.kind != wanted {
         findings.at(
@@ -137,13 +187,14 @@ fn check_label(findings: &mut Findings<'_>, outputs: &Outputs, label: &Label) {
         match (label.kind, value) {
             (LabelType::Binary, None) => findings.at(
                 &pointer,
-                format!("a two-valued label needs `{key}`, the value that means so; add it, or write `type: class` or `type: numeric`"),
+                format!("a two-valued label needs `{key}`, the value that means so; add it, or write `type: class`, `type: numeric` or `type: relevance`"),
             ),
-            (LabelType::Class | LabelType::Numeric, Some(_)) => findings.at_key(
+            (LabelType::Class | LabelType::Numeric | LabelType::Relevance, Some(_)) => findings.at_key(
                 &pointer,
                 format!("only two-valued labels have `{key}`; remove it"),
             ),
-            (LabelType::Binary, Some(_)) | (LabelType::Class | LabelType::Numeric, None) => {}
+            (LabelType::Binary, Some(_))
+            | (LabelType::Class | LabelType::Numeric | LabelType::Relevance, None) => {}
         }
     }
     if label.positive.is_some() && label.positive == label.negative {

@@ -55,6 +55,28 @@ pub(super) fn check(findings: &mut Findings<'_>, at: &str, objective: &Objective
         );
     }
     check_label_delay(findings, at, objective);
+    check_expected(findings, at, objective);
+}
+
+fn check_expected(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
+    let Some(share) = objective.expected_labelled else {
+        return;
+    };
+    let pointer = format!("{at}/expected_labelled");
+    if reads_outcomes(findings.document(), objective) == Some(false) {
+        let metric = objective.metric.spec().name;
+        findings.at_key(
+            &pointer,
+            format!(
+                "metric `{metric}` does not wait for outcomes here; remove `expected_labelled`"
+            ),
+        );
+    } else if !(share > 0.0 && share <= 1.0) {
+        findings.at(
+            &pointer,
+            format!("{share} is no share of cases; write one above 0 and at most 1, as 0.4"),
+        );
+    }
 }
 
 fn check_label_delay(findings: &mut Findings<'_>, at: &str, objective: &Objective) {

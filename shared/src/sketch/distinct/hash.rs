@@ -4,7 +4,7 @@
 const KEY: u64 = 0x636c_6175_7365_2039;
 
 /// The hash of some bytes under a seed.
-pub(super) fn siphash(seed: u64, bytes: &[u8]) -> u64 {
+pub(crate) fn siphash(seed: u64, bytes: &[u8]) -> u64 {
     keyed(seed, KEY, bytes)
 }
 

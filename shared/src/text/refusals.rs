@@ -1,0 +1,43 @@
+//! How assistants decline, in English: phrases that hardly ever stand in an answer that does what it was
+//! asked. Our own list; a sign, not a judgement: people should read some of what it finds.
+
+/// The phrases. Found whatever the case of ASCII letters; where one has an apostrophe, the typographic one
+/// counts, too.
+pub(super) const PHRASES: [&str; 36] = [
+    "i can't help with",
+    "i cannot help with",
+    "i can't assist with",
+    "i cannot assist with",
+    "i'm not able to help with",
+    "i am not able to help with",
+    "i'm not able to assist with",
+    "i am not able to assist with",
+    "i'm unable to help with",
+    "i am unable to help with",
+    "i'm unable to assist with",
+    "i am unable to assist with",
+    "i can't provide",
+    "i cannot provide",
+    "i'm unable to provide",
+    "i am unable to provide",
+    "i can't comply with",
+    "i cannot comply with",
+    "i can't fulfill",
+    "i cannot fulfill",
+    "i can't fulfil ",
+    "i cannot fulfil ",
+    "i won't help with",
+    "i will not help with",
+    "i won't be able to help",
+    "i will not be able to help",
+    "i must decline",
+    "i have to decline",
+    "i'm sorry, but i can't",
+    "i'm sorry, but i cannot",
+    "i am sorry, but i cannot",
+    "sorry, i can't",
+    "sorry, i cannot",
+    "i'd rather not answer",
+    "against my guidelines",
+    "that goes against what i can do",
+];
