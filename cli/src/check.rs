@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use clause9_shared::metric::SampleKind;
 use clause9_shared::objective::Document;
 use serde_json::{Value, json};
 
@@ -57,6 +58,12 @@ pub(crate) fn show(file: &Objectives, terminal: &mut Terminal) -> anyhow::Result
                 document.digest()?
             );
             terminal.good(&file.name, "ok", &summary)?;
+            for id in never_judged(document) {
+                terminal.note(&format!(
+                    "{}: the metric of objective {id} is shown, never judged: no verdict and no nonconformity comes of it (see its page in docs/metrics for one that is judged)",
+                    file.name
+                ))?;
+            }
         }
         Err(problems) => {
             for problem in problems {
@@ -76,6 +83,7 @@ fn answer(file: &Objectives) -> anyhow::Result<Value> {
             "features": document.features.len(),
             "objectives": objectives(document),
             "versions": document.objectives.len(),
+            "never_judged": never_judged(document),
             "digest": document.digest()?,
         }),
         Err(_) => json!({ "file": file.name, "ok": false, "problems": problems(file) }),
@@ -90,6 +98,13 @@ pub(crate) fn problems(file: &Objectives) -> Vec<Value> {
         .flatten()
         .map(|p| json!({ "line": p.line, "column": p.column, "message": p.message }))
         .collect()
+}
+
+/// Objectives on metrics that have no ledger: they are shown, and nothing else will ever come of them.
+fn never_judged(document: &Document) -> BTreeSet<&str> {
+    let shown = document.objectives.iter();
+    let shown = shown.filter(|o| o.metric.spec().sample == SampleKind::Unjudged);
+    shown.map(|o| o.id.as_str()).collect()
 }
 
 fn objectives(document: &Document) -> usize {

@@ -1,7 +1,7 @@
 //! Which column is what: a document's features, outputs and attributes found in a table by name.
 
 use clause9_shared::objective::document::{
-    AttributeSource, DecisionRule, LabelType, Outputs, Scalar,
+    AttributeSource, Decision, DecisionRule, LabelType, OutputPath, Outputs, Ranking, Scalar,
 };
 use clause9_shared::objective::{Document, Feature, FeatureType};
 
@@ -252,7 +252,7 @@ impl Sources {
             let read = match &decision.rule {
                 DecisionRule::ScoreAtLeast(_) => None,
                 DecisionRule::Output { from, positive } => Some((from, form_like(&[positive]))),
-                DecisionRule::Class { from, classes } => {
+                DecisionRule::Class { from, classes, .. } => {
                     Some((from, form_like(&classes.iter().collect::<Vec<_>>())))
                 }
             };
@@ -262,6 +262,9 @@ impl Sources {
                 let found = finder.find(&names, form, "decision", what)?;
                 put(&mut self.outputs, &from.output, from.column, found);
             }
+        }
+        if let Some(decision) = &outputs.decision {
+            self.find_class_scores(decision, finder)?;
         }
         if let Some(value) = &outputs.value {
             let names = or(
@@ -277,6 +280,9 @@ impl Sources {
                 found,
             );
         }
+        if let Some(ranking) = &outputs.ranking {
+            self.find_list(ranking, finder, named)?;
+        }
         if let Some(form) = label_form(outputs) {
             self.label = match named.label {
                 Some(name) => {
@@ -285,6 +291,59 @@ impl Sources {
                 None => finder.maybe(&["label"], form, "label")?,
             };
         }
+        Ok(())
+    }
+
+    /// One column for the score of each class: of the output's name with the class's, or with its column.
+    fn find_class_scores(
+        &mut self,
+        decision: &Decision,
+        finder: &mut Finder<'_>,
+    ) -> anyhow::Result<()> {
+        let (Some(OutputPath { output, column }), Some(classes)) =
+            (decision.class_scores(), decision.classes())
+        else {
+            return Ok(());
+        };
+        for (at, class) in (*column..).zip(classes) {
+            let names = [format!("{output}.{class}"), format!("{output}.{at}")];
+            let names = [names[0].as_str(), names[1].as_str()];
+            let what = format!(" for the score of class `{class}`");
+            let role = format!("score of {class}");
+            let found = finder.find(&names, Form::Number, &role, &what)?;
+            put(&mut self.outputs, output, at, found);
+        }
+        Ok(())
+    }
+
+    /// The column that holds a ranked list as one text, or one column for each of its places.
+    fn find_list(
+        &mut self,
+        ranking: &Ranking,
+        finder: &mut Finder<'_>,
+        named: Named<'_>,
+    ) -> anyhow::Result<()> {
+        let OutputPath { output, column } = &ranking.from;
+        let role = "ranked list";
+        if named.prediction.is_none() && finder.table.position(output).is_none() {
+            let mut places = 0;
+            for place in 0..ranking.at {
+                let at = column.saturating_add(place);
+                let name = format!("{output}.{at}");
+                let Some(found) = finder.maybe(&[&name], Form::Text, role)? else {
+                    break;
+                };
+                put(&mut self.outputs, output, at, found);
+                places += 1;
+            }
+            if places > 0 {
+                return Ok(());
+            }
+        }
+        let names = or(named.prediction, &[output, "items"]);
+        let what = " for the ranked list; name it with --prediction, or name one column for each place, as `items.0`";
+        let found = finder.find(&names, Form::Text, role, what)?;
+        put(&mut self.outputs, output, *column, found);
         Ok(())
     }
 }
@@ -302,6 +361,7 @@ pub(crate) fn label_form(outputs: &Outputs) -> Option<Form> {
             form_like(&classes.unwrap_or_default().iter().collect::<Vec<_>>())
         }
         LabelType::Numeric => Form::Number,
+        LabelType::Relevance => Form::Text,
     })
 }
 

@@ -30,6 +30,13 @@ pub(crate) struct Plan {
     /// Cases in a pane.
     #[arg(long, value_name = "N", default_value_t = 1000)]
     rows: u64,
+    /// The share of cases that is kept, by `sampling.rate` or by what a cap lowers it to.
+    #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = 1.0)]
+    rate: f64,
+    /// The share of cases whose label (or late attribute) comes, for objectives that wait for it. Default:
+    /// the objective's `expected_labelled`, else 1.
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    labelled: Option<f64>,
     /// A breach to be planned for, as `accuracy=0.8`; may be given several times. Others are twice
     /// the level or odds, three quarters of a ratio, a tenth of a difference.
     #[arg(long, value_name = "OBJECTIVE=VALUE", value_parser = breach)]
@@ -43,6 +50,12 @@ pub(crate) struct Plan {
     /// Answer in JSON, for programs.
     #[arg(long)]
     json: bool,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok();
+    let share = share.filter(|share: &f64| *share > 0.0 && *share <= 1.0);
+    share.ok_or_else(|| format!("`{text}` is no share above 0 and at most 1, as 0.4"))
 }
 
 fn breach(text: &str) -> Result<(String, f64), String> {
@@ -112,8 +125,12 @@ fn one(
         .breach
         .iter()
         .find(|(id, _)| objective.id.as_str() == id);
+    let labelled = args.labelled.or(objective.expected_labelled);
     let situation = Situation {
-        cases: args.rows,
+        cases: sampled(args.rows, args.rate),
+        labelled: labelled
+            .filter(|_| objective.label_delay.is_some())
+            .unwrap_or(1.0),
         breach: named.map_or(usual, |(_, value)| *value),
         kept,
         reference_rate: args.reference_rate,
@@ -131,41 +148,79 @@ fn one(
     }))
 }
 
+/// How many of so many cases are kept, on average.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "no more than there were, and none below zero"
+)]
+fn sampled(cases: u64, rate: f64) -> u64 {
+    if rate < 1.0 {
+        (cases as f64 * rate).round() as u64
+    } else {
+        cases
+    }
+}
+
 fn said(objective: &Objective, at: &Situation, forecast: Option<&Forecast>) -> String {
-    let metric = objective.metric.spec().title.to_lowercase();
+    let metric = objective.metric.spec().within_a_sentence();
     let Some(found) = forecast else {
         return format!(
             "{metric}: the baseline does not say how it scatters, so nothing is forecast"
         );
     };
-    let windows = |n: Option<u64>| match n {
-        None => "never".to_owned(),
-        Some(1) => "1 pane".to_owned(),
-        Some(n) => format!("{n} panes"),
+    let windows = |n: u64| match n {
+        1 => "1 pane".to_owned(),
+        n => format!("{n} panes"),
     };
+    let after = |n: Option<u64>| n.map(|n| format!("after about {}", windows(n)));
+    let confirmed = after(found.blocks_to_confirm).map_or_else(
+        || "never confirmed".to_owned(),
+        |after| format!("confirmed {after}"),
+    );
+    let warned = after(found.blocks_to_warn).unwrap_or_else(|| "never".to_owned());
     let slowest = found
         .blocks_to_confirm_slowest
         .map_or_else(String::new, |n| {
-            format!(" ({} for the shape that is found last)", windows(Some(n)))
+            format!(" ({} for the shape that is found last)", windows(n))
         });
     let cases = found
         .cases_to_confirm
         .map_or_else(String::new, |n| format!(", {n} cases"));
+    let labels = if at.labelled < 1.0 {
+        format!(", {} of them labelled", short(at.labelled))
+    } else {
+        String::new()
+    };
+    let delay = found.blocks_of_delay.map_or_else(String::new, |n| {
+        format!(
+            ", each {} later than that, when labels have had their time",
+            windows(n)
+        )
+    });
+    let kept = short(at.kept);
+    let conforms = match found.blocks_to_conform {
+        Some(n) => format!(
+            "{} of {metric} {kept} show that the objective is kept",
+            windows(n)
+        ),
+        None if found.conforming_forecast => {
+            format!("{metric} {kept} never shows that the objective is kept")
+        }
+        None => {
+            format!("how soon {metric} {kept} shows that the objective is kept is not forecast")
+        }
+    };
     format!(
-        "with {} cases in a pane, {metric} {} (level {}) is confirmed after about {}{slowest}{cases}, a \
-         warning after {}; in a cycle of {} panes the chance of any false nonconformity is at most \
-         {}, false warnings are at most {} on average; {} of {metric} {} show that the objective is \
-         kept",
+        "with {} cases in a pane{labels}, {metric} {} (level {}) is {confirmed}{slowest}{cases}, a \
+         warning is given {warned}{delay}; in a cycle of {} panes the chance of any false nonconformity is at most \
+         {}, false warnings are at most {} on average; {conforms}",
         at.cases,
         short(at.breach),
         short(objective.levels.action),
-        windows(found.blocks_to_confirm),
-        windows(found.blocks_to_warn),
         found.steps_per_cycle,
         short(found.false_nonconformity),
         short(found.false_warnings),
-        windows(found.blocks_to_conform),
-        short(at.kept),
     )
 }
 

@@ -39,6 +39,25 @@ impl Progress {
         Self { bar }
     }
 
+    /// A bar over so many steps.
+    pub(crate) fn steps(what: &str, steps: u64) -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self {
+                bar: ProgressBar::hidden(),
+            };
+        }
+        let style = ProgressStyle::with_template("{msg} {bar:40} {pos} of {len}, {eta} left")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::new(steps).with_style(style);
+        bar.set_message(what.to_owned());
+        Self { bar }
+    }
+
+    /// One step further.
+    pub(crate) fn step(&self) {
+        self.bar.inc(1);
+    }
+
     /// Moves the bar.
     pub(crate) fn at(&self, position: u64) {
         self.bar.set_position(position);

@@ -8,6 +8,7 @@ use clause9_shared::baseline::{Baseline, Source};
 use clause9_shared::digest::Digest;
 use clause9_shared::metric::StreamKind;
 use clause9_shared::objective::Document;
+use clause9_shared::sampling::{Common, Mix, UNEQUAL};
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::Timestamp;
 use clause9_shared::window::PaneStart;
@@ -51,6 +52,16 @@ pub(crate) fn of_panes(
     };
     let (mine, older): (Vec<Block>, Vec<Block>) =
         found.into_iter().partition(|b| b.names.key.plan == plan);
+    let mix = |mix: Mix, block: &Block| mix.with(block.names.mix());
+    let common = mine.iter().fold(Mix::default(), mix).common();
+    if common == Common::Nothing {
+        return bad(UNEQUAL.to_owned());
+    }
+    // Every case had the same chance to be in what is left.
+    let mine: Vec<Block> = mine
+        .into_iter()
+        .filter(|block| common.takes(&block.names.key))
+        .collect();
     let left_out = others.get() + older.len() as u64;
     if left_out > 0 {
         terminal.note(&format!(

@@ -8,14 +8,17 @@ use clause9_shared::judge::{Compiled, families};
 use clause9_shared::metric::StreamKind;
 use clause9_shared::objective::document::{Document, Objective};
 use clause9_shared::planning::{self, Replayed};
+use clause9_shared::sketch::PaneSummary;
 use serde_json::{Value, json};
 
+use crate::profile::windowing::Bounds;
+use crate::profile::withheld::{Counted, Withheld};
 use crate::terminal::Terminal;
 use crate::{Ended, check, plan, read};
 
 pub(crate) mod stored;
 
-use stored::Stored;
+use stored::{Given, Stored};
 
 /// Run candidate objectives over stored windows and show what they would have told.
 ///
@@ -42,6 +45,10 @@ pub(crate) struct Replay {
     /// A collector's address, as `http://127.0.0.1:9300`.
     #[arg(long, value_name = "URL", conflicts_with = "windows")]
     collector: Option<String>,
+    /// Fewest cases of a group of an attribute for its figures to be shown; 1 shows all. Default:
+    /// `reports.least_group` of the objectives file.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    least_group: Option<u64>,
     /// Answer in JSON, for programs, with every step.
     #[arg(long)]
     json: bool,
@@ -74,17 +81,20 @@ pub(crate) fn run(args: &Replay, terminal: &mut Terminal) -> anyhow::Result<Ende
             }
         };
         let steps = stored.steps(stream(document, objective), objective)?;
+        let least = args.least_group;
+        let least = least.unwrap_or(document.reports.least_group);
+        let hidden = hidden(document, objective, &steps, least);
         let steps = steps
             .iter()
             .map(|step| (&step.summary, step.traffic.as_ref()));
         let told = planning::replay(&compiled, document, &baseline, steps);
         if !args.json {
             let id = format!("{} version {}", objective.id, objective.version);
-            terminal.good(&id, "replayed", &said(&told))?;
+            terminal.good(&id, "replayed", &said(&told, &hidden))?;
         }
         rows.push(json!({
             "objective": objective.id, "version": objective.version,
-            "compiled": compiled.digest(), "blocks": &told,
+            "compiled": compiled.digest(), "blocks": blanked(&told, &hidden)?,
         }));
         let last = told.last().map(|block| block.step.evidence);
         replayed.push((compiled, last));
@@ -168,7 +178,61 @@ fn stream(document: &Document, objective: &Objective) -> StreamKind {
     }
 }
 
-fn said(told: &[Replayed]) -> String {
+/// What of a block is withheld.
+#[derive(Default)]
+struct Hidden {
+    /// Why its own figure is, if it is.
+    own: Option<String>,
+    /// What stands in the place of reasons that rest on this and earlier blocks, if they would tell.
+    sums: Option<String>,
+}
+
+/// What is withheld of each step, as `clause9 profile` withholds it: each step is a window.
+fn hidden(document: &Document, objective: &Objective, steps: &[Given], least: u64) -> Vec<Hidden> {
+    let nothing = PaneSummary::default();
+    let windows: Vec<Counted<'_>> = (0..)
+        .zip(steps)
+        .map(|(at, step): (u64, &Given)| Counted {
+            name: at.to_string(),
+            cut: String::new(),
+            bounds: Bounds::Rows(at, at + 1),
+            streams: [step.traffic.as_ref().unwrap_or(&nothing), &step.summary],
+        })
+        .collect();
+    let withheld = Withheld::find(document, &windows, least);
+    let (metric, of) = (objective.metric, &objective.of);
+    let each = windows.iter().map(|window| Hidden {
+        own: withheld
+            .hides(document, &window.name, metric, of)
+            .then(|| withheld.why()),
+        sums: withheld
+            .hides_sum(document, (&window.name, ""), metric, of)
+            .then(|| withheld.because()),
+    });
+    each.collect()
+}
+
+/// Blocks without what is withheld of them.
+fn blanked(told: &[Replayed], hidden: &[Hidden]) -> anyhow::Result<Vec<Value>> {
+    let each = told.iter().zip(hidden).map(|(block, hidden)| {
+        let mut block = serde_json::to_value(block)?;
+        if let Some(why) = &hidden.own {
+            block["value"] = Value::Null;
+            block["support"] = Value::Null;
+            block["undefined"] = why.as_str().into();
+        }
+        if let Some(because) = &hidden.sums {
+            for name in ["running", "support", "needed"] {
+                block["verdict"][name] = Value::Null;
+            }
+            block["verdict"]["because"] = because.as_str().into();
+        }
+        Ok(block)
+    });
+    each.collect()
+}
+
+fn said(told: &[Replayed], hidden: &[Hidden]) -> String {
     let measured = told.iter().filter(|block| block.value.is_some()).count();
     let Some(last) = told.last() else {
         return "no stored block".to_owned();
@@ -182,7 +246,10 @@ fn said(told: &[Replayed]) -> String {
         "{} blocks, {measured} with a value; {confirmed}; at the end {}: {}",
         told.len(),
         last.verdict.state.as_str(),
-        last.verdict.because
+        hidden
+            .last()
+            .and_then(|hidden| hidden.sums.as_ref())
+            .unwrap_or(&last.verdict.because)
     )
 }
 

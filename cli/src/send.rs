@@ -12,8 +12,9 @@ use crate::{Ended, check, read};
 
 mod posting;
 mod rows;
+mod secure;
 
-use posting::{Door, Posted};
+use posting::{Door, Posted, What};
 use rows::Rows;
 
 /// Most bytes of one delivery, unless a single row is longer.
@@ -40,9 +41,23 @@ pub(crate) struct Send {
     /// The data, in the order in which it is sent.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The agent's sink, as `http://127.0.0.1:9303`.
+    /// The agent's sink, as `http://127.0.0.1:9303`, or what passes on to it by TLS, as
+    /// `https://sink.example.org`. With --outcomes the agent's outcomes' address, as
+    /// `http://127.0.0.1:9302`, or the collector's, as `http://127.0.0.1:9300/v1/systems/loan/outcomes`.
     #[arg(long, value_name = "URL")]
     to: String,
+    /// The file with the certificates of whom to trust behind https://, in PEM. Default: whom the system
+    /// trusts.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Send labels and attributes that became known later, not cases: needs --id, the request that was
+    /// answered; --timestamp is when it became known. A system with several replicas takes them at the
+    /// collector, or at any agent that forwards them.
+    #[arg(long, requires = "id")]
+    outcomes: bool,
+    /// With --outcomes, the column of the row within the request, from 0. Default: 0.
+    #[arg(long, value_name = "COLUMN", requires = "outcomes")]
+    row: Option<String>,
     /// The objectives file, which names the features.
     #[arg(long, value_name = "FILE")]
     objectives: PathBuf,
@@ -94,7 +109,9 @@ Exit codes:
 Examples:
   clause9 send loans.csv --to http://127.0.0.1:9303 --objectives loan.yaml --id loan_id \\
     --timestamp issued --token-file clause9-state/sink.token
-  clause9 send today.jsonl.gz --to http://127.0.0.1:9303 --objectives loan.yaml --json";
+  clause9 send today.jsonl.gz --to http://127.0.0.1:9303 --objectives loan.yaml --json
+  clause9 send repaid.csv --outcomes --id loan_id --objectives loan.yaml --token-file outcomes.token \\
+    --to http://127.0.0.1:9300/v1/systems/loan/outcomes";
 
 /// What became of the rows.
 #[derive(Debug, Default)]
@@ -115,7 +132,13 @@ pub(crate) fn run(args: &Send, terminal: &mut Terminal) -> anyhow::Result<Ended>
         check::show(&file, terminal)?;
         return Ok(Ended::Unusable);
     };
-    let mut door = Door::new(&args.to, args.token_file.as_deref(), args.attempts)?;
+    let what = if args.outcomes {
+        What::Outcomes
+    } else {
+        What::Records
+    };
+    let (token, ca) = (args.token_file.as_deref(), args.ca.as_deref());
+    let mut door = Door::new((&args.to, what), token, ca, args.attempts)?;
     let mut tally = Tally::default();
     for (number, path) in args.files.iter().enumerate() {
         let from = if number == 0 { args.from } else { 1 };
@@ -250,13 +273,25 @@ fn report(args: &Send, tally: &Tally, terminal: &mut Terminal) -> anyhow::Result
         terminal.line(&format!("{file}:{line}: {why}"))?;
     }
     let count = |key: &str| posted.of_taken.get(key).copied().unwrap_or(0);
-    let mut said = format!(
-        "{} rows: {} taken, of which {} counted",
-        tally.rows,
-        posted.taken,
-        count("counted")
-    );
+    let mut said = if args.outcomes {
+        format!("{} outcomes: {} taken", tally.rows, posted.taken)
+    } else {
+        format!(
+            "{} rows: {} taken, of which {} counted",
+            tally.rows,
+            posted.taken,
+            count("counted")
+        )
+    };
     for (key, words) in [
+        ("joined", "joined"),
+        ("repeated", "known already"),
+        ("waiting", "whose request is not known yet"),
+        ("unknown_row", "of a row that the request has not"),
+        (
+            "unlisted_value",
+            "with a value that the objectives file does not list",
+        ),
         ("sampled_out", "left out by sampling"),
         ("undecodable", "not understood"),
         ("dropped", "let go (too late, mostly)"),
@@ -266,9 +301,14 @@ fn report(args: &Send, tally: &Tally, terminal: &mut Terminal) -> anyhow::Result
         }
     }
     let unread = tally.bad + posted.refused;
+    let known = if args.outcomes {
+        String::new()
+    } else {
+        format!("{} known already, ", posted.duplicate)
+    };
     terminal.line(&format!(
-        "{said}; {} known already, {unread} refused; {} batches, {} sent again",
-        posted.duplicate, posted.batches, posted.retries
+        "{said}; {known}{unread} refused; {} batches, {} sent again",
+        posted.batches, posted.retries
     ))?;
     Ok(())
 }

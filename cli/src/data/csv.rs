@@ -126,7 +126,10 @@ fn push(column: &mut Column, form: Form, text: &str) {
             Ok(number) => column.push_number(Some(number)),
             Err(_) => column.push_cell(Owned::Text(text.into())),
         },
-        (Form::Text, Column::Texts(texts)) => texts.push((!trimmed.is_empty()).then_some(text)),
+        (Form::Text, Column::Texts(texts)) => {
+            let word = truth(trimmed).map(|truth| if truth { "true" } else { "false" });
+            texts.push((!trimmed.is_empty()).then_some(word.unwrap_or(text)));
+        }
         (Form::Any, Column::Cells(cells)) => cells.push(any(trimmed)),
         (Form::Time, Column::Times(times)) => times.push(instant(trimmed)),
         // The batch was made for these forms.
@@ -145,10 +148,16 @@ fn any(text: &str) -> Owned {
     if let Ok(number) = text.parse::<f64>() {
         return Owned::Float(number);
     }
+    truth(text).map_or_else(|| Owned::Text(text.into()), Owned::Bool)
+}
+
+/// The truth value that a text is. CSV has no types: pandas writes `True`, R `TRUE`, JSON `true`, and one
+/// column read from each must be one category.
+fn truth(text: &str) -> Option<bool> {
     match text {
-        "true" | "True" | "TRUE" => Owned::Bool(true),
-        "false" | "False" | "FALSE" => Owned::Bool(false),
-        _ => Owned::Text(text.into()),
+        "true" | "True" | "TRUE" => Some(true),
+        "false" | "False" | "FALSE" => Some(false),
+        _ => None,
     }
 }
 

@@ -221,7 +221,7 @@ fn decides(found: &Found) -> bool {
 }
 
 fn two(look: &Look) -> bool {
-    look.by_frequency().len() <= 2 && two_values(look, "", None).is_ok()
+    look.by_frequency().len() <= 2 && two_values(look, "", &[]).is_ok()
 }
 
 fn number(cell: &Owned) -> Option<f64> {
@@ -244,9 +244,13 @@ fn outputs(found: &[Found], roles: &Roles, notes: &mut Vec<String>) -> Outputs {
             let look = found[index].look.as_ref();
             let from = from(index);
             Some(if let Some(classes) = look.and_then(classes) {
-                DecisionRule::Class { from, classes }
+                DecisionRule::Class {
+                    from,
+                    classes,
+                    scores: None,
+                }
             } else {
-                match look.map(|look| two_values(look, &found[index].place.name, None)) {
+                match look.map(|look| two_values(look, &found[index].place.name, &[])) {
                     Some(Ok(values)) => binary = values,
                     Some(Err(_)) | None => notes.push(format!(
                         "that `{}` is 1 for a positive decision is a guess",
@@ -291,6 +295,7 @@ fn outputs(found: &[Found], roles: &Roles, notes: &mut Vec<String>) -> Outputs {
             from: from(index),
             unit: "1".to_owned(),
         }),
+        ranking: None,
         label,
     }
 }

@@ -3,7 +3,8 @@
 use std::fmt::{self, Write as _};
 
 use clause9_shared::objective::document::{
-    AttributeSource, Decision, DecisionRule, Document, FeatureType, LabelType, OutputPath, Scalar,
+    AttributeSource, Decision, DecisionRule, Document, FeatureType, LabelType, OutputPath, Outputs,
+    Scalar,
 };
 
 /// The document as text that `clause9 check` passes. Objectives to begin with are added: one for the
@@ -128,7 +129,10 @@ fn answered(from: &OutputPath) -> String {
 
 fn outputs(out: &mut String, document: &Document) -> fmt::Result {
     let outputs = &document.outputs;
-    let some = outputs.score.is_some() || outputs.decision.is_some() || outputs.value.is_some();
+    let some = outputs.score.is_some()
+        || outputs.decision.is_some()
+        || outputs.value.is_some()
+        || outputs.ranking.is_some();
     if !some && outputs.label.is_none() {
         return writeln!(
             out,
@@ -146,10 +150,17 @@ fn outputs(out: &mut String, document: &Document) -> fmt::Result {
     if let Some(decision) = &outputs.decision {
         let rule = match &decision.rule {
             DecisionRule::ScoreAtLeast(threshold) => format!("{{ score_at_least: {threshold} }}"),
-            DecisionRule::Class { from, classes } => format!(
-                "{{ class: {{ from: {}, classes: [{}] }} }}",
+            DecisionRule::Class {
+                from,
+                classes,
+                scores,
+            } => format!(
+                "{{ class: {{ from: {}, classes: [{}]{} }} }}",
                 answered(from),
-                classes.iter().map(scalar).collect::<Vec<_>>().join(", ")
+                classes.iter().map(scalar).collect::<Vec<_>>().join(", "),
+                scores
+                    .as_ref()
+                    .map_or_else(String::new, |from| format!(", scores: {}", answered(from)))
             ),
             DecisionRule::Output { from, positive } => format!(
                 "{{ output: {{ from: {}, positive: {} }} }}",
@@ -174,17 +185,31 @@ fn outputs(out: &mut String, document: &Document) -> fmt::Result {
             quoted(&value.unit)
         )?;
     }
-    if let Some(label) = &outputs.label {
-        writeln!(out, "  label:")?;
-        match label.kind {
-            LabelType::Binary => {}
-            LabelType::Class => writeln!(out, "    type: class")?,
-            LabelType::Numeric => writeln!(out, "    type: numeric")?,
-        }
-        for (word, value) in [("positive", &label.positive), ("negative", &label.negative)] {
-            if let Some(value) = value {
-                writeln!(out, "    {word}: {}", scalar(value))?;
-            }
+    if let Some(ranking) = &outputs.ranking {
+        writeln!(
+            out,
+            "  # A ranked list of items, and how many of its places count.\n  ranking:\n    from: {}\n    at: {}",
+            answered(&ranking.from),
+            ranking.at
+        )?;
+    }
+    label(out, outputs)
+}
+
+fn label(out: &mut String, outputs: &Outputs) -> fmt::Result {
+    let Some(label) = &outputs.label else {
+        return Ok(());
+    };
+    writeln!(out, "  label:")?;
+    match label.kind {
+        LabelType::Binary => {}
+        LabelType::Class => writeln!(out, "    type: class")?,
+        LabelType::Numeric => writeln!(out, "    type: numeric")?,
+        LabelType::Relevance => writeln!(out, "    type: relevance")?,
+    }
+    for (word, value) in [("positive", &label.positive), ("negative", &label.negative)] {
+        if let Some(value) = value {
+            writeln!(out, "    {word}: {}", scalar(value))?;
         }
     }
     Ok(())

@@ -5,23 +5,23 @@ use std::collections::BTreeSet;
 use clause9_shared::baseline::{Baseline, Law};
 use clause9_shared::ids::{MAX_NAME, Name};
 use clause9_shared::objective::Reports;
-use clause9_shared::objective::check::{MAX_ATTRIBUTES, MAX_FEATURES};
+use clause9_shared::objective::check::MAX_FEATURES;
 use clause9_shared::objective::document::{
-    Attribute, AttributeSource, Decision, DecisionRule, Document, Feature, FeatureType, Format,
-    InputPath, Label, LabelType, MissingPolicy, Model, ModelSource, OutputPath, Outputs, Panes,
-    Role, Score, System, Value,
+    Decision, DecisionRule, Document, Feature, FeatureType, Format, InputPath, Label, LabelType,
+    MissingPolicy, Model, ModelSource, OutputPath, Outputs, Panes, Role, Score, System, Value,
 };
 use clause9_shared::objective::service::Service;
 use clause9_shared::time::Span;
 
-use crate::columns::CROSS;
 use crate::data::{Table, bad};
 
+mod attributes;
 mod draft;
 mod look;
 mod texts;
 mod values;
 
+use attributes::attributes;
 pub(crate) use draft::draft;
 use look::look;
 pub(crate) use look::{Look, Seems};
@@ -34,7 +34,7 @@ pub(crate) struct Said<'a> {
     pub(crate) decision: Option<&'a str>,
     pub(crate) prediction: Option<&'a str>,
     pub(crate) label: Option<&'a str>,
-    pub(crate) positive: Option<&'a str>,
+    pub(crate) positive: &'a [String],
     pub(crate) id: Option<&'a str>,
     pub(crate) timestamp: Option<&'a str>,
     /// Columns that say how the model was served.
@@ -90,6 +90,12 @@ pub(crate) fn infer(
         None => features(&main, current, said, &mut notes)?,
     };
     if features.is_empty() {
+        if baseline.is_none() && main.looks.iter().all(|look| look.rows == 0) {
+            return bad(format!(
+                "{}: there is no row in it, so there is nothing to compare with",
+                main.table.name
+            ));
+        }
         return bad(format!(
             "{}: no column is there to be compared with {}; there are: {}",
             current.name,
@@ -115,7 +121,7 @@ pub(crate) fn infer(
         },
         features,
         outputs: outputs(&sources, said)?,
-        attributes: attributes(&sources, current, said)?,
+        attributes: attributes(&sources, current, said, &mut notes)?,
         service: (!said.served.is_empty()).then(Service::default),
         reports: Reports::default(),
         objectives: Vec::new(),
@@ -164,6 +170,7 @@ fn of_laws(baseline: &Baseline) -> Vec<Feature> {
 
 pub(crate) fn feature(name: Name, column: &str, kind: FeatureType) -> Feature {
     Feature {
+        find: None,
         name,
         kind,
         unit: match kind {
@@ -239,7 +246,9 @@ pub(crate) const fn why(seems: Seems) -> &'static str {
         Seems::Id => "names rows",
         Seems::FreeText => "holds texts that hardly repeat (--text watches numbers of them)",
         Seems::Empty => "is empty",
-        Seems::Unreadable => "holds lists, structs or binary values",
+        Seems::Unreadable => {
+            "holds values of a type that is not read (nulls only, durations, times of day, lists, structs, binary)"
+        }
         Seems::Number | Seems::Category => "is a feature",
     }
 }
@@ -309,6 +318,7 @@ fn outputs(sources: &[&Looked<'_>], said: &Said<'_>) -> anyhow::Result<Outputs> 
                 Some(classes) => DecisionRule::Class {
                     from: from(column),
                     classes,
+                    scores: None,
                 },
                 None => DecisionRule::Output {
                     from: from(column),
@@ -343,7 +353,7 @@ fn outputs(sources: &[&Looked<'_>], said: &Said<'_>) -> anyhow::Result<Outputs> 
                 let (positive, negative) = two_values(look, column, said.positive)?;
                 (Some(positive), Some(negative))
             }
-            LabelType::Class | LabelType::Numeric => (None, None),
+            LabelType::Class | LabelType::Numeric | LabelType::Relevance => (None, None),
         };
         anyhow::Ok(Label {
             kind,
@@ -359,125 +369,6 @@ fn outputs(sources: &[&Looked<'_>], said: &Said<'_>) -> anyhow::Result<Outputs> 
             from: from(column),
             unit: "1".to_owned(),
         }),
+        ranking: None,
     })
-}
-
-/// The intersection that `A & B` asks for; A and B must be attributes, named before it.
-fn intersection(
-    column: &str,
-    before: &[Attribute],
-    said: &Said<'_>,
-) -> anyhow::Result<Option<Attribute>> {
-    if !column.contains(CROSS) {
-        return Ok(None);
-    }
-    let mut of = Vec::new();
-    for part in column.split(CROSS) {
-        let place = said.attributes.iter().position(|name| name == part);
-        let Some(attribute) = place.and_then(|place| before.get(place)) else {
-            return bad(format!(
-                "--attribute `{column}` is of `{part}`, which is no attribute before it; give --attribute {part} first"
-            ));
-        };
-        of.push(attribute);
-    }
-    let join = |words: Vec<&str>| words.join(CROSS);
-    let mut groups = vec![String::new()];
-    for part in &of {
-        groups = groups
-            .iter()
-            .flat_map(|head| {
-                let names = part.groups.iter();
-                names.map(move |group| {
-                    if head.is_empty() {
-                        group.clone()
-                    } else {
-                        format!("{head}{CROSS}{group}")
-                    }
-                })
-            })
-            .collect();
-    }
-    if groups.len() > 64 {
-        return bad(format!(
-            "attribute `{column}` has {} groups, the limit is 64; name attributes of fewer groups",
-            groups.len()
-        ));
-    }
-    Ok(Some(Attribute {
-        name: name_of(&column.replace(CROSS, "_and_"), &mut BTreeSet::new())?,
-        from: AttributeSource::Parts,
-        reference: join(of.iter().map(|a| a.reference.as_str()).collect()),
-        of: of.iter().map(|a| a.name.clone()).collect(),
-        groups,
-    }))
-}
-
-fn attributes(
-    sources: &[&Looked<'_>],
-    current: &Table,
-    said: &Said<'_>,
-) -> anyhow::Result<Vec<Attribute>> {
-    const MAX_GROUPS: usize = 64;
-    if said.attributes.len() > MAX_ATTRIBUTES {
-        return bad(format!(
-            "{} attributes, the limit is {MAX_ATTRIBUTES}; give --attribute less often",
-            said.attributes.len()
-        ));
-    }
-    let mut names = BTreeSet::new();
-    let mut attributes: Vec<Attribute> = Vec::new();
-    for column in said.attributes {
-        if let Some(both) = intersection(column, &attributes, said)? {
-            names.insert(both.name.clone());
-            attributes.push(both);
-            continue;
-        }
-        let look = look_at(sources, column, "--attribute")?;
-        let groups = look.by_frequency().into_iter().take(MAX_GROUPS);
-        let groups: Vec<String> = groups.map(|(name, _)| name.to_owned()).collect();
-        let chosen = said
-            .reference_groups
-            .iter()
-            .filter_map(|text| text.split_once('='))
-            .find(|(name, _)| name == column)
-            .map(|(_, group)| group.to_owned());
-        let Some(reference) = chosen.or_else(|| groups.first().cloned()) else {
-            return bad(format!(
-                "attribute `{column}` is empty; leave out its --attribute"
-            ));
-        };
-        if !groups.contains(&reference) || groups.len() < 2 {
-            return bad(format!(
-                "attribute `{column}` needs two groups and more, `{reference}` among them; there are: {}",
-                groups.join(", ")
-            ));
-        }
-        attributes.push(Attribute {
-            name: name_of(column, &mut names)?,
-            of: Vec::new(),
-            from: if current.position(column).is_some() {
-                AttributeSource::Request(InputPath {
-                    input: column.clone(),
-                    output: None,
-                    column: 0,
-                })
-            } else {
-                AttributeSource::Outcome
-            },
-            groups,
-            reference,
-        });
-    }
-    for text in said.reference_groups {
-        let known = text
-            .split_once('=')
-            .is_some_and(|(name, _)| said.attributes.iter().any(|a| a == name));
-        if !known {
-            return bad(format!(
-                "--reference-group {text} names no --attribute; write COLUMN=VALUE"
-            ));
-        }
-    }
-    Ok(attributes)
 }

@@ -41,6 +41,7 @@ pub(super) fn features(
             };
             taken.insert(name.clone());
             features.push(Feature {
+                find: None,
                 unit: Some(number.unit().to_owned()),
                 text: Some(number),
                 ..feature(name, column, FeatureType::Numeric)

@@ -17,17 +17,19 @@ pub(crate) fn classes(look: &Look) -> Option<Vec<Scalar>> {
     Some(values.into_iter().map(|(_, cell)| scalar(cell)).collect())
 }
 
-/// Which of a column's two values means positive, and which negative.
+/// Which of a column's two values means positive, and which negative. Where one alone occurs, the other is
+/// what was said, or what stands for the opposite.
 pub(crate) fn two_values(
     look: &Look,
     column: &str,
-    said: Option<&str>,
+    said: &[String],
 ) -> anyhow::Result<(Scalar, Scalar)> {
     const POSITIVE: [&str; 6] = ["1", "true", "True", "yes", "Yes", "positive"];
+    const NEGATIVE: [&str; 6] = ["0", "false", "False", "no", "No", "negative"];
     let values = look.by_frequency();
     let listed = || {
         let shown = values.iter().take(8).map(|(name, _)| format!("`{name}`"));
-        shown.collect::<Vec<_>>().join(", ")
+        shown.collect::<Vec<_>>().join(" or ")
     };
     if values.len() > 2 {
         return bad(format!(
@@ -36,32 +38,72 @@ pub(crate) fn two_values(
             listed()
         ));
     }
-    let is_positive = |name: &str| {
+    let is = |name: &str, said: &str| {
         let number = |text: &str| text.parse::<f64>().ok();
-        match said {
-            Some(said) => name == said || number(name).is_some_and(|x| number(said) == Some(x)),
-            None => POSITIVE.contains(&name),
-        }
+        name == said || number(name).is_some_and(|x| number(said) == Some(x))
     };
-    let found = values.iter().find(|(name, _)| is_positive(name));
+    let is_positive = |name: &str| match said {
+        [] => POSITIVE.contains(&name),
+        said => said.iter().any(|said| is(name, said)),
+    };
+    let found: Vec<_> = values
+        .iter()
+        .filter(|(name, _)| is_positive(name))
+        .collect();
     let other = values.iter().find(|(name, _)| !is_positive(name));
-    match (found, other) {
-        (Some((_, positive)), Some((_, negative))) => Ok((scalar(positive), scalar(negative))),
-        (Some((_, positive)), None) => Ok((scalar(positive), opposite(positive))),
-        (None, _) => bad(format!(
-            "which value of column `{column}` means positive is not known; name one of {} with --positive",
+    match (&found[..], other, said) {
+        ([(_, positive)], Some((_, negative)), _) => Ok((scalar(positive), scalar(negative))),
+        ([(_, positive)], None, _) => Ok((scalar(positive), opposite(positive))),
+        // It alone occurs, and it is none of those that mean positive.
+        ([], Some((_, only)), [said]) if values.len() == 1 => Ok((like(only, said), scalar(only))),
+        ([], Some((name, only)), []) if values.len() == 1 && NEGATIVE.contains(name) => {
+            Ok((opposite(only), scalar(only)))
+        }
+        ([_, ..], _, [_, ..]) => bad(format!(
+            "both values of column `{column}` ({}) are said to mean positive; give --positive for one of them",
+            listed()
+        )),
+        (_, _, [_, ..]) => bad(format!(
+            "column `{column}` has the values {}, none of which --positive names; give --positive once more, with the one that means positive there",
+            listed()
+        )),
+        (_, _, []) => bad(format!(
+            "which value of column `{column}` means positive is not known; say `--positive` with {}",
             listed()
         )),
     }
 }
 
-/// What the other value would be, where only the positive one occurs.
+/// A value as it was said, of the kind of another of its column.
+fn like(other: &Owned, said: &str) -> Scalar {
+    match other {
+        Owned::Bool(b) => Scalar::Bool(!b),
+        Owned::Int(_) | Owned::Uint(_) | Owned::Float(_) => match said.parse() {
+            Ok(number) => Scalar::Number(number),
+            Err(_) => Scalar::Text(said.to_owned()),
+        },
+        Owned::Missing | Owned::Text(_) => Scalar::Text(said.to_owned()),
+    }
+}
+
+/// What the other value would be, where only one occurs.
 fn opposite(positive: &Owned) -> Scalar {
     match positive {
         Owned::Bool(b) => Scalar::Bool(!b),
         Owned::Int(0) => Scalar::Number(1.0),
         Owned::Int(_) | Owned::Uint(_) | Owned::Float(_) => Scalar::Number(0.0),
-        Owned::Missing | Owned::Text(_) => Scalar::Text("negative".to_owned()),
+        Owned::Text(text) => Scalar::Text(
+            match &**text {
+                "yes" => "no",
+                "Yes" => "No",
+                "no" => "yes",
+                "No" => "Yes",
+                "negative" => "positive",
+                _ => "negative",
+            }
+            .to_owned(),
+        ),
+        Owned::Missing => Scalar::Text("negative".to_owned()),
     }
 }
 

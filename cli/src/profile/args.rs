@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use clause9_shared::metric::RESAMPLES;
+
 use super::serving::Columns;
 use super::windowing::Windowing;
 
@@ -51,11 +53,19 @@ pub(crate) struct Profile {
     /// partial window.
     #[arg(long, value_name = "WINDOW", default_value = "all")]
     pub(crate) window: Vec<Windowing>,
+    /// Fewest cases of a group of an attribute for its figures to be shown; 1 shows all. Default:
+    /// `reports.least_group` of the objectives file, or else 20.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) least_group: Option<u64>,
     /// Also measure how whole rows have changed (Fréchet and Mahalanobis distance, reconstruction error,
     /// projections and the like): how the numeric features go together in the reference, the first 64
     /// of them, is kept as well. A baseline file keeps it if it was built with --jointly.
     #[arg(long)]
     pub(crate) jointly: bool,
+    /// How many times counts are resampled for the intervals of drift metrics that have no formula of one
+    /// (99 to 9999; 0: not at all, and those metrics have no interval).
+    #[arg(long, value_name = "N", default_value_t = 999, value_parser = resamples)]
+    pub(crate) resamples: u32,
     /// Run online change detectors (ADWIN, Page-Hinkley, KSWIN; for errors also DDM, EDDM, HDDM-A and HDDM-W)
     /// over a stream of CURRENT in its order: a numeric feature's name, `score`, or `error` (wrong
     /// decisions). May be given several times. They may warn and never raise a nonconformity.
@@ -93,9 +103,9 @@ pub(crate) struct Roles {
     #[arg(long, value_name = "COLUMN")]
     pub(crate) label: Option<String>,
     /// Without --objectives: the value of decision and label that means positive. Default: 1, true
-    /// or yes, whichever occurs.
+    /// or yes, whichever occurs. Give it several times if decision and label name it differently.
     #[arg(long, value_name = "VALUE")]
-    pub(crate) positive: Option<String>,
+    pub(crate) positive: Vec<String>,
     /// Without --objectives: a column that is a protected attribute; `A & B` is the intersection of two. May be
     /// given several times.
     #[arg(long, value_name = "COLUMN")]
@@ -117,10 +127,22 @@ pub(crate) struct Roles {
     pub(crate) timestamp: Option<String>,
 }
 
+fn resamples(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok();
+    let fits = number.filter(|n| *n == 0 || RESAMPLES.contains(n));
+    fits.ok_or_else(|| {
+        format!(
+            "write 0, or a number from {} to {}",
+            RESAMPLES.start(),
+            RESAMPLES.end()
+        )
+    })
+}
+
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  all is well: everything was read, and no objective is nonconforming
-  1  an objective is nonconforming, or rows were refused; both are shown
+  0  all is well: everything was read, every objective judged, and none is nonconforming
+  1  an objective is nonconforming or could not be judged, or rows were refused; all are shown
   2  wrong usage, or a file that cannot be read or written
 
 Colours are used on a terminal only, and not if NO_COLOR is set.";

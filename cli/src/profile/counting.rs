@@ -13,16 +13,15 @@ use clause9_shared::service::Served;
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::Timestamp;
 
-use super::late::{self, Late};
+use super::late::Late;
 use super::serving::Serving;
 use super::watching::Watching;
 use super::windowing::{Bounds, Windowing};
+use super::windows::{Windows, beginning};
 use crate::columns::{Source, Sources, TensorSource};
 use crate::data::{Batch, Column, Form, Meter, Refused, Table, bad};
 use crate::labels::Labels;
 
-/// Most memory that the windows' summaries may come to take, in bytes.
-pub(crate) const MAX_WINDOWS_BYTES: usize = 2 << 30;
 /// Most refused rows that are listed; further ones are counted.
 pub(crate) const MAX_LISTED: usize = 50;
 
@@ -66,6 +65,10 @@ pub(crate) struct Tally {
     /// Rows after the instant of --as-of.
     pub(crate) after_as_of: u64,
     pub(crate) refused: u64,
+    /// Windows without rows between others.
+    pub(crate) empty: u64,
+    /// Gaps between windows in which not all windows without rows are listed.
+    pub(crate) left_out: u64,
     /// The first refused rows.
     pub(crate) listed: Vec<Refused>,
     /// Counted rows with a label.
@@ -102,15 +105,6 @@ struct Known<'a> {
     served: &'a [Served],
 }
 
-/// The windows in the making.
-struct Windows {
-    all: Vec<Window>,
-    /// By way of cutting: the window of the last row, which mostly is the next one's, too.
-    last: Vec<Option<usize>>,
-    /// By way of cutting and beginning.
-    index: BTreeMap<(usize, i128), usize>,
-}
-
 /// Counts a table's rows.
 pub(crate) fn count(
     counting: &Counting<'_>,
@@ -132,17 +126,11 @@ pub(crate) fn count(
         seen();
     }
     tally.digest = Some(rows.digest()?);
+    windows.fill(counting, &mut tally)?;
     let mut all = windows.all;
     let order = |windowing| counting.windowings.iter().position(|w| *w == windowing);
     all.sort_by_key(|w| (order(w.windowing), beginning(&w.bounds)));
     Ok((all, tally))
-}
-
-fn beginning(bounds: &Bounds) -> i128 {
-    match bounds {
-        Bounds::Rows(first, _) => i128::from(*first),
-        Bounds::Time(start, _) => i128::from(start.micros()),
-    }
 }
 
 impl Counting<'_> {
@@ -404,65 +392,6 @@ impl Tally {
         if self.listed.len() < MAX_LISTED {
             self.listed.push(row);
         }
-    }
-}
-
-impl Windows {
-    /// The window of a row, made if it is the first one of it.
-    fn of(
-        &mut self,
-        plan: &CapturePlan,
-        way: usize,
-        windowing: Windowing,
-        row: u64,
-        at: Option<Timestamp>,
-    ) -> anyhow::Result<&mut Window> {
-        let place = match self.last[way].filter(|i| self.all[*i].bounds.hold(row, at)) {
-            Some(place) => place,
-            None => self.place(plan, way, windowing, row, at)?,
-        };
-        self.last[way] = Some(place);
-        Ok(&mut self.all[place])
-    }
-
-    fn place(
-        &mut self,
-        plan: &CapturePlan,
-        way: usize,
-        windowing: Windowing,
-        row: u64,
-        at: Option<Timestamp>,
-    ) -> anyhow::Result<usize> {
-        let Some(bounds) = windowing.bounds(row, at) else {
-            return bad(
-                "a row's time is beyond the years 0 to 9999; correct the column of --timestamp",
-            );
-        };
-        let key = (way, beginning(&bounds));
-        if let Some(place) = self.index.get(&key) {
-            return Ok(*place);
-        }
-        let (traffic, outcomes) = (plan.empty_traffic(), plan.empty_outcomes());
-        let most = (traffic.max_bytes() + outcomes.max_bytes()).saturating_mul(self.all.len() + 1);
-        if most > MAX_WINDOWS_BYTES && !self.all.is_empty() {
-            return bad(format!(
-                "{} windows of this plan could take more than {} MiB; cut longer windows with --window",
-                self.all.len() + 1,
-                MAX_WINDOWS_BYTES >> 20
-            ));
-        }
-        self.all.push(Window {
-            windowing,
-            bounds,
-            rows: 0,
-            labelled: 0,
-            times: None,
-            traffic,
-            outcomes,
-            ages: late::none(plan.document()),
-        });
-        self.index.insert(key, self.all.len() - 1);
-        Ok(self.all.len() - 1)
     }
 }
 

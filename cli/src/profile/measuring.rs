@@ -7,10 +7,11 @@ use clause9_shared::bet::fixed;
 use clause9_shared::judge::{Compiled, LedgerState};
 use clause9_shared::ledger::many;
 use clause9_shared::metric::{Answers, Beside, Measurement, MetricId, Needs, Seen, StreamKind};
-use clause9_shared::objective::document::{Document, Scalar, Subject};
+use clause9_shared::objective::document::{Decision, Document, Scalar, Subject};
 use clause9_shared::objective::{Attribute, FeatureType, Objective};
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::sketch::{PaneSummary, SummaryOf};
+use clause9_shared::text::TextNumber;
 use clause9_shared::time::{Span, Timestamp};
 
 use super::counting::Window;
@@ -57,9 +58,15 @@ fn answers_otherwise(answers: Answers, document: &Document) -> Option<&'static s
     let decision = document.outputs.decision.as_ref();
     let classes = decision.is_some_and(|decision| decision.classes().is_some());
     let number = document.outputs.value.is_some();
+    let list = document.outputs.ranking.is_some();
     match answers {
         Answers::Any => None,
-        Answers::TwoValued => (classes || number).then_some("answers are not between two"),
+        Answers::TwoValued => (classes || number || list).then_some("answers are not between two"),
+        Answers::ClassScores => decision
+            .and_then(Decision::class_scores)
+            .is_none()
+            .then_some("there is no score of each class; name their columns with `scores` beside `classes`"),
+        Answers::List => (!list).then_some("answers are no ranked lists"),
         Answers::Classes => (!classes).then_some("decisions are not among several classes"),
         Answers::Number => {
             (!number).then_some("there is no predicted number; name its column with --prediction")
@@ -97,6 +104,16 @@ fn subjects(metric: MetricId, document: &Document) -> Vec<Subject> {
     match metric.spec().needs {
         Needs::Nothing => vec![Subject::default()],
         Needs::Feature => features(None),
+        // Other numbers are no flags.
+        Needs::NumericFeature if metric == MetricId::FlagRate => document
+            .features
+            .iter()
+            .filter(|feature| feature.text.is_some_and(TextNumber::is_flag))
+            .map(|feature| Subject {
+                feature: Some(feature.name.clone()),
+                ..Subject::default()
+            })
+            .collect(),
         Needs::NumericFeature => features(Some(FeatureType::Numeric)),
         Needs::CategoricalFeature => features(Some(FeatureType::Categorical)),
         Needs::AttributeGroup => groups(false),
@@ -149,7 +166,7 @@ fn measure(plan: &CapturePlan, metric: MetricId, of: &Subject, window: &Window) 
 }
 
 /// What a metric sees of a window.
-fn seen<'a>(
+pub(super) fn seen<'a>(
     plan: &'a CapturePlan,
     metric: MetricId,
     of: &'a Subject,
@@ -291,8 +308,11 @@ fn row(window: &Window, name: &str, metric: MetricId, of: &Subject, found: &Meas
         metric,
         value,
         interval: estimate.and_then(|e| e.interval).map(ends),
+        // Said once all intervals are known.
+        interval_from: None,
+        no_interval: None,
         bound: estimate.and_then(|e| e.bound).map(ends),
-        n: estimate.map_or(0, |e| e.support),
+        n: Some(estimate.map_or(0, |e| e.support)),
         grade: spec.grade,
         unit: spec.unit.to_owned(),
         finality: None,
@@ -458,7 +478,7 @@ fn verdict(
         warning_at: fixed::to_nats(verdict.warning_at),
         nonconformity_at: fixed::to_nats(verdict.nonconformity_at),
         running: verdict.running.map(|r| ends((r.low, r.high))),
-        support: verdict.support,
+        support: Some(verdict.support),
         needed: verdict.needed,
         finality: None,
         labels: verdict.labels,

@@ -12,18 +12,23 @@ use clause9_shared::verdict::VerdictState;
 
 mod args;
 mod counting;
+mod headlines;
 mod html;
+mod intervals;
 mod late;
 mod measuring;
 mod output;
 mod report;
+mod rings;
 mod serving;
 mod settling;
 mod text;
 mod told;
+mod usable;
 mod watching;
-mod windowing;
-mod withheld;
+pub(crate) mod windowing;
+mod windows;
+pub(crate) mod withheld;
 
 pub(crate) use args::Profile as Args;
 use counting::{Counting, Window};
@@ -78,7 +83,8 @@ pub(crate) fn run(args: &Args, terminal: &mut Terminal) -> anyhow::Result<Ended>
     output::outputs(args, &profiled, terminal)?;
     let report = &profiled.report;
     let breached = latest(report).any(|v| v.state == VerdictState::Nonconforming);
-    Ok(if breached || report.coverage.refused > 0 {
+    let unjudged = !report.not_judged.is_empty();
+    Ok(if breached || unjudged || report.coverage.refused > 0 {
         Ended::WithProblems
     } else {
         Ended::Well
@@ -155,6 +161,7 @@ fn profile(args: &Args, document: Option<Document>) -> anyhow::Result<Profiled> 
     let watched = (&mut watching, &meter);
     let (windows, tally) = counting::count(&counting, &current, &finder.wanted, watched, seen)?;
     drop(progress);
+    usable::check_scores(document, &windows, args.roles.score.as_deref())?;
     let report = Told {
         args,
         current: &current,

@@ -3,7 +3,7 @@
 
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::ObjectiveId;
-use clause9_shared::metric::{Finality, Grade, MetricId};
+use clause9_shared::metric::{Finality, Grade, MetricId, NO_END};
 use clause9_shared::objective::document::{Comparator, Subject};
 use clause9_shared::time::Timestamp;
 use clause9_shared::verdict::{VerdictState, WithoutLabel};
@@ -39,6 +39,8 @@ pub(crate) struct Report {
     pub(crate) columns: Vec<ColumnTaken>,
     /// What became of the rows and of the labels.
     pub(crate) coverage: Coverage,
+    /// How many times counts were resampled for intervals; 0: not at all.
+    pub(crate) resamples: u32,
     /// The windows, in order.
     pub(crate) windows: Vec<WindowRow>,
     /// Every measured value: by window, metric and subject.
@@ -140,6 +142,10 @@ pub(crate) struct Coverage {
     pub(crate) unlabelled: u64,
     /// Counted rows whose label is none of the documented values.
     pub(crate) unlisted_labels: u64,
+    /// Counted rows whose answer is of no use: no decision, a score beyond 0 to 1, no finite number. They
+    /// are in no figure of performance; the metric `unusable_answer_rate` is their share. Null where
+    /// nothing is known of answers.
+    pub(crate) unusable_answers: Option<u64>,
     /// The labels file, if there is one.
     pub(crate) labels: Option<LabelCoverage>,
 }
@@ -217,6 +223,28 @@ pub(crate) struct Arrived {
     pub(crate) std_error: f64,
 }
 
+/// How an interval was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Made {
+    /// By the formula in the metric's card, `docs/metrics/NAME.md`.
+    Formula,
+    /// By a multinomial bootstrap of the counts of window and reference, `resamples` times, from a seed
+    /// that the baseline and the column give: it is for the figure of the laws that both were drawn
+    /// from, without what chance adds, and may lie below the value.
+    Resampling,
+}
+
+impl Made {
+    /// As it is written.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Formula => "formula",
+            Self::Resampling => "resampling",
+        }
+    }
+}
+
 /// One metric of one subject in one window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -233,13 +261,18 @@ pub(crate) struct Row {
     pub(crate) metric: MetricId,
     /// The value; null if there is none.
     pub(crate) value: Option<f64>,
-    /// A 95 % interval.
+    /// A 95 % interval for this window alone.
     pub(crate) interval: Option<Ends>,
-    /// Between which values the same figure taken of the raw rows lies for certain; null if the
-    /// value is exact.
+    /// How the interval was made; null if there is none.
+    pub(crate) interval_from: Option<Made>,
+    /// Why there is a value without an interval; null otherwise.
+    pub(crate) no_interval: Option<String>,
+    /// Between which values the same figure taken of the raw rows lies for certain, where values are
+    /// counted in cells; null if the value is exact. An end that nothing bounds is null; where both ends
+    /// are, the value is of the cells, and how far that of the raw rows lies from it is not known.
     pub(crate) bound: Option<Ends>,
-    /// Cases that the value rests on; 0 where they are withheld.
-    pub(crate) n: u64,
+    /// Cases that the value rests on; null where they are withheld.
+    pub(crate) n: Option<u64>,
     /// A: exact at any number of cases; B: asymptotic; C: model-based.
     pub(crate) grade: Grade,
     /// The value's unit in UCUM.
@@ -294,8 +327,8 @@ pub(crate) struct VerdictRow {
     pub(crate) nonconformity_at: f64,
     /// Where the running mean lies, at every time at once.
     pub(crate) running: Option<Ends>,
-    /// Cases in this epoch of the ledger; 0 where they are withheld.
-    pub(crate) support: u64,
+    /// Cases in this epoch of the ledger; null where they are withheld.
+    pub(crate) support: Option<u64>,
     /// For `inconclusive`: about how many more cases would decide.
     pub(crate) needed: Option<u64>,
     /// Whether the window's value may still change, as labels may take as long as the objective's
@@ -371,8 +404,8 @@ pub(crate) fn schema() -> String {
     format!("{:#}\n", schema.to_value())
 }
 
-/// Ends of an interval; infinite ones are none.
+/// Ends of an interval; infinite ones are none, and so is the number that stands for them in records.
 pub(crate) fn ends((low, high): (f64, f64)) -> Ends {
-    let finite = |x: f64| x.is_finite().then_some(x);
+    let finite = |x: f64| (x.is_finite() && x.abs() < NO_END).then_some(x);
     [finite(low), finite(high)]
 }

@@ -59,7 +59,7 @@ pub(super) fn settle(
     let given = document.is_some();
     if given
         && (!roles.attribute.is_empty()
-            || roles.positive.is_some()
+            || !roles.positive.is_empty()
             || !roles.text.is_empty()
             || !roles.reference_group.is_empty())
     {
@@ -81,7 +81,7 @@ pub(super) fn settle(
         decision: roles.decision.as_deref(),
         prediction: roles.prediction.as_deref(),
         label: roles.label.as_deref(),
-        positive: roles.positive.as_deref(),
+        positive: &roles.positive,
         id: roles.id.as_deref(),
         timestamp: roles.timestamp.as_deref(),
         served: args.served.named(),

@@ -7,8 +7,8 @@ use clause9_shared::metric::{Finality, MetricId};
 use clause9_shared::objective::document::Subject;
 use clause9_shared::verdict::VerdictState;
 
-use super::latest;
 use super::report::{Report, Row, Together, VerdictRow};
+use super::{headlines, latest};
 use crate::terminal::Terminal;
 
 /// Most lines of each kind.
@@ -37,6 +37,7 @@ pub(crate) fn show(report: &Report, terminal: &mut Terminal) -> anyhow::Result<(
     terminal.good(&report.current.name, "profiled", &head)?;
     refused(report, terminal)?;
     verdicts(report, terminal)?;
+    headlines::show(report, terminal)?;
     moved(report, terminal)?;
     for note in &report.notes {
         terminal.note(note)?;
@@ -175,6 +176,7 @@ pub(crate) fn subject(of: &Subject) -> String {
     words.extend(of.feature.as_ref().map(ToString::to_string));
     words.extend(of.attribute.as_ref().map(ToString::to_string));
     words.extend(of.group.clone());
+    words.extend(of.class.clone());
     if words.is_empty() {
         "all cases".to_owned()
     } else {
@@ -200,6 +202,7 @@ pub(crate) fn csv(report: &Report) -> anyhow::Result<String> {
         "feature",
         "attribute",
         "group",
+        "class",
         "metric",
         "value",
         "interval_low",
@@ -211,6 +214,8 @@ pub(crate) fn csv(report: &Report) -> anyhow::Result<String> {
         "unit",
         "undefined",
         "finality",
+        "interval_from",
+        "no_interval",
     ])?;
     for row in &report.rows {
         let number = |x: Option<f64>| x.map_or_else(String::new, |x| x.to_string());
@@ -226,17 +231,20 @@ pub(crate) fn csv(report: &Report) -> anyhow::Result<String> {
             name(row.subject.feature.as_ref().map(ToString::to_string)),
             name(row.subject.attribute.as_ref().map(ToString::to_string)),
             name(row.subject.group.clone()),
+            name(row.subject.class.clone()),
             row.metric.spec().name.to_owned(),
             number(row.value),
             end(row.interval, 0),
             end(row.interval, 1),
             end(row.bound, 0),
             end(row.bound, 1),
-            row.n.to_string(),
+            row.n.map_or_else(String::new, |n| n.to_string()),
             format!("{:?}", row.grade),
             row.unit.clone(),
             name(row.undefined.clone()),
             name(row.finality.map(|f| f.as_str().to_owned())),
+            name(row.interval_from.map(|made| made.as_str().to_owned())),
+            name(row.no_interval.clone()),
         ])?;
     }
     Ok(String::from_utf8(out.into_inner()?)?)

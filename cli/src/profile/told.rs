@@ -11,8 +11,9 @@ use super::report::{
 use super::serving::Serving;
 use super::settling::Settled;
 use super::watching::Watching;
-use super::withheld::Withheld;
-use super::{Args, file_name, measuring};
+use super::windows::MAX_EMPTY_WINDOWS;
+use super::withheld::{Counted, Withheld};
+use super::{Args, file_name, intervals, measuring, usable};
 use crate::columns::{Finder, Source};
 use crate::data::Table;
 use crate::labels::Labels;
@@ -41,8 +42,19 @@ impl Told<'_> {
     pub(super) fn report(&self) -> anyhow::Result<Report> {
         let (document, baseline) = (self.plan.document(), self.plan.baseline());
         let mut measured = measuring::all(self.plan, self.windows, self.serving, self.known_until);
+        intervals::add(
+            self.plan,
+            self.windows,
+            self.args.resamples,
+            &mut measured.rows,
+        );
         let mut judged = measuring::judge(self.plan, self.windows, self.known_until);
-        let withheld = Withheld::find(document, self.windows);
+        let counted: Vec<Counted<'_>> = self.windows.iter().map(Counted::from).collect();
+        let least = self.args.least_group;
+        let least = least.unwrap_or(document.reports.least_group);
+        let withheld = Withheld::find(document, &counted, least);
+        usable::tell(&measured.rows, &mut judged.verdicts);
+        let unusable = usable::unusable(&measured.rows, self.windows);
         withheld.blank_rows(document, &mut measured.rows);
         withheld.blank_verdicts(document, &mut judged.verdicts);
         Ok(Report {
@@ -70,7 +82,11 @@ impl Told<'_> {
                 plan: self.plan.digest(),
             },
             columns: columns(self.finder, self.current, self.labels.map(|(t, _)| t)),
-            coverage: coverage(self.tally, self.labels),
+            coverage: Coverage {
+                unusable_answers: unusable,
+                ..coverage(self.tally, self.labels)
+            },
+            resamples: self.args.resamples,
             windows: measuring::window_rows(self.plan.document(), self.windows, self.known_until),
             rows: measured.rows,
             not_measured: measured.not_measured,
@@ -78,21 +94,39 @@ impl Told<'_> {
             together: judged.together,
             detectors: self.watching.found(),
             not_judged: judged.refused,
-            notes: self.notes(&withheld),
+            notes: self.notes(&withheld, unusable),
         })
     }
 }
 
 impl Told<'_> {
     /// What is worth knowing.
-    fn notes(&self, withheld: &Withheld) -> Vec<String> {
+    fn notes(&self, withheld: &Withheld, unusable: Option<u64>) -> Vec<String> {
         let mut notes = self.settled.notes.clone();
+        if let Some(unusable) = unusable.filter(|unusable| *unusable > 0) {
+            notes.push(format!(
+                "{unusable} of {} rows have no usable answer (no decision, a score beyond 0 to 1, no finite number): they are in no figure of performance, and `label_coverage` and the bounds of accuracy count them as not known",
+                self.tally.counted
+            ));
+        }
         let windows = withheld.windows();
         if windows > 0 {
             notes.push(format!(
-                "figures of groups of fewer than {} cases are withheld in {windows} of {} windows, with those from which they would follow; `reports.least_group` in an objectives file sets another number",
-                self.plan.document().reports.least_group,
+                "figures of groups of fewer than {} cases are withheld in {windows} of {} windows, with those from which they would follow; `reports.least_group` in an objectives file sets another number, and so does --least-group",
+                withheld.least(),
                 self.windows.len()
+            ));
+        }
+        if self.tally.empty > 0 {
+            notes.push(format!(
+                "{} windows without rows lie between others, and are measured as such: no data",
+                self.tally.empty
+            ));
+        }
+        if self.tally.left_out > 0 {
+            notes.push(format!(
+                "in {} gaps between windows further windows without rows are left out, since no more than {MAX_EMPTY_WINDOWS} are listed for each way of cutting; cut longer windows with --window",
+                self.tally.left_out
             ));
         }
         notes
@@ -146,6 +180,7 @@ fn coverage(tally: &Tally, labels: Option<(&Table, &Labels)>) -> Coverage {
         labelled: tally.labelled,
         unlabelled: tally.counted - tally.labelled - tally.unlisted_labels,
         unlisted_labels: tally.unlisted_labels,
+        unusable_answers: None,
         labels: labels.map(|(table, labels)| LabelCoverage {
             name: file_name(&table.path),
             rows: labels.rows,

@@ -43,14 +43,19 @@ impl Watching {
             let feature = document
                 .features
                 .iter()
-                .find(|f| f.name.as_str() == name && f.kind == FeatureType::Numeric);
+                .filter(|f| f.kind == FeatureType::Numeric)
+                .find(|f| f.name.as_str() == name || *f.from.input == **name);
             let of = match (feature, name.as_str()) {
                 (Some(feature), _) => Of::Feature(Box::new(feature.clone())),
                 (None, "score") if document.outputs.score.is_some() => Of::Score,
                 (None, "error") if document.outputs.decision.is_some() => Of::Error,
                 (None, _) => {
+                    let numeric = document.features.iter();
+                    let numeric = numeric.filter(|f| f.kind == FeatureType::Numeric);
+                    let there: Vec<_> = numeric.map(|f| format!("`{}`", f.from.input)).collect();
                     return bad(format!(
-                        "--detectors {name}: there is no such stream; name a numeric feature, `score`, or `error` (wrong decisions)"
+                        "--detectors {name}: there is no such stream; name a numeric feature ({}), `score`, or `error` (wrong decisions)",
+                        there.join(", ")
                     ));
                 }
             };

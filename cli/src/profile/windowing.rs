@@ -69,6 +69,25 @@ pub(crate) enum Bounds {
 }
 
 impl Bounds {
+    /// Whether they may have rows in common. Of a number of rows and a stretch of time that is not known.
+    pub(crate) fn overlap(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Rows(first, end), Self::Rows(from, to)) => first < to && from < end,
+            (Self::Time(first, end), Self::Time(from, to)) => first < to && from < end,
+            (Self::Rows(..), Self::Time(..)) | (Self::Time(..), Self::Rows(..)) => true,
+        }
+    }
+
+    /// Whether it is known which of them overlap: all rows overlap whatever there is.
+    pub(crate) const fn comparable(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Rows(..), Self::Rows(..)) | (Self::Time(..), Self::Time(..)) => true,
+            (Self::Rows(first, end), Self::Time(..)) | (Self::Time(..), Self::Rows(first, end)) => {
+                *first == 0 && *end == u64::MAX
+            }
+        }
+    }
+
     /// Whether a row lies within.
     pub(crate) fn hold(&self, row: u64, at: Option<Timestamp>) -> bool {
         match self {

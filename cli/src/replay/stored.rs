@@ -10,6 +10,7 @@ use anyhow::{Context as _, bail, ensure};
 use clause9_shared::digest::Digest;
 use clause9_shared::metric::StreamKind;
 use clause9_shared::objective::document::{Document, Objective};
+use clause9_shared::sampling::{Common, Mix, Rates};
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::Span;
 use clause9_shared::window::{PaneKey, PaneStart};
@@ -173,6 +174,45 @@ pub(crate) fn blocks(
     Ok(blocks)
 }
 
+/// What blocks of traffic tell of the rates in each pane, by the seal that brought it.
+struct Mixes(BTreeMap<PaneStart, Vec<(PaneStart, Mix)>>);
+
+impl Mixes {
+    fn of(blocks: &[Block]) -> Self {
+        let mut mixes: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for Block { names, .. } in blocks {
+            if names.stream == StreamKind::Traffic {
+                let told = mixes.entry(names.pane).or_default();
+                told.push((names.sealed_with, names.mix()));
+            }
+        }
+        Self(mixes)
+    }
+
+    /// What blocks of some panes had in common, as far as was known at a seal.
+    fn common(&self, panes: &BTreeSet<PaneStart>, seal: PaneStart) -> Common {
+        let told = panes.iter().filter_map(|pane| self.0.get(pane)).flatten();
+        let known = told.filter(|(sealed_with, _)| *sealed_with <= seal);
+        let all = known.fold(Mix::default(), |all, (_, mix)| all.with(*mix));
+        all.common()
+    }
+}
+
+impl Names {
+    /// What a block of traffic tells of the rate that it was sampled at.
+    pub(crate) fn mix(&self) -> Mix {
+        let rates: Option<Rates> = self
+            .coverage
+            .get("halvings")
+            .and_then(|told| Rates::deserialize(told).ok());
+        Mix::told(
+            &self.key,
+            rates,
+            self.coverage["seen"].as_u64().unwrap_or(0),
+        )
+    }
+}
+
 /// For each seal all of the pane whose labels had had their time, as far as the seals went.
 fn settled(pane: Span, blocks: &[Block], objective: &Objective) -> anyhow::Result<Vec<Given>> {
     let seals: BTreeSet<PaneStart> = blocks.iter().map(|b| b.names.sealed_with).collect();
@@ -187,14 +227,19 @@ fn settled(pane: Span, blocks: &[Block], objective: &Objective) -> anyhow::Resul
     let behind = delay.micros() / length + i64::from(delay.micros() % length != 0);
     let behind = pane.times(u32::try_from(behind).unwrap_or(u32::MAX));
     let judges = judging(&seals, objective);
+    let mixes = Mixes::of(blocks);
     let (mut given, mut seal) = (Vec::new(), *first);
     while seal <= *last {
         let of = PaneStart(seal.0 - behind);
         let mut step = Given::default();
         if judges(of) {
+            let common = mixes.common(&BTreeSet::from([of]), seal);
             let known = |b: &&Block| {
                 let names = &b.names;
-                names.pane == of && names.sealed_with <= seal && Some(names.key.plan) == plan
+                names.pane == of
+                    && names.sealed_with <= seal
+                    && Some(names.key.plan) == plan
+                    && common.takes(&names.key)
             };
             for block in blocks.iter().filter(known) {
                 let sum = match block.names.stream {
@@ -268,11 +313,20 @@ fn sealed(
         }
         seal = seal.next(pane);
     }
+    let mixes = Mixes::of(blocks);
+    let mut brought: BTreeMap<PaneStart, Vec<&Block>> = BTreeMap::new();
     for block in blocks.iter().filter(mine) {
-        if Some(block.names.key.plan) != plan || !judges(block.names.pane) {
-            continue;
+        if Some(block.names.key.plan) == plan && judges(block.names.pane) {
+            let fresh = brought.entry(block.names.sealed_with).or_default();
+            fresh.push(block);
         }
-        add(sums.entry(block.names.sealed_with).or_default(), block)?;
+    }
+    for (seal, fresh) in brought {
+        let common = mixes.common(&fresh.iter().map(|b| b.names.pane).collect(), seal);
+        let sum = sums.entry(seal).or_default();
+        for block in fresh.into_iter().filter(|b| common.takes(&b.names.key)) {
+            add(sum, block)?;
+        }
     }
     Ok(sums.into_values().collect())
 }

@@ -1,13 +1,15 @@
 //! The door of an agent's sink: batches are posted until they are taken, within bounds.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use serde::Deserialize;
+
+use super::secure::{self, Secure};
 
 /// How long an agent may take for an answer.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -20,9 +22,77 @@ const MOST_BYTES: u64 = 1 << 20;
 /// Longest token file, in bytes.
 const MOST_TOKEN: usize = 4096;
 
+/// What is posted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// Cases, to an agent's sink.
+    Records,
+    /// Labels and attributes, to an agent or a collector.
+    Outcomes,
+}
+
+impl What {
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Records => "records",
+            Self::Outcomes => "outcomes",
+        }
+    }
+
+    /// What an answer says.
+    fn account(self, body: &[u8]) -> Option<Account> {
+        match self {
+            Self::Records => serde_json::from_slice(body).ok(),
+            Self::Outcomes => {
+                let report: OutcomeReport = serde_json::from_slice(body).ok()?;
+                Some(report.into())
+            }
+        }
+    }
+}
+
+/// What an agent or a collector says of outcomes.
+#[derive(Deserialize)]
+struct OutcomeReport {
+    /// At a collector, which knows no more of them yet.
+    taken: Option<u64>,
+    malformed: Vec<MalformedLine>,
+    /// At an agent: how many had which fate.
+    #[serde(flatten)]
+    fates: BTreeMap<String, u64>,
+}
+
+#[derive(Deserialize)]
+struct MalformedLine {
+    line: usize,
+    error: String,
+}
+
+impl From<OutcomeReport> for Account {
+    fn from(report: OutcomeReport) -> Self {
+        let items = report.malformed.into_iter().map(|m| Listed {
+            item: m.line.saturating_sub(1),
+            fate: "refused".into(),
+            why: m.error,
+        });
+        let items: Vec<_> = items.collect();
+        Self {
+            taken: report.taken.unwrap_or_else(|| report.fates.values().sum()),
+            duplicate: 0,
+            refused: items.len() as u64,
+            of_taken: report.fates,
+            items,
+        }
+    }
+}
+
 /// Where batches go.
 pub(super) struct Door {
+    what: What,
+    /// Host and port.
     host: String,
+    /// How it is reached by TLS, if it is.
+    secure: Option<Secure>,
     path: String,
     token: Option<String>,
     attempts: u32,
@@ -76,7 +146,7 @@ impl Posted {
 
     /// Rows that were taken and are no case that counts.
     pub(super) fn uncounted(&self) -> u64 {
-        let keys = ["undecodable", "dropped"].iter();
+        let keys = ["undecodable", "dropped", "unknown_row", "unlisted_value"].iter();
         keys.filter_map(|key| self.of_taken.get(*key)).sum()
     }
 }
@@ -90,21 +160,47 @@ enum Attempt {
 }
 
 impl Door {
-    pub(super) fn new(url: &str, token: Option<&Path>, attempts: u32) -> anyhow::Result<Self> {
-        let rest = url.strip_prefix("http://").with_context(|| {
-            format!("--to {url} is no plain http:// address; write http://HOST:PORT, or put a proxy before an agent that is far away")
-        })?;
+    pub(super) fn new(
+        (url, what): (&str, What),
+        token: Option<&Path>,
+        ca: Option<&Path>,
+        attempts: u32,
+    ) -> anyhow::Result<Self> {
+        let (is_secure, rest) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
+            (Some(rest), _) => (false, rest),
+            (None, Some(rest)) => (true, rest),
+            (None, None) => {
+                bail!("--to {url} is no address; write http://HOST:PORT or https://HOST:PORT")
+            }
+        };
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-        if host.is_empty() || host.contains('@') || !host.contains(':') {
-            bail!("--to {url} does not say where; write http://HOST:PORT");
+        let host = if is_secure && !has_port(host) {
+            format!("{host}:443")
+        } else {
+            host.to_owned()
+        };
+        if host.starts_with(':') || host.contains('@') || !has_port(&host) {
+            bail!("--to {url} does not say where; write http://HOST:PORT or https://HOST:PORT");
         }
-        let path = match path.trim_end_matches('/') {
-            "" | "records" => "/records".to_owned(),
-            before => format!("/{}/records", before.trim_end_matches("/records")),
+        if ca.is_some() && !is_secure {
+            bail!("--ca is for https:// alone, and --to is {url}");
+        }
+        let secure = is_secure.then(|| secure::to(&host, ca)).transpose()?;
+        let last = what.path();
+        let path = path.trim_end_matches('/');
+        let before = path
+            .strip_suffix(last)
+            .unwrap_or(path)
+            .trim_end_matches('/');
+        let path = match before {
+            "" => format!("/{last}"),
+            before => format!("/{before}/{last}"),
         };
         let token = token.map(read_token).transpose()?;
         Ok(Self {
-            host: host.to_owned(),
+            what,
+            host,
+            secure,
             path,
             token,
             attempts,
@@ -150,16 +246,16 @@ impl Door {
             Err(error) => return Attempt::Again(error, None),
         };
         let Some((status, retry_after, body)) = read_answer(&answer) else {
-            let host = &self.host;
-            return Attempt::Again(anyhow!("http://{host} broke off its answer"), None);
+            let address = self.address();
+            return Attempt::Again(anyhow!("{address} broke off its answer"), None);
         };
         let said = || match serde_json::from_slice::<Problem>(body) {
             Ok(problem) => problem.error,
             Err(_) => "no reason given".to_owned(),
         };
         let problem = || anyhow!("the agent answers {status}: {}", said());
-        match (status, serde_json::from_slice::<Account>(body)) {
-            (200 | 400, Ok(account)) => Attempt::Done(account),
+        match (status, self.what.account(body)) {
+            (200 | 400, Some(account)) => Attempt::Done(account),
             (429 | 500 | 502 | 503 | 504, _) => Attempt::Again(problem(), retry_after),
             (401, _) => Attempt::Never(problem().context("name the token with --token-file")),
             (413, _) => Attempt::Never(problem().context("send fewer rows at a time with --batch")),
@@ -168,11 +264,29 @@ impl Door {
     }
 
     fn exchange(&self, lines: &str) -> anyhow::Result<Vec<u8>> {
-        let Self { host, path, .. } = self;
-        let say = || format!("cannot post to http://{host}{path}");
-        let mut stream = TcpStream::connect(host).with_context(say)?;
+        let say = || format!("cannot post to {}", self.address());
+        let stream = TcpStream::connect(&self.host).with_context(say)?;
         stream.set_read_timeout(Some(PATIENCE)).with_context(say)?;
         stream.set_write_timeout(Some(PATIENCE)).with_context(say)?;
+        match &self.secure {
+            None => self.over(stream, lines),
+            Some(secure) => self.over(secure.over(stream).with_context(say)?, lines),
+        }
+    }
+
+    /// Where it is, for messages.
+    fn address(&self) -> String {
+        let scheme = if self.secure.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        format!("{scheme}://{}{}", self.host, self.path)
+    }
+
+    fn over(&self, mut stream: impl Read + Write, lines: &str) -> anyhow::Result<Vec<u8>> {
+        let Self { host, path, .. } = self;
+        let say = || format!("cannot post to {}", self.address());
         let token = self.token.as_ref();
         let token = token.map_or_else(String::new, |t| format!("Authorization: Bearer {t}\r\n"));
         let head = format!(
@@ -182,7 +296,8 @@ impl Door {
         );
         let sent = stream
             .write_all(head.as_bytes())
-            .and_then(|()| stream.write_all(lines.as_bytes()));
+            .and_then(|()| stream.write_all(lines.as_bytes()))
+            .and_then(|()| stream.flush());
         let mut bytes = Vec::new();
         let read = stream.take(MOST_BYTES).read_to_end(&mut bytes);
         // Who refuses early answers before everything was sent.
@@ -192,6 +307,12 @@ impl Door {
         }
         Ok(bytes)
     }
+}
+
+/// Whether a host has a port behind it; the colons of an address of IPv6 stand in brackets.
+fn has_port(host: &str) -> bool {
+    let behind = host.rsplit_once(']').map_or(host, |(_, behind)| behind);
+    behind.contains(':')
 }
 
 /// Status, when to come again, and body of an answer that came to its end.

@@ -21,6 +21,9 @@ pub(super) struct Rows {
     label: Option<usize>,
     id: Option<usize>,
     time: Option<usize>,
+    /// The row within its request, of an outcome.
+    row: Option<usize>,
+    outcomes: bool,
 }
 
 impl Rows {
@@ -35,15 +38,26 @@ impl Rows {
         let mut rows = Self {
             wanted: Vec::new(),
             file: file.to_owned(),
-            model: model(args, document)?,
+            model: if args.outcomes {
+                None
+            } else {
+                model(args, document)?
+            },
             inputs: Vec::new(),
             outputs: Vec::new(),
             attributes: Vec::new(),
             label: None,
             id: None,
             time: None,
+            row: None,
+            outcomes: args.outcomes,
         };
-        for feature in &document.features {
+        let features = if args.outcomes {
+            &[][..]
+        } else {
+            &document.features[..]
+        };
+        for feature in features {
             let source = finder.feature(feature)?;
             let (into, from) = match &feature.from.output {
                 None => (&mut rows.inputs, &feature.from.input),
@@ -61,6 +75,7 @@ impl Rows {
             let name = attribute.name.as_str();
             let mut names = vec![name];
             let into = match &attribute.from {
+                AttributeSource::Request(_) if args.outcomes => continue,
                 AttributeSource::Request(path) => {
                     names.extend((path.column == 0).then_some(path.input.as_str()));
                     &mut rows.inputs
@@ -83,6 +98,7 @@ impl Rows {
         };
         rows.id = named(&args.id, Form::Text, "--id")?;
         rows.time = named(&args.timestamp, Form::Time, "--timestamp")?;
+        rows.row = named(&args.row, Form::Number, "--row")?;
         rows.wanted = finder.wanted;
         Ok(rows)
     }
@@ -100,18 +116,21 @@ impl Rows {
             .and_then(|decision| match &decision.rule {
                 DecisionRule::ScoreAtLeast(_) => None,
                 DecisionRule::Output { from, positive } => Some((from, form_like(&[positive]))),
-                DecisionRule::Class { from, classes } => {
+                DecisionRule::Class { from, classes, .. } => {
                     Some((from, form_like(&classes.iter().collect::<Vec<_>>())))
                 }
             });
         let score = said.score.as_ref().map(|score| (&score.from, Form::Number));
         let value = said.value.as_ref().map(|value| (&value.from, Form::Number));
+        let list = said.ranking.as_ref().map(|list| (&list.from, Form::Text));
         for (role, from, given) in [
             ("score", score, &args.score),
             ("decision", decided, &args.decision),
-            ("prediction", value, &args.prediction),
+            ("prediction", value.or(list), &args.prediction),
         ] {
-            let Some((from, form)) = from else { continue };
+            let Some((from, form)) = from.filter(|_| !self.outcomes) else {
+                continue;
+            };
             let found = match given {
                 Some(name) => {
                     let what = format!(", which was given as --{role}");
@@ -155,7 +174,18 @@ impl Rows {
             Some(_) => return Err("no id in the column of --id".into()),
             None => format!("{}:{}", self.file, batch.lines[row]),
         };
-        record.insert("id".into(), id.into());
+        let id_is = if self.outcomes { "request_id" } else { "id" };
+        record.insert(id_is.into(), id.into());
+        if let Some(column) = self.row {
+            let number = match cell(column) {
+                Cell::Int(n) => u32::try_from(n).ok(),
+                Cell::Uint(n) => u32::try_from(n).ok(),
+                Cell::Float(x) => format!("{x}").parse().ok(),
+                Cell::Missing | Cell::Bool(_) | Cell::Text(_) => None,
+            };
+            let number = number.ok_or("no whole number from 0 in the column of --row")?;
+            record.insert("row".into(), number.into());
+        }
         if let Some(column) = self.time {
             let time = match cell(column) {
                 Cell::Int(micros) => Timestamp::from_micros(micros),
@@ -166,12 +196,19 @@ impl Rows {
             let time = time.ok_or(
                 "no point in time in the column of --timestamp; write one as 2026-01-31T12:00:00Z",
             )?;
-            record.insert("time".into(), json!(time));
+            let time_is = if self.outcomes {
+                "available_at"
+            } else {
+                "time"
+            };
+            record.insert(time_is.into(), json!(time));
         }
-        if let Some(model) = &self.model {
+        if let Some(model) = self.model.as_ref().filter(|_| !self.outcomes) {
             record.insert("model".into(), model.as_str().into());
         }
-        record.insert("inputs".into(), values(&self.inputs));
+        if !self.outcomes {
+            record.insert("inputs".into(), values(&self.inputs));
+        }
         if !self.outputs.is_empty() {
             record.insert("outputs".into(), values(&self.outputs));
         }
@@ -187,6 +224,9 @@ impl Rows {
         let label = self.label.map(|column| value(cell(column)));
         if let Some(label) = label.filter(|label| !label.is_null()) {
             record.insert("label".into(), label);
+        }
+        if self.outcomes && !record.contains_key("label") && !record.contains_key("attributes") {
+            return Err("neither a label nor an attribute".into());
         }
         Ok(Value::Object(record).to_string())
     }

@@ -39,7 +39,7 @@ fn a_good_file_is_named_by_its_digest() {
         &["--json", "objectives.yaml"],
         0,
         expect![[r#"
-            {"files":[{"file":"objectives.yaml","ok":true,"system":"car-loan","features":4,"objectives":2,"versions":2,"digest":"sha256:5d5fd97db4b7c47ee459c353164393ee80e728aac713828761f1d549d8342c0c"}]}
+            {"files":[{"file":"objectives.yaml","ok":true,"system":"car-loan","features":4,"objectives":2,"versions":2,"never_judged":[],"digest":"sha256:5d5fd97db4b7c47ee459c353164393ee80e728aac713828761f1d549d8342c0c"}]}
         "#]],
     );
 }

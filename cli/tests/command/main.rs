@@ -6,11 +6,16 @@
     reason = "expect-test writes such strings; a test may stop where it stands"
 )]
 
+mod answers;
 mod baseline;
 mod check;
 mod discover;
+mod figures;
+mod gaps;
 mod late;
+mod lists;
 mod oracles;
+mod plan;
 mod profile;
 mod schema;
 mod send;

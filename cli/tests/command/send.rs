@@ -168,8 +168,28 @@ fn what_cannot_be_sent_at_all_is_said_at_once() {
     );
     door.join().unwrap();
     for (url, more, part) in [
-        ("https://x:1", &[][..], "is no plain http:// address"),
+        (
+            "ftp://x:1",
+            &[][..],
+            "is no address; write http://HOST:PORT",
+        ),
         ("http://x", &[], "does not say where"),
+        ("https://a@x", &[], "does not say where"),
+        (
+            "http://x:1",
+            &["--ca", "rows.csv"],
+            "--ca is for https:// alone",
+        ),
+        (
+            "https://x",
+            &["--ca", "rows.csv"],
+            "holds no certificates in PEM",
+        ),
+        (
+            "https://x",
+            &["--ca", "absent.pem"],
+            "cannot read absent.pem",
+        ),
         (
             "http://127.0.0.1:1",
             &["--id", "nobody"],
@@ -192,4 +212,75 @@ fn what_cannot_be_sent_at_all_is_said_at_once() {
         assert!(ran.err.contains(part), "{}", ran.err);
         assert!(!ran.err.contains("s3cret"), "{}", ran.err);
     }
+}
+
+/// What an agent says of outcomes, and what a collector does.
+const JOINED: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n\
+    {\"joined\":1,\"repeated\":0,\"waiting\":1,\"unknown_row\":0,\"unlisted_value\":0,\"dropped\":0,\"sampled_out\":0,\"malformed\":[]}";
+const HELD: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{\"taken\":2,\"malformed\":[]}";
+const LABELS: &str = "key,n,known,label\na,0,2026-01-31T12:00:00Z,1\nb,3,2026-01-31T12:00:01Z,0\n";
+
+#[test]
+fn labels_go_as_outcomes_to_an_agent_or_to_a_collector() {
+    for (answer, below, path, said) in [
+        (
+            JOINED,
+            "",
+            "/outcomes",
+            "2 outcomes: 2 taken, 1 joined, 1 whose request is not known yet; 0 refused",
+        ),
+        (
+            HELD,
+            "/v1/systems/toy/outcomes",
+            "/v1/systems/toy/outcomes",
+            "2 outcomes: 2 taken; 0 refused",
+        ),
+    ] {
+        let (url, door) = door(&[answer]);
+        let to = format!("{url}{below}");
+        let more = [
+            "--outcomes",
+            "--id",
+            "key",
+            "--row",
+            "n",
+            "--timestamp",
+            "known",
+        ];
+        let ran = send(LABELS, &to, &more);
+        assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+        assert!(ran.out.starts_with(said), "{}", ran.out);
+        let received = door.join().unwrap();
+        let (head, body) = received[0].split_once("\r\n\r\n").unwrap();
+        assert!(
+            head.starts_with(&format!("POST {path} HTTP/1.1\r\n")),
+            "{head}"
+        );
+        let read = |line: &str| -> Value { serde_json::from_str(line).unwrap() };
+        let lines: Vec<_> = body.lines().map(read).collect();
+        assert_eq!(
+            lines,
+            [
+                json!({ "request_id": "a", "row": 0, "available_at": "2026-01-31T12:00:00Z", "label": 1 }),
+                json!({ "request_id": "b", "row": 3, "available_at": "2026-01-31T12:00:01Z", "label": 0 }),
+            ]
+        );
+    }
+}
+
+#[test]
+fn outcomes_without_an_id_a_row_or_a_value_are_not_sent() {
+    let url = "http://127.0.0.1:1";
+    let ran = send(LABELS, url, &["--outcomes"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.out);
+    assert!(ran.err.contains("--id"), "{}", ran.err);
+    let wrong = "key,n,label\na,-1,1\nb,0,\n";
+    let ran = send(wrong, url, &["--outcomes", "--id", "key", "--row", "n"]);
+    assert_eq!(ran.code, Some(1), "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("no whole number from 0"), "{}", ran.out);
+    assert!(
+        ran.out.contains("neither a label nor an attribute"),
+        "{}",
+        ran.out
+    );
 }

@@ -140,3 +140,66 @@ fn a_role_of_texts_that_fits_nothing_is_refused() {
         );
     }
 }
+
+const REFUSALS: &str = "clause9: objectives/v1
+system:
+  id: chat
+  name: Chat
+  intended_purpose: Answers what customers ask.
+  owner: head of support
+  role: user
+  models: [{ name: chat, source: vendor }]
+panes: { length: 1d }
+features:
+  - name: answer
+    type: text
+    from: { output: answer }
+    numbers: [words]
+    phrases:
+      refusal: { builtin: refusals, also: [ask a lawyer] }
+objectives:
+  - id: refusals
+    version: 1
+    statement: Few questions are refused.
+    policy: '4.1'
+    metric: flag_rate
+    of: { feature: answer.refusal }
+    comparator: at_most
+    levels: { action: 0.1 }
+    window: 1d
+    min_support: 50
+    evaluate_every: 7d
+    owner: head of support
+    approver: the board
+    effective_from: 2024-01-01T00:00:00Z
+    references: [{ scheme: iso42001_clause, id: '9.1', claim: evidences }]
+outputs: {}
+";
+
+#[test]
+fn refusals_are_a_rate_that_an_objective_holds_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    fs::write(at.join("objectives.yaml"), REFUSALS).unwrap();
+    let before = "Here it is.\nOf course.\n".repeat(100);
+    fs::write(at.join("before.csv"), format!("answer\n{before}")).unwrap();
+    for (each, rate, state) in [(50, 0.02, "conforming"), (2, 0.5, "nonconforming")] {
+        let mut now = String::from("answer\n");
+        for i in 0..2000 {
+            let answer = match (i % each, i % 3) {
+                (0, 0) => "\"I\u{2019}m sorry, but I can\u{2019}t help with that.\"",
+                (0, _) => "Ask a lawyer.",
+                _ => "Here it is.",
+            };
+            writeln!(now, "{answer}").unwrap();
+        }
+        fs::write(at.join("now.csv"), now).unwrap();
+        let more = ["--objectives", "objectives.yaml", "--window", "rows:500"];
+        let (ran, report) = profile(at, &more);
+        let report = report.unwrap_or_else(|| panic!("{}{}", ran.out, ran.err));
+        assert_eq!(value(&report, "flag_rate", "answer.refusal"), Some(rate));
+        let verdicts = report["verdicts"].as_array().unwrap();
+        assert_eq!(verdicts.last().unwrap()["state"], state, "{verdicts:?}");
+        assert!(!report.to_string().contains("lawyer"), "no text is told");
+    }
+}

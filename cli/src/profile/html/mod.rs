@@ -13,7 +13,7 @@ mod shapes;
 mod svg;
 
 use super::counting::Window;
-use super::report::{Report, Row, VerdictRow};
+use super::report::{Made, Report, Row, VerdictRow};
 use super::text::subject;
 use super::{Profiled, latest};
 use svg::short;
@@ -178,12 +178,27 @@ fn verdicts(page: &Page<'_>) -> Markup {
     }
 }
 
-/// What is said of a value that may still change.
-fn provisional(finality: Option<Finality>) -> &'static str {
-    match finality {
-        Some(Finality::Provisional) => "provisional",
-        Some(Finality::Final) | None => "",
-    }
+/// What is said beside a value.
+fn note(row: &Row) -> String {
+    let provisional = match row.finality {
+        Some(Finality::Provisional) => Some("provisional"),
+        Some(Finality::Final) | None => None,
+    };
+    let interval = match row.interval_from {
+        Some(Made::Resampling) => Some("interval by resampling"),
+        Some(Made::Formula) | None => None,
+    };
+    let without = row
+        .no_interval
+        .as_ref()
+        .map(|why| format!("no interval: {why}"));
+    let said = [
+        row.undefined.as_deref(),
+        provisional,
+        interval,
+        without.as_deref(),
+    ];
+    said.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 fn values(report: &Report) -> Markup {
@@ -196,6 +211,10 @@ fn values(report: &Report) -> Markup {
         h2 { "Every value" }
         details {
             summary { "Show " (report.rows.len().min(MOST_ROWS)) " of " (report.rows.len()) " values" }
+            @if report.resamples > 0 {
+                p class="sub" { "An interval by resampling is of the counts of window and reference, " (report.resamples) " times: for the "
+                    "figure without what chance adds to it, so that it may lie below the value." }
+            }
             div class="scroll" tabindex="0" role="region" aria-label="Every value" {
                 table {
                     thead { tr { th { "Window" } th { "Of" } th { "Metric" } th class="n" { "Value" } th class="n" { "95 % interval" }
@@ -204,8 +223,8 @@ fn values(report: &Report) -> Markup {
                         @for row in report.rows.iter().take(MOST_ROWS) {
                             tr { td { (row.window) } td { (subject(&row.subject)) } td { (row.metric.spec().name) }
                                 td class="n" { (number(row.value)) } td class="n" { (both(row.interval)) }
-                                td class="n" { (both(row.bound)) } td class="n" { (row.n) }
-                                td { (format!("{:?}", row.grade)) } td { (row.undefined.as_deref().unwrap_or_else(|| provisional(row.finality))) } }
+                                td class="n" { (both(row.bound)) } td class="n" { (row.n.map_or_else(String::new, |n| n.to_string())) }
+                                td { (format!("{:?}", row.grade)) } td { (note(row)) } }
                         }
                     }
                 }

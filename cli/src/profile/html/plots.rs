@@ -82,7 +82,12 @@ fn over_windows(page: &Page<'_>, metric: MetricId, of: &Subject) -> Markup {
     plot.line("trend", &points);
     for (i, row) in &rows {
         if let Some(value) = row.value {
-            let mut title = format!("{}: {} on {} cases", row.window, short(value), row.n);
+            let mut title = format!(
+                "{}: {} on {} cases",
+                row.window,
+                short(value),
+                row.n.unwrap_or(0)
+            );
             if row.finality == Some(Finality::Provisional) {
                 title.push_str(", provisional");
             }
@@ -228,7 +233,7 @@ fn group_plot(metric: MetricId, rows: &[&Row]) -> Markup {
             "{}: {} on {} cases",
             subject(&row.subject),
             short(value),
-            row.n
+            row.n.unwrap_or(0)
         );
         plot.value(*i as f64, value, finite(row.interval), &title);
     }
