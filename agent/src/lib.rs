@@ -19,6 +19,7 @@ pub mod monitor;
 pub mod observe;
 pub mod outcomes;
 pub mod sample;
+pub mod shelf;
 pub mod ship;
 pub mod sink;
 pub mod telemetry;

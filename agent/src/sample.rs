@@ -16,6 +16,16 @@ impl Tag {
         let (first, _) = self.0.as_chunks::<8>();
         u64::from_be_bytes(first[0])
     }
+
+    /// All of it.
+    pub const fn bytes(self) -> [u8; 16] {
+        self.0
+    }
+
+    /// A tag that was made before, with the same key.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
 }
 
 /// The sampling rule of one AI system.
@@ -48,6 +58,12 @@ impl Sampler {
         block[..key.len()].copy_from_slice(&key);
         let keyed = Hmac::new(&block.into());
         Self { keyed, below }
+    }
+
+    /// The share of ids that it keeps.
+    pub fn rate(&self) -> f64 {
+        self.below
+            .map_or(1.0, |below| below as f64 / 2_f64.powi(64))
     }
 
     /// What stands for that id.
@@ -106,6 +122,13 @@ mod tests {
         let (low, high) = (Sampler::new([1; 32], 0.1), Sampler::new([1; 32], 0.5));
         for i in 0..2000_u32 {
             assert!(!kept_by(&low, &i.to_le_bytes()) || kept_by(&high, &i.to_le_bytes()));
+        }
+    }
+
+    #[test]
+    fn the_rate_is_what_was_asked_for() {
+        for rate in [0.0, 0.25, 0.3, 1.0] {
+            assert!((Sampler::new([1; 32], rate).rate() - rate).abs() < 1e-12);
         }
     }
 

@@ -1,12 +1,17 @@
 //! Counters and gauges about the agent itself, in Prometheus' text format. Label values come from
 //! fixed lists or from the objectives file, never from traffic.
 
+use crate::engine::shelf::Reason;
 use clause9_shared::objective::Document;
 use clause9_shared::window::{DropReason, UndecodableReason};
 use clause9_shared::wire::batch::RefusalReason;
 use prometheus::{
     Encoder, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
+
+mod kafka;
+
+pub use kafka::{KAFKA_ERRORS, KAFKA_FATES, KAFKA_SKIPS, Kafka};
 
 /// All of the agent's own figures.
 #[derive(Clone, Debug)]
@@ -38,10 +43,14 @@ pub struct Telemetry {
     pub sink_deliveries: IntCounterVec,
     /// Items of them by what became of them.
     pub sink_items: IntCounterVec,
+    /// Spans, log records and requests of metrics that mean nothing here.
+    pub sink_unused: IntCounterVec,
     /// Halves of exchanges that wait for the other half.
     pub sink_waiting: IntGauge,
     /// Their bytes.
     pub sink_waiting_bytes: IntGauge,
+    /// The topics that are read.
+    pub kafka: Kafka,
     /// Panes closed.
     pub panes_closed: IntCounter,
     /// End of the newest closed pane.
@@ -52,8 +61,20 @@ pub struct Telemetry {
     pub queue_bytes: IntGauge,
     /// Predictions remembered for their outcomes.
     pub remembered: IntGauge,
-    /// Predictions forgotten before any outcome horizon, because of the bound.
-    pub evicted: IntCounter,
+    /// Share of request ids that is kept in the newest pane.
+    pub sampling_rate: Gauge,
+    /// Predictions kept on disk.
+    pub shelved: IntGauge,
+    /// Bytes that they take.
+    pub shelved_bytes: IntGauge,
+    /// Predictions forgotten, by reason.
+    pub forgotten: IntCounterVec,
+    /// Files of predictions that were found damaged.
+    pub damaged: IntCounter,
+    /// Outcomes on their way to other replicas, and from them.
+    pub forwarded: IntCounterVec,
+    /// Outcomes handed over and not settled.
+    pub under_way: IntGauge,
     /// Batches by what the collector said.
     pub batches: IntCounterVec,
     /// Items that the collector refused.
@@ -83,10 +104,11 @@ pub const FATES: [&str; 5] = [
     "undecodable",
 ];
 /// What becomes of an outcome.
-pub const OUTCOME_FATES: [&str; 9] = [
+pub const OUTCOME_FATES: [&str; 10] = [
     "joined",
     "repeated",
     "unknown_id",
+    "forgotten",
     "unknown_row",
     "unlisted_value",
     "dropped",
@@ -105,12 +127,16 @@ pub const DELIVERY_RESULTS: [&str; 6] = [
 ];
 /// What becomes of an item of a delivery.
 pub const ITEM_FATES: [&str; 3] = ["taken", "duplicate", "refused"];
+/// What OpenTelemetry's protocol carries.
+pub const SIGNALS: [&str; 3] = ["traces", "metrics", "logs"];
 /// What the collector says to a batch.
 pub const BATCH_RESULTS: [&str; 4] = ["stored", "duplicate", "refused", "failed"];
+/// What happens to outcomes between replicas.
+pub const FORWARDED: [&str; 6] = ["handed_over", "settled", "lost", "asked", "found", "failed"];
 /// Why a batch is let go unsent.
 pub const OUTBOX_DROPS: [&str; 2] = ["full", "damaged"];
 /// What is written to the state folder.
-pub const STATE_WRITES: [&str; 2] = ["outbox", "outbox_release"];
+pub const STATE_WRITES: [&str; 3] = ["outbox", "outbox_release", "joins"];
 
 /// Why a request, or what should have been one, was refused.
 pub const REFUSALS: [&str; 3] = ["malformed", "ambiguous", "flood"];
@@ -173,8 +199,14 @@ impl Telemetry {
             "End of the newest closed pane on the system's clock.",
         )?;
         make.0.register(Box::new(watermark.clone()))?;
+        let sampling_rate = Gauge::new(
+            "clause9_sampling_rate",
+            "Share of request ids that is kept in the newest pane.",
+        )?;
+        make.0.register(Box::new(sampling_rate.clone()))?;
         let metric = ["system", "objective", "metric", "scope"];
         Ok(Self {
+            sampling_rate,
             seen: make.counter("clause9_exchanges_seen_total", "Requests that came in at the data path.")?,
             exchanges: make.counters("clause9_exchanges_total", "Exchanges by what became of them.", "fate", FATES)?,
             dropped: make.counters("clause9_exchanges_dropped_total", "Exchanges let go before decoding, by reason.", "reason", DropReason::ALL.iter().map(|r| r.as_str()))?,
@@ -188,14 +220,21 @@ impl Telemetry {
             outcomes: make.counters("clause9_outcomes_total", "Outcomes by what became of them.", "fate", OUTCOME_FATES)?,
             sink_deliveries: make.counters("clause9_sink_deliveries_total", "Deliveries at the sink's door by what it answered.", "result", DELIVERY_RESULTS)?,
             sink_items: make.counters("clause9_sink_items_total", "Events, records and mirrored requests in deliveries by what became of them.", "fate", ITEM_FATES)?,
+            sink_unused: make.counters("clause9_sink_otlp_unused_total", "Spans, events of spans, log records and requests of metrics that came by OpenTelemetry's protocol and tell of no inference.", "signal", SIGNALS)?,
             sink_waiting: make.gauge("clause9_sink_waiting", "Requests and answers told by themselves that wait for each other.")?,
             sink_waiting_bytes: make.gauge("clause9_sink_waiting_bytes", "Bytes of requests and answers that wait for each other.")?,
+            kafka: Kafka::new(&make)?,
             panes_closed: make.counter("clause9_panes_closed_total", "Panes closed.")?,
             watermark,
             queue_exchanges: make.gauge("clause9_capture_queue_exchanges", "Exchanges waiting for the monitor.")?,
             queue_bytes: make.gauge("clause9_capture_queue_bytes", "Bytes of bodies held for the monitor.")?,
             remembered: make.gauge("clause9_remembered_predictions", "Predictions remembered for their outcomes.")?,
-            evicted: make.counter("clause9_predictions_evicted_total", "Predictions forgotten before their time because the bound was reached.")?,
+            shelved: make.gauge("clause9_remembered_disk_predictions", "Predictions kept on disk for their outcomes.")?,
+            shelved_bytes: make.gauge("clause9_remembered_disk_bytes", "Bytes on disk of predictions kept for their outcomes.")?,
+            forgotten: make.counters("clause9_predictions_forgotten_total", "Predictions that are remembered no more, by reason.", "reason", Reason::ALL.iter().map(|r| r.as_str()))?,
+            damaged: make.counter("clause9_remembered_files_damaged_total", "Files of remembered predictions that were found damaged.")?,
+            forwarded: make.counters("clause9_outcomes_forwarded_total", "Outcomes handed to the collector, and asked about by it, by what became of them.", "result", FORWARDED)?,
+            under_way: make.gauge("clause9_outcomes_under_way", "Outcomes handed over whose request is being looked for at other replicas.")?,
             batches: make.counters("clause9_batches_total", "Batches by what the collector said.", "result", BATCH_RESULTS)?,
             items_refused: make.counters("clause9_items_refused_total", "Items or whole batches that the collector refused, by reason.", "reason", RefusalReason::ALL.iter().map(|r| r.as_str()))?,
             outbox_bytes: make.gauge("clause9_outbox_bytes", "Bytes of batches waiting for the collector.")?,

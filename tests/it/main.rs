@@ -1,9 +1,11 @@
 //! Integration tests and house rules, one program. Names of tests are sentences.
 //!
 //! `tidy_*`: rules about the repository itself. `house_*`: what is generated and documented.
-//! `web_*`: pages in a browser. `agent_*`: the agent over real sockets. `live_clock`, `first_nonconformity`: agent and collector. `attach_discovered`, `prometheus_*`, `mlserver_*`: beside other people's real programs (see `tests/tools/`).
+//! `web_*`: pages in a browser. `agent_*`: the agent over real sockets. `live_clock`, `first_nonconformity`, `outcomes_find`: agent and collector. `attach_discovered`, `prometheus_*`, `mlserver_*`, `agent_kafka`, `agent_otlp`, `conformance`: beside other people's real programs (see `tests/tools/`).
 
 mod agent_faults;
+mod agent_kafka;
+mod agent_otlp;
 mod agent_passthrough;
 mod agent_promises;
 mod agent_restart;
@@ -11,6 +13,7 @@ mod agent_shipping;
 mod agent_sinks;
 mod agent_world;
 mod attach_discovered;
+mod conformance;
 mod first_nonconformity;
 mod house_dashboards;
 mod house_documents;
@@ -18,6 +21,7 @@ mod house_readme;
 mod live_clock;
 mod mlserver_grpc;
 mod mlserver_passthrough;
+mod outcomes_find;
 mod prometheus_dashboard;
 mod prometheus_rules;
 mod replayed_register;

@@ -11,7 +11,7 @@ use crate::mlserver_passthrough::{OBJECTIVES, reference, start_model_server};
 
 /// Asks both addresses, and fails with what differs: answers to the byte, metadata, codes and words of
 /// failures, and a stream of calls on one connection.
-const ASK: &str = include_str!("mlserver_grpc.py");
+pub(crate) const ASK: &str = include_str!("mlserver_grpc.py");
 
 #[test]
 fn answers_over_grpc_are_the_same_with_and_without_the_agent_and_understood() -> anyhow::Result<()>

@@ -6,10 +6,16 @@ use clause9_tests::repository::{files, production, root, rust_files, text};
 const LONGEST: usize = 500;
 
 /// Files beyond that, each with the reason. The list shrinks.
-const LONGER_BECAUSE: &[(&str, &str)] = &[(
-    "dashboards/src/rules/alerts.rs",
-    "one table; splitting it would part alerts that are read together",
-)];
+const LONGER_BECAUSE: &[(&str, &str)] = &[
+    (
+        "dashboards/src/rules/alerts.rs",
+        "one table; splitting it would part alerts that are read together",
+    ),
+    (
+        "dashboards/src/telemetry.rs",
+        "one table of every name, in the order in which they are documented",
+    ),
+];
 
 /// Files of the workspace's crates, tests left out.
 fn sources() -> anyhow::Result<Vec<(String, String)>> {

@@ -206,7 +206,10 @@ def class_table(r):
 
 
 def moments(r):
-    r.raw(8), r.signed(), r.unsigned(), r.unsigned(), r.wide(), r.wide()
+    """How many values, and their sum around a centre in steps of 2^-40 of a scale."""
+    scale = (r.raw(8), r.signed())
+    n, _, total, _ = r.unsigned(), r.unsigned(), r.wide(), r.wide()
+    return {"scale": scale, "n": n, "sum": total}
 
 
 def losses(r):
@@ -308,7 +311,7 @@ def added(blocks):
                 continue
             old = total.setdefault(key, {})
             for place, count in counts.items():
-                if place in (("groups",), "roles"):
+                if place in (("groups",), "roles", "scale"):
                     if old.setdefault(place, count) != count:
                         raise ValueError("summaries of different plans")
                 else:
@@ -421,6 +424,25 @@ def decided(counts, groups):
     return hits, hits + sum(counts[9 * g + label] for g in groups for label in (1, 4, 7))
 
 
+def unusable(document, counts):
+    """Rows without an answer that a label could be held against, and all rows."""
+    outputs = document["outputs"]
+    if outputs.get("ranking") or outputs.get("value"):
+        found = counts[(16 if outputs.get("ranking") else 6, "", 4)]
+        return sum(found[defect] for defect in range(1, 6)), found[0]
+    if (3, "", 9) in counts:
+        classes = outputs["decision"]["rule"]["class"]["classes"]
+        n, table = len(classes) + 1, counts[(3, "", 9)]
+        return (
+            sum(table[label * n + n - 1] for label in range(n)),
+            sum(table[label * n + d] for label in range(n) for d in range(n)),
+        )
+    table = counts[(3, "", 6)]
+    groups = range(len(table) // 9)
+    none = sum(table[9 * g + label] for g in groups for label in (2, 5, 8))
+    return none, none + decided(table, groups)[1]
+
+
 def of_groups(metric, of, document, counts):
     """Samples of metrics by an attribute."""
     if "attribute" not in of:
@@ -461,6 +483,8 @@ def of_feature(metric, of, counts):
     unusable = sum(wrong[place] for place in range(1, 6))
     usable = wrong[0] - unusable
     points = counts.get((1, feature, 2))
+    if metric == "flag_rate":
+        return ("rate", *ones(counts[(1, feature, 7)]))
     if metric == "missing_rate":
         return ("rate", wrong[1], wrong[0])
     if metric == "range_conformity":
@@ -479,6 +503,44 @@ def of_feature(metric, of, counts):
     if metric in ("quantile.25", "median", "quantile.75") or metric.startswith("wasserstein"):
         return ("cells", finest(points))
     return None
+
+
+def ones(moments):
+    """How many of some zeros and ones are ones, and how many there are."""
+    centre, exponent = moments["scale"]
+    bits = int.from_bytes(centre, "little")
+    power, part = bits >> 52 & 2047, bits & (1 << 52) - 1
+    # The centre is `part` times 2^power.
+    part, power = (part | 1 << 52, power - 1075) if power else (part, -1074)
+    part = -part if bits >> 63 else part
+    step = exponent - 40
+    least = min(power, step, 0)
+    total = (part * moments["n"] << power - least) + (moments["sum"] << step - least)
+    if total % (1 << -least):
+        raise ValueError("a sum of zeros and ones is no whole number")
+    return total >> -least, moments["n"]
+
+
+# Ranked lists: under which number the cells of each figure are kept.
+FIGURES = {
+    "precision_at_k": 17,
+    "recall_at_k": 18,
+    "hit_rate_at_k": 19,
+    "mrr_at_k": 20,
+    "map_at_k": 21,
+    "ndcg_at_k": 22,
+}
+
+
+def of_lists(metric, counts):
+    """Samples of figures of ranked lists."""
+    if metric not in FIGURES:
+        return None
+    cells = finest(counts[(FIGURES[metric], "", 2)])
+    if metric == "hit_rate_at_k":
+        # Below 0, at 0, between, at 1, above.
+        return ("rate", cells[3] + cells[4], sum(cells))
+    return ("cells", cells)
 
 
 # How the model is served: what is kept under which number.
@@ -585,9 +647,12 @@ def sample(objective, document, counts):
         or of_groups(metric, of, document, counts)
         or of_classes(metric, of, document, counts)
         or of_service(metric, document, counts)
+        or of_lists(metric, counts)
     )
     if found is not None:
         return found
+    if metric == "unusable_answer_rate":
+        return ("rate", *unusable(document, counts))
     if metric == "predicted_positive_rate":
         table = counts[(3, "", 6)]
         return ("rate", *decided(table, range(len(table) // 9)))

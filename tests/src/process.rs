@@ -73,6 +73,18 @@ pub fn wait_until(
     Ok(())
 }
 
+/// Lets a running process have so many files and sockets open at once.
+pub fn allow_open_files(process: u32, files: usize) -> anyhow::Result<()> {
+    let process = process.to_string();
+    let raised = Command::new("prlimit")
+        .args(["--pid", &process, &format!("--nofile={files}")])
+        .output()
+        .context("`prlimit` is not installed; it is part of util-linux")?;
+    let said = String::from_utf8_lossy(&raised.stderr);
+    anyhow::ensure!(raised.status.success(), "more open files: {said}");
+    Ok(())
+}
+
 /// A running program. Killed when dropped.
 #[derive(Debug)]
 pub struct Running {

@@ -163,7 +163,8 @@ pub fn documents(folder: &Path, objectives: &str, reference: &[Vec<f64>]) -> any
     Ok(std::fs::write(folder.join("baseline.json"), baseline)?)
 }
 
-fn baseline(objectives: &str, reference: &[Vec<f64>]) -> anyhow::Result<String> {
+/// A baseline of rows for an objectives file, as its JSON; the reference as for [`Sidecar::start`].
+pub fn baseline(objectives: &str, reference: &[Vec<f64>]) -> anyhow::Result<String> {
     let document = yaml::from_str::<Document>("objectives.yaml", objectives)
         .map_err(|p| anyhow::anyhow!("{p}"))?;
     let mut builder = BaselineBuilder::new(&document.value, "reference");

@@ -1,7 +1,7 @@
 //! Programs of other people that tests start. A tool that is missing fails its test; whoever wants
 //! to do without sets `CLAUSE9_SKIP_MISSING_TOOLS=1` at a desk. In CI that is ignored.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Where tests/run puts what it installs.
 fn home() -> PathBuf {
@@ -22,9 +22,28 @@ pub fn tool(name: &str) -> anyhow::Result<Option<PathBuf>> {
 
 /// A program of the environment in which MLServer is installed.
 pub fn mlserver(program: &str) -> anyhow::Result<Option<PathBuf>> {
-    let candidate = home().join("mlserver/bin").join(program);
-    let found = Path::new(&candidate).is_file().then_some(candidate);
-    or_skip("MLServer", found)
+    environment("mlserver", program)
+}
+
+/// A program of the Python environment that `tests/tools/NAME` installs.
+pub fn environment(name: &str, program: &str) -> anyhow::Result<Option<PathBuf>> {
+    let candidate = home().join(name).join("bin").join(program);
+    let found = candidate.is_file().then_some(candidate);
+    or_skip(name, found)
+}
+
+/// A broker of Kafka's protocol.
+pub fn kafka() -> anyhow::Result<Option<PathBuf>> {
+    let candidate = home().join("kafka/tansu");
+    let found = candidate.is_file().then_some(candidate);
+    or_skip("Tansu", found)
+}
+
+/// A collector of OpenTelemetry's protocol.
+pub fn rotel() -> anyhow::Result<Option<PathBuf>> {
+    let candidate = home().join("rotel/rotel-agent");
+    let found = candidate.is_file().then_some(candidate);
+    or_skip("Rotel", found)
 }
 
 /// A server of language models: where the program and its libraries are, and its model.

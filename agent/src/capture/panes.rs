@@ -108,6 +108,12 @@ impl PaneTable {
         (oldest.end(self.length) + lateness <= now).then_some(oldest)
     }
 
+    /// Whether no request was counted in a pane so far: then none of it can be on its way either, since
+    /// requests are counted when they come in.
+    pub fn is_idle(&self, pane: PaneStart) -> bool {
+        !self.lock().open.contains_key(&pane)
+    }
+
     /// The oldest open pane.
     pub fn oldest(&self) -> Option<PaneStart> {
         let inner = self.lock();
@@ -192,6 +198,7 @@ mod tests {
             Admission::Capture(PaneStart(at(0)), at(5))
         );
         assert_eq!(table.arrive(Some(at(65)), false), Admission::NotInference);
+        assert!(!table.is_idle(PaneStart(at(0))) && table.is_idle(PaneStart(at(120))));
         table.drop_one(PaneStart(at(0)), DropReason::QueueFull);
         let first = table.close(PaneStart(at(0)));
         assert_eq!((first.seen, first.dropped_total()), (2, 2));

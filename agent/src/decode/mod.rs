@@ -6,10 +6,13 @@ use clause9_shared::window::UndecodableReason;
 use http::Method;
 
 pub use self::json_rows::JsonRows;
+pub(crate) use self::openai::Few;
+pub(crate) use self::protobuf::{Fields, Wire};
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::sse::events as sse_events;
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::unpack::unpack as without_encoding;
+pub(crate) use self::unpack::unpack_within as unpacked_within;
 use crate::exchange::Exchange;
 
 mod body;

@@ -22,6 +22,8 @@ use crate::decode::body::{answered_well, bounded, parse, request_id, text};
 use crate::decode::recorded::{Recorded, recorded};
 use crate::exchange::Exchange;
 
+pub(crate) use self::few::Few;
+
 mod answer;
 mod embeddings;
 mod few;

@@ -7,7 +7,7 @@ use clause9_shared::window::UndecodableReason;
 
 /// What a field holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wire<'a> {
+pub(crate) enum Wire<'a> {
     /// A number of variable length.
     Varint(u64),
     /// Eight bytes.
@@ -19,11 +19,11 @@ pub(super) enum Wire<'a> {
 }
 
 /// Not what the format asks for.
-pub(super) const MALFORMED: UndecodableReason = UndecodableReason::Malformed;
+pub(crate) const MALFORMED: UndecodableReason = UndecodableReason::Malformed;
 
 impl<'a> Wire<'a> {
     /// As bytes or a message.
-    pub(super) fn bytes(self) -> Result<&'a [u8], UndecodableReason> {
+    pub(crate) fn bytes(self) -> Result<&'a [u8], UndecodableReason> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
             Self::Varint(_) | Self::Eight(_) | Self::Four(_) => Err(MALFORMED),
@@ -31,12 +31,12 @@ impl<'a> Wire<'a> {
     }
 
     /// As a text.
-    pub(super) fn text(self) -> Result<&'a str, UndecodableReason> {
+    pub(crate) fn text(self) -> Result<&'a str, UndecodableReason> {
         std::str::from_utf8(self.bytes()?).map_err(|_| MALFORMED)
     }
 
     /// Numbers of variable length, one of them or packed.
-    pub(super) fn varints(self, mut each: impl FnMut(u64)) -> Result<(), UndecodableReason> {
+    pub(crate) fn varints(self, mut each: impl FnMut(u64)) -> Result<(), UndecodableReason> {
         match self {
             Self::Varint(number) => each(number),
             Self::Bytes(mut packed) => {
@@ -50,7 +50,7 @@ impl<'a> Wire<'a> {
     }
 
     /// Numbers of four bytes, one of them or packed.
-    pub(super) fn fours(self) -> Result<Cow<'a, [[u8; 4]]>, UndecodableReason> {
+    pub(crate) fn fours(self) -> Result<Cow<'a, [[u8; 4]]>, UndecodableReason> {
         match self {
             Self::Four(number) => Ok(vec![number].into()),
             Self::Bytes(packed) => match packed.as_chunks() {
@@ -62,7 +62,7 @@ impl<'a> Wire<'a> {
     }
 
     /// Numbers of eight bytes, one of them or packed.
-    pub(super) fn eights(self) -> Result<Cow<'a, [[u8; 8]]>, UndecodableReason> {
+    pub(crate) fn eights(self) -> Result<Cow<'a, [[u8; 8]]>, UndecodableReason> {
         match self {
             Self::Eight(number) => Ok(vec![number].into()),
             Self::Bytes(packed) => match packed.as_chunks() {
@@ -75,11 +75,11 @@ impl<'a> Wire<'a> {
 }
 
 /// The fields of a message, by number, in the order in which they were written.
-pub(super) struct Fields<'a>(&'a [u8]);
+pub(crate) struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
     /// Of a message.
-    pub(super) fn of(message: &'a [u8]) -> Self {
+    pub(crate) fn of(message: &'a [u8]) -> Self {
         Self(message)
     }
 

@@ -10,9 +10,7 @@ use clause9_shared::window::UndecodableReason;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use ruzstd::decoding::StreamingDecoder;
 
-/// Longest compressed body that is unpacked, in bytes.
-pub(super) const MAX_PACKED: usize = 4 << 20;
-/// Longest unpacked body, in bytes.
+/// Longest body that is unpacked, and longest that it may become, in bytes.
 pub(super) const MAX_UNPACKED: usize = 4 << 20;
 /// Most bytes for each compressed one, beyond [`FREE`].
 pub(super) const MAX_RATIO: usize = 100;
@@ -66,21 +64,30 @@ pub(super) fn is_known(encoding: &[u8]) -> bool {
 
 /// A body without its `content-encoding`.
 pub(crate) fn unpack(encoding: &[u8], packed: Bytes) -> Result<Bytes, UndecodableReason> {
+    unpack_within(encoding, packed, MAX_UNPACKED)
+}
+
+/// The same where another bound on the unpacked body's length holds.
+pub(crate) fn unpack_within(
+    encoding: &[u8],
+    packed: Bytes,
+    most: usize,
+) -> Result<Bytes, UndecodableReason> {
     let mut body = packed;
     for layer in named(encoding)?.into_iter().rev() {
-        body = without(layer, &body)?;
+        body = without(layer, &body, most)?;
     }
     Ok(body)
 }
 
-fn without(encoding: Encoding, packed: &[u8]) -> Result<Bytes, UndecodableReason> {
-    if packed.len() > MAX_PACKED {
+fn without(encoding: Encoding, packed: &[u8], most: usize) -> Result<Bytes, UndecodableReason> {
+    if packed.len() > most {
         return Err(UndecodableReason::Oversized);
     }
     if packed.is_empty() {
         return Ok(Bytes::new());
     }
-    let mut bounded = Bounded::new(packed.len());
+    let mut bounded = Bounded::new(packed.len(), most);
     match encoding {
         Encoding::Gzip => bounded.take(MultiGzDecoder::new(packed))?,
         // The name stands for the zlib format; some senders leave its two bytes out.
@@ -124,11 +131,11 @@ struct Bounded {
 }
 
 impl Bounded {
-    fn new(packed: usize) -> Self {
+    fn new(packed: usize, longest: usize) -> Self {
         let most = packed.saturating_mul(MAX_RATIO).max(FREE);
         Self {
             unpacked: Vec::new(),
-            most: most.min(MAX_UNPACKED),
+            most: most.min(longest),
         }
     }
 

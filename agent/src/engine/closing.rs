@@ -1,16 +1,18 @@
 //! Closing panes: after it no more data can enter. What a pane ships, and what its metrics say.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use clause9_shared::metric::{Beside, MetricId, Seen, StreamKind};
 use clause9_shared::objective::Objective;
+use clause9_shared::sampling::{Rates, Shell};
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::Timestamp;
 use clause9_shared::window::{Coverage, DropReason, PaneStart};
 use clause9_shared::wire::batch::{ClosedWindow, Stream};
 
 use crate::engine::joining::Arrivals;
-use crate::engine::{Engine, Measured, ModelKey, Output, Pane, SocketCounts};
+use crate::engine::{Engine, Measured, ModelKey, ModelPane, Output, Pane, SocketCounts};
 
 impl Engine {
     pub(super) fn close(
@@ -24,16 +26,18 @@ impl Engine {
         let length = panes.length;
         let end = start.end(length);
         let horizon = PaneStart::of(now - panes.outcome_horizon, length);
-        let gave_up = self.waiting.give_up(start);
-        self.tally.unknown_id += gave_up;
-        self.arrivals.entry(start).or_default().unjoined.unknown_id += gave_up;
+        self.give_up(start);
+        let lost = std::mem::take(&mut self.lost_outcomes);
+        self.count_dropped(start, lost);
         // Written while the engine still holds it all: if that goes wrong, the engine that takes over
         // finds what is lost, and counts it.
         self.count_requests(start, socket);
         let pane = self.panes.entry(start).or_default();
+        pane.settle(&self.settings.plan);
         let unfinished = missing(pane, socket);
+        let rates = self.rate(start).map(Rates::one);
         let pane = &self.panes[&start];
-        let mut items = self.traffic_items(start, pane, socket, unfinished);
+        let mut items = self.traffic_items((start, rates), pane, socket, unfinished);
         // On a replayed clock, outcomes may have come before the first pane.
         for (arrival, arrived) in self.arrivals.range(..=start) {
             items.extend(self.outcome_items(*arrival, arrived));
@@ -44,9 +48,31 @@ impl Engine {
         self.tally.dropped[DropReason::Unfinished as usize] += unfinished;
         self.tally.panes += 1;
         self.watermark = self.watermark.max(Some(end));
+        if let Some(pacing) = &mut self.pacing {
+            pacing.close(start);
+        }
+        // Written down before it is shipped: whatever ends the process, nothing is shipped twice.
+        self.memory.handed_over(end);
         out.push(Output::Ship(items, self.watermark.unwrap_or(end)));
         self.measure(start, &pane, &arrivals, out);
-        self.memory.expire(horizon);
+        self.memory.expire(horizon, &mut self.tally);
+    }
+
+    /// Outcomes that waited in vain for their request. If others can be asked for it, they go on waiting
+    /// until they are handed over.
+    fn give_up(&mut self, start: PaneStart) {
+        if self.settings.forward_after.is_some() {
+            return;
+        }
+        for (tag, outcomes) in self.waiting.give_up(start) {
+            if self.memory.has_forgotten(tag) {
+                self.tally.outcomes_forgotten += outcomes;
+                self.unjoined(start).forgotten += outcomes;
+            } else {
+                self.tally.unknown_id += outcomes;
+                self.unjoined(start).unknown_id += outcomes;
+            }
+        }
     }
 
     /// What open panes hold goes out as a first contribution; the watermark does not move.
@@ -55,14 +81,17 @@ impl Engine {
         let mut first = None;
         for (start, socket) in open {
             self.count_requests(start, &socket);
-            let pane = self.panes.remove(&start).unwrap_or_default();
+            let mut pane = self.panes.remove(&start).unwrap_or_default();
+            pane.settle(&self.settings.plan);
             let unfinished = missing(&pane, &socket);
             self.tally.dropped[DropReason::Unfinished as usize] += unfinished;
             if socket != SocketCounts::default() || pane.received > 0 {
-                items.extend(self.traffic_items(start, &pane, &socket, unfinished));
+                let rates = self.rate(start).map(Rates::one);
+                items.extend(self.traffic_items((start, rates), &pane, &socket, unfinished));
                 first = first.or(Some(start));
             }
         }
+        let length = self.settings.plan.document().panes.length;
         let waiting = self.waiting.give_up_all();
         let mut arrivals = std::mem::take(&mut self.arrivals);
         if let (true, Some(start)) = (waiting > 0, arrivals.keys().next_back().copied().or(first)) {
@@ -75,14 +104,17 @@ impl Engine {
         }
         if let (false, Some(watermark)) = (items.is_empty(), self.watermark.or(first.map(|f| f.0)))
         {
+            let last = arrivals.keys().next_back().map(|pane| pane.end(length));
+            self.memory
+                .handed_over(watermark.max(last.unwrap_or(watermark)));
             out.push(Output::Ship(items, watermark));
         }
     }
 
-    /// One unattributed item, always, and one per model.
+    /// One unattributed item, always, and one per model; of each shell, if shells are kept apart.
     fn traffic_items(
         &self,
-        start: PaneStart,
+        (start, rates): (PaneStart, Option<Rates>),
         pane: &Pane,
         socket: &SocketCounts,
         unfinished: u64,
@@ -95,17 +127,22 @@ impl Engine {
         rest.dropped[DropReason::Unfinished as usize] += unfinished;
         rest.seen = rest.accounted();
         let nobody: ModelKey = (Box::default(), Box::default());
-        let item = |model: &ModelKey, coverage: &Coverage, summary: &PaneSummary| {
+        let item = |of: (&ModelKey, Option<Shell>), coverage: &Coverage, summary: &PaneSummary| {
             debug_assert!(coverage.adds_up(), "{coverage:?}");
-            self.item(model, start, Stream::Traffic(coverage.clone()), summary)
+            let mut coverage = coverage.clone();
+            coverage.rates = rates;
+            self.item(of, start, Stream::Traffic(coverage), summary)
         };
-        let unattributed = pane.unattributed_answers.as_deref();
-        let unattributed = unattributed.unwrap_or(&self.empty_traffic);
-        let mut items = vec![item(&nobody, &rest, unattributed)];
+        let last = self.last_shell();
+        let answers = &pane.unattributed_answers;
+        let unattributed = answers.get(&last).map_or(&self.empty_traffic, |a| a);
+        let mut items = vec![item((&nobody, last), &rest, unattributed)];
+        let others = answers.iter().filter(|(shell, _)| **shell != last);
+        items.extend(others.map(|(shell, a)| item((&nobody, *shell), &Coverage::default(), a)));
         items.extend(
             pane.models
                 .iter()
-                .map(|(key, m)| item(key, &m.coverage, &m.summary)),
+                .map(|((shell, key), m)| item((key, *shell), &m.coverage, &self.traffic_of(m))),
         );
         items
     }
@@ -118,15 +155,16 @@ impl Engine {
                 coverage: arrivals.unjoined.clone(),
             };
             let nobody = (Box::default(), Box::default());
-            items.push(self.item(&nobody, arrival, stream, &self.empty_outcomes));
+            let nobody = (&nobody, self.last_shell());
+            items.push(self.item(nobody, arrival, stream, &self.empty_outcomes));
         }
-        for (origin, block) in &arrivals.blocks {
+        for ((origin, shell), block) in &arrivals.blocks {
             let (pane, model) = &**origin;
             let stream = Stream::Outcomes {
                 arrival,
                 coverage: block.coverage.clone(),
             };
-            items.push(self.item(model, *pane, stream, &block.summary));
+            items.push(self.item((model, *shell), *pane, stream, &block.summary));
         }
         items
     }
@@ -143,15 +181,19 @@ impl Engine {
             &self.empty_traffic,
             pane.models
                 .values()
-                .map(|m| &m.summary)
-                .chain(pane.unattributed_answers.as_deref()),
+                .map(|model| self.traffic_of(model))
+                .chain(
+                    pane.unattributed_answers
+                        .values()
+                        .map(|a| Cow::Borrowed(&**a)),
+                ),
         );
         let outcomes = sum(
             &self.empty_outcomes,
             arrivals
                 .values()
                 .flat_map(|a| a.blocks.values())
-                .map(|b| &b.summary),
+                .map(|b| Cow::Borrowed(&b.summary)),
         );
         let plan = &self.settings.plan;
         for objective in plan
@@ -185,6 +227,11 @@ impl Engine {
         }
     }
 
+    /// What was counted of a model's traffic; of a settled one without a copy.
+    fn traffic_of<'a>(&self, model: &'a ModelPane) -> Cow<'a, PaneSummary> {
+        self.settings.plan.summary_of(&model.gathered)
+    }
+
     fn stream(&self, objective: &Objective) -> StreamKind {
         let kind = objective.metric.spec().stream;
         if kind != StreamKind::ByAttribute {
@@ -214,10 +261,10 @@ fn missing(pane: &Pane, socket: &SocketCounts) -> u64 {
     socket.seen.saturating_sub(known)
 }
 
-fn sum<'a>(empty: &PaneSummary, parts: impl Iterator<Item = &'a PaneSummary>) -> PaneSummary {
+fn sum<'a>(empty: &PaneSummary, parts: impl Iterator<Item = Cow<'a, PaneSummary>>) -> PaneSummary {
     let mut sum = empty.clone();
     for part in parts {
-        if let Err(error) = sum.merge(part) {
+        if let Err(error) = sum.merge(&part) {
             tracing::error!(%error, "summaries of one plan do not add up");
         }
     }

@@ -6,26 +6,38 @@ use std::sync::Arc;
 
 use clause9_shared::digest::Digest;
 use clause9_shared::inference::Inference;
-use clause9_shared::plan::{CapturePlan, Fitting, Outcome, Prediction};
+use clause9_shared::plan::{CapturePlan, Fitting, Gathered, Outcome, Prediction};
+use clause9_shared::sampling::{Halvings, Shell};
 use clause9_shared::sketch::PaneSummary;
-use clause9_shared::time::{Clock, Timestamp};
+use clause9_shared::time::{Clock, Span, Timestamp};
 use clause9_shared::window::{Coverage, DropReason, PaneKey, PaneStart, UndecodableReason};
 use clause9_shared::wire::batch::{ClosedWindow, Stream};
 use clause9_shared::wire::codec::Encode;
+use clause9_shared::wire::forward::Fate;
 
 use crate::sample::{Sampler, Tag};
 
 mod answers;
 mod closing;
+pub mod filter;
+mod forwarding;
 mod joining;
 mod memory;
+mod pacing;
+mod remembering;
+pub mod shelf;
 mod tally;
 mod waiting;
 
 pub use answers::Answer;
+pub use forwarding::{Asked, HandedOver, Question};
 use joining::Arrivals;
 pub use joining::OutcomeReport;
-use memory::Memory;
+use memory::{Memory, Remembers};
+pub use pacing::Cap;
+use pacing::Pacing;
+use remembering::Remembering;
+use shelf::Shelf;
 pub use tally::{SocketCounts, Tally};
 use waiting::Waiting;
 
@@ -39,6 +51,10 @@ pub enum Input {
     Exchange(Looked),
     /// Outcomes came in; answered by [`Output::Answer`].
     Outcomes(Vec<Outcome>),
+    /// Outcomes that nobody knew elsewhere are asked about; answered by [`Output::Told`].
+    Asked(Vec<Asked>),
+    /// Outcomes that were handed over were let go on their way.
+    LostOnTheWay(u64),
     /// A pane is over; panes are closed in order. With what was counted at the socket.
     Close(PaneStart, SocketCounts),
     /// The agent stops: ship what open panes hold so far, without claiming that they are closed.
@@ -80,6 +96,8 @@ pub enum Output {
     Measured(Measured),
     /// What became of the outcomes of one input.
     Answer(OutcomeReport),
+    /// What became of outcomes that were asked about, in the order of the questions.
+    Told(Vec<Fate>),
 }
 
 /// What an objective's metric says of a pane on this replica.
@@ -104,6 +122,8 @@ pub struct Settings {
     pub baseline: Digest,
     /// Which exchanges are kept.
     pub sampler: Sampler,
+    /// What is kept at most, if that is bounded.
+    pub cap: Option<Cap>,
     /// The public name of the system's key.
     pub salt: Digest,
     /// Which clock panes run on.
@@ -114,12 +134,29 @@ pub struct Settings {
     pub remembered_bytes: usize,
     /// Most outcomes waiting for their request.
     pub waiting: usize,
+    /// How long an outcome waits for its request here before others are asked for it; none if nobody is.
+    pub forward_after: Option<Span>,
+}
+
+/// An empty memory for these settings.
+fn memory(settings: &Settings) -> Memory {
+    let document = settings.plan.document();
+    Memory::new(
+        Remembers {
+            attributes: document.attributes.len(),
+            numbers: document.outputs.value.is_some(),
+            places: settings.plan.places(),
+            scores: settings.plan.scored_classes(),
+        },
+        settings.remembered,
+        settings.remembered_bytes,
+    )
 }
 
 /// A model and its version.
-type ModelKey = (Box<str>, Box<str>);
+pub type ModelKey = (Box<str>, Box<str>);
 /// Where predictions come from: their pane, and the model that made them.
-type Origin = (PaneStart, ModelKey);
+pub type Origin = (PaneStart, ModelKey);
 
 /// An open pane.
 #[derive(Debug, Default)]
@@ -129,9 +166,9 @@ struct Pane {
     /// What could not be attributed to a model.
     unattributed: Coverage,
     /// How exchanges were answered that could not be attributed, if that is counted.
-    unattributed_answers: Option<Box<PaneSummary>>,
-    /// Per model and version.
-    models: BTreeMap<ModelKey, ModelPane>,
+    unattributed_answers: BTreeMap<Option<Shell>, Box<PaneSummary>>,
+    /// Per shell of the sample, if shells are kept apart; model; and version.
+    models: BTreeMap<(Option<Shell>, ModelKey), ModelPane>,
 }
 
 #[derive(Debug)]
@@ -139,8 +176,14 @@ struct ModelPane {
     /// One for all predictions that are remembered.
     origin: Arc<Origin>,
     coverage: Coverage,
-    summary: PaneSummary,
+    /// Rows of small exchanges wait here until there are enough to be counted together, or until this is
+    /// read; a pane's closing reads it.
+    gathered: Gathered,
 }
+
+/// An exchange that the sampling rule keeps, and the shell that it is counted in.
+#[derive(Clone, Copy, Debug)]
+struct Kept(Option<Shell>);
 
 /// By what outcomes will name an exchange.
 #[derive(Clone, Copy, Debug)]
@@ -159,12 +202,15 @@ pub struct Engine {
     empty_outcomes: PaneSummary,
     panes: BTreeMap<PaneStart, Pane>,
     arrivals: BTreeMap<PaneStart, Arrivals>,
-    memory: Memory,
+    memory: Remembering,
     waiting: Waiting,
+    pacing: Option<Pacing>,
     watermark: Option<Timestamp>,
     tally: Tally,
     /// Numbers exchanges without an id for the sampling rule.
     nameless: u64,
+    /// Outcomes joined by an earlier run of the agent and never handed over; counted with the next pane.
+    lost_outcomes: u64,
     /// What is known of the rows of the exchange at hand; kept for its room.
     rows: Vec<Prediction>,
 }
@@ -172,24 +218,34 @@ pub struct Engine {
 impl Engine {
     /// An engine that has seen nothing.
     pub fn new(settings: Settings) -> Self {
+        let length = settings.plan.document().panes.length;
         Self {
+            pacing: settings.cap.map(|cap| Pacing::new(cap, length)),
             empty_traffic: settings.plan.empty_traffic(),
             empty_outcomes: settings.plan.empty_outcomes(),
-            memory: Memory::new(
-                settings.plan.document().attributes.len(),
-                settings.plan.document().outputs.value.is_some(),
-                settings.remembered,
-                settings.remembered_bytes,
-            ),
+            memory: Remembering::new(memory(&settings)),
             waiting: Waiting::new(settings.waiting),
             panes: BTreeMap::new(),
             arrivals: BTreeMap::new(),
             watermark: None,
             tally: Tally::default(),
             nameless: 0,
+            lost_outcomes: 0,
             rows: Vec::new(),
             settings,
         }
+    }
+
+    /// The same with a shelf for what does not fit into memory.
+    #[must_use]
+    pub fn with_shelf(mut self, shelf: Option<Box<dyn Shelf>>) -> Self {
+        self.memory.put_shelf(shelf);
+        self
+    }
+
+    /// How many bytes a prediction takes on a shelf.
+    pub fn packed_bytes(settings: &Settings) -> usize {
+        memory(settings).stride()
     }
 
     /// A new engine in place of one that panicked half-way: what the old one had counted in open
@@ -200,6 +256,7 @@ impl Engine {
     pub fn after_panic(&mut self) -> Self {
         let mut fresh = Self::new(self.settings.clone());
         fresh.watermark = self.watermark;
+        fresh.pacing = self.pacing.take();
         fresh.tally = std::mem::take(&mut self.tally);
         for (start, old) in &self.panes {
             let mut pane = Pane {
@@ -218,7 +275,9 @@ impl Engine {
             fresh.arrivals.entry(arrival).or_default().unjoined.dropped += waited;
             fresh.tally.outcomes_dropped += waited;
         }
-        fresh.tally.evicted += self.memory.rows() as u64;
+        let empty = memory(&self.settings);
+        fresh.memory = self.memory.after_panic(empty, &mut fresh.tally);
+        fresh.lost_outcomes = self.lost_outcomes;
         fresh
     }
 
@@ -230,6 +289,11 @@ impl Engine {
                 let report = self.outcomes(outcomes, now);
                 out.push(Output::Answer(report));
             }
+            Input::Asked(asked) => {
+                let told = self.asked(asked, now);
+                out.push(Output::Told(told));
+            }
+            Input::LostOnTheWay(outcomes) => self.lost_on_the_way(outcomes, now),
             Input::Close(pane, socket) => self.close(pane, &socket, now, out),
             Input::Stop(open) => self.stop(open, out),
         }
@@ -248,6 +312,19 @@ impl Engine {
     /// End of the newest closed pane.
     pub const fn watermark(&self) -> Option<Timestamp> {
         self.watermark
+    }
+
+    /// Writes down what was remembered since the last call, and lets go what is over the bound. To be
+    /// called again and again, and before the process ends.
+    pub fn tidy(&mut self) {
+        self.memory.tidy(&mut self.tally);
+        self.lost_outcomes += std::mem::take(&mut self.tally.lost_outcomes);
+    }
+
+    /// Predictions (rows) kept on the shelf, and the bytes that it takes.
+    pub fn shelved(&self) -> (u64, u64) {
+        let shelf = self.memory.shelf();
+        shelf.map_or((0, 0), |s| (s.rows(), s.bytes()))
     }
 
     /// Predictions (rows) remembered.
@@ -277,6 +354,9 @@ impl Engine {
             self.tally.late += 1;
             return;
         }
+        if let Some(pacing) = &mut self.pacing {
+            pacing.count(looked.pane, looked.answer.as_ref().map_or(0, Answer::bytes));
+        }
         let pane = self.panes.entry(looked.pane).or_default();
         pane.received += 1;
         pane.unattributed.truncated += u64::from(looked.truncated);
@@ -297,16 +377,16 @@ impl Engine {
             .request_id
             .as_ref()
             .map(|id| self.settings.sampler.tag(id.as_bytes()));
-        if !self.keeps(tag) {
+        let Some(Kept(shell)) = self.chosen(looked.pane, tag) else {
             self.pane(looked.pane).unattributed.sampled_out += 1;
             self.tally.sampled_out += 1;
             return;
-        }
+        };
         self.settings.plan.prepare(&mut inference);
-        match self.fit(looked.pane, &inference, looked.request_only) {
+        match self.fit((looked.pane, shell), &inference, looked.request_only) {
             Err(reason) => {
                 if reason != UndecodableReason::UnknownModel {
-                    self.kept_answer(looked.pane, looked.answer.as_ref());
+                    self.kept_answer((looked.pane, shell), looked.answer.as_ref());
                 }
                 self.undecodable(looked.pane, reason);
             }
@@ -317,7 +397,7 @@ impl Engine {
                 } else {
                     Named::By(tag)
                 };
-                self.observe(looked.pane, &inference, &fitting, name, answer);
+                self.observe((looked.pane, shell), &inference, &fitting, name, answer);
             }
         }
     }
@@ -331,20 +411,53 @@ impl Engine {
         self.tally.undecodable[reason as usize] += 1;
     }
 
-    /// Exchanges without an id cannot be chosen by it; they are numbered.
-    fn keeps(&mut self, tag: Option<Tag>) -> bool {
+    /// Whether an exchange is kept at its pane's rate, and in which shell it is counted. Exchanges without
+    /// an id cannot be chosen by it; they are numbered.
+    fn chosen(&mut self, pane: PaneStart, tag: Option<Tag>) -> Option<Kept> {
         let sampler = &self.settings.sampler;
         let tag = tag.unwrap_or_else(|| {
             self.nameless += 1;
             sampler.tag(&self.nameless.to_be_bytes())
         });
-        sampler.keeps(tag)
+        let rate = self.pacing.as_mut().map(|pacing| pacing.rate(pane));
+        let kept = sampler.keeps(tag) && rate.is_none_or(|rate| rate.keeps(tag.bits()));
+        kept.then(|| Kept(self.shell(tag)))
+    }
+
+    /// The shell that what is known by a tag is counted in.
+    fn shell(&self, tag: Tag) -> Option<Shell> {
+        self.pacing.as_ref().map(|_| Shell::of(tag.bits()))
+    }
+
+    /// The shell of counts that no rate of sampling touches: the one that is in every sum.
+    fn last_shell(&self) -> Option<Shell> {
+        self.pacing.as_ref().map(|_| Shell::LAST)
+    }
+
+    /// The share of ids that is kept in the newest pane.
+    pub fn rate_in_force(&self) -> f64 {
+        let paced = self.pacing.as_ref().map(Pacing::newest);
+        paced.map_or_else(|| self.settings.sampler.rate(), Halvings::rate)
+    }
+
+    /// The rate of a pane, if a cap may lower it.
+    fn rate(&mut self, pane: PaneStart) -> Option<Halvings> {
+        self.pacing.as_mut().map(|pacing| pacing.rate(pane))
+    }
+
+    /// Whether an id that nobody remembers may be one that a cap let go.
+    fn may_be_capped(&self, tag: Tag, arrival: PaneStart) -> bool {
+        // If other replicas can be asked, they may have kept it.
+        let pacing = self.pacing.as_ref();
+        let pacing = pacing.filter(|_| self.settings.forward_after.is_none());
+        let horizon = self.settings.plan.document().panes.outcome_horizon;
+        pacing.is_some_and(|pacing| !pacing.lowest_since(arrival.0 - horizon).keeps(tag.bits()))
     }
 
     /// An inference that can be counted, or why it is not one of this system.
     fn fit<'a>(
         &mut self,
-        start: PaneStart,
+        (start, shell): (PaneStart, Option<Shell>),
         inference: &'a Inference,
         request_only: bool,
     ) -> Result<Fitting<'a>, UndecodableReason> {
@@ -354,7 +467,9 @@ impl Engine {
         }
         let known = &self.pane(start).models;
         let key = || (inference.model.clone(), inference.model_version.clone());
-        if known.len() >= MAX_MODELS && !known.contains_key(&key()) {
+        let full = known.len() >= MAX_MODELS
+            && known.keys().filter(|(s, _)| *s == shell).count() >= MAX_MODELS;
+        if full && !known.contains_key(&(shell, key())) {
             return Err(UndecodableReason::UnknownModel);
         }
         let plan = &self.settings.plan;
@@ -368,25 +483,26 @@ impl Engine {
 
     fn observe(
         &mut self,
-        start: PaneStart,
+        (start, shell): (PaneStart, Option<Shell>),
         inference: &Inference,
         fitting: &Fitting<'_>,
         name: Named,
         answer: Option<&Answer>,
     ) {
         let key = (inference.model.clone(), inference.model_version.clone());
-        let model = self.panes.entry(start).or_default().models.entry(key);
-        let model = model.or_insert_with_key(|key| ModelPane {
+        let models = &mut self.panes.entry(start).or_default().models;
+        let model = models.entry((shell, key));
+        let model = model.or_insert_with_key(|(_, key)| ModelPane {
             origin: Arc::new((start, key.clone())),
             coverage: Coverage::default(),
-            summary: self.empty_traffic.clone(),
+            gathered: self.settings.plan.gathering(),
         });
         let plan = &self.settings.plan;
         let rows = &mut self.rows;
         rows.clear();
-        plan.observe_fitting(fitting, 0..inference.rows, &mut model.summary, rows);
+        plan.gather(fitting, &mut model.gathered, rows);
         if let Some(answer) = answer {
-            plan.serve(&answer.served, &mut model.summary);
+            plan.serve_gathered(&answer.served, &mut model.gathered);
         }
         let count = rows.len() as u64;
         model.coverage.seen += 1;
@@ -413,7 +529,7 @@ impl Engine {
         }
     }
 
-    fn key(&self, model: &ModelKey) -> PaneKey {
+    fn key(&self, model: &ModelKey, shell: Option<Shell>) -> PaneKey {
         let plan = &self.settings.plan;
         PaneKey {
             system: plan.document().system.id.clone(),
@@ -424,18 +540,19 @@ impl Engine {
             salt: self.settings.salt,
             clock: self.settings.clock,
             pane: plan.document().panes.length,
+            shell,
         }
     }
 
     fn item(
         &self,
-        model: &ModelKey,
+        (model, shell): (&ModelKey, Option<Shell>),
         pane: PaneStart,
         stream: Stream,
         summary: &PaneSummary,
     ) -> ClosedWindow {
         ClosedWindow {
-            key: self.key(model),
+            key: self.key(model, shell),
             pane,
             stream,
             summary: summary.to_bytes(),
@@ -444,6 +561,13 @@ impl Engine {
 }
 
 impl Pane {
+    /// Counts the rows that wait.
+    fn settle(&mut self, plan: &CapturePlan) {
+        for model in self.models.values_mut() {
+            plan.settle(&mut model.gathered);
+        }
+    }
+
     /// What became of the exchanges received.
     fn coverage(&self) -> Coverage {
         let mut sum = self.unattributed.clone();

@@ -2,6 +2,8 @@
 
 use clause9_shared::window::{DropReason, UndecodableReason};
 
+use crate::engine::shelf::ForgottenRows;
+
 /// Counts since the last time they were taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -19,14 +21,23 @@ pub struct Tally {
     pub rows: u64,
     /// Panes closed.
     pub panes: u64,
-    /// Predictions forgotten because of the bound.
-    pub evicted: u64,
+    /// Predictions forgotten, by reason (index = position in
+    /// [`Reason::ALL`](crate::engine::shelf::Reason::ALL)).
+    pub forgotten: ForgottenRows,
+    /// Files of predictions with bytes that are not what was written.
+    pub joins_damaged: u64,
+    /// Writes of predictions that failed.
+    pub joins_write_failures: u64,
+    /// Outcomes joined before the process ended and not handed over.
+    pub lost_outcomes: u64,
     /// Outcomes that added something.
     pub joined: u64,
     /// Outcomes that repeated what was known.
     pub repeated: u64,
     /// Outcomes whose request stayed unknown.
     pub unknown_id: u64,
+    /// Outcomes whose request was remembered and is no more.
+    pub outcomes_forgotten: u64,
     /// Outcomes whose request has no such row.
     pub unknown_row: u64,
     /// Outcomes with a value that is not listed.

@@ -9,6 +9,11 @@ use proptest::prelude::*;
 use super::*;
 
 mod answers;
+mod capped;
+mod forwarding;
+mod gathering;
+mod lists;
+mod shelves;
 
 const OBJECTIVES: &str = include_str!("../../../tests/fixtures/agent/objectives.yaml");
 
@@ -34,11 +39,13 @@ fn settings(rate: f64) -> Settings {
         baseline: plan.baseline().digest(),
         plan,
         sampler: Sampler::new([9; 32], rate),
+        cap: None,
         salt: crate::sample::salt_id(&[9; 32]),
         clock: Clock::Replay,
         remembered: 100,
         remembered_bytes: 1 << 20,
         waiting: 5,
+        forward_after: None,
     }
 }
 
@@ -143,7 +150,7 @@ impl World {
         let out = std::mem::take(&mut self.out);
         let ships = out.into_iter().filter_map(|o| match o {
             Output::Ship(items, _) => Some(items),
-            Output::Measured(_) | Output::Answer(_) => None,
+            Output::Measured(_) | Output::Answer(_) | Output::Told(_) => None,
         });
         ships.flatten().collect()
     }
@@ -361,7 +368,10 @@ fn predictions_are_forgotten_at_the_bound_and_at_the_horizon() {
         world.seen(0, &format!("id-{i}"), 10);
     }
     assert_eq!(world.engine.remembered(), 100);
-    assert_eq!(world.engine.take_tally().evicted, 10);
+    assert_eq!(
+        world.engine.take_tally().forgotten[shelf::Reason::Bound as usize],
+        10
+    );
     assert_eq!(world.join(label("id-0", 0, 1.0, 5), 10).waiting, 1);
     assert_eq!(world.join(label("id-1", 0, 1.0, 5), 10).joined, 1);
     world.close(0, 11);
@@ -421,7 +431,13 @@ fn after_a_panic_outcomes_and_predictions_that_are_lost_are_counted() {
     world.join(label("later", 0, 1.0, 5), 10);
     world.engine = world.engine.after_panic();
     let tally = world.engine.take_tally();
-    assert_eq!((tally.evicted, tally.outcomes_dropped), (2, 1));
+    assert_eq!(
+        (
+            tally.forgotten[shelf::Reason::MonitorDown as usize],
+            tally.outcomes_dropped
+        ),
+        (2, 1)
+    );
     assert_eq!((world.engine.remembered(), world.engine.waiting()), (0, 0));
     let lost = OutcomeCoverage {
         dropped: 3,
@@ -481,7 +497,7 @@ fn stopping_ships_open_panes_without_claiming_them_closed() {
     );
     let watermark = world.out.iter().find_map(|o| match o {
         Output::Ship(_, watermark) => Some(*watermark),
-        Output::Measured(_) | Output::Answer(_) => None,
+        Output::Measured(_) | Output::Answer(_) | Output::Told(_) => None,
     });
     assert_eq!(watermark, Some(at(60)));
     let items = world.shipped();
@@ -510,7 +526,7 @@ fn each_objective_in_force_is_measured_on_the_panes_own_counts() {
         .iter()
         .filter_map(|o| match o {
             Output::Measured(m) => Some((m.objective.as_str(), m.support)),
-            Output::Ship(..) | Output::Answer(_) => None,
+            Output::Ship(..) | Output::Answer(_) | Output::Told(_) => None,
         })
         .collect();
     assert_eq!(measured, [("x-missing", 4), ("right-enough", 4)]);

@@ -26,7 +26,7 @@ def certificate(subject, key, issuer, issuer_key, authority):
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
     if not authority:
-        names = x509.SubjectAlternativeName([x509.DNSName("agent.test")])
+        names = x509.SubjectAlternativeName([x509.DNSName("agent.test"), x509.DNSName("localhost")])
         vouched = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
         made = made.add_extension(names, critical=False).add_extension(vouched, critical=False)
     return made.sign(issuer_key, hashes.SHA256())

@@ -2,7 +2,6 @@
 //! it. The bound is what the agent had at the start, what its limits permit, and a little for the work itself.
 
 use std::io::Write;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -12,6 +11,7 @@ use serde::Serialize;
 use super::faults::ground::{Ground, PATIENCE, Under, metric, reach, set_clock};
 use super::{Bench, load, meter};
 use crate::http::{self, Connection};
+use crate::process::allow_open_files;
 use crate::sidecar::Sidecar;
 
 const MIB: u64 = 1 << 20;
@@ -145,16 +145,7 @@ fn long_bodies(tried: &Tried, options: &Options) -> anyhow::Result<String> {
 fn idle_connections(tried: &Tried, options: &Options) -> anyhow::Result<String> {
     let descriptors = options.connections * 2 + 1000;
     for process in [std::process::id(), tried.agent.running.id()] {
-        let raised = Command::new("prlimit")
-            .args([
-                "--pid",
-                &process.to_string(),
-                &format!("--nofile={descriptors}"),
-            ])
-            .output()
-            .context("`prlimit` is not installed; it is part of util-linux")?;
-        let said = String::from_utf8_lossy(&raised.stderr);
-        anyhow::ensure!(raised.status.success(), "more open files: {said}");
+        allow_open_files(process, descriptors)?;
     }
     let body = load::request(1, "a");
     let mut kept = Vec::new();

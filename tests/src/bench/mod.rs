@@ -18,6 +18,7 @@ pub mod groups;
 pub mod instructions;
 pub mod labelled;
 pub mod load;
+pub mod logger;
 pub mod memory;
 pub mod meter;
 pub mod observe;
@@ -25,6 +26,7 @@ pub mod profile;
 pub mod profile_data;
 pub mod proxy;
 pub mod proxy_report;
+pub mod streams;
 pub mod upstream;
 pub mod windows;
 

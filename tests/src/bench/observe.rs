@@ -1,10 +1,11 @@
-//! Rows counted as they come: parsed ones, with score, label and two attributes, one exchange each and
-//! in exchanges of many rows; and events from their bytes to all columns counted. One thread, CPU time.
+//! Rows counted as they come, in the way an agent counts them: parsed ones, with score, label and two
+//! attributes, one exchange each and in exchanges of many rows; and events from their bytes to all columns counted. One thread, CPU time.
 
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use clap::Args;
 use clause9_shared::baseline::BaselineBuilder;
 use clause9_shared::digest::Digest;
@@ -63,6 +64,10 @@ struct Way {
 
 impl Bench for Options {
     fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.rounds > 0 && self.rows > 0,
+            "no rounds or no rows: nothing would be measured"
+        );
         let mut ways = vec![single()?, many()?, labelled()?];
         ways.extend(events()?);
         let mut runs: Vec<Run> = Vec::new();
@@ -93,11 +98,13 @@ impl Bench for Options {
         writeln!(out, "built with the profile `{}`; medians:", profile()?)?;
         for way in &ways {
             let of = runs.iter().filter(|run| run.way == way.name);
-            let middle = median(of.map(|run| run.us).collect()).unwrap_or(f64::NAN);
-            let goal = way
-                .goal
-                .map_or_else(String::new, |goal| format!(" (goal {goal} us)"));
-            writeln!(out, "{middle:.3} us{goal}: {}", way.name)?;
+            let middle = median(of.map(|run| run.us).collect());
+            let middle = middle.with_context(|| format!("{}: not measured", way.name))?;
+            let goal = way.goal.map_or_else(
+                || "no goal of its own".to_owned(),
+                |goal| format!("goal {goal} us"),
+            );
+            writeln!(out, "{middle:.3} us ({goal}): {}", way.name)?;
         }
         Ok(())
     }
@@ -192,7 +199,7 @@ fn row_of(whole: &Inference, row: usize) -> Inference {
 
 fn counting(name: &'static str, exchanges: Vec<Inference>, labels: bool) -> anyhow::Result<Way> {
     let plan = plan(true)?;
-    let (mut traffic, mut outcomes) = (plan.empty_traffic(), plan.empty_outcomes());
+    let (mut traffic, mut outcomes) = (plan.gathering(), plan.empty_outcomes());
     let mut known = Vec::new();
     let label = |label: f64| Outcome {
         request_id: String::new(),
@@ -204,12 +211,12 @@ fn counting(name: &'static str, exchanges: Vec<Inference>, labels: bool) -> anyh
     let both = [label(0.0), label(1.0)];
     Ok(Way {
         name,
-        goal: labels.then_some(GOALS_US[0]),
+        goal: Some(GOALS_US[0]),
         count: Box::new(move |rows| {
             let mut counted = 0;
             for exchange in exchanges.iter().cycle() {
                 known.clear();
-                plan.observe_all(exchange, &mut traffic, &mut known)?;
+                plan.gather(&plan.fit(exchange)?, &mut traffic, &mut known);
                 if labels {
                     for (i, prediction) in known.iter_mut().enumerate() {
                         plan.join(prediction, &both[(i + counted) / 3 % 2], &mut outcomes);
@@ -220,6 +227,8 @@ fn counting(name: &'static str, exchanges: Vec<Inference>, labels: bool) -> anyh
                     break;
                 }
             }
+            // Rows that wait are part of what is timed.
+            plan.settle(&mut traffic);
             Ok(counted as u64)
         }),
     })

@@ -1,5 +1,6 @@
 //! What the agent adds to a request, beside what others add: the same load straight to a trivial model
-//! server, through nginx, through the agent with nothing sampled and with everything sampled, in turns. The
+//! server, through nginx, through a proxy that logs as users' loggers do today, through the agent with nothing
+//! sampled and with everything sampled, in turns. The
 //! model server answers in no time, so that the difference is the proxy's own. Clients and model run on one
 //! processor, the proxy in question on another.
 
@@ -23,7 +24,7 @@ pub const OBJECTIVES: &str = include_str!("proxy.objectives.yaml");
 /// Bodies of about so many bytes.
 const BODIES: [usize; 2] = [1 << 10, 64 << 10];
 /// The processor of clients and model, and that of proxies.
-const PROCESSORS: [usize; 2] = [0, 1];
+pub const PROCESSORS: [usize; 2] = [0, 1];
 /// At a rate that everybody can keep up with, at least this share must be captured.
 pub const LEAST_CAPTURED: f64 = 0.99;
 
@@ -35,6 +36,8 @@ pub enum Contender {
     Direct,
     /// nginx as a plain reverse proxy with one worker.
     Nginx,
+    /// A proxy that reads everything whole and logs it through a queue that blocks.
+    Logger,
     /// The agent with nothing sampled.
     AgentOff,
     /// The agent with everything sampled.
@@ -43,7 +46,13 @@ pub enum Contender {
 
 impl Contender {
     /// Everybody, in the order of the first round.
-    pub const ALL: [Self; 4] = [Self::Direct, Self::Nginx, Self::AgentOff, Self::Agent];
+    pub const ALL: [Self; 5] = [
+        Self::Direct,
+        Self::Nginx,
+        Self::Logger,
+        Self::AgentOff,
+        Self::Agent,
+    ];
 }
 
 /// One contender in one round.
@@ -98,6 +107,17 @@ pub fn start_upstream(folder: &Path) -> anyhow::Result<(u16, Running)> {
     Ok((port, running))
 }
 
+/// The logging proxy in a process of its own.
+fn start_logger(folder: &Path, upstream: u16, sink: u16) -> anyhow::Result<(u16, Running)> {
+    let port = free_port()?;
+    let this = std::env::current_exe().context("cannot find this program's own file")?;
+    let command = format!("logger-proxy --port {port} --upstream {upstream} --sink {sink}");
+    let arguments: Vec<&str> = command.split(' ').collect();
+    let mut running = Running::start(&this, folder, &arguments)?;
+    running.wait_for_port(port, Duration::from_secs(10))?;
+    Ok((port, running))
+}
+
 /// Rows of a reference for [`OBJECTIVES`].
 pub fn reference() -> Vec<Vec<f64>> {
     (0..400)
@@ -114,6 +134,9 @@ struct World {
     _folder: tempfile::TempDir,
     model: (u16, Running),
     nginx: (u16, Running),
+    logger: (u16, Running),
+    /// Where the logger posts its events: on the clients' processor, as if far away.
+    _sink: (u16, Running),
     off: Sidecar,
     on: Sidecar,
 }
@@ -134,12 +157,17 @@ impl World {
             anyhow::Ok(agent)
         };
         let (off, on) = (agent("off", 0.0)?, agent("on", 1.0)?);
-        let nginx = start_nginx(folder.path(), model.0)?;
+        let nginx = start_nginx(folder.path(), model.0, "")?;
         pin(nginx.1.id(), proxies)?;
+        let sink = start_upstream(folder.path())?;
+        let logger = start_logger(folder.path(), model.0, sink.0)?;
+        pin(logger.1.id(), proxies)?;
         Ok(Self {
             _folder: folder,
             model,
             nginx,
+            logger,
+            _sink: sink,
             off,
             on,
         })
@@ -150,6 +178,7 @@ impl World {
         match contender {
             Contender::Direct => (self.model.0, self.model.1.id()),
             Contender::Nginx => (self.nginx.0, self.nginx.1.id()),
+            Contender::Logger => (self.logger.0, self.logger.1.id()),
             Contender::AgentOff => (self.off.port, self.off.running.id()),
             Contender::Agent => (self.on.port, self.on.running.id()),
         }
@@ -157,7 +186,7 @@ impl World {
 
     fn fates(&self, contender: Contender) -> anyhow::Result<Option<Fates>> {
         let agent = match contender {
-            Contender::Direct | Contender::Nginx => return Ok(None),
+            Contender::Direct | Contender::Nginx | Contender::Logger => return Ok(None),
             Contender::AgentOff => &self.off,
             Contender::Agent => &self.on,
         };
@@ -215,20 +244,25 @@ impl World {
 }
 
 /// Keeps all threads of a process on one processor.
-fn pin(process: u32, processor: usize) -> anyhow::Result<()> {
+pub fn pin(process: u32, processor: usize) -> anyhow::Result<()> {
     let (process, processor) = (process.to_string(), processor.to_string());
-    let pinned = Command::new("taskset")
-        .args(["-a", "-p", "-c", &processor, &process])
-        .output()
-        .context("`taskset` is not installed; it is part of util-linux")?;
+    let once = || {
+        let mut taskset = Command::new("taskset");
+        taskset.args(["-a", "-p", "-c", &processor, &process]);
+        let pinned = taskset.output();
+        pinned.context("`taskset` is not installed; it is part of util-linux")
+    };
+    // A thread that ends while it is looked at counts as a failure: once more, then.
+    let pinned = once()?.status.success() || once()?.status.success();
     anyhow::ensure!(
-        pinned.status.success(),
+        pinned,
         "process {process} cannot be kept on processor {processor}; the benchmark needs two"
     );
     Ok(())
 }
 
-fn start_nginx(folder: &Path, upstream: u16) -> anyhow::Result<(u16, Running)> {
+/// nginx with one worker before a model server; with more for the place that passes everything on.
+pub fn start_nginx(folder: &Path, upstream: u16, more: &str) -> anyhow::Result<(u16, Running)> {
     let program: PathBuf =
         tool("nginx")?.context("nginx is not installed: apt-get install nginx-light")?;
     let port = free_port()?;
@@ -236,13 +270,13 @@ fn start_nginx(folder: &Path, upstream: u16) -> anyhow::Result<(u16, Running)> {
     std::fs::create_dir(&home)?;
     let config = format!(
         "daemon off; master_process off; worker_processes 1; pid nginx.pid; error_log stderr warn;\n\
-         events {{ worker_connections 1024; }}\n\
+         events {{ worker_connections 8192; }}\n\
          http {{ access_log off; keepalive_requests 1000000000; client_max_body_size 0;\n\
            client_body_buffer_size 256k; proxy_temp_path .; client_body_temp_path .; fastcgi_temp_path .;\n\
            uwsgi_temp_path .; scgi_temp_path .;\n\
            upstream model {{ server 127.0.0.1:{upstream}; keepalive 256; keepalive_requests 1000000000; }}\n\
            server {{ listen 127.0.0.1:{port};\n\
-             location / {{ proxy_pass http://model; proxy_http_version 1.1; proxy_set_header Connection \"\"; }} }} }}\n"
+             location / {{ proxy_pass http://model; proxy_http_version 1.1; proxy_set_header Connection \"\"; {more} }} }} }}\n"
     );
     std::fs::write(home.join("nginx.conf"), config)?;
     let home_text = home.to_string_lossy().into_owned();

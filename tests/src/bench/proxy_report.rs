@@ -22,18 +22,22 @@ pub struct Size {
     pub throughput: f64,
     /// The same with nothing sampled.
     pub throughput_off: f64,
+    /// The same of the logging proxy.
+    pub throughput_logger: f64,
     /// Share captured meanwhile.
     pub captured_at_most: f64,
     /// The fixed rate, in requests a second.
     pub per_second: f64,
-    /// p50 at that rate less p50 straight to the model, in microseconds: nginx, agent with nothing sampled, agent.
-    pub added_p50_us: [f64; 3],
+    /// p50 at that rate less p50 straight to the model, in microseconds: nginx, the logging proxy,
+    /// agent with nothing sampled, agent.
+    pub added_p50_us: [f64; 4],
     /// p99 at that rate beside nginx's, if p99 repeats.
     pub p99: Option<f64>,
     /// How much p99 straight to the model varied between rounds: largest to smallest.
     pub p99_varies: f64,
-    /// Processor time for each answer at that rate, in microseconds: nginx, agent with nothing sampled, agent.
-    pub cpu_us: [f64; 3],
+    /// Processor time for each answer at that rate, in microseconds: nginx, the logging proxy, agent with nothing
+    /// sampled, agent.
+    pub cpu_us: [f64; 4],
     /// Least share captured at that rate.
     pub captured: f64,
 }
@@ -103,7 +107,12 @@ fn size(body: usize, runs: &[Run]) -> anyhow::Result<Size> {
         median(pairs.map(|(a, b)| of_two(a, b)).collect()).context("no rounds")
     };
     let faster = |a: &Run, b: &Run| a.seen.per_second() / b.seen.per_second();
-    let proxies = [Contender::Nginx, Contender::AgentOff, Contender::Agent];
+    let proxies = [
+        Contender::Nginx,
+        Contender::Logger,
+        Contender::AgentOff,
+        Contender::Agent,
+    ];
     let added = |contender| {
         beside(contender, Contender::Direct, true, &|a, b| {
             a.seen.p50_us - b.seen.p50_us
@@ -126,7 +135,7 @@ fn size(body: usize, runs: &[Run]) -> anyhow::Result<Size> {
             .reduce(f64::min)
             .context("nothing was captured")
     };
-    let mut sums = [[0.0; 3]; 2];
+    let mut sums = [[0.0; 4]; 2];
     for (i, contender) in proxies.into_iter().enumerate() {
         sums[0][i] = added(contender)?;
         sums[1][i] = cpu(contender)?;
@@ -136,6 +145,7 @@ fn size(body: usize, runs: &[Run]) -> anyhow::Result<Size> {
         body,
         throughput: beside(Contender::Agent, Contender::Nginx, false, &faster)?,
         throughput_off: beside(Contender::AgentOff, Contender::Nginx, false, &faster)?,
+        throughput_logger: beside(Contender::Logger, Contender::Nginx, false, &faster)?,
         captured_at_most: captured(false)?,
         per_second: of(Contender::Agent, true)
             .first()
@@ -159,18 +169,19 @@ impl Report {
         )?;
         let [throughput, p50, p99] = GOALS;
         for size in &self.sizes {
-            let [nginx, off, agent] = size.added_p50_us;
+            let [nginx, logger, off, agent] = size.added_p50_us;
             writeln!(
                 out,
-                "{} bytes: answers/s x {:.2} of nginx's (goal {throughput}), with nothing sampled x {:.2}; {:.2} % captured meanwhile",
+                "{} bytes: answers/s x {:.2} of nginx's (goal {throughput}), with nothing sampled x {:.2}, the logging proxy x {:.2}; {:.2} % captured meanwhile",
                 size.body,
                 size.throughput,
                 size.throughput_off,
+                size.throughput_logger,
                 size.captured_at_most * 100.0
             )?;
             writeln!(
                 out,
-                "  at {:.0}/s: p50 {agent:+.1} us (nginx {nginx:+.1}, nothing sampled {off:+.1}): x {:.2} of nginx's (goal {p50}); {:.2} % captured",
+                "  at {:.0}/s: p50 {agent:+.1} us (nginx {nginx:+.1}, the logging proxy {logger:+.1}, nothing sampled {off:+.1}): x {:.2} of nginx's (goal {p50}); {:.2} % captured",
                 size.per_second,
                 agent / nginx,
                 size.captured * 100.0
@@ -183,10 +194,10 @@ impl Report {
                     size.p99_varies
                 )?,
             }
-            let [nginx, off, agent] = size.cpu_us;
+            let [nginx, logger, off, agent] = size.cpu_us;
             writeln!(
                 out,
-                "  processor time for each answer: {agent:.1} us (nginx {nginx:.1}, nothing sampled {off:.1})"
+                "  processor time for each answer: {agent:.1} us (nginx {nginx:.1}, the logging proxy {logger:.1}, nothing sampled {off:.1})"
             )?;
         }
         Ok(())

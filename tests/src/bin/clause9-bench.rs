@@ -2,8 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use clause9_tests::bench::{
-    Bench, detectors, evaluate, faults, footprint, groups, instructions, labelled, memory, observe,
-    profile, proxy, upstream, windows,
+    Bench, detectors, evaluate, faults, footprint, groups, instructions, labelled, logger, memory,
+    observe, profile, proxy, streams, upstream, windows,
 };
 
 /// Whole-process benchmarks on this machine. Build with `--release` for numbers to be quoted.
@@ -39,8 +39,8 @@ benches! {
     /// Instructions and allocations of the serving thread for each request, monitored and not, as callgrind counts
     /// them. Fails beyond the figures that are kept.
     Instructions(instructions::Options),
-    /// The same load straight to a trivial model server, through nginx and through the agent, in turns: answers
-    /// in a second, added time at a fixed rate, and the share that was captured.
+    /// The same load straight to a trivial model server, through nginx, through a logging proxy as users have it
+    /// today and through the agent, in turns: answers in a second, added time at a fixed rate, the share captured.
     Proxy(proxy::Options),
     /// Every fault of the monitoring under load, through real agents: no request may fail, each fault must show,
     /// and every request must be accounted for. Fails if one of these does not hold.
@@ -67,6 +67,12 @@ benches! {
     Labelled(labelled::Options),
     /// Group fairness of labelled rows, through summaries and by fairlearn, in turns.
     Groups(groups::Options),
+    /// Many streams of events at once, straight, through nginx unbuffered and through the agent: time to the first
+    /// byte, time of each event, memory of each stream. Fails if an event is missing, joined or split.
+    Streams(streams::Options),
+    /// The logging proxy itself, for the one above.
+    #[command(hide = true)]
+    LoggerProxy(logger::Options),
     /// The trivial model server itself, for the others.
     #[command(hide = true)]
     Upstream(upstream::Options),

@@ -9,7 +9,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 
 /// A list of at most `N`; more are refused before they are kept. Null is none.
 #[derive(Debug)]
-pub(super) struct Few<T, const N: usize>(pub(super) Vec<T>);
+pub(crate) struct Few<T, const N: usize>(pub(crate) Vec<T>);
 
 impl<T, const N: usize> Default for Few<T, N> {
     fn default() -> Self {

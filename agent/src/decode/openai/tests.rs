@@ -65,6 +65,58 @@ fn a_chat_is_one_row() {
     assert_eq!(failed, Err(UndecodableReason::UpstreamError));
 }
 
+/// Chat answers, decoded and counted: the share of those that decline.
+#[test]
+fn refusals_of_chats_are_counted_by_a_features_phrases() {
+    let document: clause9_shared::objective::Document = serde_json::from_value(serde_json::json!({
+        "clause9": "objectives/v1",
+        "system": { "id": "chat", "name": "Chat", "intended_purpose": "Answers.", "owner": "support",
+            "role": "user", "models": [{ "name": "m", "source": "own" }] },
+        "panes": { "length": "1m" },
+        "features": [{ "name": "answer", "type": "text", "from": { "output": "text" },
+            "numbers": ["words"], "phrases": { "refusal": { "builtin": "refusals" } } }],
+        "objectives": []
+    }))
+    .unwrap();
+    let mut builder = clause9_shared::baseline::BaselineBuilder::new(&document, "reference");
+    for _ in 0..4 {
+        builder.observe(0, Cell::Text("Certainly."));
+        builder.observe(1, Cell::Text("Certainly."));
+        builder.end_row();
+    }
+    let baseline = builder.finish(clause9_shared::digest::Digest::of(b"reference"));
+    let plan = clause9_shared::plan::CapturePlan::new(&document, &baseline.unwrap()).unwrap();
+    let mut pane = plan.empty_traffic();
+    for said in [
+        "I'm sorry, but I can't help with that.",
+        "Paris.",
+        "Rome.",
+        "Oslo.",
+    ] {
+        let answer = serde_json::json!({ "model": "m", "choices": [{ "index": 0,
+            "message": { "role": "assistant", "content": said }, "finish_reason": "stop" }] });
+        let request = r#"{"model":"m","messages":[{"role":"user","content":"And?"}]}"#;
+        let mut chat = decode(CHAT, request, &answer.to_string()).unwrap();
+        plan.prepare(&mut chat);
+        plan.observe_all(&chat, &mut pane, &mut Vec::new()).unwrap();
+    }
+    let found = clause9_shared::metric::MetricId::FlagRate.measure(clause9_shared::metric::Seen {
+        document: &document,
+        baseline: plan.baseline(),
+        of: &clause9_shared::objective::Subject {
+            feature: Some("answer.refusal".parse().unwrap()),
+            ..clause9_shared::objective::Subject::default()
+        },
+        summary: &pane,
+        beside: clause9_shared::metric::Beside::default(),
+    });
+    let found = found.unwrap();
+    assert_eq!(
+        (found.value.to_bits(), found.support),
+        (0.25_f64.to_bits(), 4)
+    );
+}
+
 #[test]
 fn a_streamed_chat_is_put_together() {
     let chat = OpenAi.decode(&recorded!("openai-chat-stream").exchange());

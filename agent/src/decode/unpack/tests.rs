@@ -110,7 +110,7 @@ fn what_becomes_too_long_or_too_much_of_it_is_oversized() {
         ("gzip, gzip", gzip(&gzip(&spaces))),
         ("zstd", bytes(MANY[0].1)),
         ("br", bytes(MANY[1].1)),
-        ("gzip", vec![0; MAX_PACKED + 1].into()),
+        ("gzip", vec![0; MAX_UNPACKED + 1].into()),
     ] {
         let refused = unpack(encoding.as_bytes(), packed);
         assert_eq!(refused, Err(UndecodableReason::Oversized), "{encoding}");
