@@ -12,6 +12,7 @@ mod clock;
 mod collect;
 pub mod config;
 mod execute;
+mod forward;
 pub mod known;
 mod listen;
 pub mod missing;

@@ -12,6 +12,7 @@ use clause9_shared::digest::Digest;
 use crate::clock::WallClock;
 use crate::collect::{Program, Writer, begin};
 use crate::config::CollectorConfig;
+use crate::forward::Forwarding;
 use crate::listen::{Door, Limits};
 use crate::receive::Uploads;
 use crate::register::Pen;
@@ -103,6 +104,12 @@ impl Collector {
             telemetry,
             clock,
             uploads: Uploads::within(limits.upload),
+            forwarding: Forwarding::new(
+                plan.outcomes_token,
+                plan.outcomes_hold,
+                plan.clock_skew,
+                clock.now(),
+            ),
         };
         Ok(Self {
             listener,

@@ -40,14 +40,16 @@ impl Uploads {
 }
 
 /// A body, with the room that it takes.
-struct Upload {
+pub(crate) struct Upload {
     envelope: Bytes,
     _room: Option<OwnedSemaphorePermit>,
 }
 
 /// Why there is no body.
-enum Unread {
+pub(crate) enum Unread {
     TooLarge,
+    /// It did not come in time.
+    Slow,
     /// The memory for bodies is taken.
     NoRoom,
     /// The sender went away before it was complete: there is nobody to answer.
@@ -63,21 +65,9 @@ pub(crate) async fn receive(
     request: axum::extract::Request,
 ) -> Response {
     let peer = peer.ip().to_string();
-    let declared = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-    let uploads = &shared.uploads;
-    let read = if declared.is_some_and(|n| n > MAX_ENVELOPE) {
-        Ok(Err(Unread::TooLarge))
-    } else {
-        tokio::time::timeout(uploads.time, read(request.into_body(), &uploads.room)).await
-    };
-    let Ok(read) = read else {
-        shared.telemetry.count_cut(Cut::SlowBody);
-        return too_slow(uploads.time);
-    };
-    place.work();
+    let read = read_within(&shared, &place, &headers, request, MAX_ENVELOPE).await;
     let (opened, upload) = match read {
+        Err(Unread::Slow) => return too_slow_for(&shared),
         Err(Unread::Gone) => return StatusCode::BAD_REQUEST.into_response(),
         Err(Unread::NoRoom) => return unavailable(&shared, Unavailable::Busy),
         Err(Unread::TooLarge) => (Err(Refused::too_large(MAX_ENVELOPE)), Upload::nothing()),
@@ -98,7 +88,38 @@ pub(crate) async fn receive(
     }
 }
 
+/// Reads a body of at most so many bytes, within the time that one may take.
+pub(crate) async fn read_within(
+    shared: &Shared,
+    place: &Place,
+    headers: &HeaderMap,
+    request: axum::extract::Request,
+    most: usize,
+) -> Result<Upload, Unread> {
+    let declared = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    let uploads = &shared.uploads;
+    let read = if declared.is_some_and(|n| n > most) {
+        Ok(Err(Unread::TooLarge))
+    } else {
+        let read = read(request.into_body(), &uploads.room, most);
+        tokio::time::timeout(uploads.time, read).await
+    };
+    let Ok(read) = read else {
+        shared.telemetry.count_cut(Cut::SlowBody);
+        return Err(Unread::Slow);
+    };
+    place.work();
+    read
+}
+
 impl Upload {
+    /// What came.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.envelope
+    }
+
     const fn nothing() -> Self {
         Self {
             envelope: Bytes::new(),
@@ -109,7 +130,7 @@ impl Upload {
 
 /// Reads a body. Room is taken for what has come, not for what is announced: who announces much and
 /// sends little takes little.
-async fn read(mut body: Body, room: &Arc<Semaphore>) -> Result<Upload, Unread> {
+async fn read(mut body: Body, room: &Arc<Semaphore>, most: usize) -> Result<Upload, Unread> {
     let mut bytes = Vec::new();
     let mut held: Option<OwnedSemaphorePermit> = None;
     while let Some(frame) = body.frame().await {
@@ -118,7 +139,7 @@ async fn read(mut body: Body, room: &Arc<Semaphore>) -> Result<Upload, Unread> {
         let Ok(chunk) = frame.into_data() else {
             continue;
         };
-        if bytes.len() + chunk.len() > MAX_ENVELOPE {
+        if bytes.len() + chunk.len() > most {
             return Err(Unread::TooLarge);
         }
         let size = u32::try_from(chunk.len()).map_err(|_| Unread::TooLarge)?;
@@ -146,6 +167,10 @@ fn refusal(refused: Refused) -> Response {
 }
 
 /// Whoever sends a body in drops gives its place to others.
+pub(crate) fn too_slow_for(shared: &Shared) -> Response {
+    too_slow(shared.uploads.time)
+}
+
 fn too_slow(limit: Duration) -> Response {
     let error = format!("the body did not come within {} ms", limit.as_millis());
     (

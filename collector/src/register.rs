@@ -344,6 +344,10 @@ pub struct MeasurementBody {
     /// Blocks of the window that another plan counted, so that they could not be added.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub other_plans: Vec<BlockRef>,
+    /// Blocks of the window that were sampled at a higher rate than others, as far as they hold what a
+    /// lower rate left out: what was measured is a sample in which every case had the same chance.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub set_aside: Vec<BlockRef>,
     /// The reference.
     pub baseline: Digest,
     /// What was counted and how.
@@ -512,6 +516,8 @@ pub enum Shown {
     NoData,
     /// The value is 0/0.
     Undefined,
+    /// Cases were sampled at rates that cannot be made equal.
+    UnequalRates,
     /// The reference group has no hits.
     NoReferenceHits {
         /// Reference group: (hits, of).

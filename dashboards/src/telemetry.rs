@@ -163,7 +163,7 @@ pub const TELEMETRY: &[Telemetry] = &[
         "clause9_outcomes_total",
         &[(
             "fate",
-            "joined, repeated, unknown_id, unknown_row, unlisted_value, dropped, sampled_out, malformed, unauthorized",
+            "joined, repeated, unknown_id, forgotten, unknown_row, unlisted_value, dropped, sampled_out, malformed, unauthorized",
         )],
         "What became of every outcome that was reported.",
     ),
@@ -182,6 +182,12 @@ pub const TELEMETRY: &[Telemetry] = &[
         &[("fate", "taken, duplicate, refused")],
         "What became of every event, record, log line and mirrored request at the sink.",
     ),
+    counter(
+        Agent,
+        "clause9_sink_otlp_unused_total",
+        &[("signal", "traces, metrics, logs")],
+        "Spans, their events, log records and requests of metrics that came by OpenTelemetry's protocol and tell of no inference.",
+    ),
     gauge(
         Agent,
         "clause9_sink_waiting",
@@ -193,6 +199,48 @@ pub const TELEMETRY: &[Telemetry] = &[
         "clause9_sink_waiting_bytes",
         &[],
         "Bytes of the requests and answers that wait.",
+    ),
+    counter(
+        Agent,
+        "clause9_kafka_records_total",
+        &[("fate", "taken, duplicate, skipped")],
+        "What became of every record of the topics that are read; what is taken is counted, too, by its items.",
+    ),
+    counter(
+        Agent,
+        "clause9_kafka_records_skipped_total",
+        &[(
+            "reason",
+            "empty, too_long, headers, unsupported, malformed, failed",
+        )],
+        "Records of which nothing could be read.",
+    ),
+    counter(
+        Agent,
+        "clause9_kafka_errors_total",
+        &[(
+            "reason",
+            "broker, authentication, authorization, topic, commit, other",
+        )],
+        "What went wrong between agent and Kafka's brokers; it is tried again.",
+    ),
+    gauge(
+        Agent,
+        "clause9_kafka_lag_records",
+        &[("topic", "the configured topics")],
+        "Records that this agent has not read yet in its partitions.",
+    ),
+    gauge(
+        Agent,
+        "clause9_kafka_partitions",
+        &[],
+        "Partitions that this agent reads.",
+    ),
+    counter(
+        Agent,
+        "clause9_kafka_pauses_total",
+        &[],
+        "Times that reading topics stood still because the monitor was behind.",
     ),
     // The agent: its own state.
     counter(
@@ -225,11 +273,50 @@ pub const TELEMETRY: &[Telemetry] = &[
         &[],
         "Predictions remembered for their outcomes.",
     ),
+    gauge(
+        Agent,
+        "clause9_sampling_rate",
+        &[],
+        "Share of request ids that is kept in the newest pane; below `sampling.rate` while `sampling.cap` holds it down.",
+    ),
+    gauge(
+        Agent,
+        "clause9_remembered_disk_predictions",
+        &[],
+        "Predictions kept on disk for their outcomes; most of those in memory are among them.",
+    ),
+    gauge(
+        Agent,
+        "clause9_remembered_disk_bytes",
+        &[],
+        "Bytes on disk of predictions kept for their outcomes.",
+    ),
     counter(
         Agent,
-        "clause9_predictions_evicted_total",
+        "clause9_remembered_files_damaged_total",
         &[],
-        "Predictions forgotten before the outcome horizon, because the bound was reached; their outcomes are lost.",
+        "Files of predictions with bytes that are not what was written; what stands behind the damage is forgotten.",
+    ),
+    counter(
+        Agent,
+        "clause9_predictions_forgotten_total",
+        &[(
+            "reason",
+            "horizon, bound, unwritten, damaged, other_plan, monitor_down",
+        )],
+        "Predictions that are remembered no more; all but those of the horizon were forgotten before their time, and their outcomes are lost.",
+    ),
+    counter(
+        Agent,
+        "clause9_outcomes_forwarded_total",
+        &[("result", "handed_over, settled, lost, asked, found, failed")],
+        "Outcomes whose request is not known here: handed to the collector, settled anywhere, or lost at the agent's end; questions of the collector about others' outcomes, and how many were counted here; polls that failed.",
+    ),
+    gauge(
+        Agent,
+        "clause9_outcomes_under_way",
+        &[],
+        "Outcomes whose request is being looked for at other replicas.",
     ),
     counter(
         Agent,
@@ -330,6 +417,21 @@ pub const TELEMETRY: &[Telemetry] = &[
         "clause9_collector_records_total",
         &[("type", "the record types of the register")],
         "Records appended to the register.",
+    ),
+    counter(
+        Collector,
+        "clause9_collector_outcomes_total",
+        &[(
+            "result",
+            "taken, no_room, found, unknown, forgotten, malformed, unauthorized, polls_refused",
+        )],
+        "Outcomes that look for the replica that answered: taken from agents and applications, found, given up, or refused.",
+    ),
+    gauge(
+        Collector,
+        "clause9_collector_outcomes_held",
+        &[SYSTEM],
+        "Outcomes that are looking for the replica that answered.",
     ),
     gauge(
         Collector,

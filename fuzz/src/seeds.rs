@@ -247,6 +247,7 @@ pub fn batches() -> Vec<Vec<u8>> {
         salt: Digest::of(b"salt"),
         clock: Clock::Live,
         pane: document.panes.length,
+        shell: None,
     };
     let coverage = Coverage {
         seen: 1,

@@ -4,6 +4,7 @@
 mod agents;
 #[cfg(test)]
 mod docs;
+mod outcomes;
 mod systems;
 
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use agents::{AgentEntry, AgentsFile};
+pub use outcomes::OutcomesConfig;
 pub use systems::SystemEntry;
 
 use crate::known::Known;
@@ -47,6 +49,9 @@ pub struct CollectorConfig {
     /// `clock_behind`. Default: `5m`.
     #[serde(default = "default_clock_skew")]
     pub clock_skew: Span,
+    /// Outcomes that look for their prediction.
+    #[serde(default, skip_serializing_if = "OutcomesConfig::is_default")]
+    pub outcomes: OutcomesConfig,
     /// Folder that relative paths start from.
     #[serde(skip)]
     base: PathBuf,
@@ -109,6 +114,10 @@ pub struct CollectorPlan {
     pub seal_grace: Span,
     /// See [`CollectorConfig::clock_skew`].
     pub clock_skew: Span,
+    /// What applications show that post outcomes.
+    pub outcomes_token: Option<String>,
+    /// See [`OutcomesConfig::hold`].
+    pub outcomes_hold: Span,
     /// The name of the configuration as written, with the digests of the files that it names.
     pub digest: Digest,
 }
@@ -176,6 +185,8 @@ impl CollectorConfig {
             known,
             seal_grace: self.seal_grace,
             clock_skew: self.clock_skew,
+            outcomes_token: self.outcomes.token(&self.base)?,
+            outcomes_hold: self.outcomes.hold,
             digest,
         })
     }

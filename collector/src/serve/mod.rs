@@ -1,5 +1,6 @@
 //! What people and programs read over HTTP: JSON under `/v1`, pages under `/`, telemetry and health.
-//! Everything is read from the register; nothing is changed here.
+//! Everything is read from the register; nothing is changed here. What agents and applications send has
+//! rooms of its own (`receive`, `forward`).
 
 mod page;
 mod v1;
@@ -15,6 +16,7 @@ use axum::routing::get;
 
 use crate::clock::WallClock;
 use crate::collect::Inbox;
+use crate::forward::{self, Forwarding};
 use crate::known::{Known, KnownSystem};
 use crate::receive::{self, Uploads};
 use crate::store::{ReadStore, Readers, StoreError};
@@ -31,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) clock: WallClock,
     pub(crate) uploads: Uploads,
+    pub(crate) forwarding: Forwarding,
 }
 
 /// Why a request gets no answer.
@@ -103,6 +106,11 @@ pub(crate) fn routes(shared: Shared) -> Router {
         .route("/", get(page::systems))
         .route("/systems/{id}", get(page::system))
         .route("/v1/batches", axum::routing::post(receive::receive))
+        .route("/v1/outcomes", axum::routing::post(forward::poll))
+        .route(
+            "/v1/systems/{id}/outcomes",
+            axum::routing::post(forward::post),
+        )
         .merge(v1::routes())
         .fallback(|| async { ApiError::NotFound("nothing is here".to_owned()) })
         .layer(axum::middleware::map_response(harden))

@@ -4,6 +4,7 @@
 
 use clause9_shared::ids::SystemId;
 use clause9_shared::metric::{StreamKind, Unmeasurable};
+use clause9_shared::sampling::Common;
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::Timestamp;
 use clause9_shared::window::{Coverage, OutcomeCoverage, PaneKey, PaneStart};
@@ -13,7 +14,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::read::{digest, pane, point, unreadable};
 use super::{Appended, ReadStore, StoreError};
 use crate::known::KnownSystem;
-use crate::plan::{Needs, OVERFLOW, Past, PastBlock, SumOf, sum_of};
+use crate::plan::{Needs, OVERFLOW, Past, PastBlock, SumOf, UNEQUAL_RATES, common, sum_of};
 use crate::register::BlockRef;
 use crate::seal::BlockCoverage;
 
@@ -27,6 +28,11 @@ const fn stream_number(stream: StreamKind) -> i64 {
         StreamKind::Traffic => 1,
         StreamKind::Outcomes | StreamKind::ByAttribute => 2,
     }
+}
+
+/// How kept sums are told apart: a stream's, of what its blocks had in common.
+fn kept_number(stream: StreamKind, common: Common) -> i64 {
+    stream_number(stream) + 16 * i64::from(common.number())
 }
 
 impl Appended<'_> {
@@ -43,7 +49,9 @@ impl Appended<'_> {
             past.silent.extend(read.silent(id, (from, to))?);
         }
         for of in &needs.sums {
-            past.sums.insert(*of, self.sum(system, *of)?);
+            let panes = of.window.panes(system.pane());
+            let common = common(&past.blocks, &needs.mixes, panes);
+            past.sums.insert(*of, self.sum(system, (*of, common))?);
         }
         if let Some((from, to)) = needs.stretch {
             past.gaps = read.gaps(id, from, to)?;
@@ -68,13 +76,16 @@ impl Appended<'_> {
         Ok(past)
     }
 
-    /// The sum of a window's blocks of one stream, of the plan in use.
+    /// The sum of a window's blocks of one stream, of the plan in use, at one rate of sampling.
     fn sum(
         &self,
         system: &KnownSystem,
-        of: SumOf,
+        (of, common): (SumOf, Common),
     ) -> Result<Result<PaneSummary, Unmeasurable>, StoreError> {
-        let (mut sum, through) = match self.kept_sum(system, of)? {
+        if common == Common::Nothing {
+            return Ok(Err(UNEQUAL_RATES));
+        }
+        let (mut sum, through) = match self.kept_sum(system, (of, common))? {
             Some(kept) => kept,
             None => match sum_of(system, of.stream(), std::iter::empty()) {
                 Ok(empty) => (empty, 0),
@@ -98,7 +109,8 @@ impl Appended<'_> {
             // In no order: sorting would hold all of them.
             last = last.max(r.get(0)?);
             let key: Vec<u8> = r.get(1)?;
-            if PaneKey::from_bytes(&key).map_err(&bad)?.plan != system.plan.digest() {
+            let key = PaneKey::from_bytes(&key).map_err(&bad)?;
+            if key.plan != system.plan.digest() || !common.takes(&key) {
                 continue;
             }
             let summary: Vec<u8> = r.get(2)?;
@@ -109,7 +121,7 @@ impl Appended<'_> {
             added += 1;
         }
         if added > MAX_UNKEPT {
-            self.keep_sum(system, of, &sum, last)?;
+            self.keep_sum(system, (of, common), &sum, last)?;
         }
         Ok(Ok(sum))
     }
@@ -117,7 +129,7 @@ impl Appended<'_> {
     fn kept_sum(
         &self,
         system: &KnownSystem,
-        of: SumOf,
+        (of, common): (SumOf, Common),
     ) -> Result<Option<(PaneSummary, i64)>, StoreError> {
         let found: Option<(Vec<u8>, i64)> = self
             .tx
@@ -130,7 +142,7 @@ impl Appended<'_> {
                     system.id().as_str(),
                     of.window.start.micros(),
                     of.window.end.micros(),
-                    stream_number(of.stream()),
+                    kept_number(of.stream(), common),
                     system.plan.digest().as_bytes()
                 ],
                 |r| Ok((r.get(0)?, r.get(1)?)),
@@ -148,7 +160,7 @@ impl Appended<'_> {
     fn keep_sum(
         &self,
         system: &KnownSystem,
-        of: SumOf,
+        (of, common): (SumOf, Common),
         sum: &PaneSummary,
         through: i64,
     ) -> Result<(), StoreError> {
@@ -161,7 +173,7 @@ impl Appended<'_> {
                 system.id().as_str(),
                 of.window.start.micros(),
                 of.window.end.micros(),
-                stream_number(of.stream()),
+                kept_number(of.stream(), common),
                 system.plan.digest().as_bytes(),
                 through,
                 sum.to_bytes(),

@@ -13,6 +13,7 @@ use prometheus::{
 };
 
 use crate::execute::Counts;
+use crate::forward::{self, Forwarded};
 use crate::known::KnownSystem;
 use crate::serve::lacking;
 use crate::store::{ReadStore, StoreError, SystemState};
@@ -68,6 +69,8 @@ pub(crate) struct Telemetry {
     replay: IntGaugeVec,
     store_bytes: Gauge,
     store_free: Gauge,
+    forwarded: IntCounterVec,
+    looked_for: IntGaugeVec,
 }
 
 struct Maker(Registry);
@@ -162,6 +165,8 @@ impl Telemetry {
             replay: make.int_gauge("clause9_system_clock_is_replay", "1 if the system runs on replayed time.", &["system"])?,
             store_bytes,
             store_free,
+            forwarded: make.counter("clause9_collector_outcomes_total", "Outcomes that looked for their prediction here, by what became of them.", &["result"])?,
+            looked_for: make.int_gauge("clause9_collector_outcomes_held", "Outcomes that are looking for their prediction.", &["system"])?,
             registry: make.0,
         };
         telemetry.start_at_zero();
@@ -183,6 +188,24 @@ impl Telemetry {
         for reason in RefusalReason::ALL {
             self.refusals.with_label_values(&[reason.as_str()]);
         }
+        for result in forward::RESULTS {
+            self.forwarded.with_label_values(&[result]);
+        }
+    }
+
+    pub(crate) fn count_forwarded(&self, result: &str, times: u64) {
+        self.forwarded.with_label_values(&[result]).inc_by(times);
+    }
+
+    /// Shows what became of outcomes that look for their prediction, and how many still do.
+    pub(crate) fn show_forwarding(&self, system: &SystemId, held: usize, happened: Forwarded) {
+        for (result, times) in forward::words(happened) {
+            self.count_forwarded(result, times);
+        }
+        let held = i64::try_from(held).unwrap_or(i64::MAX);
+        self.looked_for
+            .with_label_values(&[system.as_str()])
+            .set(held);
     }
 
     pub(crate) fn count_cut(&self, cut: Cut) {

@@ -29,11 +29,22 @@ pub(crate) fn request(
     path: &str,
     body: &[u8],
 ) -> std::io::Result<Answer> {
+    request_with(to, method, path, "", body)
+}
+
+/// With more headers, each ended by a line break.
+pub(crate) fn request_with(
+    to: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &[u8],
+) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(to)?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n",
         body.len()
     )?;
     stream.write_all(body)?;

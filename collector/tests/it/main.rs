@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod forwarding;
+#[cfg(test)]
 mod full_disk;
 #[cfg(test)]
 mod growing;

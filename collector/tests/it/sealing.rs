@@ -9,9 +9,10 @@ use clause9_collector::seal::{
     self, Contribution, Due, Origin, PATIENCE, Patience, Progress, Timing,
 };
 use clause9_shared::ids::{BootId, ObjectiveId, Sequence};
+use clause9_shared::sampling::{Halvings, Rates, Shell};
 use clause9_shared::time::{Clock, Span, Timestamp};
 use clause9_shared::window::PaneStart;
-use clause9_shared::wire::batch::{self, ClosedWindow};
+use clause9_shared::wire::batch::{self, ClosedWindow, Stream};
 use proptest::prelude::*;
 
 use crate::world::{
@@ -81,19 +82,24 @@ impl Memory {
             due,
             now: due.pane.end(HOUR),
         };
-        let sums = plan::needs(&seal, &sealed).sums.into_iter().map(|of| {
-            let blocks = self.blocks.values().flatten();
-            let blocks = blocks.filter(|b| of.takes(system, b)).map(|b| &b.summary);
-            (of, plan::sum_of(system, of.stream(), blocks))
-        });
         let past_blocks = |blocks: &Vec<KeptBlock>| blocks.iter().map(PastBlock::of).collect();
+        let known: BTreeMap<PaneStart, Vec<PastBlock>> = self
+            .blocks
+            .iter()
+            .map(|(pane, blocks)| (*pane, past_blocks(blocks)))
+            .collect();
+        let needs = plan::needs(&seal, &sealed);
+        let sums = needs.sums.iter().map(|of| {
+            let common = plan::common(&known, &needs.mixes, of.window.panes(HOUR));
+            let blocks = self.blocks.values().flatten();
+            let blocks = blocks
+                .filter(|b| of.takes(system, b) && common.takes(&b.key))
+                .map(|b| &b.summary);
+            (*of, plan::sum_of(system, of.stream(), blocks))
+        });
         let past = Past {
             sums: sums.collect(),
-            blocks: self
-                .blocks
-                .iter()
-                .map(|(pane, blocks)| (*pane, past_blocks(blocks)))
-                .collect(),
+            blocks: known.clone(),
             silent: self.silent.clone(),
             gaps: Vec::new(),
             windows: BTreeMap::new(),
@@ -278,6 +284,87 @@ fn a_silent_agent_leaves_a_gap_and_its_late_items_go_to_the_next_seal() {
         "what came late is in the window"
     );
     assert_eq!(window["body"]["silent_agents"][0], agent(2).to_string());
+}
+
+/// A pane of two agents at two rates: agent 1 has rows in the first shell and in the last one, agent 2
+/// in the last one alone. Gives the newest measurement and verdict of an objective on traffic.
+fn sealed_at(
+    agents: &Agents,
+    rates: [Option<u8>; 2],
+) -> (serde_json::Value, serde_json::Value, u64) {
+    let known = known(&[1, 2]);
+    let system = known.systems().next().unwrap();
+    let mut memory = Memory::default();
+    for h in 0..4 {
+        let part = |n: u8, from: u8, shell: Option<Shell>, index| {
+            let mut item = agents.traffic(from, h);
+            let rate = rates[usize::from(n) - 1].and_then(Halvings::new);
+            item.key.shell = rate.and(shell);
+            if let Stream::Traffic(coverage) = &mut item.stream {
+                coverage.rates = rate.map(Rates::one);
+            }
+            let batch = clause9_shared::digest::Digest::of(&[n, index]);
+            contribution(n, h, usize::from(index), batch, item)
+        };
+        let all = vec![
+            part(1, 1, Shell::new(0), 0),
+            part(1, 3, Some(Shell::LAST), 1),
+            part(2, 2, Some(Shell::LAST), 0),
+        ];
+        let due = Due {
+            pane: hour(h),
+            silent: Vec::new(),
+        };
+        memory.seal(system, &due, all);
+    }
+    let newest = |kind| {
+        let mut all = memory.of(kind).into_iter();
+        let mine = all.rfind(|r| r["body"]["objective"] == "income-missing");
+        mine.unwrap()["body"].clone()
+    };
+    let blocks = memory.of("block").len() as u64;
+    (newest("measurement"), newest("verdict"), blocks)
+}
+
+#[test]
+fn cases_of_unequal_rates_are_added_as_far_as_every_one_had_the_same_chance() {
+    let agents = Agents::new();
+    let rows = agents.rows as u64;
+    let (measured, verdict, blocks) = sealed_at(&agents, [Some(0), Some(2)]);
+    assert_eq!(blocks, 8, "two shells in each of four panes");
+    let panes = measured["support"].as_u64().unwrap() / (2 * rows);
+    assert!(panes > 0);
+    assert_eq!(
+        measured["support"],
+        panes * 2 * rows,
+        "the last shell of both"
+    );
+    assert_eq!(
+        measured["set_aside"].as_array().unwrap().len() as u64,
+        panes
+    );
+    assert_eq!(measured["coverage"]["halvings"]["fewest"], 0);
+    assert_eq!(measured["coverage"]["halvings"]["most"], 2);
+    assert_eq!(verdict["blocks"].as_array().unwrap().len(), 1);
+
+    let (equal, verdict, _) = sealed_at(&agents, [Some(0), Some(0)]);
+    assert_eq!(equal["support"], panes * 3 * rows);
+    assert!(equal.get("set_aside").is_none());
+    assert_eq!(verdict["blocks"].as_array().unwrap().len(), 2);
+    let (untold, _, _) = sealed_at(&agents, [None, None]);
+    assert_eq!(untold["support"], equal["support"]);
+    assert_eq!(untold["value"], equal["value"]);
+}
+
+#[test]
+fn what_cannot_be_made_equal_is_neither_measured_nor_judged() {
+    let agents = Agents::new();
+    let (measured, verdict, _) = sealed_at(&agents, [None, Some(2)]);
+    assert_eq!(measured["status"], "not_measured");
+    let reason = measured["reason"].as_str().unwrap();
+    assert!(reason.contains("sampling.cap"), "{reason}");
+    assert_eq!(verdict["step"]["taken"], "empty");
+    assert!(verdict["blocks"].as_array().unwrap().is_empty());
 }
 
 #[test]

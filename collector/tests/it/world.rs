@@ -113,6 +113,7 @@ impl Agents {
             salt: Digest::of(b"salt"),
             clock: self.clock,
             pane: HOUR,
+            shell: None,
         }
     }
 

@@ -466,7 +466,7 @@ pub const ALERTS: &[Alert] = &[
     },
     Alert {
         name: "Clause9OutcomesUnjoined",
-        expr: "sum by (job, instance) (increase(clause9_outcomes_total{fate=~\"unknown_id|unknown_row|unlisted_value|dropped|malformed\"}[1h])) > 0.1 * sum by (job, instance) (increase(clause9_outcomes_total{fate!~\"sampled_out|unauthorized\"}[1h]))",
+        expr: "sum by (job, instance) (increase(clause9_outcomes_total{fate=~\"unknown_id|forgotten|unknown_row|unlisted_value|dropped|malformed\"}[1h])) > 0.1 * sum by (job, instance) (increase(clause9_outcomes_total{fate!~\"sampled_out|unauthorized\"}[1h]))",
         hold: "15m",
         severity: Ticket,
         summary: "{{ $labels.instance }} cannot use a tenth of its outcomes",

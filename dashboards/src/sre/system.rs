@@ -398,7 +398,7 @@ fn delivery() -> Row {
                 "model server not reached",
             )
             .query(
-                over("clause9_predictions_evicted_total"),
+                over("clause9_predictions_forgotten_total{reason!=\"horizon\"}"),
                 "predictions forgotten early",
             ),
         ],
