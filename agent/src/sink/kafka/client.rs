@@ -130,6 +130,9 @@ pub(super) struct Watching {
     telemetry: Telemetry,
     topics: BTreeSet<String>,
     changes: Mutex<Changes>,
+    /// Partitions that this agent reads. The client is not asked: of one that is being closed, an answer may
+    /// never come.
+    read: Mutex<BTreeSet<Partition>>,
     /// Whether partitions are paused, so that statistics know nothing of their ends.
     held: AtomicBool,
 }
@@ -152,6 +155,7 @@ impl Watching {
                 revoked: BTreeSet::new(),
                 assigned: false,
             }),
+            read: Mutex::new(BTreeSet::new()),
             held: AtomicBool::new(false),
         }
     }
@@ -206,9 +210,12 @@ impl Watching {
         }
     }
 
-    fn show_partitions(&self, consumer: &BaseConsumer<Self>) {
-        let count = consumer.assignment().map_or(0, |assigned| assigned.count());
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
+    /// Shows how many partitions are read, after some came or went.
+    fn show_partitions(&self, change: impl FnOnce(&mut BTreeSet<Partition>)) {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut read);
+        let count = i64::try_from(read.len()).unwrap_or(i64::MAX);
+        drop(read);
         self.telemetry.kafka.partitions.set(count);
         if count == 0 {
             for topic in &self.topics {
@@ -262,12 +269,20 @@ impl ConsumerContext for Watching {
         }
     }
 
-    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        if let Rebalance::Assign(list) = rebalance {
-            tracing::info!(partitions = list.count(), "kafka: partitions are read here");
-            self.changes().assigned = true;
+    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        match rebalance {
+            Rebalance::Assign(list) => {
+                tracing::info!(partitions = list.count(), "kafka: partitions are read here");
+                self.changes().assigned = true;
+                self.show_partitions(|read| read.extend(partitions(list)));
+            }
+            Rebalance::Revoke(list) => {
+                let gone = partitions(list);
+                self.show_partitions(|read| read.retain(|one| !gone.contains(one)));
+            }
+            // After it, nothing is assigned.
+            Rebalance::Error(_) => self.show_partitions(BTreeSet::clear),
         }
-        self.show_partitions(consumer);
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {

@@ -276,16 +276,7 @@ fn what_was_not_counted_is_read_again_and_what_was_counted_is_not() {
     let config = config(&cluster, &["cases"]);
     // Handed over, never counted: the monitor ends before it says what became of them.
     let mut world = World::start(&config, 4);
-    let mut handed_over = Vec::new();
-    while handed_over
-        .iter()
-        .map(|d: &Delivery| d.items.len())
-        .sum::<usize>()
-        < 5
-    {
-        handed_over.push(world.next());
-    }
-    drop(handed_over);
+    drop(world.next());
     world.stop();
     let mut world = World::start(&config, 4);
     assert_eq!(world.count(5), ["r-0", "r-1", "r-2", "r-3", "r-4"]);
