@@ -15,6 +15,8 @@ pub fn tool(name: &str) -> anyhow::Result<Option<PathBuf>> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::iter::once(home().join("bin"))
         .chain(std::env::split_paths(&path))
+        // Where servers stand that a user's path leaves out.
+        .chain(std::iter::once(PathBuf::from("/usr/sbin")))
         .map(|folder| folder.join(name))
         .find(|candidate| candidate.is_file());
     or_skip(name, found)
