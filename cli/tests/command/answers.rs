@@ -111,7 +111,7 @@ fn cases_whose_score_is_none_are_counted_wherever_they_are_missing() {
     assert!(objectives.contains("objectives:"), "{objectives}");
     objectives.push_str(&objective(
         "right",
-        "metric: accuracy\n    comparator: at_least",
+        "metric: accuracy\n    comparator: at_least\n    label_delay: 28d",
         0.8,
     ));
     fs::write(at.join("draft.yaml"), objectives).unwrap();

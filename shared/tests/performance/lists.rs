@@ -8,7 +8,7 @@ use clause9_shared::bet::Bets;
 use clause9_shared::digest::Digest;
 use clause9_shared::inference::{Inference, Owned, Tensor, Values};
 use clause9_shared::judge::Compiled;
-use clause9_shared::metric::{Beside, Estimate, MetricId, Seen, Unmeasurable};
+use clause9_shared::metric::{Beside, Estimate, MetricId, Seen, StreamKind, Unmeasurable};
 use clause9_shared::objective::document::{Document, Scalar, Subject};
 use clause9_shared::plan::{CapturePlan, Joined, Outcome};
 use clause9_shared::sketch::PaneSummary;
@@ -137,11 +137,15 @@ fn measure(
     (traffic, outcomes): (&PaneSummary, &PaneSummary),
     metric: &str,
 ) -> Result<Estimate, Unmeasurable> {
-    MetricId::by_name(metric).unwrap().measure(Seen {
+    let metric = MetricId::by_name(metric).unwrap();
+    metric.measure(Seen {
         document: &document(&json!([])),
         baseline: &baseline(),
         of: &Subject::default(),
-        summary: outcomes,
+        summary: match metric.spec().stream {
+            StreamKind::Traffic => traffic,
+            StreamKind::Outcomes | StreamKind::ByAttribute => outcomes,
+        },
         beside: Beside {
             traffic: Some(traffic),
             ..Beside::default()
