@@ -26,7 +26,7 @@ use crate::monitor::{Command, Intake, MAX_COMMANDS, Monitor};
 use crate::outcomes::Outcomes;
 use crate::priority;
 use crate::reload::Reloading;
-use crate::service;
+use crate::service::{self, Speaks};
 use crate::ship::{RefusedItems, Sealer, ShipError, Shipper};
 use crate::sink::{Reader, Sink};
 use crate::telemetry::Telemetry;
@@ -316,7 +316,10 @@ async fn told_server(
 ) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let door = Arc::clone(sink);
-    service::serve(listener, stop, move |r| Arc::clone(&door).handle(r)).await;
+    service::serve(listener, Speaks::OneAndTwo, stop, move |r| {
+        Arc::clone(&door).handle(r)
+    })
+    .await;
     sink.drained().await;
     Ok(())
 }
@@ -328,10 +331,10 @@ async fn side_servers(
 ) -> io::Result<()> {
     let admin_listener = tokio::net::TcpListener::from_std(admin_listener)?;
     let outcomes_listener = tokio::net::TcpListener::from_std(outcomes_listener)?;
-    let admin = service::serve(admin_listener, stop.clone(), move |r| {
+    let admin = service::serve(admin_listener, Speaks::One, stop.clone(), move |r| {
         Arc::clone(&admin).handle(r)
     });
-    let outcomes = service::serve(outcomes_listener, stop, move |r| {
+    let outcomes = service::serve(outcomes_listener, Speaks::One, stop, move |r| {
         Arc::clone(&outcomes).handle(r)
     });
     tokio::join!(admin, outcomes);

@@ -1,9 +1,11 @@
 //! OpenTelemetry's protocol, beside a real collector of it: what a program tells of a model reaches the
 //! agent by way of that collector, which packs and batches it, and is counted as cases with their labels.
 
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
-use clause9_agent::config::OtlpConfig;
+use clause9_agent::config::{AgentConfig, OtlpConfig};
 use clause9_shared::window::UndecodableReason;
 use clause9_tests::process::{Running as Program, free_port};
 use clause9_tests::tools;
@@ -54,29 +56,82 @@ fn traces(spans: &[Value]) -> Value {
         "scopeSpans": [{ "scope": { "name": "t" }, "spans": spans }] }] })
 }
 
-#[test]
-fn what_a_collector_passes_on_is_counted_and_judged() -> anyhow::Result<()> {
-    let Some(rotel) = tools::rotel()? else {
-        return Ok(());
-    };
-    let (folder, door) = (tempfile::tempdir()?, Door::open(&[]));
-    let mut config = sink_only(folder.path(), &door);
-    // A feature and a score that spans tell.
+/// A sink that reads a feature and a score that spans tell, and labels of evaluations.
+fn config(folder: &Path, door: &Door) -> AgentConfig {
+    let mut config = sink_only(folder, door);
     let objectives = OBJECTIVES.replace("input: x", "output: completion_tokens");
     let objectives = objectives.replace("output: p ", "output: reasoning_tokens ");
-    documents_of(folder.path(), &objectives);
+    documents_of(folder, &objectives);
     if let Some(sink) = &mut config.sink {
         sink.otlp = OtlpConfig {
             evaluation: Some("Right".into()),
             ..OtlpConfig::default()
         };
     }
-    let agent = Running::start(config);
+    config
+}
+
+#[test]
+fn what_a_collector_passes_on_is_counted_and_judged() -> anyhow::Result<()> {
+    passed_on("http")
+}
+
+#[test]
+fn what_a_collector_passes_on_by_grpc_is_counted_and_judged_alike() -> anyhow::Result<()> {
+    passed_on("grpc")
+}
+
+#[test]
+fn what_opentelemetrys_own_exporter_sends_by_grpc_is_counted_and_judged() -> anyhow::Result<()> {
+    let Some(python) = tools::mlserver("python")? else {
+        return Ok(());
+    };
+    let (folder, door) = (tempfile::tempdir()?, Door::open(&[]));
+    let agent = Running::start(config(folder.path(), &door));
+    agent.set_clock("2020-01-01T00:00:00Z");
+    let script = clause9_tests::repository::root().join("tests/it/otlp_grpc.py");
+    let export = |token: &str, first: &str, compression: &str| -> anyhow::Result<String> {
+        let output = Command::new(&python)
+            .arg(&script)
+            .args([&agent.sink.to_string(), token, first, "6", compression])
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        anyhow::ensure!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(said)
+    };
+    assert_eq!(export("not the token", "0", "NoCompression")?, "FAILURE");
+    assert_eq!(agent.metric("clause9_sink_items_total{fate=\"taken\"}"), 0);
+    assert_eq!(export(&token(&agent), "0", "NoCompression")?, "SUCCESS");
+    agent.wait("clause9_exchanges_total{fate=\"sampled\"}", 6);
+    assert_eq!(export(&token(&agent), "6", "Gzip")?, "SUCCESS");
+    agent.wait("clause9_outcomes_total{fate=\"joined\"}", 12);
+    agent.wait("clause9_sink_deliveries_total{result=\"taken\"}", 2);
+    assert_eq!(
+        agent.metric("clause9_sink_deliveries_total{result=\"unauthorized\"}"),
+        1
+    );
+    agent.set_clock("2020-01-01T00:01:10Z");
+    until("the pane", || !door.items().is_empty());
+    assert_eq!(door.coverage().sampled, 12);
+    Ok(())
+}
+
+/// What a collector of OpenTelemetry's exports by this protocol.
+fn passed_on(protocol: &str) -> anyhow::Result<()> {
+    let Some(rotel) = tools::rotel()? else {
+        return Ok(());
+    };
+    let (folder, door) = (tempfile::tempdir()?, Door::open(&[]));
+    let agent = Running::start(config(folder.path(), &door));
     agent.set_clock("2020-01-01T00:00:00Z");
     let (port, grpc) = (free_port()?, free_port()?);
     let arguments = format!(
         "start --otlp-http-endpoint 127.0.0.1:{port} --otlp-grpc-endpoint 127.0.0.1:{grpc} --exporter otlp \
-         --otlp-exporter-endpoint http://127.0.0.1:{} --otlp-exporter-protocol http",
+         --otlp-exporter-endpoint http://127.0.0.1:{} --otlp-exporter-protocol {protocol}",
         agent.sink
     );
     let mut arguments: Vec<String> = arguments.split_whitespace().map(str::to_owned).collect();

@@ -23,6 +23,7 @@ pub use recorder::{Captured, Recorder};
 
 #[cfg(feature = "fuzzing")]
 pub(crate) use connection::http1 as http1_of_clients;
+pub(crate) use socket::{Begun, Socket};
 
 /// Whether a request can be passed on; see [`framing`].
 #[cfg(feature = "fuzzing")]

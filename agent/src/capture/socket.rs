@@ -13,7 +13,7 @@ use tokio_rustls::TlsStream;
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A connection to a client or to the model server.
-pub(super) enum Socket {
+pub(crate) enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
     Tls(Box<TlsStream<Socket>>),
@@ -83,7 +83,7 @@ impl AsyncWrite for Socket {
 }
 
 /// A connection of which the first bytes were read to tell the version; they are read again.
-pub(super) struct Begun {
+pub(crate) struct Begun {
     first: [u8; PREFACE.len()],
     read: usize,
     taken: usize,
@@ -92,7 +92,7 @@ pub(super) struct Begun {
 
 impl Begun {
     /// Nothing was read yet.
-    pub(super) const fn untouched(socket: Socket) -> Self {
+    pub(crate) const fn untouched(socket: Socket) -> Self {
         Self {
             first: [0; PREFACE.len()],
             read: 0,
@@ -102,7 +102,7 @@ impl Begun {
     }
 
     /// Reads until it is clear whether the client speaks HTTP/2, and says so.
-    pub(super) async fn sniffed(socket: Socket) -> io::Result<(Self, bool)> {
+    pub(crate) async fn sniffed(socket: Socket) -> io::Result<(Self, bool)> {
         let mut begun = Self::untouched(socket);
         loop {
             let read = begun.socket.read(&mut begun.first[begun.read..]).await?;

@@ -8,7 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use clause9_shared::service::Served;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version, header};
 use hyper::body::Incoming;
 use subtle::ConstantTimeEq;
 use tokio::sync::mpsc::error::TrySendError;
@@ -17,7 +18,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use crate::exchange::{Message, request_id};
 use crate::monitor::Command;
 use crate::service::{self, Answer, problem};
-use crate::sink::otlp::{self, Form, Names, Signal};
+use crate::sink::otlp::{self, Form, Names, Signal, grpc};
 use crate::sink::reading::{self, Read, Unread};
 use crate::sink::{Account, Delivery, Item, Naming, Whole, shape};
 use crate::telemetry::Telemetry;
@@ -93,7 +94,8 @@ impl Sink {
 
     /// Answers one request.
     pub(crate) async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Answer {
-        let answer = self.answer(request).await;
+        let called = request.version() == Version::HTTP_2 && grpc::is_call(request.headers());
+        let answer = self.answer(request, called).await;
         let result = match answer.status() {
             StatusCode::OK => "taken",
             StatusCode::SERVICE_UNAVAILABLE => "busy",
@@ -104,6 +106,9 @@ impl Sink {
         };
         let deliveries = &self.telemetry.sink_deliveries;
         deliveries.with_label_values(&[result]).inc();
+        if called {
+            return grpc::answer(answer).await;
+        }
         answer
     }
 
@@ -116,11 +121,15 @@ impl Sink {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Answer {
+    async fn answer(&self, request: Request<Incoming>, called: bool) -> Answer {
         let (head, path) = (request.headers(), request.uri().path());
-        let mirrored = is_mirrored(head, path);
-        let signal = Signal::of(path).filter(|_| !mirrored);
-        if !mirrored && signal.is_none() && !matches!(path, "/" | "/records") {
+        let mirrored = !called && is_mirrored(head, request.uri());
+        let signal = if called {
+            Signal::called(path)
+        } else {
+            Signal::of(path).filter(|_| !mirrored)
+        };
+        if !mirrored && signal.is_none() && (called || !matches!(path, "/" | "/records")) {
             let text = "there are /, /records, /v1/... and /mirror/...; see docs/ways-in.md";
             return problem(StatusCode::NOT_FOUND, text);
         }
@@ -156,7 +165,7 @@ impl Sink {
             Err(answer) => return answer,
         };
         if let Some(signal) = signal {
-            return self.exported(signal, &head, body).await;
+            return self.exported(signal, &head, body, called).await;
         }
         let read = if path == "/records" {
             reading::records(&head, body, limit, &self.naming)
@@ -234,14 +243,33 @@ impl Sink {
     }
 
     /// Takes in what OpenTelemetry exports, and answers as its protocol asks.
-    async fn exported(&self, signal: Signal, head: &HeaderMap, body: Bytes) -> Answer {
-        let form = match Form::of(head) {
+    async fn exported(
+        &self,
+        signal: Signal,
+        head: &HeaderMap,
+        body: Bytes,
+        called: bool,
+    ) -> Answer {
+        let form = if called {
+            Ok(Form::Protobuf)
+        } else {
+            Form::of(head)
+        };
+        let form = match form {
             Ok(form) => form,
             Err(why) => return refused(&why),
         };
-        let read = otlp::read(signal, form, head, body, self.delivery, &self.names);
+        let read = if called {
+            grpc::message(head, body).and_then(|(how, message)| {
+                otlp::read(signal, form, &how, message, self.delivery, &self.names)
+            })
+        } else {
+            otlp::read(signal, form, head, body, self.delivery, &self.names)
+        };
         let export = match read {
             Ok(export) => export,
+            // What is called says it behind its answer.
+            Err(why) if called => return refused(&why),
             Err(why) => {
                 let mut answer = refused(&why);
                 let (Unread::Unsupported(why) | Unread::TooLong(why) | Unread::Malformed(why)) =
@@ -332,8 +360,11 @@ impl Sink {
 
 /// Whether a request is a copy: by its path, or by its host, as Envoy marks those it shadows, which it
 /// sends to their own paths.
-fn is_mirrored(head: &HeaderMap, path: &str) -> bool {
+fn is_mirrored(head: &HeaderMap, target: &Uri) -> bool {
+    let path = target.path();
     let host = head.get(header::HOST).and_then(|host| host.to_str().ok());
+    // Over HTTP/2 it stands in the target.
+    let host = host.or_else(|| target.authority().map(Authority::as_str));
     let name = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
     let shadowed = [host, name]
         .iter()

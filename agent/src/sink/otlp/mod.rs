@@ -1,5 +1,5 @@
 //! OpenTelemetry's protocol as a way in: spans of language models become the same rows as their decoded
-//! traffic, and results of evaluations labels. Both encodings over HTTP. What else is sent is taken and
+//! traffic, and results of evaluations labels. Both encodings over HTTP, and gRPC. What else is sent is taken and
 //! said to be of no use here; no text of a prompt, an answer or an explanation is kept.
 
 use bytes::Bytes;
@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue};
 use crate::sink::reading::{self, Read, Unread};
 
 mod genai;
+pub(super) mod grpc;
 mod json;
 mod wire;
 
