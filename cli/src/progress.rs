@@ -16,9 +16,7 @@ impl Progress {
     /// A bar over the bytes of a table's file, or over its rows where the format says how many.
     pub(crate) fn over(table: &Table) -> Self {
         if !std::io::stderr().is_terminal() {
-            return Self {
-                bar: ProgressBar::hidden(),
-            };
+            return Self::none();
         }
         let bytes = || fs::metadata(&table.path).map_or(0, |m| m.len());
         let (length, template) = match table.format {
@@ -39,12 +37,17 @@ impl Progress {
         Self { bar }
     }
 
+    /// No bar.
+    pub(crate) fn none() -> Self {
+        Self {
+            bar: ProgressBar::hidden(),
+        }
+    }
+
     /// A bar over so many steps.
     pub(crate) fn steps(what: &str, steps: u64) -> Self {
         if !std::io::stderr().is_terminal() {
-            return Self {
-                bar: ProgressBar::hidden(),
-            };
+            return Self::none();
         }
         let style = ProgressStyle::with_template("{msg} {bar:40} {pos} of {len}, {eta} left")
             .unwrap_or_else(|_| ProgressStyle::default_bar());

@@ -10,6 +10,7 @@ use crate::progress::Progress;
 use crate::terminal::Terminal;
 use crate::{Ended, check, read};
 
+mod follow;
 mod posting;
 mod rows;
 mod secure;
@@ -95,7 +96,18 @@ pub(crate) struct Send {
     /// between.
     #[arg(long, value_name = "TIMES", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     attempts: u32,
-    /// Answer in JSON, for programs.
+    /// Go on with what is appended to the file: CSV or JSON Lines, not packed, with --id. A line counts once
+    /// its end is there. A file that was moved away is read to its end, then the one that took its name
+    /// from the beginning. An agent that is away is waited for, however long.
+    #[arg(long, requires = "id")]
+    follow: bool,
+    /// With --follow, a file that keeps how far sending is, to go on there after a restart.
+    #[arg(long, value_name = "FILE", requires = "follow")]
+    state: Option<PathBuf>,
+    /// With --follow, end once nothing was appended for so many seconds. Default: never.
+    #[arg(long, value_name = "SECONDS", requires = "follow", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    idle: Option<u64>,
+    /// Answer in JSON, for programs. With --follow an answer for each delivery, on a line of its own.
     #[arg(long)]
     json: bool,
 }
@@ -110,6 +122,8 @@ Examples:
   clause9 send loans.csv --to http://127.0.0.1:9303 --objectives loan.yaml --id loan_id \\
     --timestamp issued --token-file clause9-state/sink.token
   clause9 send today.jsonl.gz --to http://127.0.0.1:9303 --objectives loan.yaml --json
+  clause9 send decisions.jsonl --follow --state send.state --to http://127.0.0.1:9303 \
+    --objectives loan.yaml --id request_id --timestamp at
   clause9 send repaid.csv --outcomes --id loan_id --objectives loan.yaml --token-file outcomes.token \\
     --to http://127.0.0.1:9300/v1/systems/loan/outcomes";
 
@@ -138,7 +152,11 @@ pub(crate) fn run(args: &Send, terminal: &mut Terminal) -> anyhow::Result<Ended>
         What::Records
     };
     let (token, ca) = (args.token_file.as_deref(), args.ca.as_deref());
-    let mut door = Door::new((&args.to, what), token, ca, args.attempts)?;
+    let attempts = if args.follow { u32::MAX } else { args.attempts };
+    let mut door = Door::new((&args.to, what), token, ca, attempts)?;
+    if args.follow {
+        return follow::run(args, document, &mut door, terminal);
+    }
     let mut tally = Tally::default();
     for (number, path) in args.files.iter().enumerate() {
         let from = if number == 0 { args.from } else { 1 };
@@ -154,10 +172,7 @@ pub(crate) fn run(args: &Send, terminal: &mut Terminal) -> anyhow::Result<Ended>
     if posted.taken + posted.duplicate == 0 && tally.rows == 0 {
         return bad("nothing to send: the files have no rows (from --from on)");
     }
-    if tally.bad + posted.refused + posted.uncounted() > 0 {
-        return Ok(Ended::WithProblems);
-    }
-    Ok(Ended::Well)
+    Ok(tally.ended())
 }
 
 /// Sends one file, from a line on.
@@ -173,41 +188,75 @@ fn send(
     let name = name.to_string_lossy().into_owned();
     let rows = Rows::find(args, document, &table, &name)?;
     let (meter, progress) = (Meter::default(), Progress::over(&table));
-    let mut reader = table.rows(rows.wanted(), &meter)?;
-    let mut batch = Batch::default();
-    let mut ready = Ready::default();
-    while reader.read(&mut batch)? {
-        for Refused { line, why } in std::mem::take(&mut batch.refused) {
-            if line >= from {
-                tally.rows += 1;
-                tally.show(&name, line, why);
+    let file = File {
+        table: &table,
+        rows: &rows,
+        name: &name,
+        before: 0,
+        most: args.batch,
+    };
+    file.send(from, (&meter, &progress), door, tally)
+}
+
+/// A file, or a stretch of one, whose rows are sent.
+struct File<'a> {
+    table: &'a Table,
+    rows: &'a Rows,
+    name: &'a str,
+    /// Lines of the file before the first that is read.
+    before: u64,
+    /// Most rows of a batch.
+    most: u64,
+}
+
+impl File<'_> {
+    /// Sends its rows from a line on.
+    fn send(
+        &self,
+        from: u64,
+        (meter, progress): (&Meter, &Progress),
+        door: &mut Door,
+        tally: &mut Tally,
+    ) -> anyhow::Result<()> {
+        let (table, rows, name) = (self.table, self.rows, self.name);
+        let mut reader = table.rows(rows.wanted(), meter)?;
+        let mut batch = Batch::default();
+        let mut ready = Ready::default();
+        while reader.read(&mut batch)? {
+            for Refused { line, why } in std::mem::take(&mut batch.refused) {
+                let line = line + self.before;
+                if line >= from {
+                    tally.rows += 1;
+                    tally.show(name, line, why);
+                }
             }
-        }
-        for row in 0..batch.rows {
-            let line = batch.lines[row];
-            if line < from {
-                continue;
-            }
-            tally.rows += 1;
-            let record = match rows.record(&batch, row) {
-                Ok(record) => record,
-                Err(why) => {
-                    tally.show(&name, line, why);
+            for row in 0..batch.rows {
+                let line = batch.lines[row] + self.before;
+                if line < from {
                     continue;
                 }
-            };
-            let most = usize::try_from(args.batch).unwrap_or(usize::MAX);
-            let full = ready.lines.len() >= most || ready.text.len() + record.len() > MOST_BYTES;
-            if full && !ready.lines.is_empty() {
-                post(door, &name, &mut ready, tally)?;
+                tally.rows += 1;
+                let record = match rows.record(&batch, row) {
+                    Ok(record) => record,
+                    Err(why) => {
+                        tally.show(name, line, why);
+                        continue;
+                    }
+                };
+                let most = usize::try_from(self.most).unwrap_or(usize::MAX);
+                let full =
+                    ready.lines.len() >= most || ready.text.len() + record.len() > MOST_BYTES;
+                if full && !ready.lines.is_empty() {
+                    post(door, name, &mut ready, tally)?;
+                }
+                ready.text.push_str(&record);
+                ready.text.push('\n');
+                ready.lines.push(line);
             }
-            ready.text.push_str(&record);
-            ready.text.push('\n');
-            ready.lines.push(line);
+            progress.at(meter.at());
         }
-        progress.at(meter.at());
+        post(door, name, &mut ready, tally)
     }
-    post(door, &name, &mut ready, tally)
 }
 
 /// Records that are ready to go, and the lines they stand on.
@@ -242,6 +291,15 @@ fn post(door: &mut Door, name: &str, ready: &mut Ready, tally: &mut Tally) -> an
 }
 
 impl Tally {
+    /// How sending them ended.
+    fn ended(&self) -> Ended {
+        if self.bad + self.posted.refused + self.posted.uncounted() > 0 {
+            Ended::WithProblems
+        } else {
+            Ended::Well
+        }
+    }
+
     fn show(&mut self, file: &str, line: u64, why: String) {
         self.bad += 1;
         if self.shown.len() < MOST_SHOWN {

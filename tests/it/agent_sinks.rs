@@ -1,8 +1,9 @@
 //! The ways in beside the proxy, over real sockets: what is told is counted as what passed, the door
 //! says what it took, and nothing that it took is lost or counted twice.
 
+use std::io::{BufReader, Read as _, Write as _};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -242,6 +243,101 @@ fn a_file_is_sent_by_the_command_line_and_sending_it_again_adds_nothing() -> any
     let (code, out, _) = send("late.csv", &token)?;
     assert_eq!(code, Some(1));
     assert!(out.contains("too_late"), "{out}");
+    Ok(())
+}
+
+/// A sender that follows a file, killed when it is let go.
+struct Follower(Child);
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn follow(folder: &Path, to: &str) -> anyhow::Result<Follower> {
+    let mut command = Command::new(program("clause9")?);
+    command
+        .args(["send", "rows.csv", "--follow", "--state", "send.state"])
+        .args([
+            "--idle",
+            "2",
+            "--objectives",
+            "objectives.yaml",
+            "--id",
+            "id",
+        ])
+        .args(["--timestamp", "at", "--token-file", "state/sink.token"])
+        .args(["--to", to, "--json"])
+        .current_dir(folder)
+        .stdout(Stdio::piped());
+    Ok(Follower(command.spawn()?))
+}
+
+fn append(to: &Path, text: &str) -> anyhow::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.append(true).create(true).open(to)?;
+    file.write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// Lines of the file that a follower is behind.
+fn lines_sent(state: &Path) -> Option<u64> {
+    let state: Value = serde_json::from_slice(&std::fs::read(state).ok()?).ok()?;
+    state["lines"].as_u64()
+}
+
+#[test]
+fn a_file_that_grows_is_followed_over_kills_and_rotation_and_no_row_counts_twice()
+-> anyhow::Result<()> {
+    let (folder, door) = (tempfile::tempdir()?, Door::open(&[]));
+    let agent = Running::start(sink_only(folder.path(), &door));
+    agent.set_clock("2020-01-01T00:00:00Z");
+    let file = |name: &str| folder.path().join(name);
+    let (rows, state) = (file("rows.csv"), file("send.state"));
+    let row = |i: u32| format!("c-{i},2020-01-01 00:00:10,1.5,0.75\n");
+    let some = |range: std::ops::Range<u32>| range.map(row).collect::<String>();
+    let to = format!("http://127.0.0.1:{}", agent.sink);
+    let start = || follow(folder.path(), &to);
+    let lines = || lines_sent(&state);
+    // The fourth row is being written.
+    append(&rows, &format!("id,at,x,p\n{}c-3,2020-01-01", some(0..3)))?;
+    let follower = start()?;
+    until("three rows are sent", || lines() == Some(4));
+    append(&rows, &format!(" 00:00:10,1.5,0.75\n{}", some(4..6)))?;
+    until("the fourth to sixth are sent", || lines() == Some(7));
+    drop(follower);
+    append(&rows, &some(6..8))?;
+    let mut follower = start()?;
+    until("the next begins where the killed one was", || {
+        lines() == Some(9)
+    });
+    // Moved away, and its last line is written after that, without an end.
+    std::fs::rename(&rows, file("rows.csv.1"))?;
+    append(&rows, &format!("id,at,x,p\n{}", some(9..12)))?;
+    append(&file("rows.csv.1"), some(8..9).trim_end())?;
+    let mut out = String::new();
+    let stdout = follower.0.stdout.take().context("no standard output")?;
+    BufReader::new(stdout).read_to_string(&mut out)?;
+    assert!(follower.0.wait()?.success(), "{out}");
+    let said: Vec<Value> = out
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()?;
+    let sum = |key: &str| {
+        said.iter()
+            .filter_map(|line| line[key].as_u64())
+            .sum::<u64>()
+    };
+    assert_eq!(
+        (sum("taken"), sum("duplicate"), sum("unreadable")),
+        (6, 0, 0),
+        "{out}"
+    );
+    agent.set_clock("2020-01-01T00:01:10Z");
+    assert_eq!(counted(&door), by_proxy());
+    assert_eq!(door.coverage().seen, 12);
     Ok(())
 }
 

@@ -3,7 +3,10 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clause9_shared::digest::Digest;
@@ -28,9 +31,50 @@ impl Meter {
     }
 }
 
+/// A part of a file, with what stands before it as if it began there.
+#[derive(Clone, Debug)]
+pub(crate) struct Stretch {
+    /// The file. It may have another name by now.
+    pub(crate) file: Arc<File>,
+    /// What is read first: the names of the columns.
+    pub(crate) header: Arc<[u8]>,
+    /// Where the part begins and ends, in bytes.
+    pub(crate) part: Range<u64>,
+}
+
+/// A file from its beginning, or a stretch of one.
+enum Bytes {
+    Whole(File),
+    Part {
+        of: Stretch,
+        /// Bytes of the header that were read.
+        header: usize,
+    },
+}
+
+impl Read for Bytes {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Whole(file) => file.read(buffer),
+            Self::Part { of, header } if *header < of.header.len() => {
+                let read = (&of.header[*header..]).read(buffer)?;
+                *header += read;
+                Ok(read)
+            }
+            Self::Part { of, .. } => {
+                let left = of.part.end.saturating_sub(of.part.start);
+                let most = usize::try_from(left).map_or(buffer.len(), |n| n.min(buffer.len()));
+                let read = of.file.read_at(&mut buffer[..most], of.part.start)?;
+                of.part.start += read as u64;
+                Ok(read)
+            }
+        }
+    }
+}
+
 /// A file that digests what is read of it and tells how far it is.
 pub(super) struct Digesting<'a> {
-    file: File,
+    file: Bytes,
     sha: Sha256,
     position: u64,
     meter: Option<&'a Meter>,
@@ -38,8 +82,15 @@ pub(super) struct Digesting<'a> {
 
 impl<'a> Digesting<'a> {
     pub(super) fn open(table: &Table, meter: Option<&'a Meter>) -> anyhow::Result<Self> {
-        let file =
-            File::open(&table.path).with_context(|| format!("cannot read {}", table.name))?;
+        let file = match &table.stretch {
+            Some(of) => Bytes::Part {
+                of: of.clone(),
+                header: 0,
+            },
+            None => Bytes::Whole(
+                File::open(&table.path).with_context(|| format!("cannot read {}", table.name))?,
+            ),
+        };
         Ok(Self {
             file,
             sha: Sha256::new(),

@@ -13,7 +13,7 @@ mod instant;
 mod jsonl;
 mod parquet;
 
-pub(crate) use bytes::Meter;
+pub(crate) use bytes::{Meter, Stretch};
 pub(crate) use column::{Batch, Column, Form, Refused, borrowed, owned};
 pub(crate) use instant::instant;
 
@@ -77,6 +77,8 @@ pub(crate) struct Table {
     pub(crate) columns: Vec<Declared>,
     /// Rows, where the format says it.
     pub(crate) rows: Option<u64>,
+    /// The part of the file that is read; all of it without one.
+    pub(crate) stretch: Option<Stretch>,
 }
 
 /// A column as the file declares it.
@@ -118,6 +120,7 @@ impl Table {
             packing,
             columns: Vec::new(),
             rows: None,
+            stretch: None,
         };
         match format {
             Format::Csv => table.columns = csv::columns(&table)?,

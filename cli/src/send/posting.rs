@@ -231,10 +231,14 @@ impl Door {
                 Attempt::Again(error, _) if attempt >= self.attempts => {
                     return Err(error.context(format!("tried {attempt} times")));
                 }
-                Attempt::Again(_, asked) => {
+                Attempt::Again(error, asked) => {
+                    if attempt > 2 && attempt.is_power_of_two() {
+                        // Whoever waits wants to know for whom; nobody may be there to be told.
+                        let _ = writeln!(std::io::stderr(), "tried {attempt} times: {error:#}");
+                    }
                     std::thread::sleep(pause.max(asked.unwrap_or_default()).min(LONGEST_PAUSE));
-                    pause *= 2;
-                    attempt += 1;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    attempt = attempt.saturating_add(1);
                 }
             }
         }

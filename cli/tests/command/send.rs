@@ -100,6 +100,47 @@ fn rows_go_as_records_and_again_until_they_are_taken() {
 }
 
 #[test]
+fn a_file_that_grows_is_read_to_where_its_rows_are_whole() {
+    let (url, door) = door(&[TAKEN]);
+    let csv = "key,x,p\na,1.5,0.75\n\"b\nc\",,0.25\nd,1";
+    let ran = send(csv, &url, &["--id", "key", "--follow", "--idle", "1"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    assert!(ran.out.starts_with("2 rows: 2 taken"), "{}", ran.out);
+    let received = door.join().unwrap();
+    assert!(received[0].contains(r#""id":"b\nc""#), "{}", received[0]);
+    assert!(!received[0].contains(r#""id":"d""#), "{}", received[0]);
+}
+
+#[test]
+fn what_cannot_be_followed_is_said_before_anything_is_sent() {
+    let nowhere = "http://127.0.0.1:9";
+    let ran = send(CSV, nowhere, &["--follow"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("--id"), "{}", ran.err);
+    let ran = send(CSV, nowhere, &["rows.csv", "--id", "key", "--follow"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(
+        ran.err.contains("--follow goes on with one file"),
+        "{}",
+        ran.err
+    );
+    let ran = send(
+        CSV,
+        nowhere,
+        &["--id", "key", "--follow", "--state", "token"],
+    );
+    assert_eq!(ran.code, Some(2));
+    assert!(
+        ran.err.contains("does not say how far sending is"),
+        "{}",
+        ran.err
+    );
+    let ran = send(CSV, nowhere, &["--id", "no", "--follow"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("there is no column `no`"), "{}", ran.err);
+}
+
+#[test]
 fn sending_ends_after_so_many_attempts_and_says_where_to_go_on() {
     let (url, door) = door(&[TAKEN, BUSY, BUSY]);
     let csv = "x,p\n1,0.5\n2,0.5\n3,0.5\n4,0.5\n";
