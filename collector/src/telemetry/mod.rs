@@ -255,6 +255,7 @@ impl Telemetry {
         let id = system.id();
         let name = &[id.as_str()];
         self.seal_failures.with_label_values(name);
+        self.looked_for.with_label_values(name);
         let state = read.system_state(id)?;
         let replay = state.clock == Some(Clock::Replay);
         self.replay.with_label_values(name).set(i64::from(replay));

@@ -33,7 +33,7 @@ pub fn dashboard() -> String {
                 multi: true,
             },
         ],
-        rows: vec![verdicts(), evidence(), metrics(), completeness(), agents(), delivery()],
+        rows: vec![verdicts(), evidence(), metrics(), completeness(), sampling(), agents(), delivery()],
     }
     .to_text()
 }
@@ -292,6 +292,59 @@ fn completeness() -> Row {
                 ..outcomes
             }
             .query(rate("clause9_outcomes_total", "fate"), "{{fate}}"),
+        ],
+    }
+}
+
+/// What sampling keeps, and outcomes on the way to the replica that answered.
+fn sampling() -> Row {
+    let kept = Panel::lines(
+        "Share of requests that is kept",
+        "By each agent, of what comes. It halves from pane to pane while `sampling.cap` holds it down; the rates in force \
+         stand in each window's coverage, and figures say what they were taken of.",
+        "percentunit",
+    );
+    let forwarded = Panel::lines(
+        "Outcomes that look for their replica",
+        "Handed to the collector by agents that do not know the request, and what became of them. Lost ones \
+         should be zero.",
+        "ops",
+    );
+    let held = Panel::lines(
+        "Outcomes held by the collector",
+        "Looking for the replica that answered; a bound in bytes and age holds them down.",
+        "short",
+    );
+    let rate =
+        |name: &str, label: &str| format!("sum by ({label}) (rate({name}[$__rate_interval]))");
+    Row {
+        title: "What is kept, and do labels find it?",
+        panels: vec![
+            Panel {
+                min: Some(0.0),
+                ..kept
+            }
+            .query("clause9_sampling_rate", "{{instance}}"),
+            Panel {
+                min: Some(0.0),
+                ..forwarded
+            }
+            .query(
+                rate("clause9_outcomes_forwarded_total", "result"),
+                "agents: {{result}}",
+            )
+            .query(
+                rate("clause9_collector_outcomes_total", "result"),
+                "collector: {{result}}",
+            ),
+            Panel {
+                min: Some(0.0),
+                ..held
+            }
+            .query(
+                "clause9_collector_outcomes_held{system=\"$system\"}",
+                "{{system}}",
+            ),
         ],
     }
 }
