@@ -135,6 +135,14 @@ fn row(metric: MetricId) -> String {
             Some("the attribute (from the request or later)"),
         ),
         Needs::Class => ("a class of the decision", None),
+        Needs::ClassOfGroup => (
+            "a class of the decision, an attribute and one of its groups",
+            Some("the attribute (from the request or later)"),
+        ),
+        Needs::ClassOfAttributeGroup => (
+            "a class of the decision, an attribute and one of its groups, not the reference",
+            Some("the attribute (from the request or later)"),
+        ),
     };
     let reads: Vec<&str> = [
         (spec.answers == Answers::Number, "value"),

@@ -47,6 +47,12 @@ fn card(metric: MetricId) -> String {
         Needs::Group => "an `attribute` and any `group` of it",
         Needs::Attribute => "an `attribute` as a whole",
         Needs::Class => "a `class` of a decision among several, held against the rest",
+        Needs::ClassOfGroup => {
+            "a `class` of a decision among several, an `attribute` and any `group` of it"
+        }
+        Needs::ClassOfAttributeGroup => {
+            "a `class` of a decision among several, an `attribute` and one `group` of it that is not the reference group"
+        }
     };
     let outputs: Vec<&str> = [
         (spec.needs_score, "a score"),

@@ -687,7 +687,9 @@ fn objectives() -> Value {
     for metric in fitting() {
         let spec = metric.spec();
         let subjects = match spec.needs {
-            Needs::Nothing | Needs::Class => vec![json!({})],
+            Needs::Nothing | Needs::Class | Needs::ClassOfGroup | Needs::ClassOfAttributeGroup => {
+                vec![json!({})]
+            }
             Needs::Feature => ["wild", "amount", "purpose"]
                 .map(|feature| json!({ "feature": feature }))
                 .to_vec(),

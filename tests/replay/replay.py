@@ -453,9 +453,17 @@ def of_groups(metric, of, document, counts):
         table = counts[(3, of["attribute"], 6)]
         unknown = decided(table, [len(names)])[1]
         return ("rate", unknown, unknown + decided(table, range(len(names)))[1])
-    if metric == "mean_residual.group":
+    if metric in ("mean_residual.group", "ece.group"):
         cells = counts[(4, of["attribute"], 5)]
         return ("cells", labelled(cells, names.index(of["group"]), 64, even))
+    if metric in ("log_loss.group", "brier.group"):
+        cells = counts[(4, of["attribute"], 5)]
+        return ("cells", labelled(cells, names.index(of["group"]), SCORES, fine))
+    if (5, of["attribute"], 9) in counts:
+        return of_grouped_classes(metric, of, document, counts, attribute)
+    if metric in ("f1.group", "cost.group"):
+        two = of_two(counts[(5, of["attribute"], 6)], [names.index(of["group"])])
+        return ("cells", [two[name] for name in ALL])
     for rate, stem, name in GROUPS:
 
         def counted(groups):
@@ -472,6 +480,41 @@ def of_groups(metric, of, document, counts):
             others = [g for g in range(len(names)) if g not in reference]
             return ("two_rates", counted(reference), counted(others))
     return None
+
+
+def of_grouped_classes(metric, of, document, counts, attribute):
+    """Samples of metrics of a decision among several classes by an attribute."""
+    classes = [str(c) for c in document["outputs"]["decision"]["rule"]["class"]["classes"]]
+    n, names = len(classes), attribute["groups"]
+
+    def cell(kind, group, label, decision):
+        place = (names.index(group) * (n + 1) + label) * (n + 1) + decision
+        return counts[(kind, of["attribute"], 9)][place]
+
+    if metric == "multiclass_accuracy.group":
+        right = sum(cell(5, of["group"], c, c) for c in range(n))
+        return ("rate", right, sum(cell(5, of["group"], a, b) for a in range(n) for b in range(n)))
+    if metric == "cost.group":
+        return ("cells", [cell(5, of["group"], a, b) for a in range(n) for b in range(n)])
+    if "class" not in of:
+        return None
+    at, others = classes.index(of["class"]), [c for c in range(n) if c != classes.index(of["class"])]
+
+    def counted(group):
+        if metric.startswith("class_decided_rate"):
+            hits = sum(cell(3, group, label, at) for label in range(n + 1))
+            every = (cell(3, group, a, b) for a in range(n + 1) for b in range(n + 1))
+            return hits, sum(every)
+        if metric.startswith("class_recall"):
+            return cell(5, group, at, at), sum(cell(5, group, at, d) for d in range(n))
+        if metric.startswith("class_precision"):
+            return cell(5, group, at, at), sum(cell(5, group, label, at) for label in range(n))
+        wrong = sum(cell(5, group, label, at) for label in others)
+        return wrong, sum(cell(5, group, label, d) for label in others for d in range(n))
+
+    if metric.endswith(".group"):
+        return ("rate", *counted(of["group"]))
+    return ("two_rates", counted(attribute["reference"]), counted(of["group"]))
 
 
 def of_feature(metric, of, counts):
@@ -588,6 +631,12 @@ def eighths(cells):
 def of_classes(metric, of, document, counts):
     """Samples of metrics of a decision among several classes."""
     every_class = ("multiclass_accuracy", "multiclass_kappa.pairs", "multiclass_mcc.pairs")
+    if metric == "multiclass_log_loss":
+        scored = [key for key in counts if 32 <= key[0] < 63]
+        each = [labelled(counts[key], key[0] - 32, SCORES, fine) for key in scored]
+        return ("cells", [sum(cell) for cell in zip(*each)])
+    if metric in ("class_roc_auc", "class_ece.mass"):
+        return None
     if not (metric in every_class or metric.startswith("class_")):
         return None
     classes = [str(c) for c in document["outputs"]["decision"]["rule"]["class"]["classes"]]

@@ -7,7 +7,7 @@ use clause9_shared::bet::fixed;
 use clause9_shared::judge::{Compiled, LedgerState};
 use clause9_shared::ledger::many;
 use clause9_shared::metric::{Answers, Beside, Measurement, MetricId, Needs, Seen, StreamKind};
-use clause9_shared::objective::document::{Decision, Document, Scalar, Subject};
+use clause9_shared::objective::document::{Decision, Document, Subject};
 use clause9_shared::objective::{Attribute, FeatureType, Objective};
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::sketch::{PaneSummary, SummaryOf};
@@ -38,7 +38,7 @@ fn lacks(metric: MetricId, document: &Document, labelled: bool) -> Option<&'stat
         Some("there is no decision; name its column with --decision")
     } else if spec.needs_label && document.outputs.label.is_none() {
         Some("there is no label; name its column with --label")
-    } else if metric == MetricId::Cost
+    } else if matches!(metric, MetricId::Cost | MetricId::GroupCost)
         && document
             .outputs
             .decision
@@ -72,6 +72,20 @@ fn answers_otherwise(answers: Answers, document: &Document) -> Option<&'static s
             (!number).then_some("there is no predicted number; name its column with --prediction")
         }
     }
+}
+
+/// Subjects, each once for every class of the decision.
+fn in_classes(document: &Document, of: &[Subject]) -> Vec<Subject> {
+    let decision = document.outputs.decision.as_ref();
+    let classes = decision.and_then(|decision| decision.classes());
+    let classes = classes.unwrap_or_default().iter();
+    let each = classes.flat_map(|class| {
+        of.iter().map(|of| Subject {
+            class: Some(class.to_string()),
+            ..of.clone()
+        })
+    });
+    each.collect()
 }
 
 /// The subjects of a metric in a document.
@@ -118,15 +132,9 @@ fn subjects(metric: MetricId, document: &Document) -> Vec<Subject> {
         Needs::CategoricalFeature => features(Some(FeatureType::Categorical)),
         Needs::AttributeGroup => groups(false),
         Needs::Group => groups(true),
-        Needs::Class => {
-            let decision = document.outputs.decision.as_ref();
-            let classes = decision.and_then(|decision| decision.classes());
-            let of = |class: &Scalar| Subject {
-                class: Some(class.to_string()),
-                ..Subject::default()
-            };
-            classes.unwrap_or_default().iter().map(of).collect()
-        }
+        Needs::Class => in_classes(document, &[Subject::default()]),
+        Needs::ClassOfGroup => in_classes(document, &groups(true)),
+        Needs::ClassOfAttributeGroup => in_classes(document, &groups(false)),
         Needs::Attribute => {
             let attributes = document.attributes.iter();
             attributes.map(|a| of_attribute(a, None)).collect()

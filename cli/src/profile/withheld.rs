@@ -135,7 +135,9 @@ impl Withheld {
             named.is_some_and(|a| hidden.contains(&a.reference))
         };
         match (&of.group, metric.spec().needs) {
-            (Some(group), Needs::AttributeGroup) => hidden.contains(group) || reference(),
+            (Some(group), Needs::AttributeGroup | Needs::ClassOfAttributeGroup) => {
+                hidden.contains(group) || reference()
+            }
             (Some(group), _) => hidden.contains(group),
             (None, _) => metric != MetricId::UnknownGroupRate,
         }

@@ -194,6 +194,10 @@ pub enum Needs {
     Attribute,
     /// One of the classes that a decision is among.
     Class,
+    /// A class, an attribute and any of its groups.
+    ClassOfGroup,
+    /// A class, an attribute and one of its groups, but not the reference group.
+    ClassOfAttributeGroup,
 }
 
 /// The end of a bound that nothing bounds: the largest number, since records hold none that is infinite.

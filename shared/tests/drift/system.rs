@@ -187,7 +187,9 @@ pub(crate) fn metrics_of(column: &Column) -> impl Iterator<Item = MetricId> {
             | Needs::AttributeGroup
             | Needs::Group
             | Needs::Attribute
-            | Needs::Class => false,
+            | Needs::Class
+            | Needs::ClassOfGroup
+            | Needs::ClassOfAttributeGroup => false,
         })
 }
 

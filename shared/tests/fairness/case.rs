@@ -7,7 +7,7 @@ use clause9_shared::ids::Name;
 use clause9_shared::metric::{Measurement, MetricId, Seen};
 use clause9_shared::objective::document::{Document, Subject};
 use clause9_shared::sketch::{
-    Confusion, PaneSummary, ScoreCells, Summary, SummaryKey, SummaryKind, SummaryOf,
+    Confusion, Losses, PaneSummary, ScoreCells, Summary, SummaryKey, SummaryKind, SummaryOf,
 };
 use serde_json::{Value, json};
 
@@ -139,6 +139,7 @@ pub(crate) fn pane(rows: &[Row]) -> PaneSummary {
         let mut decisions = Confusion::new(count).unwrap();
         let mut labelled = Confusion::new(count).unwrap();
         let mut scores = ScoreCells::new(count).unwrap();
+        let mut losses = Losses::new(count).unwrap();
         for row in rows {
             let group = row.groups[i].as_deref();
             let at = group.and_then(|group| groups.iter().position(|g| *g == group));
@@ -146,6 +147,7 @@ pub(crate) fn pane(rows: &[Row]) -> PaneSummary {
             decisions.add(None, Some(row.decision), at);
             labelled.add(Some(row.label), Some(row.decision), at);
             scores.add(Some(row.score), Some(row.label), at);
+            losses.add(Some(row.score), row.label, at);
         }
         keep(SummaryOf::Decision(by()), Summary::Confusion(decisions));
         keep(
@@ -153,6 +155,7 @@ pub(crate) fn pane(rows: &[Row]) -> PaneSummary {
             Summary::Confusion(labelled),
         );
         keep(SummaryOf::ScoreByLabel(by()), Summary::ScoreCells(scores));
+        keep(SummaryOf::ScoreByLabel(by()), Summary::Losses(losses));
     }
     let mut all = Confusion::new(1).unwrap();
     for row in rows {

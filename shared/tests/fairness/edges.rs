@@ -22,7 +22,9 @@ fn all(pane: &PaneSummary) -> Vec<(String, Result<f64, Unmeasurable>)> {
             | Needs::Feature
             | Needs::NumericFeature
             | Needs::CategoricalFeature
-            | Needs::Class => continue,
+            | Needs::Class
+            | Needs::ClassOfGroup
+            | Needs::ClassOfAttributeGroup => continue,
         };
         for group in subjects {
             let value = measure(pane, spec.name, Some("sex"), group);

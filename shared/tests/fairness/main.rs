@@ -3,7 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod by_group;
 mod case;
+mod classes;
 mod edges;
 mod golden;
 mod numbers;

@@ -51,6 +51,11 @@ fn means_of_residuals_and_their_difference_are_numpys_and_scipys() {
     near(of("mean_absolute_error.group", "female").value, 3.55, 1e-9);
     near(of("mean_absolute_error.group", "male").value, 0.875, 1e-9);
     assert_eq!(of("mean_error.group", "female").support, 5);
+    // (4 + 1 + 20.25 + 0.0625 + 100) / 5, and (0.25 + 4 + 0 + 1) / 4.
+    near(of("mse.group", "female").value, 25.0625, 1e-9);
+    near(of("mse.group", "male").value, 1.3125, 1e-9);
+    near(of("rmse.group", "female").value, 25.0625_f64.sqrt(), 1e-9);
+    assert!(of("rmse.group", "male").interval.is_none());
     for (metric, value, (low, high)) in GOLDEN {
         let found = of(metric, "female");
         near(found.value, value, 1e-9);
@@ -80,6 +85,8 @@ fn groups_without_cases_or_with_one_have_no_difference() {
     let of = |pane: &PaneSummary, metric| measure(pane, metric, Some("sex"), Some("female"));
     for metric in [
         "mean_error.group",
+        "mse.group",
+        "rmse.group",
         "mean_error_difference",
         "mean_absolute_error_difference",
     ] {

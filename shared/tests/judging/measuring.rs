@@ -188,7 +188,9 @@ fn fitting() -> impl Iterator<Item = &'static MetricId> {
 
 fn of(metric: MetricId) -> Subject {
     match metric.spec().needs {
-        Needs::Nothing | Needs::Class => Subject::default(),
+        Needs::Nothing | Needs::Class | Needs::ClassOfGroup | Needs::ClassOfAttributeGroup => {
+            Subject::default()
+        }
         Needs::Feature | Needs::NumericFeature => age(),
         Needs::CategoricalFeature => Subject {
             feature: Some(name("branch")),
@@ -447,6 +449,17 @@ fn each_metric_counts_what_its_card_says() {
         generalised_entropy 0.142857
         theil_index 0.198042
         generalised_entropy.between_groups 0.000000
+        f1.group 0.500000
+        balanced_accuracy.group 0.666667
+        mcc.group 0.333333
+        cost.group undefined: the decision has no `costs`
+        roc_auc.group 0.916667
+        average_precision.group 0.833333
+        log_loss.group 0.417668
+        brier.group 0.132500
+        ece.group 0.300000
+        calibration_error_debiased.group 0.040000
+        observed_over_expected.group 0.666667
         latency.p50 0.201172
         latency.p90 0.402344
         latency.p95 0.402344

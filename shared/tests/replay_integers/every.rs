@@ -126,7 +126,8 @@ fn document(kind: Kind) -> Value {
         }),
         Kind::Class => json!({
             "decision": {
-                "rule": { "class": { "from": output("c"), "classes": ["low", "middle", "high"] } },
+                "rule": { "class": { "from": output("c"), "classes": ["low", "middle", "high"],
+                    "scores": output("q") } },
                 "costs": { "unit": "1", "by_class": [[0, 1, 3], [1, 0, 1], [8, 2, 0]] }
             },
             "label": { "type": "class" }
@@ -222,6 +223,21 @@ fn served(row: &Row) -> Served {
     }
 }
 
+/// Scores of the three classes: the decided one's is what is left of the score's halves for the others.
+fn scores(rows: &[Row]) -> Values {
+    let of = |row: &Row| {
+        let left = row.score / 2.0;
+        ["low", "middle", "high"].map(|class| {
+            if class == row.class {
+                1.0 - left
+            } else {
+                left / 2.0
+            }
+        })
+    };
+    Values::Float(rows.iter().flat_map(of).collect())
+}
+
 /// Both streams of a block in one, as the sum of blocks is judged. The last ones go wrong.
 fn pane(plan: &CapturePlan, kind: Kind, block: u64) -> PaneSummary {
     let mut random = Random(1000 + block);
@@ -254,7 +270,13 @@ fn pane(plan: &CapturePlan, kind: Kind, block: u64) -> PaneSummary {
             tensor("job", texts(|row| row.job)),
             tensor("flag", floats(flag)),
         ],
-        outputs: vec![output],
+        outputs: if kind == Kind::Class {
+            let mut each = tensor("q", scores(&rows));
+            each.columns = 3;
+            vec![output, each]
+        } else {
+            vec![output]
+        },
     };
     let (mut traffic, mut late) = (plan.empty_traffic(), plan.empty_outcomes());
     let mut predictions = Vec::new();
@@ -307,7 +329,17 @@ fn subjects(needs: Needs, kind: Kind) -> Vec<Value> {
         }
         Needs::Attribute if grouped(kind) => vec![json!({ "attribute": "sex" })],
         Needs::Class if kind == Kind::Class => vec![json!({ "class": "middle" })],
-        Needs::AttributeGroup | Needs::Group | Needs::Attribute | Needs::Class => Vec::new(),
+        Needs::ClassOfGroup | Needs::ClassOfAttributeGroup
+            if kind == Kind::Class && grouped(kind) =>
+        {
+            vec![json!({ "class": "middle", "attribute": "sex", "group": "female" })]
+        }
+        Needs::AttributeGroup
+        | Needs::Group
+        | Needs::Attribute
+        | Needs::Class
+        | Needs::ClassOfGroup
+        | Needs::ClassOfAttributeGroup => Vec::new(),
     }
 }
 

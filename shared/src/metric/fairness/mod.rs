@@ -71,6 +71,7 @@ pub(super) mod calibration;
 pub(super) mod classes;
 pub(super) mod entropy;
 pub(super) mod odds;
+pub(super) mod of_class;
 pub(super) mod overall;
 pub(super) mod regression;
 pub(super) mod unknown;
@@ -138,7 +139,7 @@ fn labelled(of: &Subject) -> SummaryKey {
 
 /// The attribute that a subject names.
 #[inline(never)]
-fn attribute<'a>(seen: &Seen<'a>) -> Result<&'a Attribute, Unmeasurable> {
+pub(in crate::metric) fn attribute<'a>(seen: &Seen<'a>) -> Result<&'a Attribute, Unmeasurable> {
     let named = seen.of.attribute.as_ref();
     let mut attributes = seen.document.attributes.iter();
     attributes
@@ -150,7 +151,10 @@ fn attribute<'a>(seen: &Seen<'a>) -> Result<&'a Attribute, Unmeasurable> {
 
 /// The index of a group.
 #[inline(never)]
-fn index(attribute: &Attribute, group: Option<&str>) -> Result<u8, Unmeasurable> {
+pub(in crate::metric) fn index(
+    attribute: &Attribute,
+    group: Option<&str>,
+) -> Result<u8, Unmeasurable> {
     let mut groups = attribute.groups.iter();
     let at = groups.position(|g| Some(g.as_str()) == group);
     at.and_then(|at| u8::try_from(at).ok())

@@ -13,7 +13,7 @@ use crate::metric::{
 use crate::objective::document::{Comparator, Document, Subject};
 use crate::performance::Bracketed;
 use crate::performance::calibration::{self, Group, equal_mass};
-use crate::performance::cells::totals;
+use crate::performance::cells::{Cell, totals};
 use crate::sketch::{GroupLosses, SummaryKey};
 
 /// Groups of about equal mass.
@@ -210,10 +210,14 @@ impl Metric for Ece {
 
 /// A figure over groups of score cells of about equal mass.
 fn by_mass(seen: &Seen<'_>, figure: fn(&[Group]) -> Option<Bracketed>) -> Measurement {
-    let cells = scored(seen)?;
-    let (positives, negatives) = totals(&cells);
+    of_mass(&scored(seen)?, figure)
+}
+
+/// The same of cells.
+pub(super) fn of_mass(cells: &[Cell], figure: fn(&[Group]) -> Option<Bracketed>) -> Measurement {
+    let (positives, negatives) = totals(cells);
     let none = Unmeasurable::Undefined("every group holds a single case");
-    let found = figure(&equal_mass(&cells, GROUPS)).ok_or(none)?;
+    let found = figure(&equal_mass(cells, GROUPS)).ok_or(none)?;
     Ok(shown_within(found, positives + negatives))
 }
 

@@ -52,7 +52,7 @@ fn ends(of: fn(f64) -> f64) -> Vec<(f64, f64)> {
 }
 
 /// Bets on a mean loss from what it is at least, and at most, in each cell.
-fn bets(of: fn(f64) -> f64, against: Against<'_>) -> Result<Bets, NoBet> {
+pub(super) fn bets(of: fn(f64) -> f64, against: Against<'_>) -> Result<Bets, NoBet> {
     let cells = ends(of);
     let found = match against.comparator {
         Comparator::AtMost => {
@@ -65,11 +65,11 @@ fn bets(of: fn(f64) -> f64, against: Against<'_>) -> Result<Bets, NoBet> {
 }
 
 /// The log loss of a score at this distance from the label, clipped as losses are.
-fn log_of(gap: f64) -> f64 {
+pub(super) fn log_of(gap: f64) -> f64 {
     -libm::log((1.0 - gap).clamp(f64::EPSILON, 1.0 - f64::EPSILON))
 }
 
-fn square_of(gap: f64) -> f64 {
+pub(super) fn square_of(gap: f64) -> f64 {
     gap * gap
 }
 

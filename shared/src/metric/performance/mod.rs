@@ -5,8 +5,10 @@
 
 mod agreement;
 mod agreement_pairs;
+mod by_group;
 mod calibration;
 mod calibration_line;
+mod class_scores;
 mod completed;
 mod cost;
 mod delay;
@@ -28,11 +30,17 @@ pub(super) use agreement::{Kappa, Matthews, MatthewsZero};
 pub(super) use agreement_pairs::{
     KappaPairs, MatthewsPairs, MulticlassKappaPairs, MulticlassMatthewsPairs,
 };
+pub(super) use by_group::{
+    GroupAveragePrecision, GroupBalancedAccuracy, GroupBrier, GroupCalibrationErrorDebiased,
+    GroupCost, GroupEce, GroupF1, GroupLogLoss, GroupMacroF1, GroupMatthews, GroupMeanSquaredError,
+    GroupMulticlassAccuracy, GroupObservedOverExpected, GroupRocAuc, GroupRootMeanSquaredError,
+};
 pub(super) use calibration::{
     BrierReliability, BrierResolution, BrierUncertainty, CalibrationErrorDebiased, Ece, EceMass,
     EceTen, Mce, MceTen, ObservedOverExpected,
 };
 pub(super) use calibration_line::{CalibrationIntercept, CalibrationSlope};
+pub(super) use class_scores::{ClassEceMass, ClassRocAuc, MulticlassBrier, MulticlassLogLoss};
 pub(super) use cost::Cost;
 pub(super) use delay::{LabelDelayP50, LabelDelayP90, LabelDelayP95, LabelledInTime, LateErrors};
 pub(super) use expected::{
@@ -54,7 +62,7 @@ pub(super) use multiclass::{
     ClassF1, ClassFalsePositiveRate, ClassPrecision, ClassPrevalence, ClassRecall,
     ClassSpecificity, MacroF1, MacroPrecision, MacroPrecisionZero, MacroRecall, MacroRecallZero,
     MulticlassAccuracy, MulticlassKappa, MulticlassMatthews, WeightedF1, WeightedPrecision,
-    WeightedPrecisionZero, WeightedRecall,
+    WeightedPrecisionZero, WeightedRecall, place as place_of_class,
 };
 pub(super) use multiclass_auc::{RocAucHandTill, RocAucOneAgainstRest};
 pub(super) use ranking::{AveragePrecision, Gain10, Gini, Lift10, ScoreSeparation};
@@ -76,17 +84,19 @@ use crate::bet::scores;
 use regression::{errors_of_window, residuals_key};
 
 use crate::interval;
+use crate::metric::fairness::{attribute, index};
 use crate::metric::{
     Answers, Estimate, Grade, IntervalFrom, Measurement, MetricSpec, Needs, Sample, SampleKind,
     Seen, StreamKind, Unmeasurable, other_kind,
 };
-use crate::objective::document::Comparator;
+use crate::objective::document::{Comparator, Subject};
 use crate::performance::binary::{Binary, Share};
 use crate::performance::calibration::Group;
 use crate::performance::cells::Cell;
 use crate::performance::{Bracketed, Figure};
 use crate::sketch::{
-    Confusion, GroupLosses, Losses, ScoreBin, ScoreCells, SummaryKey, SummaryKind, SummaryOf,
+    Confusion, GroupLosses, Losses, ScoreBin, ScoreCell, ScoreCells, SummaryKey, SummaryKind,
+    SummaryOf,
 };
 
 /// Ends what a metric over labelled cases cannot tell.
@@ -135,6 +145,37 @@ const SCORED: MetricSpec = MetricSpec {
     ..DECIDED
 };
 
+/// A key of all cases as that of the groups of the attribute that a subject names.
+fn by(key: SummaryKey, of: &Subject) -> SummaryKey {
+    let by = || of.attribute.clone();
+    let named = match key.of {
+        SummaryOf::DecisionByLabel(None) => SummaryOf::DecisionByLabel(by()),
+        SummaryOf::ScoreByLabel(None) => SummaryOf::ScoreByLabel(by()),
+        SummaryOf::Error(None) => SummaryOf::Error(by()),
+        other @ (SummaryOf::Feature(_)
+        | SummaryOf::Score
+        | SummaryOf::Decision(_)
+        | SummaryOf::ScoreByLabel(Some(_))
+        | SummaryOf::DecisionByLabel(Some(_))
+        | SummaryOf::Value
+        | SummaryOf::Error(Some(_))
+        | SummaryOf::List(_)
+        | SummaryOf::ClassScore(_)
+        | SummaryOf::Joint
+        | SummaryOf::Direction(_)
+        | SummaryOf::Service(_)) => other,
+    };
+    SummaryKey::new(named, key.kind)
+}
+
+/// The place of the group that a subject names. Without an attribute all cases are one group, the first.
+fn group(seen: &Seen<'_>) -> Result<u8, Unmeasurable> {
+    match &seen.of.attribute {
+        None => Ok(0),
+        Some(_) => index(attribute(seen)?, seen.of.group.as_deref()),
+    }
+}
+
 /// Where decisions by label are kept.
 const fn decided_key() -> SummaryKey {
     SummaryKey::new(SummaryOf::DecisionByLabel(None), SummaryKind::Confusion)
@@ -145,11 +186,18 @@ const fn scored_key() -> SummaryKey {
     SummaryKey::new(SummaryOf::ScoreByLabel(None), SummaryKind::ScoreCells)
 }
 
-/// Labelled decisions of all cases. No data if there are none.
+/// Labelled decisions of all cases, or of a group. No data if there are none.
 fn decided(seen: &Seen<'_>) -> Result<Binary, Unmeasurable> {
-    let found = Confusion::of(seen.summary(&decided_key())?).ok_or_else(|| other_kind("confusion"));
-    let found = found?;
-    let count = |label, decision| found.sum(|l, d, _| l == Some(label) && d == Some(decision));
+    let found = Confusion::of(seen.summary(&by(decided_key(), seen.of))?);
+    let found = found.ok_or_else(|| other_kind("confusion"))?;
+    // Without an attribute, all there are, whatever group they were counted in.
+    let group = match &seen.of.attribute {
+        None => None,
+        Some(_) => Some(group(seen)?),
+    };
+    let of = |counted: Option<u8>| group.is_none() || counted == group;
+    let count =
+        |label, decision| found.sum(|l, d, g| l == Some(label) && d == Some(decision) && of(g));
     let table = Binary {
         tp: count(true, true),
         fp: count(false, true),
@@ -162,12 +210,18 @@ fn decided(seen: &Seen<'_>) -> Result<Binary, Unmeasurable> {
     Ok(table)
 }
 
-/// Labelled scores of all cases, in cells. No data if there are none.
-fn scored(seen: &Seen<'_>) -> Result<Vec<Cell>, Unmeasurable> {
-    let found = ScoreCells::of(seen.summary(&scored_key())?);
+/// Labelled scores of all cases, or of a group, in cells.
+fn score_cells<'a>(
+    seen: &Seen<'a>,
+) -> Result<impl Iterator<Item = ScoreCell> + use<'a>, Unmeasurable> {
+    let found = ScoreCells::of(seen.summary(&by(scored_key(), seen.of))?);
     let found = found.ok_or_else(|| other_kind("score cells"))?;
-    let cells: Vec<Cell> = found
-        .cells(Some(0))
+    Ok(found.cells(Some(group(seen)?)))
+}
+
+/// The same, those that hold a case. No data if there are none.
+fn scored(seen: &Seen<'_>) -> Result<Vec<Cell>, Unmeasurable> {
+    let cells: Vec<Cell> = score_cells(seen)?
         .filter(|cell| cell.count.positive + cell.count.negative > 0)
         .map(Cell::from)
         .collect();
@@ -182,10 +236,11 @@ const fn losses_key() -> SummaryKey {
     SummaryKey::new(SummaryOf::ScoreByLabel(None), SummaryKind::Losses)
 }
 
-/// Losses of all labelled cases with a score. No data if there are none.
+/// Losses of all labelled cases with a score, or of a group's. No data if there are none.
 fn losses<'a>(seen: &Seen<'a>) -> Result<&'a GroupLosses, Unmeasurable> {
-    let found = Losses::of(seen.summary(&losses_key())?).ok_or_else(|| other_kind("losses"))?;
-    let found = found.group(Some(0));
+    let found = Losses::of(seen.summary(&by(losses_key(), seen.of))?);
+    let found = found.ok_or_else(|| other_kind("losses"))?;
+    let found = found.group(Some(group(seen)?));
     if found.n() == 0 {
         return Err(Unmeasurable::NoData);
     }
@@ -254,16 +309,14 @@ fn by_cells(of: Estimate, counts: Vec<u64>) -> Estimate {
     }
 }
 
-/// Labelled scores of all cases by the bets' fine cells: positives and negatives of each.
+/// Labelled scores by the bets' fine cells: positives and negatives of each.
 fn fine_counts(seen: &Seen<'_>) -> Result<Vec<u64>, Unmeasurable> {
     score_counts(seen, &scores::fine())
 }
 
 /// The same by cells of these edges.
 fn score_counts(seen: &Seen<'_>, edges: &[(f64, f64)]) -> Result<Vec<u64>, Unmeasurable> {
-    let found = ScoreCells::of(seen.summary(&scored_key())?);
-    let found = found.ok_or_else(|| other_kind("score cells"))?;
-    Ok(scores::counts(edges, found.cells(Some(0))))
+    Ok(scores::counts(edges, score_cells(seen)?))
 }
 
 /// The normal 95 % interval around a value.

@@ -1,7 +1,7 @@
 //! A decision among several classes against its label: over all classes, and one against the rest.
 
 use super::means::f_bets;
-use super::{DECIDED, by_cells, normal, of_labelled, rate, shown};
+use super::{DECIDED, by, by_cells, group, normal, of_labelled, rate, shown};
 use crate::bet::{Bets, NoBet};
 use crate::metric::{
     Against, Answers, Grade, Measurement, Metric, MetricSpec, Needs, SampleKind, Seen,
@@ -55,11 +55,12 @@ pub(super) const fn key() -> SummaryKey {
     SummaryKey::new(SummaryOf::DecisionByLabel(None), SummaryKind::ClassTable)
 }
 
-/// Labelled decisions of all cases. No data if there are none.
+/// Labelled decisions of all cases, or of a group. No data if there are none.
 pub(super) fn table(seen: &Seen<'_>) -> Result<Table, Unmeasurable> {
-    let found = ClassTable::of(seen.summary(&key())?).ok_or_else(|| other_kind("class table"))?;
-    let classes = found.classes();
-    let count = |label, decision| found.count(Some(label), Some(decision), Some(0));
+    let found = ClassTable::of(seen.summary(&by(key(), seen.of))?);
+    let found = found.ok_or_else(|| other_kind("class table"))?;
+    let (classes, group) = (found.classes(), group(seen)?);
+    let count = |label, decision| found.count(Some(label), Some(decision), Some(group));
     let counts = (0..classes).flat_map(|label| (0..classes).map(move |d| count(label, d)));
     let table = Table::new(usize::from(classes), counts.collect());
     let table = table.ok_or_else(|| other_kind("class table"))?;
@@ -75,15 +76,20 @@ fn least(table: &Table) -> u64 {
     labelled.filter(|cases| *cases > 0).min().unwrap_or(0)
 }
 
-/// The subject's class against the rest.
-fn of_class(seen: &Seen<'_>) -> Result<Binary, Unmeasurable> {
+/// The place of the class that a subject names.
+pub(in crate::metric) fn place(seen: &Seen<'_>) -> Result<u8, Unmeasurable> {
     let decision = seen.document.outputs.decision.as_ref();
     let classes = decision.and_then(|decision| decision.classes());
     let is_named = |class: &Scalar| Some(class.to_string()) == seen.of.class;
     let place = classes.and_then(|classes| classes.iter().position(is_named));
     let unknown = Unmeasurable::Undefined("the class is not one of the decision's classes");
+    place.and_then(|at| u8::try_from(at).ok()).ok_or(unknown)
+}
+
+/// The subject's class against the rest.
+fn of_class(seen: &Seen<'_>) -> Result<Binary, Unmeasurable> {
     let table = table(seen)?;
-    Ok(table.one_against_rest(place.ok_or(unknown)?))
+    Ok(table.one_against_rest(usize::from(place(seen)?)))
 }
 
 /// What is measured.

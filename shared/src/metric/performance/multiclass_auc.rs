@@ -15,7 +15,7 @@ use crate::performance::roc::{Area, area};
 use crate::sketch::{ScoreCell, ScoreCells, SummaryKey, SummaryKind, SummaryOf};
 
 /// What both areas have in common.
-const CLASS_SCORES: MetricSpec = MetricSpec {
+pub(super) const CLASS_SCORES: MetricSpec = MetricSpec {
     answers: Answers::ClassScores,
     grade: Grade::B,
     sample: SampleKind::Normal,
@@ -27,7 +27,7 @@ const CLASS_SCORES: MetricSpec = MetricSpec {
     ..DECIDED
 };
 
-fn keys(document: &Document) -> Vec<SummaryKey> {
+pub(super) fn keys(document: &Document) -> Vec<SummaryKey> {
     let classes = document.outputs.decision.as_ref().and_then(|d| d.classes());
     let classes = u8::try_from(classes.map_or(0, <[_]>::len)).unwrap_or(0);
     (0..classes).map(key).collect()
@@ -38,7 +38,7 @@ const fn key(class: u8) -> SummaryKey {
 }
 
 /// The scores of each class, by the class that was true. No data if there are none.
-fn tables<'a>(seen: &Seen<'a>) -> Result<Vec<&'a ScoreCells>, Unmeasurable> {
+pub(super) fn tables<'a>(seen: &Seen<'a>) -> Result<Vec<&'a ScoreCells>, Unmeasurable> {
     let keys = keys(seen.document);
     let tables = keys.iter().map(|key| {
         let found = ScoreCells::of(seen.summary(key)?);
@@ -52,7 +52,7 @@ fn tables<'a>(seen: &Seen<'a>) -> Result<Vec<&'a ScoreCells>, Unmeasurable> {
 }
 
 /// The cells of one class's score: cases of that class are positive, those of `others` negative.
-fn cells(of: &ScoreCells, class: u8, others: impl Iterator<Item = u8>) -> Vec<Cell> {
+pub(super) fn cells(of: &ScoreCells, class: u8, others: impl Iterator<Item = u8>) -> Vec<Cell> {
     let mut all: BTreeMap<u64, (ScoreCell, Cell)> = BTreeMap::new();
     let mut take = |found: ScoreCell, positive: bool| {
         // Edges are not below 0, so that their bits ascend with them.
@@ -116,12 +116,12 @@ fn mean(areas: &[Option<Area>], of: u64) -> Measurement {
     })
 }
 
-fn each<T>(of: &[T]) -> impl Iterator<Item = (u8, &T)> {
+pub(super) fn each<T>(of: &[T]) -> impl Iterator<Item = (u8, &T)> {
     (0..=u8::MAX).zip(of)
 }
 
 /// Labelled cases; one may lack some of its scores, so the most of any class.
-fn cases(tables: &[&ScoreCells]) -> u64 {
+pub(super) fn cases(tables: &[&ScoreCells]) -> u64 {
     let of = tables.iter().map(|table| table.total());
     of.max().unwrap_or(0)
 }

@@ -1,6 +1,6 @@
 //! Predicted numbers against those that came: sums over labelled cases, exact.
 
-use super::{DECIDED, around, by_cells, of_labelled, shown};
+use super::{DECIDED, around, by, by_cells, group, of_labelled, shown};
 use crate::bet::{Bets, NoBet, half_space, sizes as cells_of_sizes};
 use crate::metric::{
     Against, Answers, Estimate, Grade, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen,
@@ -34,8 +34,9 @@ const fn sizes_key() -> SummaryKey {
 }
 
 fn residuals<'a>(seen: &Seen<'a>) -> Result<GroupResiduals<'a>, Unmeasurable> {
-    let found = Residuals::of(seen.summary(&residuals_key())?);
-    let found = found.ok_or_else(|| other_kind("residuals"))?.group(Some(0));
+    let found = Residuals::of(seen.summary(&by(residuals_key(), seen.of))?);
+    let found = found.ok_or_else(|| other_kind("residuals"))?;
+    let found = found.group(Some(group(seen)?));
     if found.n() == 0 {
         return Err(Unmeasurable::NoData);
     }
@@ -76,6 +77,13 @@ fn labels(found: &GroupResiduals<'_>) -> Spread {
         mean: found.mean_label().unwrap_or(0.0),
         scatter: found.label_deviations(),
     }
+}
+
+/// The mean squared error alone, and of how many cases.
+pub(super) fn squares(seen: &Seen<'_>) -> Result<(f64, u64), Unmeasurable> {
+    let found = residuals(seen)?;
+    let value = found.mean_squared_error().ok_or(Unmeasurable::NoData)?;
+    Ok((value, found.n()))
 }
 
 /// The mean squared error, its standard error from the fourth powers of cells' middles.

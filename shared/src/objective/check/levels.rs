@@ -39,8 +39,10 @@ pub(super) fn check(findings: &mut Findings<'_>, at: &str, objective: &Objective
 /// and so does a mean that has not moved.
 fn is_either_way(spec: &MetricSpec) -> bool {
     match spec.needs {
-        Needs::AttributeGroup => true,
-        Needs::Attribute | Needs::Group => spec.range.0 < 0.0 || spec.range.1 > 1.0,
+        Needs::AttributeGroup | Needs::ClassOfAttributeGroup => true,
+        Needs::Attribute | Needs::Group | Needs::ClassOfGroup => {
+            spec.range.0 < 0.0 || spec.range.1 > 1.0
+        }
         Needs::NumericFeature => spec.range.0 < 0.0,
         Needs::Nothing | Needs::Feature | Needs::CategoricalFeature | Needs::Class => false,
     }

@@ -69,6 +69,10 @@ fn check_subject(findings: &mut Findings<'_>, at: &str, objective: &Objective) {
         ),
         Needs::Attribute => (&["attribute"], "a whole attribute: `of: { attribute: .. }`"),
         Needs::Class => (&["class"], "a class of the decision: `of: { class: .. }`"),
+        Needs::ClassOfGroup | Needs::ClassOfAttributeGroup => (
+            &["class", "attribute", "group"],
+            "a class of the decision in a group of an attribute: `of: { class: .., attribute: .., group: .. }`",
+        ),
     };
     for (key, named) in [
         ("feature", of.feature.is_some()),
@@ -136,7 +140,9 @@ fn check_feature_known(findings: &mut Findings<'_>, at: &str, objective: &Object
         | Needs::AttributeGroup
         | Needs::Group
         | Needs::Attribute
-        | Needs::Class => return,
+        | Needs::Class
+        | Needs::ClassOfGroup
+        | Needs::ClassOfAttributeGroup => return,
     };
     if feature.kind != wanted {
         let fitting = features.iter().filter(|f| f.kind == wanted);
@@ -171,14 +177,15 @@ fn check_group_known(findings: &mut Findings<'_>, at: &str, objective: &Objectiv
         .filter(|g| **g != attribute.reference);
     let pointer = format!("{at}/of/group");
     let compared = match objective.metric.spec().needs {
-        Needs::AttributeGroup => true,
+        Needs::AttributeGroup | Needs::ClassOfAttributeGroup => true,
         Needs::Nothing
         | Needs::Feature
         | Needs::NumericFeature
         | Needs::CategoricalFeature
         | Needs::Group
         | Needs::Attribute
-        | Needs::Class => false,
+        | Needs::Class
+        | Needs::ClassOfGroup => false,
     };
     if compared && *group == attribute.reference {
         let message = format!(
