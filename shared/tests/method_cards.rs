@@ -19,6 +19,11 @@ fn interval(from: IntervalFrom) -> String {
             ([how](../profile.md#intervals)); agents and collector show none"
                 .to_owned()
         }
+        IntervalFrom::Recounting => {
+            "by `clause9 profile`, which resamples the counts of the window \
+            ([how](../profile.md#intervals)); agents and collector show none"
+                .to_owned()
+        }
         IntervalFrom::Nothing(why) => format!("none: {why}"),
     }
 }

@@ -150,3 +150,45 @@ fn an_expected_area_needs_no_decision_and_both_labels() {
         assert!(why.contains("one label only"), "{metric}: {why}");
     }
 }
+
+#[test]
+fn figures_of_labels_without_a_formula_are_counted_again_if_that_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    // Labels come as scores say, in two groups alike.
+    let rows = |from: u32| {
+        let mut text = String::from("score,label,sex\n");
+        for i in from..from + 600 {
+            let score = f64::from((i * 7919) % 1009) / 1009.0;
+            let label = f64::from((i * 104_729) % 1013) / 1013.0 < score;
+            let sex = if i % 2 == 0 { "female" } else { "male" };
+            writeln!(text, "{score},{},{sex}", u8::from(label)).unwrap();
+        }
+        text
+    };
+    let roles = ["--score", "score", "--label", "label", "--attribute", "sex"];
+    let of = |more: &[&str]| {
+        let more = [&roles[..], more].concat();
+        measured(folder.path(), &rows(0), &rows(600), &more)
+    };
+    let found = of(&["--resamples", "199"]);
+    for metric in [
+        "ece",
+        "mce",
+        "brier_reliability",
+        "gain_10",
+        "accuracy_difference.spread",
+    ] {
+        let row = row(&found, metric, "");
+        assert_eq!(row["interval_from"], "resampling", "{row}");
+        let end = |i: usize| row["interval"][i].as_f64().unwrap();
+        let value = row["value"].as_f64().unwrap();
+        assert!(
+            end(0) <= value && value <= end(1) && end(0) < end(1),
+            "{row}"
+        );
+    }
+    let least = row(&found, "ece", "")["interval"][0].as_f64().unwrap();
+    assert!(least < 0.02, "{least}");
+    let none = of(&["--resamples", "0"]);
+    assert_eq!(row(&none, "ece", "")["no_interval"], "--resamples is 0");
+}

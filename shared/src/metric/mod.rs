@@ -19,12 +19,14 @@ mod ages;
 mod drift;
 mod fairness;
 mod performance;
+mod recounted;
 mod service;
 mod table;
 
 pub use ages::{Finality, LabelAges, MAX_PLACES};
 pub use drift::{RESAMPLES, Resampling, resampled};
 pub use fairness::{ALIASES, Alias};
+pub use recounted::{recounted, recounts};
 pub use table::MetricId;
 
 /// What a metric is, apart from its computation. The text of its method card, too.
@@ -78,6 +80,8 @@ pub enum IntervalFrom {
     /// Resampling gives it ([`resampled`]); measuring alone does not, since it takes a thousand times as
     /// long.
     Resampling,
+    /// Counting again gives it ([`recounted`]); measuring alone does not, for the same reason.
+    Recounting,
     /// It has none, and why.
     Nothing(&'static str),
 }

@@ -46,6 +46,16 @@ impl ClassTable {
         self.counts[self.cell(label, decision, group)]
     }
 
+    /// Draws each group's cases anew, those of the unknown one last: `draw` is shown a group's counts and
+    /// writes others of the same sum.
+    pub(crate) fn redraw(&mut self, draw: &mut dyn FnMut(&[u64], &mut [u64])) {
+        let places = usize::from(self.classes) + 1;
+        for counts in self.counts.chunks_mut(places * places) {
+            let old = counts.to_vec();
+            draw(&old, counts);
+        }
+    }
+
     /// Classes that are told apart; the unknown one is beside them.
     pub const fn classes(&self) -> u8 {
         self.classes

@@ -69,6 +69,15 @@ impl Confusion {
         self.sum(|_, d, g| d == decision && g == group)
     }
 
+    /// Draws each group's cases anew, those of the unknown one last: `draw` is shown a group's counts and
+    /// writes others of the same sum.
+    pub(crate) fn redraw(&mut self, draw: &mut dyn FnMut(&[u64], &mut [u64])) {
+        for counts in self.counts.chunks_mut(PER_GROUP) {
+            let old = counts.to_vec();
+            draw(&old, counts);
+        }
+    }
+
     /// Groups that are told apart; the unknown one is beside them.
     pub const fn groups(&self) -> u8 {
         self.groups

@@ -230,7 +230,7 @@ fn every_metric_that_says_so_is_resampled_and_no_other_is() {
                     assert_eq!(by, 1, "{name}");
                     assert_eq!(measured.interval, None, "{name}");
                 }
-                IntervalFrom::Formula => {
+                IntervalFrom::Formula | IntervalFrom::Recounting => {
                     assert_eq!(by, 0, "{name}");
                     assert!(measured.interval.is_some(), "{name}");
                 }

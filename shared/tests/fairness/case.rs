@@ -118,7 +118,7 @@ pub(crate) fn document() -> Document {
     .unwrap()
 }
 
-fn baseline() -> Baseline {
+pub(crate) fn baseline() -> Baseline {
     serde_json::from_value(json!({
         "clause9": "baseline/v1", "system": "credit",
         "source": { "name": "none.csv", "digest": "sha256:".to_owned() + &"00".repeat(32) },

@@ -9,4 +9,5 @@ mod classes;
 mod edges;
 mod golden;
 mod numbers;
+mod recounted;
 mod scores;

@@ -17,6 +17,7 @@ use crate::drift::cells::Cells;
 use crate::drift::contingency::{self, Test};
 use crate::drift::dice::Dice;
 use crate::drift::{Deviation, Steps, divergence};
+use crate::ids::Name;
 use crate::metric::{MetricId, Seen};
 
 /// How many resamples can be asked for. Below, a percentile is hardly more than the largest value.
@@ -39,18 +40,18 @@ type Found = (MetricId, (f64, f64));
 /// measured there. In no order that means anything.
 pub fn resampled(seen: Seen<'_>, by: &Resampling) -> Vec<Found> {
     let mut found = Vec::new();
-    if seen.of.feature.is_none() {
+    let Some(name) = seen.of.feature.as_ref().map(Name::as_str) else {
         return found;
-    }
+    };
     if let Ok(cells) = cells(&seen, true) {
-        found.extend(of_cells(&cells, ALL, by.dice(&seen, 1), by.resamples));
+        found.extend(of_cells(&cells, ALL, by.dice(name, 1), by.resamples));
     }
     if let Ok(cells) = cells(&seen, false) {
-        found.extend(of_cells(&cells, PRESENT, by.dice(&seen, 2), by.resamples));
-        found.extend(of_fit(&cells, by.dice(&seen, 3), by.resamples));
+        found.extend(of_cells(&cells, PRESENT, by.dice(name, 2), by.resamples));
+        found.extend(of_fit(&cells, by.dice(name, 3), by.resamples));
     }
     if let Ok(cells) = bins(&seen) {
-        found.extend(of_cells(&cells, BINS, by.dice(&seen, 4), by.resamples));
+        found.extend(of_cells(&cells, BINS, by.dice(name, 4), by.resamples));
     }
     if let Ok(grid) = grid(&seen) {
         let steps = Steps::new(&grid);
@@ -65,9 +66,8 @@ pub fn resampled(seen: Seen<'_>, by: &Resampling) -> Vec<Found> {
 }
 
 impl Resampling {
-    /// The numbers for one table of a feature.
-    fn dice(&self, seen: &Seen<'_>, table: u8) -> Dice {
-        let name = seen.of.feature.as_ref().map_or("", |name| name.as_str());
+    /// The numbers for one table of what has this name.
+    pub(in crate::metric) fn dice(&self, name: &str, table: u8) -> Dice {
         let all = [
             self.baseline.as_bytes().as_slice(),
             &[table],
@@ -256,7 +256,8 @@ fn of_fit(cells: &Cells, mut dice: Dice, resamples: u32) -> Vec<Found> {
 
 /// Intervals of what is computed on the common refinement.
 fn of_functions(seen: &Seen<'_>, steps: &Steps, by: &Resampling) -> Vec<Found> {
-    let mut dice = by.dice(seen, 5);
+    let name = seen.of.feature.as_ref().map_or("", Name::as_str);
+    let mut dice = by.dice(name, 5);
     let counts = steps.counts();
     let value = steps.around(&counts);
     let spread = steps.variances(&counts);

@@ -2,7 +2,9 @@
 
 use super::{GROUP, attribute, index, shown};
 use crate::fairness::law_distance;
-use crate::metric::{Answers, Measurement, Seen, StreamKind, Unmeasurable, other_kind};
+use crate::metric::{
+    Answers, IntervalFrom, Measurement, Seen, StreamKind, Unmeasurable, other_kind,
+};
 use crate::objective::document::Subject;
 use crate::sketch::{ClassTable, SummaryKey, SummaryKind, SummaryOf};
 
@@ -52,13 +54,13 @@ metric! {
         range: (0.0, 1.0),
         stream: StreamKind::ByAttribute,
         needs_label: false,
+        interval: IntervalFrom::Recounting,
         answers: Answers::Classes,
         meaning: "How differently the classes are decided in the group and in the reference group: the \
                   share of the group's decisions that would have to be others for both to have the \
                   same shares of every class. 0 is parity.",
         formula: "half the sum over classes of |share in the group - share in the reference group| \
-                  (total variation), decisions of unlisted classes as one class of their own. No \
-                  interval: distances of few cases lie too far from 0 on average.",
+                  (total variation), decisions of unlisted classes as one class of their own.",
         edge_cases: "No decision in one of the groups: undefined. Rows whose attribute is unknown or \
                      not listed are in neither group.",
         cannot_tell: "Which class the group gets more often, and whether its cases deserve it. \

@@ -3,13 +3,14 @@
 use super::spread::SPREAD;
 use super::{GROUP, Groups, labelled, shown};
 use crate::fairness::{Rate, Table, between_groups, generalised_entropy, theil};
-use crate::metric::{Measurement, MetricSpec, Needs, Seen, Unmeasurable, other_kind};
+use crate::metric::{IntervalFrom, Measurement, MetricSpec, Needs, Seen, Unmeasurable, other_kind};
 use crate::objective::document::Subject;
 use crate::sketch::{Confusion, SummaryKey, SummaryKind, SummaryOf};
 
 const INEQUALITY: MetricSpec = MetricSpec {
     range: (0.0, 100.0),
     needs: Needs::Nothing,
+    interval: IntervalFrom::Recounting,
     edge_cases: "No labelled decision: no data. No case with a benefit (all wrongly refused): \
                  undefined.",
     cannot_tell: "Who is worse off: it looks at cases, not at groups. What a benefit is worth to \
@@ -49,7 +50,7 @@ metric! {
         meaning: "How unequally decisions serve single cases, where a case's benefit is 2 if it is \
                   wrongly favoured, 1 if rightly decided, 0 if wrongly refused. 0 is equality.",
         formula: "half of mean((b / mean b)^2 - 1) over cases, b = decision - label + 1 (Speicher et \
-                  al. 2018, exponent 2). No interval.",
+                  al. 2018, exponent 2).",
     }
 }
 
@@ -62,7 +63,7 @@ metric! {
                   benefit is 2 if it is wrongly favoured, 1 if rightly decided, 0 if wrongly \
                   refused. 0 is equality.",
         formula: "mean of (b / mean b) ln(b / mean b) over cases, b = decision - label + 1, 0 ln 0 = \
-                  0 (the generalised entropy of exponent 1). No interval.",
+                  0 (the generalised entropy of exponent 1).",
     }
 }
 
@@ -82,7 +83,7 @@ metric! {
                   attribute: the index if each case had the mean benefit of its group. 0 if all \
                   groups have the same mean benefit.",
         formula: "sum over groups of n (mean benefit / overall mean benefit)^2 - n, over 2 N \
-                  (Speicher et al. 2018, exponent 2). No interval.",
+                  (Speicher et al. 2018, exponent 2).",
         edge_cases: "No labelled decision: no data. No case with a benefit: undefined. Groups without \
                      cases have no part in it; rows whose attribute is unknown or not listed are \
                      left out.",

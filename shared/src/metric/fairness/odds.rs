@@ -2,7 +2,7 @@
 
 use super::{GROUP, Groups, key, labelled, normal, pooled, shown};
 use crate::fairness::{self, Measured, Rate, Table};
-use crate::metric::{MetricSpec, Needs, SampleKind, Seen, Unmeasurable};
+use crate::metric::{IntervalFrom, MetricSpec, Needs, SampleKind, Seen, Unmeasurable};
 use crate::objective::document::Comparator;
 
 const ODDS: MetricSpec = MetricSpec {
@@ -50,12 +50,12 @@ metric! {
         Ok(shown(apart, None, support))
     }, ODDS, {
         name: "equalised_odds_difference",
+        interval: IntervalFrom::Recounting,
         title: "Equalised odds difference",
         range: (0.0, 1.0),
         meaning: "How far the group is from equalised odds: the larger of its distances from the \
                   reference group in true and in false positive rate. 0 is parity.",
-        formula: "max(|TPR - TPR of the reference group|, |FPR - FPR of the reference group|). No \
-                  interval: the larger of two estimates lies too far out on average.",
+        formula: "max(|TPR - TPR of the reference group|, |FPR - FPR of the reference group|).",
         edge_cases: "A group without cases of one of the two labels: undefined. fairlearn's figure of \
                      this name is over all groups (`equalised_odds_difference.spread`); with two \
                      groups they agree.",
@@ -75,13 +75,14 @@ metric! {
         Ok(shown(ratio, None, support))
     }, ODDS, {
         name: "equalised_odds_ratio",
+        interval: IntervalFrom::Recounting,
         title: "Equalised odds ratio",
         good: Comparator::AtLeast,
         range: (0.0, 1.0),
         meaning: "How far the group is from equalised odds: the smaller of the ratios of true and \
                   of false positive rates, the smaller rate always over the larger. 1 is parity.",
         formula: "min over TPR and FPR of min(a / b, b / a), a the group's rate and b the reference \
-                  group's. No interval: the smaller of two estimates lies too far out on average.",
+                  group's.",
         edge_cases: "A group without cases of one of the two labels, or a rate of 0 in both groups: \
                      undefined. A rate of 0 in one group only: 0. fairlearn's figure of this name is \
                      over all groups (`equalised_odds_ratio.spread`).",
@@ -131,12 +132,12 @@ metric! {
         Ok(shown(found.1, None, of))
     }, ODDS, {
         name: "average_absolute_odds_difference",
+        interval: IntervalFrom::Recounting,
         title: "Average absolute odds difference",
         range: (0.0, 1.0),
         meaning: "The mean of the group's absolute differences from the reference group in true and \
                   in false positive rate. 0 is equalised odds.",
-        formula: "(|TPR - TPR of the reference group| + |FPR - FPR of the reference group|) / 2. No \
-                  interval: absolute values lie too far from 0 on average.",
+        formula: "(|TPR - TPR of the reference group| + |FPR - FPR of the reference group|) / 2.",
         edge_cases: AVERAGE_EDGES,
         cannot_tell: "The direction. Whether the distance is more than chance: it is shown, never \
                       judged.",
@@ -178,13 +179,14 @@ metric! {
         Ok(shown(found.1, None, of))
     }, ODDS, {
         name: "average_absolute_odds_difference.pooled",
+        interval: IntervalFrom::Recounting,
         title: "Average absolute odds difference of all other groups",
         needs: Needs::Attribute,
         range: (0.0, 1.0),
         meaning: "The mean of the absolute differences in true and in false positive rate between \
                   all groups but the reference group, taken together, and the reference group.",
         formula: "(|TPR - TPR of the reference group| + |FPR - FPR of the reference group|) / 2, the \
-                  first of each over the cases of all other groups. No interval.",
+                  first of each over the cases of all other groups.",
         edge_cases: AVERAGE_EDGES,
         cannot_tell: "Which of the other groups fares worse, and in which direction. It is shown, \
                       never judged.",
@@ -226,11 +228,12 @@ metric! {
         Ok(shown(found.value, None, of))
     }, CLARIFY, {
         name: "treatment_equality.difference",
+        interval: IntervalFrom::Recounting,
         title: "Treatment equality (difference)",
         good: Comparator::AtMost,
         meaning: "False negatives for each false positive in the group, minus the same in the \
                   reference group. 0 is parity.",
-        formula: "FN / FP of the group minus FN / FP of the reference group. No interval.",
+        formula: "FN / FP of the group minus FN / FP of the reference group.",
         edge_cases: "No false positive in a group: undefined (Clarify shows infinity or 0).",
         cannot_tell: "How many errors are made. It is dominated by whichever group has few false \
                       positives; the log ratio (`treatment_equality`) is the one to judge by.",
@@ -266,12 +269,12 @@ metric! {
         Ok(shown(found.value, None, of))
     }, CLARIFY, {
         name: "conditional_acceptance_difference",
+        interval: IntervalFrom::Recounting,
         title: "Difference in conditional acceptance",
         meaning: "Cases labelled positive for each case decided positive, in the group minus the \
                   reference group. Above 0 the group is accepted less often than its labels say, \
                   compared with the reference group.",
-        formula: "(TP + FN) / (TP + FP) of the group minus the same of the reference group. No \
-                  interval.",
+        formula: "(TP + FN) / (TP + FP) of the group minus the same of the reference group.",
         edge_cases: "No positive decision in a group: undefined (Clarify shows infinity or 0).",
         cannot_tell: "Whether the accepted are those labelled positive: it compares numbers, not \
                       cases.",
@@ -286,12 +289,12 @@ metric! {
         Ok(shown(found.value, None, of))
     }, CLARIFY, {
         name: "conditional_rejection_difference",
+        interval: IntervalFrom::Recounting,
         title: "Difference in conditional rejection",
         meaning: "Cases labelled negative for each case decided negative, in the group minus the \
                   reference group. Below 0 the group is refused more often than its labels say, \
                   compared with the reference group.",
-        formula: "(TN + FP) / (TN + FN) of the group minus the same of the reference group. No \
-                  interval.",
+        formula: "(TN + FP) / (TN + FN) of the group minus the same of the reference group.",
         edge_cases: "No negative decision in a group: undefined (Clarify shows infinity or 0).",
         cannot_tell: "Whether the refused are those labelled negative: it compares numbers, not \
                       cases.",

@@ -60,7 +60,7 @@ metric! {
         meaning: "The larger of the spreads (largest minus smallest) of true and of false positive \
                   rate over all groups of the attribute. 0 is parity.",
         formula: "max(max TPR - min TPR, max FPR - min FPR) over groups; fairlearn's \
-                  equalized_odds_difference. No interval.",
+                  equalized_odds_difference.",
     }
 }
 
@@ -72,7 +72,7 @@ metric! {
         meaning: "The mean of the spreads (largest minus smallest) of true and of false positive rate \
                   over all groups of the attribute. 0 is parity.",
         formula: "((max TPR - min TPR) + (max FPR - min FPR)) / 2 over groups; fairlearn's \
-                  equalized_odds_difference with agg=\"mean\". No interval.",
+                  equalized_odds_difference with agg=\"mean\".",
     }
 }
 
@@ -84,7 +84,7 @@ metric! {
         meaning: "The smaller of the ratios (smallest over largest) of true and of false positive \
                   rate over all groups of the attribute. 1 is parity.",
         formula: "min(min TPR / max TPR, min FPR / max FPR) over groups; fairlearn's \
-                  equalized_odds_ratio. No interval.",
+                  equalized_odds_ratio.",
     }
 }
 
@@ -96,7 +96,7 @@ metric! {
         meaning: "The mean of the ratios (smallest over largest) of true and of false positive rate \
                   over all groups of the attribute. 1 is parity.",
         formula: "(min TPR / max TPR + min FPR / max FPR) / 2 over groups; fairlearn's \
-                  equalized_odds_ratio with agg=\"mean\". No interval.",
+                  equalized_odds_ratio with agg=\"mean\".",
     }
 }
 
@@ -128,7 +128,7 @@ metric! {
         meaning: "The largest distance of a group's rate of positive decisions from the rate of all \
                   groups together. 0 is parity.",
         formula: "max over groups of |rate - overall rate|; fairlearn's \
-                  demographic_parity_difference with method=\"to_overall\". No interval.",
+                  demographic_parity_difference with method=\"to_overall\".",
     }
 }
 
@@ -145,7 +145,7 @@ metric! {
         meaning: "The smallest ratio of a group's rate of positive decisions to the rate of all \
                   groups together, the smaller always over the larger. 1 is parity.",
         formula: "min over groups of min(rate / overall, overall / rate); fairlearn's \
-                  demographic_parity_ratio with method=\"to_overall\". No interval.",
+                  demographic_parity_ratio with method=\"to_overall\".",
     }
 }
 
@@ -161,6 +161,6 @@ metric! {
         meaning: "The largest distance of a group's true or false positive rate from that of all \
                   groups together. 0 is parity.",
         formula: "max over groups and over TPR and FPR of |rate - overall rate|; fairlearn's \
-                  equalized_odds_difference with method=\"to_overall\". No interval.",
+                  equalized_odds_difference with method=\"to_overall\".",
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{GROUP, Groups, shown};
 use crate::fairness::{Counts, Rate, Spread};
-use crate::metric::{Measurement, MetricSpec, Needs, Seen, Unmeasurable};
+use crate::metric::{IntervalFrom, Measurement, MetricSpec, Needs, Seen, Unmeasurable};
 
 /// What all of them have in common.
 pub(super) const SPREAD: MetricSpec = MetricSpec {
@@ -11,6 +11,7 @@ pub(super) const SPREAD: MetricSpec = MetricSpec {
     reference: "fairlearn 0.15 (MetricFrame.difference and .ratio, method `between_groups`) on a \
                 real data set, every window, attribute and intersection, to 1e-12.",
     needs: Needs::Attribute,
+    interval: IntervalFrom::Recounting,
     ..GROUP
 };
 
@@ -72,8 +73,7 @@ macro_rules! rate_spread {
                      reference group (`", $stem, "_", $kind, "`)."
                 ),
                 formula: concat!(
-                    $what, " of ", $fraction, " by group. No interval: the largest and the \
-                     smallest of several estimates lie too far apart on average."
+                    $what, " of ", $fraction, " by group."
                 ),
                 edge_cases: concat!(
                     "Groups without a ", $case, " are left out; with fewer than two groups left \

@@ -2,7 +2,9 @@
 
 use super::{GROUP, Groups, key, shown};
 use crate::fairness::{Counts, Rate, difference_bounds, ratio_bounds};
-use crate::metric::{Grade, MetricSpec, Needs, SampleKind, Seen, StreamKind, Unmeasurable, share};
+use crate::metric::{
+    Grade, IntervalFrom, MetricSpec, Needs, SampleKind, Seen, StreamKind, Unmeasurable, share,
+};
 use crate::objective::document::Comparator;
 
 metric! {
@@ -56,6 +58,9 @@ fn bounds(seen: &Seen<'_>, rate: Rate, of: Bounds) -> Result<((f64, f64), u64), 
 }
 
 const OPEN: MetricSpec = MetricSpec {
+    interval: IntervalFrom::Nothing(
+        "an end of what unknown groups leave open is counted, not estimated; the figure between them has one",
+    ),
     reference: "Every assignment of unknown cases enumerated in the tests, to 1e-12.",
     cannot_tell: "How likely an end is: it takes every unknown case to be of the group, and of the \
                   kind, that moves the figure farthest. Chance in the known cases comes on top. It \
@@ -86,7 +91,7 @@ cases of unknown membership belong to. It compares the share of ", $share, "."
                 formula: concat!(
                     $formula, ", with b and a the hits of the group and of the reference group, nb \
 and na their cases, and u hits and v other cases of unknown group (Manski's \
-bounds without assumptions; they are reached). No interval."
+bounds without assumptions; they are reached)."
                 ),
                 edge_cases: "Without unknown cases it is the plain figure. A group that could be \
 empty, or a reference group whose rate could be 0 where a ratio is \

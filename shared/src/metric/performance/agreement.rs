@@ -1,7 +1,9 @@
 //! Agreement of decision and label beyond chance.
 
 use super::{DECIDED, decided, decided_key, normal, of_labelled, shown};
-use crate::metric::{Grade, Measurement, Metric, MetricSpec, SampleKind, Seen, Unmeasurable};
+use crate::metric::{
+    Grade, IntervalFrom, Measurement, Metric, MetricSpec, SampleKind, Seen, Unmeasurable,
+};
 use crate::objective::document::{Document, Subject};
 use crate::performance::binary::Binary;
 use crate::sketch::SummaryKey;
@@ -67,10 +69,11 @@ impl Metric for Matthews {
 impl Metric for MatthewsZero {
     const SPEC: MetricSpec = MetricSpec {
         name: "mcc.zero",
+        interval: IntervalFrom::Recounting,
         title: "Matthews' correlation, 0 where undefined",
         meaning: "The correlation of decision and label as libraries give it: 0 where all labels or \
                   all decisions are the same. For comparison; `mcc` is the one that judges.",
-        formula: "As `mcc`, with 0 where that is undefined. Shown without an interval.",
+        formula: "As `mcc`, with 0 where that is undefined.",
         edge_cases: "No labelled rows: no data. All labels or all decisions the same: 0, which cannot \
                      be told from decisions as good as chance.",
         cannot_tell: of_labelled!("Whether a 0 is a measured one."),

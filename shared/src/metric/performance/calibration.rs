@@ -7,8 +7,8 @@ use super::{SCORED, groups, losses, losses_key, of_labelled, scored, scored_key,
 use super::{around, score_counts, shown_within};
 use crate::bet::{Bets, NoBet, half_space, scores};
 use crate::metric::{
-    Against, Estimate, Grade, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen,
-    Unmeasurable,
+    Against, Estimate, Grade, IntervalFrom, Measurement, Metric, MetricSpec, Sample, SampleKind,
+    Seen, Unmeasurable,
 };
 use crate::objective::document::{Comparator, Document, Subject};
 use crate::performance::Bracketed;
@@ -41,6 +41,7 @@ macro_rules! calibration {
                 edge_cases: concat!("No labelled rows: no data. ", $edge),
                 cannot_tell: of_labelled!($cannot),
                 reference: $reference,
+                interval: IntervalFrom::Recounting,
                 ..SCORED
             };
 
@@ -131,8 +132,7 @@ calibration! {
         measure: |losses| calibration::brier_parts(&fifteen(losses)).map(|parts| parts.uncertainty),
         "The Brier score of always answering the share of positives: what the world leaves open before \
          any score is looked at.",
-        formula: "(share of positives) (share of negatives), of labelled cases with a score. No interval: \
-                  shown only.",
+        formula: "(share of positives) (share of negatives), of labelled cases with a score.",
         edge: "0 if all labels are the same. Rows without a score or a label are left out.",
         cannot: "Anything about the score.",
         reference: "From the labels alone (numpy 2.4): to 1e-9.",
@@ -149,6 +149,7 @@ const WIDTHS: u32 = 15;
 impl Metric for Ece {
     const SPEC: MetricSpec = MetricSpec {
         name: "ece",
+        interval: IntervalFrom::Recounting,
         title: "Expected calibration error",
         good: Comparator::AtMost,
         meaning: "How far the share of positive cases lies from the score, in the mean over cases grouped by \
@@ -228,6 +229,7 @@ pub(in crate::metric) struct EceMass;
 impl Metric for EceMass {
     const SPEC: MetricSpec = MetricSpec {
         name: "ece.mass",
+        interval: IntervalFrom::Recounting,
         title: "Expected calibration error, groups of equal mass",
         good: Comparator::AtMost,
         meaning: "How far the share of positive cases lies from the score, in the mean over cases \
@@ -261,6 +263,7 @@ pub(in crate::metric) struct CalibrationErrorDebiased;
 impl Metric for CalibrationErrorDebiased {
     const SPEC: MetricSpec = MetricSpec {
         name: "calibration_error_debiased",
+        interval: IntervalFrom::Recounting,
         title: "Squared calibration error, debiased",
         good: Comparator::AtMost,
         range: (-1.0, 1.0),

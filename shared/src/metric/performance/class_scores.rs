@@ -10,8 +10,8 @@ use super::multiclass_auc::{CLASS_SCORES, cases, cells, each, keys, tables};
 use super::{around, of_labelled, roc_auc};
 use crate::bet::{Bets, NoBet, scores};
 use crate::metric::{
-    Against, Estimate, Grade, Measurement, Metric, MetricSpec, Needs, Sample, SampleKind, Seen,
-    Unmeasurable, across,
+    Against, Estimate, Grade, IntervalFrom, Measurement, Metric, MetricSpec, Needs, Sample,
+    SampleKind, Seen, Unmeasurable, across,
 };
 use crate::objective::document::{Comparator, Document, Subject};
 use crate::performance::{Bracketed, calibration, roc};
@@ -293,6 +293,9 @@ impl Metric for ClassEceMass {
         ),
         reference: "The same figure over raw scores in the same groups lies within the bound.",
         sample: SampleKind::Unjudged,
+        interval: IntervalFrom::Nothing(
+            "scores of classes are kept by the class that was true, and not counted again",
+        ),
         ..ONE_CLASS
     };
 

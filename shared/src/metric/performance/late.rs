@@ -6,8 +6,8 @@
 use super::{DECIDED, decided, decided_key, errors_of_window, lists, multiclass, residuals_key};
 use crate::baseline::Law;
 use crate::metric::{
-    Answers, Estimate, Grade, Measurement, Metric, MetricId, MetricSpec, Sample, SampleKind, Seen,
-    Unmeasurable, other_kind,
+    Answers, Estimate, Grade, IntervalFrom, Measurement, Metric, MetricId, MetricSpec, Sample,
+    SampleKind, Seen, Unmeasurable, other_kind,
 };
 use crate::objective::document::{Comparator, Decision, Document, Subject};
 use crate::performance::binary::Binary;
@@ -24,6 +24,9 @@ const Z: f64 = 1.959_963_984_540_054;
 const LATE: MetricSpec = MetricSpec {
     grade: Grade::B,
     sample: SampleKind::Unjudged,
+    interval: IntervalFrom::Nothing(
+        "it is counted of what is known and what is not, not estimated",
+    ),
     edge_cases: "No labelled row: no data, but for the coverage. Undefined where the window's traffic \
                  is not at hand, as for a ledger's block of outcomes; hence shown, never judged. Rows \
                  without a usable answer (no decision, a score beyond 0 to 1, no finite number) count as \
@@ -31,6 +34,10 @@ const LATE: MetricSpec = MetricSpec {
     reference: "Counts by hand; the functions behind it by their own tests.",
     ..DECIDED
 };
+
+/// Why shares of squares have no interval.
+pub(super) const NO_FOURTH: &str =
+    "no fourth powers of errors and labels are kept, which its scatter follows from";
 
 const NO_TRAFFIC: Unmeasurable =
     Unmeasurable::Undefined("the window's traffic is not at hand beside its labels");
@@ -204,6 +211,7 @@ macro_rules! answers {
 macro_rules! late {
     ($($type:ident {
         $name:literal, $title:literal, $good:ident, $range:expr, $(answers: $answers:ident,)?
+        $(interval: $interval:expr,)?
         measure: $measure:expr,
         $meaning:literal, formula: $formula:literal, cannot: $cannot:literal $(,)?
     })*) => {$(
@@ -221,6 +229,7 @@ macro_rules! late {
                 formula: $formula,
                 cannot_tell: $cannot,
                 $(answers: Answers::$answers, needs_decision: answers!($answers),)?
+                $(interval: $interval,)?
                 ..LATE
             };
 
@@ -266,6 +275,7 @@ late! {
     }
     PostStratifiedAccuracy {
         "accuracy.post_stratified", "Accuracy, weighed by decisions", AtLeast, (0.0, 1.0),
+        interval: IntervalFrom::Formula,
         measure: stratified,
         "Accuracy with positive and negative decisions weighed as they came, not as their labels came: \
          what labels that come for the ones sooner than for the others do to it is taken out.",
@@ -381,6 +391,7 @@ impl Metric for Skill {
         reference: "The formula in NumPy on the raw rows: to 1e-9 relative.",
         answers: Answers::Number,
         needs_decision: false,
+        interval: IntervalFrom::Nothing(NO_FOURTH),
         ..LATE
     };
 

@@ -211,7 +211,7 @@ fn decided(seen: &Seen<'_>) -> Result<Binary, Unmeasurable> {
 }
 
 /// Labelled scores of all cases, or of a group, in cells.
-fn score_cells<'a>(
+pub(in crate::metric) fn score_cells<'a>(
     seen: &Seen<'a>,
 ) -> Result<impl Iterator<Item = ScoreCell> + use<'a>, Unmeasurable> {
     let found = ScoreCells::of(seen.summary(&by(scored_key(), seen.of))?);

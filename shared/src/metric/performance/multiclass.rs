@@ -4,8 +4,8 @@ use super::means::f_bets;
 use super::{DECIDED, by, by_cells, group, normal, of_labelled, rate, shown};
 use crate::bet::{Bets, NoBet};
 use crate::metric::{
-    Against, Answers, Grade, Measurement, Metric, MetricSpec, Needs, SampleKind, Seen,
-    Unmeasurable, other_kind,
+    Against, Answers, Grade, IntervalFrom, Measurement, Metric, MetricSpec, Needs, SampleKind,
+    Seen, Unmeasurable, other_kind,
 };
 use crate::objective::document::{Comparator, Document, Scalar, Subject};
 use crate::performance::Figure;
@@ -27,6 +27,7 @@ const AVERAGE: MetricSpec = MetricSpec {
 
 const ZERO: MetricSpec = MetricSpec {
     sample: SampleKind::Unjudged,
+    interval: IntervalFrom::Recounting,
     ..AVERAGE
 };
 

@@ -3,7 +3,7 @@
 use super::roc_auc::{across, area, estimate};
 use super::{SCORED, of_labelled, scored, scored_key, shown_within};
 use crate::metric::{
-    Estimate, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen, Unmeasurable,
+    Estimate, IntervalFrom, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen, Unmeasurable,
 };
 use crate::objective::document::{Document, Subject};
 use crate::performance::cells::{Cell, totals};
@@ -130,6 +130,7 @@ impl Metric for Gini {
 impl Metric for ScoreSeparation {
     const SPEC: MetricSpec = MetricSpec {
         name: "score_separation",
+        interval: IntervalFrom::Recounting,
         title: "Separation of scores (KS)",
         meaning: "The largest distance between the distribution functions of the positive cases' and \
                   of the negative cases' scores: how far one threshold can tell the labels apart. \
@@ -165,6 +166,7 @@ fn of_top(seen: &Seen<'_>, figure: fn(&[Cell], f64) -> Option<Bracketed>) -> Mea
 impl Metric for Gain10 {
     const SPEC: MetricSpec = MetricSpec {
         name: "gain_10",
+        interval: IntervalFrom::Recounting,
         title: "Gain at 10 %",
         meaning: "Of the positive cases, the share that is among the tenth of cases with the highest \
                   scores: the recall of acting on every tenth case.",
@@ -189,6 +191,7 @@ impl Metric for Gain10 {
 impl Metric for Lift10 {
     const SPEC: MetricSpec = MetricSpec {
         name: "lift_10",
+        interval: IntervalFrom::Recounting,
         title: "Lift at 10 %",
         range: (0.0, 10.0),
         meaning: "How many times more positive cases the tenth of cases with the highest scores holds \

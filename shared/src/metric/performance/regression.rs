@@ -1,10 +1,12 @@
 //! Predicted numbers against those that came: sums over labelled cases, exact.
 
+use super::late::NO_FOURTH;
 use super::{DECIDED, around, by, by_cells, group, of_labelled, shown};
 use crate::bet::{Bets, NoBet, half_space, sizes as cells_of_sizes};
+use crate::interval;
 use crate::metric::{
-    Against, Answers, Estimate, Grade, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen,
-    Unmeasurable, other_kind,
+    Against, Answers, Estimate, Grade, IntervalFrom, Measurement, Metric, MetricSpec, Sample,
+    SampleKind, Seen, Unmeasurable, other_kind,
 };
 use crate::objective::document::{Comparator, Document, Subject};
 use crate::performance::Figure;
@@ -233,7 +235,14 @@ fn quantile_of_sizes(
     let ends =
         quantile(&bars, (share - step).max(0.0)).zip(quantile(&bars, (share + step).min(1.0)));
     let (low, high) = ends.ok_or(Unmeasurable::NoData)?;
+    // Between the quantiles two standard errors of the share away.
+    let far = interval::Z * step;
+    let from = quantile(&bars, (share - far).max(0.0)).map(|found| found.low);
+    let to = quantile(&bars, (share + far).min(1.0)).map(|found| found.high);
     Ok(Estimate {
+        interval: from
+            .zip(to)
+            .map(|(from, to)| (from.min(shown.value), to.max(shown.value))),
         sample: Sample::Cells {
             counts: size_counts(seen)?,
             estimate: shown.value,
@@ -250,6 +259,15 @@ const WIDEST: f64 = 1e100;
 /// Pure numbers.
 const RELATIVE: MetricSpec = MetricSpec {
     unit: "1",
+    interval: IntervalFrom::Nothing(
+        "no squares of its terms are kept, which its scatter follows from",
+    ),
+    ..ERRORS
+};
+
+/// Losses of which only the sum follows from what is kept.
+const PINBALL: MetricSpec = MetricSpec {
+    interval: RELATIVE.interval,
     ..ERRORS
 };
 
@@ -258,6 +276,7 @@ const SHARE: MetricSpec = MetricSpec {
     unit: "1",
     good: Comparator::AtLeast,
     range: (-1e300, 1.0),
+    interval: IntervalFrom::Nothing(NO_FOURTH),
     ..ERRORS
 };
 
@@ -355,7 +374,8 @@ errors! {
         "Half of the predictions are nearer to what came than this, half farther, in the unit of the \
          prediction.",
         formula: "Median of |prediction - label| from its histogram: the middle of its cell; of an even number \
-                  of cases the mean of the two in the middle. Bound: the edges of the cells. The ledger judges the \
+                  of cases the mean of the two in the middle. Bound: the edges of the cells. Interval: between \
+                  the quantiles 1.96 standard errors of the share away, over their cells. The ledger judges the \
                   share of errors in cells beyond the level, exact at any number of cases; the level's own cell \
                   counts for the objective.",
         edge: "Values that are no finite number are left out.",
@@ -441,7 +461,7 @@ errors! {
         reference: "`root_mean_squared_log_error`: to 1e-9 relative.",
     }
     PinballLow {
-        "pinball_10", "Pinball loss at 10 %", ERRORS, reads: [residuals_key()],
+        "pinball_10", "Pinball loss at 10 %", PINBALL, reads: [residuals_key()],
         measure: |seen| of_pinball(seen, 0.1),
         "How good predictions are as forecasts of the 10 % quantile: being too high costs nine times as much \
          as being too low.",
@@ -452,7 +472,7 @@ errors! {
         reference: "`mean_pinball_loss` at 0.1: to 1e-9 relative.",
     }
     PinballHigh {
-        "pinball_90", "Pinball loss at 90 %", ERRORS, reads: [residuals_key()],
+        "pinball_90", "Pinball loss at 90 %", PINBALL, reads: [residuals_key()],
         measure: |seen| of_pinball(seen, 0.9),
         "How good predictions are as forecasts of the 90 % quantile: being too low costs nine times as much \
          as being too high.",
