@@ -223,10 +223,15 @@ fn group_plot(metric: MetricId, rows: &[&Row]) -> Markup {
                 .group
                 .clone()
                 .or_else(|| of.attribute.as_ref().map(ToString::to_string));
-            (*i as f64, name.unwrap_or_default())
+            let name = name.unwrap_or_default();
+            let name = match &of.class {
+                Some(class) => format!("{class}: {name}"),
+                None => name,
+            };
+            (*i as f64, name)
         })
         .collect();
-    plot.y_ticks().x_names(&names);
+    plot.y_ticks().x_names_staggered(&names);
     for (i, row) in &mine {
         let value = row.value.unwrap_or_default();
         let title = format!(

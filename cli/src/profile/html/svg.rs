@@ -12,6 +12,11 @@ const LEFT: f64 = 46.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 34.0;
+/// How far lines of names stand apart, and most of them.
+const LINE: f64 = 13.0;
+const LINES: usize = 5;
+/// Most letters of a name.
+const LONGEST: usize = 16;
 
 /// A plot in the making.
 pub(super) struct Plot {
@@ -19,6 +24,8 @@ pub(super) struct Plot {
     x: (f64, f64),
     y: (f64, f64),
     label: String,
+    /// Room for lines of names below the drawing.
+    below: f64,
 }
 
 /// A text as it may stand in SVG.
@@ -82,6 +89,7 @@ impl Plot {
             x: wide(x),
             y: wide(y),
             label: escaped(label),
+            below: 0.0,
         }
     }
 
@@ -123,22 +131,40 @@ impl Plot {
 
     /// Words along the horizontal scale, as many as fit with room between them.
     pub(super) fn x_names(&mut self, names: &[(f64, String)]) -> &mut Self {
+        self.x_names_on(names, 1)
+    }
+
+    /// The same on several lines in turn, so that neighbours of some length all fit. There is no room for a
+    /// title below them.
+    pub(super) fn x_names_staggered(&mut self, names: &[(f64, String)]) -> &mut Self {
+        self.x_names_on(names, LINES)
+    }
+
+    fn x_names_on(&mut self, names: &[(f64, String)], most: usize) -> &mut Self {
         let longest = names
             .iter()
             .map(|(_, n)| n.chars().count())
             .max()
             .unwrap_or(1);
-        let fit = ((WIDTH - LEFT - RIGHT) / ((longest.clamp(3, 16) + 2) as f64 * 6.5)).max(1.0);
-        let step = (names.len() as f64 / fit).ceil().max(1.0);
-        for (i, (x, name)) in names.iter().enumerate() {
-            if (i as f64) % step != 0.0 {
-                continue;
-            }
-            let name: String = name.chars().take(16).collect();
+        let fit =
+            ((WIDTH - LEFT - RIGHT) / ((longest.clamp(3, LONGEST) + 2) as f64 * 6.5)).max(1.0);
+        // No more lines than it takes.
+        let lines = (1..most).find(|lines| names.len() as f64 <= fit * *lines as f64);
+        let lines = lines.unwrap_or(most);
+        self.below = (LINE * lines as f64 - 2.0 * LINE).max(0.0);
+        let step = (names.len() as f64 / (fit * lines as f64)).ceil().max(1.0);
+        let shown = names.iter().enumerate();
+        let shown = shown.filter(|(i, _)| (*i as f64) % step == 0.0);
+        for (place, (_, (x, name))) in shown.enumerate() {
+            let name = if name.chars().count() > LONGEST {
+                name.chars().take(LONGEST - 1).chain(['…']).collect()
+            } else {
+                name.clone()
+            };
             let text = format!(
                 r#"<text x="{:.1}" y="{:.1}" text-anchor="middle">{}</text>"#,
                 self.px(*x),
-                HEIGHT - BOTTOM + 15.0,
+                HEIGHT - BOTTOM + 15.0 + LINE * (place % lines) as f64,
                 escaped(&name)
             );
             self.put(&text);
@@ -227,7 +253,8 @@ impl Plot {
     /// The drawing.
     pub(super) fn finish(&self) -> Markup {
         PreEscaped(format!(
-            r#"<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{}">{}<line class="axis" x1="{LEFT}" x2="{:.1}" y1="{:.1}" y2="{:.1}"/></svg>"#,
+            r#"<svg class="chart" viewBox="0 0 {WIDTH} {:.0}" role="img" aria-label="{}">{}<line class="axis" x1="{LEFT}" x2="{:.1}" y1="{:.1}" y2="{:.1}"/></svg>"#,
+            HEIGHT + self.below,
             self.label,
             self.out,
             WIDTH - RIGHT,
