@@ -5,7 +5,7 @@ use bytes::Bytes;
 use clause9_shared::window::{MAX_MODEL_NAME, UndecodableReason};
 use serde::Deserialize;
 
-use crate::decode::unpack;
+use crate::decode::{no_numbers, unpack};
 use crate::exchange::{Exchange, Message};
 
 /// Longest tensor name, request id or model name in bytes.
@@ -34,7 +34,7 @@ pub(super) fn text(message: &Message) -> Result<Bytes, UndecodableReason> {
     if message.json_length.is_some() || is_binary(message) {
         return Err(UndecodableReason::Unsupported);
     }
-    whole(message)
+    whole(message).map(no_numbers::put_aside)
 }
 
 /// A body as its sender meant it: unpacked, if it was captured to its end and is not too long.

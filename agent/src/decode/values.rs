@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::decode::no_numbers;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clause9_shared::inference::{Owned, Values};
@@ -257,7 +258,7 @@ impl<'de> Visitor<'de> for Element<'_> {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
-        self.into.push(Owned::Text(value.into()));
+        self.into.push(no_numbers::value(value));
         Ok(())
     }
 

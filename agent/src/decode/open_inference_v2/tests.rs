@@ -216,6 +216,12 @@ fn values_keep_their_type_and_precision() {
         Ok(Values::Mixed(vec![Owned::Missing]))
     );
     assert_eq!(one("FP32", "[0]", "[]"), Ok(Values::Mixed(vec![])));
+    // Python writes and reads numbers that JSON has not.
+    let Ok(Values::Float(odd)) = one("FP32", "[4]", "[1,NaN,Infinity,-Infinity]") else {
+        panic!("four numbers");
+    };
+    assert!(odd[1].is_nan());
+    assert_eq!((odd[2], odd[3]), (f64::INFINITY, f64::NEG_INFINITY));
 }
 
 #[test]
@@ -226,7 +232,8 @@ fn wrong_values_counts_and_depths_are_refused() {
         ("INT64", "[1]", r#"["1"]"#, Malformed),
         ("UINT8", "[1]", "[-1]", Malformed),
         ("FP32", "[2]", "[1]", Malformed),
-        ("FP32", "[1]", "[NaN]", Malformed),
+        ("INT32", "[1]", "[NaN]", Malformed),
+        ("FP32", "[1]", "[nan]", Malformed),
         ("FP32", "[1]", "[1e999]", Malformed),
         ("FP32", "[1]", "7", Malformed),
         ("COMPLEX", "[1]", "[1]", Malformed),

@@ -97,3 +97,21 @@ fn only_predictions_match() {
     assert!(!PredictV1.matches(&Method::GET, PATH));
     assert_eq!(PredictV1.addressed(PATH), Some("m"));
 }
+
+#[test]
+fn numbers_that_are_none_and_a_mark_of_the_byte_order_lose_nothing_else() {
+    let decoded = decode(
+        PATH,
+        "\u{feff}{\"instances\":[[0.5,NaN],[0.25,1.5]]}",
+        r#"{"predictions":[{"p":NaN,"why":"NaN came in"},{"p":0.5,"why":"fine"}]}"#,
+    )
+    .unwrap();
+    let input = decoded.input("instances").unwrap();
+    assert!(matches!(input.cell(0, 1), Cell::Float(x) if x.is_nan()));
+    assert_eq!(input.cell(1, 1), Cell::Float(1.5));
+    assert!(matches!(decoded.output("p").unwrap().cell(0, 0), Cell::Float(x) if x.is_nan()));
+    assert_eq!(
+        decoded.output("why").unwrap().cell(0, 0),
+        Cell::Text("NaN came in")
+    );
+}
