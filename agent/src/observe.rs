@@ -17,8 +17,43 @@ use crate::capture::reverse_proxy::Proxy;
 use crate::capture::{Budget, Captured, Recorder};
 use crate::clock::SystemClock;
 use crate::config::{DrainConfig, LimitsConfig, Upstream};
-use crate::decode::DECODERS;
+use crate::decode::{ANY_POST, AnyPost, DECODERS, Decoder, Decoders, JsonRows, Mapping, mapping};
+use crate::exchange::Exchange;
 use crate::telemetry::Telemetry;
+
+/// Longest path that is told, in letters.
+const MAX_PATH: usize = 256;
+
+/// Every protocol, and last every other POST.
+fn observed_protocols() -> Decoders {
+    static ALL: std::sync::OnceLock<Vec<&'static dyn Decoder>> = std::sync::OnceLock::new();
+    ALL.get_or_init(|| {
+        let last: &'static dyn Decoder = &AnyPost;
+        DECODERS.iter().copied().chain([last]).collect()
+    })
+}
+
+/// A POST that no protocol has.
+fn of_no_protocol(exchange: &Exchange, own: Option<(&str, &str)>) -> Observed {
+    let path = exchange.target.path();
+    let unsupported = UndecodableReason::Unsupported;
+    let own = own.filter(|(own, model)| {
+        JsonRows::new(own, model, "", "").is_ok_and(|own| own.matches(&exchange.method, path))
+    });
+    let found = own.map_or(Err(unsupported), |_| mapping(exchange));
+    let decoded = found.as_ref().map_err(|why| *why).and_then(|found| {
+        let (path, model) = own.ok_or(unsupported)?;
+        let rows = JsonRows::new(path, model, &found.rows, &found.answers);
+        rows.map_err(|_| unsupported)?.decode(exchange)
+    });
+    Observed {
+        protocol: None,
+        path: path.chars().take(MAX_PATH).collect(),
+        mapping: found.ok(),
+        addressed: own.map(|(_, model)| model.to_owned()),
+        decoded,
+    }
+}
 
 /// Why traffic cannot be observed.
 #[derive(Debug, thiserror::Error)]
@@ -39,11 +74,15 @@ pub enum ObserveError {
     Telemetry(#[from] prometheus::Error),
 }
 
-/// An exchange of a known protocol.
+/// A POST: of a known protocol, or of none.
 #[derive(Debug)]
 pub struct Observed {
-    /// Which protocol's path it came by.
-    pub protocol: &'static str,
+    /// Which protocol's path it came by; none where no protocol has it.
+    pub protocol: Option<&'static str>,
+    /// The path, as far as it is kept.
+    pub path: String,
+    /// Of a path that was named: where its JSON seems to have rows and answers.
+    pub mapping: Option<Mapping>,
     /// The model that its path names, if it does.
     pub addressed: Option<String>,
     /// What was understood, or why nothing was.
@@ -82,7 +121,12 @@ impl Observation {
         })?;
         Ok(Self {
             doors,
-            proxy: Arc::new(Proxy::new(upstream, Arc::new(recorder), DECODERS, drain)),
+            proxy: Arc::new(Proxy::new(
+                upstream,
+                Arc::new(recorder),
+                observed_protocols(),
+                drain,
+            )),
             exchanges,
         })
     }
@@ -92,12 +136,14 @@ impl Observation {
         self.doors.address()
     }
 
-    /// Lets traffic through and shows each exchange of a known protocol to `look`, until that says
-    /// false or `enough` is ready; then lets what is under way end.
+    /// Lets traffic through and shows each exchange of a known protocol, and each other POST, to `look`,
+    /// until that says false or `enough` is ready; then lets what is under way end. Of others, only
+    /// those to the path of one's own (`*` is any one segment), with the model they are to, are understood.
     ///
     /// No request waits for `look`: exchanges that it is too slow for pass unseen.
     pub async fn run(
         mut self,
+        own: Option<(&str, &str)>,
         enough: impl Future<Output = ()>,
         mut look: impl FnMut(Observed) -> bool,
     ) -> Result<(), ObserveError> {
@@ -118,10 +164,17 @@ impl Observation {
                 served: _,
             } = captured;
             small.settle(&mut exchange);
-            let observed = Observed {
-                protocol: decoder.name(),
-                addressed: decoder.addressed(exchange.target.path()).map(Into::into),
-                decoded: decoder.decode(&exchange),
+            let path = exchange.target.path();
+            let observed = if decoder.name() == ANY_POST {
+                of_no_protocol(&exchange, own)
+            } else {
+                Observed {
+                    protocol: Some(decoder.name()),
+                    path: path.chars().take(MAX_PATH).collect(),
+                    mapping: None,
+                    addressed: decoder.addressed(path).map(Into::into),
+                    decoded: decoder.decode(&exchange),
+                }
             };
             drop((exchange, held));
             if !look(observed) {

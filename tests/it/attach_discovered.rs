@@ -29,13 +29,18 @@ fn clause9(folder: &Path, arguments: &[&str]) -> anyhow::Result<(Option<i32>, St
 }
 
 /// `clause9 discover` in front of a model server, serving.
-fn watching(folder: &Path, upstream: u16, exchanges: usize) -> anyhow::Result<(Running, u16)> {
+fn watching(
+    folder: &Path,
+    upstream: u16,
+    exchanges: usize,
+    more: &[&str],
+) -> anyhow::Result<(Running, u16)> {
     let port = free_port()?;
     let command = format!(
         "discover --upstream {} --listen 127.0.0.1:{port} --exchanges {exchanges} --out objectives.yaml --baseline baseline.json",
         http(upstream)
     );
-    let arguments: Vec<&str> = command.split(' ').collect();
+    let arguments: Vec<&str> = command.split(' ').chain(more.iter().copied()).collect();
     let mut running = Running::start(&program("clause9")?, folder, &arguments)?;
     running.wait_for_port(port, LONG)?;
     Ok((running, port))
@@ -144,7 +149,7 @@ fn a_language_model_is_attached_with_what_discover_wrote() -> anyhow::Result<()>
     assert!(asked.contains("input: \"prompt\""), "{asked}");
 
     // Its traffic says the same, and more; it is passed on.
-    let (discover, port) = watching(folder, upstream, QUESTIONS.len())?;
+    let (discover, port) = watching(folder, upstream, QUESTIONS.len(), &[])?;
     for (number, question) in QUESTIONS.iter().enumerate() {
         ask(port, &chat(question, number % 2 == 1))?;
     }
@@ -217,7 +222,7 @@ fn a_model_whose_server_says_nothing_of_it_is_learned_from_its_traffic() -> anyh
     );
     assert!(!folder.join("asked.yaml").exists());
 
-    let (discover, port) = watching(folder, upstream, EXCHANGES)?;
+    let (discover, port) = watching(folder, upstream, EXCHANGES, &[])?;
     let mut connection = Connection::open(port)?;
     for number in 0..EXCHANGES {
         infer(&mut connection, number)?;
@@ -230,6 +235,69 @@ fn a_model_whose_server_says_nothing_of_it_is_learned_from_its_traffic() -> anyh
     let mut connection = Connection::open(agent.port)?;
     for number in 0..20 {
         infer(&mut connection, number)?;
+    }
+    let fates = agent.settled_fates(LONG)?;
+    assert_eq!((fates.seen, fates.sampled), (20, 20));
+    Ok(())
+}
+
+/// A request to a server of one's own, of two rows.
+fn score(connection: &mut Connection, number: usize) -> anyhow::Result<()> {
+    let applicant = |n: usize| {
+        let city = ["Ulm", "Köln"][n % 2];
+        json!({ "income": n % 100, "home": { "city": city } })
+    };
+    let body = json!({ "request": { "applicants": [applicant(number), applicant(number + 7)] } });
+    let answer = connection.send("POST", "/score", JSON, body.to_string().as_bytes())?;
+    anyhow::ensure!(answer.status() == 200, "{}", answer.text());
+    Ok(())
+}
+
+#[test]
+fn a_server_of_ones_own_is_attached_by_the_path_that_discover_found() -> anyhow::Result<()> {
+    const EXCHANGES: usize = 40;
+    let folder = tempfile::tempdir()?;
+    let folder = folder.path();
+    let upstream = free_port()?;
+    let server = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/own_server.py");
+    let mut command = Command::new("python3");
+    command.arg(server).arg(upstream.to_string());
+    let mut running = Running::spawn(command)?;
+    running.wait_for_port(upstream, LONG)?;
+
+    // Nothing is learned from paths that nobody named, but they are told.
+    let (mut discover, port) = watching(folder, upstream, EXCHANGES, &["--for", "3s"])?;
+    let mut connection = Connection::open(port)?;
+    for number in 0..5 {
+        score(&mut connection, number)?;
+    }
+    wait_until("the end of discovering", LONG, || !discover.is_running())?;
+    let said = discover.end();
+    assert!(
+        said.contains("/score (5)") && said.contains("--path"),
+        "{said}"
+    );
+
+    let (discover, port) = watching(folder, upstream, EXCHANGES, &["--path", "/score"])?;
+    let mut connection = Connection::open(port)?;
+    for number in 0..EXCHANGES {
+        connection.send("POST", "/login", JSON, br#"{"user":"u","password":"p"}"#)?;
+        score(&mut connection, number)?;
+    }
+    let said = ended(discover)?;
+    let line = r#"protocols: [{ path: "/score", model: "score", rows: "/request/applicants", answers: "/scores" }]"#;
+    assert!(said.contains(line), "{said}");
+    let draft = std::fs::read_to_string(folder.join("objectives.yaml"))?;
+    for part in ["home.city", "income"] {
+        assert!(draft.contains(part), "{draft}");
+    }
+    let baseline = std::fs::read_to_string(folder.join("baseline.json"))?;
+    assert!(!draft.contains("password") && !baseline.contains("password"));
+
+    let agent = Sidecar::run(folder, &http(upstream), &format!("{line}\n"))?;
+    let mut connection = Connection::open(agent.port)?;
+    for number in 0..20 {
+        score(&mut connection, number)?;
     }
     let fates = agent.settled_fates(LONG)?;
     assert_eq!((fates.seen, fates.sampled), (20, 20));

@@ -5,6 +5,8 @@ use clause9_shared::inference::Inference;
 use clause9_shared::window::UndecodableReason;
 use http::Method;
 
+pub use self::any_json::Mapping;
+pub(crate) use self::any_json::{AnyPost, NAME as ANY_POST, mapping};
 pub use self::json_rows::JsonRows;
 pub(crate) use self::openai::Few;
 pub(crate) use self::protobuf::{Fields, Wire};
@@ -15,11 +17,13 @@ pub(crate) use self::unpack::unpack as without_encoding;
 pub(crate) use self::unpack::unpack_within as unpacked_within;
 use crate::exchange::Exchange;
 
+mod any_json;
 mod body;
 mod delimited;
 mod forms;
 mod invocations;
 mod json_rows;
+mod no_numbers;
 mod open_inference_grpc;
 mod open_inference_v2;
 mod openai;

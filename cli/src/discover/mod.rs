@@ -51,6 +51,10 @@ pub(crate) struct Args {
     /// Learn from traffic that clients send here, as 127.0.0.1:8080.
     #[arg(long, value_name = "ADDRESS", requires = "upstream")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Also learn from POSTs of JSON to this path (`*` is any one segment), which is of no protocol that is
+    /// known: where rows and answers stand is found out. With a baseline, frequent texts are kept in it.
+    #[arg(long, value_name = "PATH", requires = "listen")]
+    pub(crate) path: Option<String>,
     /// Learn from so many exchanges.
     #[arg(long, value_name = "NUMBER", default_value_t = 500, requires = "listen",
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
@@ -78,6 +82,7 @@ const AFTER_HELP: &str = "\
 Examples:
   clause9 discover --upstream http://127.0.0.1:8080 --out objectives.yaml
   clause9 discover --upstream http://127.0.0.1:9000 --listen 127.0.0.1:8080 --out objectives.yaml --baseline baseline.json
+  clause9 discover --upstream http://127.0.0.1:9000 --listen 127.0.0.1:8080 --path /score --out objectives.yaml
   clause9 discover --mlmodel mlruns/1/models/m-1/artifacts --model invocations --out objectives.yaml
 
 Exit codes:
@@ -158,13 +163,23 @@ pub(crate) fn run(args: &Args, terminal: &mut Terminal) -> anyhow::Result<Ended>
     Ok(Ended::Well)
 }
 
+/// What the model behind a path of one's own is called: as asked for, or as the path's last plain segment.
+fn named<'a>(path: &'a str, model: Option<&'a str>) -> &'a str {
+    let plain = |segment: &&str| !segment.is_empty() && *segment != "*";
+    model
+        .or_else(|| path.rsplit('/').find(plain))
+        .unwrap_or("model")
+}
+
 fn learn(args: &Args, terminal: &mut Terminal) -> anyhow::Result<Learned> {
     let model = args.model.as_deref();
     let learned = match (&args.mlmodel, &args.upstream, args.listen) {
         (Some(path), _, _) => saved::read(path, model)?,
         (None, Some(upstream), None) => ask::server(upstream, model)?,
         (None, Some(upstream), Some(listen)) => {
+            let own = args.path.as_deref().map(|path| (path, named(path, model)));
             let wanted = watch::Wanted {
+                own,
                 listen,
                 exchanges: args.exchanges,
                 at_most: args.at_most,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clause9_agent::config::{UpstreamTlsConfig, upstream};
+use clause9_agent::decode::Mapping;
 use clause9_agent::observe::{Observation, Observed};
 use clause9_shared::time::Span;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -17,12 +18,17 @@ use crate::terminal::Terminal;
 /// Most models that are told apart; exchanges with others are counted.
 const MAX_MODELS: usize = 32;
 
+/// Most paths of no protocol that are told.
+const MAX_PATHS: usize = 16;
+
 /// What traffic to learn from.
 pub(super) struct Wanted<'a> {
     pub(super) listen: SocketAddr,
     pub(super) exchanges: u64,
     pub(super) at_most: Span,
     pub(super) model: Option<&'a str>,
+    /// A path of one's own, and the model that requests to it are to.
+    pub(super) own: Option<(&'a str, &'a str)>,
 }
 
 /// Passes traffic on until enough was seen of it.
@@ -51,8 +57,8 @@ pub(super) fn traffic(
                 _ = tokio::signal::ctrl_c() => {}
             }
         };
-        let seen = observation.run(enough, |observed| {
-            all.take(observed, wanted.model);
+        let seen = observation.run(wanted.own, enough, |observed| {
+            all.take(observed, wanted);
             bar.set_position(all.learned);
             all.learned < wanted.exchanges
         });
@@ -81,10 +87,27 @@ struct Traffic {
     others: u64,
     /// Exchanges that could not be understood, by reason.
     undecodable: BTreeMap<&'static str, u64>,
+    /// Requests to paths that are of no protocol.
+    paths: BTreeMap<String, u64>,
+    /// Where the JSON of one's own has its rows and answers: the first finding, and how often there was
+    /// another.
+    mapping: Option<(Mapping, u64)>,
 }
 
 impl Traffic {
-    fn take(&mut self, observed: Observed, wanted: Option<&str>) {
+    fn take(&mut self, observed: Observed, wanted: &Wanted<'_>) {
+        if observed.protocol.is_none() {
+            if observed.addressed.is_none() {
+                self.count_path(observed.path);
+                return;
+            }
+            if let Some(found) = &observed.mapping
+                && !self.agrees(found)
+            {
+                return;
+            }
+        }
+        let wanted = wanted.model;
         let inference = match observed.decoded {
             Ok(inference) => inference,
             Err(reason) => {
@@ -99,9 +122,53 @@ impl Traffic {
             return;
         }
         let seen = self.models.entry(model.to_owned()).or_default();
-        seen.protocol = observed.protocol;
+        seen.protocol = observed.protocol.unwrap_or("json_rows");
         seen.take(&inference);
         self.learned += 1;
+    }
+
+    fn count_path(&mut self, path: String) {
+        if self.paths.len() < MAX_PATHS || self.paths.contains_key(&path) {
+            *self.paths.entry(path).or_default() += 1;
+        }
+    }
+
+    /// Whether rows and answers stand where they stood before.
+    fn agrees(&mut self, found: &Mapping) -> bool {
+        let (first, others) = self.mapping.get_or_insert_with(|| (found.clone(), 0));
+        let same = first == found;
+        *others += u64::from(!same);
+        same
+    }
+
+    /// What to do about requests that are of no protocol, if there were such.
+    fn unknown_paths(&self) -> String {
+        if self.paths.is_empty() {
+            return String::new();
+        }
+        let paths = self.paths.iter().map(|(path, n)| format!("{path} ({n})"));
+        format!(
+            "; requests of no protocol that is known went to {}: if their bodies are JSON, name one with --path",
+            paths.collect::<Vec<_>>().join(", ")
+        )
+    }
+
+    /// The agent's own lines for JSON of one's own.
+    fn configuration(&self, own: (&str, &str)) -> Vec<String> {
+        let Some((found, others)) = &self.mapping else {
+            return Vec::new();
+        };
+        let (path, model) = own;
+        let mut notes = vec![format!(
+            "the agent's configuration needs to know where rows stand: protocols: [{{ path: \"{path}\", model: \"{model}\", rows: \"{}\", answers: \"{}\" }}]",
+            found.rows, found.answers
+        )];
+        if *others > 0 {
+            notes.push(format!(
+                "{others} exchanges have rows or answers elsewhere, and were not learned from"
+            ));
+        }
+        notes
     }
 
     /// What was learned of the model that was called most.
@@ -112,8 +179,10 @@ impl Traffic {
         let Some(model) = most.map(|(name, _)| name.clone()) else {
             return bad(match (&*undecodable, self.others) {
                 ("", 0) => format!(
-                    "no inference was seen within {}; send clients to {}, or see docs/protocols.md for what is understood",
-                    wanted.at_most, wanted.listen
+                    "no inference was seen within {}; send clients to {}, or see docs/protocols.md for what is understood{}",
+                    wanted.at_most,
+                    wanted.listen,
+                    self.unknown_paths()
                 ),
                 ("", others) => format!(
                     "{others} inferences were of models other than `{}`",
@@ -127,6 +196,9 @@ impl Traffic {
         let seen = self.models.remove(&model).unwrap_or_default();
         let from = format!("{} exchanges with {to}", seen.exchanges);
         let mut learned = seen.learned(model, from);
+        if let Some(own) = wanted.own {
+            learned.notes.extend(self.configuration(own));
+        }
         if !undecodable.is_empty() {
             let note = format!("not understood, and not learned from: {undecodable}");
             learned.notes.push(note);
