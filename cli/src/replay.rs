@@ -16,7 +16,8 @@ use crate::profile::withheld::{Counted, Withheld};
 use crate::terminal::Terminal;
 use crate::{Ended, check, plan, read};
 
-pub(crate) mod stored;
+pub(crate) mod folder;
+mod stored;
 
 use stored::{Given, Stored};
 
@@ -42,6 +43,9 @@ pub(crate) struct Replay {
     /// A folder of windows.
     #[arg(long, value_name = "DIR", required_unless_present = "collector")]
     windows: Option<PathBuf>,
+    /// Of a folder whose rows were cut in several ways: which way, as `rows:1000`.
+    #[arg(long, value_name = "CUT", requires = "windows")]
+    cut: Option<String>,
     /// A collector's address, as `http://127.0.0.1:9300`.
     #[arg(long, value_name = "URL", conflicts_with = "windows")]
     collector: Option<String>,
@@ -257,7 +261,7 @@ fn stored(args: &Replay, document: &Document) -> anyhow::Result<(Stored, Baselin
     if let Some(folder) = &args.windows {
         let own = folder.join("baseline.json");
         let baseline = plan::baseline(args.baseline.as_deref().unwrap_or(&own))?;
-        return Ok((Stored::from_folder(folder)?, baseline));
+        return Ok((folder::windows(folder, args.cut.as_deref())?, baseline));
     }
     let (Some(url), Some(baseline)) = (&args.collector, &args.baseline) else {
         bail!("name a folder with --windows, or a --collector and a --baseline");

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -19,7 +18,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// Longest answer of a collector that is read, and longest summary, in bytes.
-const MOST_BYTES: u64 = 64 << 20;
+pub(super) const MOST_BYTES: u64 = 64 << 20;
 /// How long a collector may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -70,44 +69,6 @@ pub(crate) struct Names {
 }
 
 impl Stored {
-    /// Windows of a folder, by the numbers in their names.
-    pub(super) fn from_folder(folder: &Path) -> anyhow::Result<Self> {
-        let shown = folder.display();
-        let mut names = Vec::new();
-        for entry in std::fs::read_dir(folder).with_context(|| format!("cannot read {shown}"))? {
-            names.push(
-                entry
-                    .with_context(|| format!("cannot read {shown}"))?
-                    .path(),
-            );
-        }
-        names.sort();
-        let (mut traffic, mut outcomes) = (Vec::new(), Vec::new());
-        for path in names {
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            let list = if name.ends_with(".traffic.bin") {
-                &mut traffic
-            } else if name.ends_with(".outcomes.bin") {
-                &mut outcomes
-            } else {
-                continue;
-            };
-            let bytes = std::fs::read(&path).with_context(|| format!("cannot read {name}"))?;
-            list.push(
-                PaneSummary::from_bytes(&bytes).with_context(|| format!("{name} is no summary"))?,
-            );
-        }
-        ensure!(
-            traffic.len() + outcomes.len() > 0,
-            "{shown} holds no windows; write some with `clause9 profile --windows-out`"
-        );
-        Ok(Self::Windows { traffic, outcomes })
-    }
-
     /// Blocks of a collector's register.
     pub(super) fn from_collector(url: &str, document: &Document) -> anyhow::Result<Self> {
         Ok(Self::Blocks {

@@ -249,6 +249,42 @@ fn an_option_sets_the_number_and_replay_withholds_alike() {
                 .starts_with("withheld: ")
         );
     }
+    // Rows that were cut in two ways are in two windows each, and count once.
+    let both = [
+        "--window",
+        "all",
+        "--window",
+        "rows:300",
+        "--windows-out",
+        "both",
+    ];
+    measured(folder.path(), OBJECTIVES, &both);
+    let args = [
+        "replay",
+        "--objectives",
+        "objectives.yaml",
+        "--windows",
+        "both",
+    ];
+    let refused = run(folder.path(), &args);
+    assert_ne!(refused.code, Some(0));
+    assert!(
+        refused.err.contains("choose one with --cut: all, rows:300"),
+        "{}",
+        refused.err
+    );
+    let wrong = run(folder.path(), &[&args[..], &["--cut", "1d"]].concat());
+    assert!(
+        wrong.err.contains("there are: all, rows:300"),
+        "{}",
+        wrong.err
+    );
+    let one = run(
+        folder.path(),
+        &[&args[..], &["--cut", "rows:300", "--json"]].concat(),
+    );
+    let one: Value = serde_json::from_str(&one.out).unwrap_or_else(|_| panic!("{}", one.err));
+    assert_eq!(blocks(&one), withheld);
     let all = blocks(&replay(&["--least-group", "1"]));
     assert!(!all[0]["value"].is_null() && all[0]["support"].as_u64().unwrap() > 0);
 }
