@@ -4,7 +4,7 @@
 //! in all; the coverage is labelled over cases.
 
 use super::binary::Share;
-use super::{Bracketed, Figure, over};
+use super::{Figure, over};
 use crate::objective::document::Comparator;
 
 /// A share (hits, cases that count) of labelled cases, and with those that have no label.
@@ -30,18 +30,6 @@ pub fn worst_case_level(level: f64, coverage: f64, comparator: Comparator) -> Op
         Comparator::AtMost => over(level, coverage)?,
     };
     (needed > 0.0 && needed < 1.0).then_some(needed)
-}
-
-/// The share of right cases whatever unlabelled ones turn out to be (Manski 1990): the value of the
-/// labelled ones, between all others wrong and all others right. None without a labelled case.
-pub fn manski(labelled: (u64, u64), cases: u64) -> Option<Bracketed> {
-    let cases = cases.max(labelled.1) as f64;
-    let (right, known) = (labelled.0 as f64, labelled.1 as f64);
-    Some(Bracketed {
-        value: over(right, known)?,
-        low: right / cases,
-        high: (right + cases - known) / cases,
-    })
 }
 
 /// Where the verdict flips: the share of right cases among unlabelled ones at which the share of all
@@ -134,18 +122,6 @@ mod tests {
         assert!((needed - 0.4).abs() < 1e-12);
         assert_eq!(worst_case_level(0.2, 0.1, Comparator::AtMost), None);
         assert_eq!(worst_case_level(0.2, 0.0, Comparator::AtMost), None);
-    }
-
-    #[test]
-    fn bounds_hold_whatever_the_others_are_and_meet_when_all_are_labelled() {
-        let found = manski((45, 60), 100).unwrap();
-        for others in 0..=40_u64 {
-            assert!(found.holds((45 + others) as f64 / 100.0));
-        }
-        assert!((found.low - 0.45).abs() < 1e-15 && (found.high - 0.85).abs() < 1e-15);
-        let all = manski((45, 60), 60).unwrap();
-        assert!((all.high - all.low).abs() < 1e-15);
-        assert_eq!(manski((0, 0), 60), None);
     }
 
     #[test]

@@ -15,3 +15,4 @@ mod real;
 mod simulation;
 mod small_blocks;
 mod unlabelled;
+mod weighed;

@@ -5,23 +5,19 @@
 
 use super::{DECIDED, decided, decided_key, errors_of_window, lists, multiclass, residuals_key};
 use crate::baseline::Law;
+use crate::interval;
 use crate::metric::{
     Answers, Estimate, Grade, IntervalFrom, Measurement, Metric, MetricId, MetricSpec, Sample,
     SampleKind, Seen, Unmeasurable, other_kind,
 };
 use crate::objective::document::{Comparator, Decision, Document, Subject};
-use crate::performance::binary::Binary;
-use crate::performance::labels::{Stratum, manski, post_stratified, tipping_point};
+use crate::performance::labels::tipping_point;
 use crate::performance::regression::skill;
-use crate::performance::{Bracketed, Figure};
 use crate::sketch::{
     ClassTable, Confusion, Hygiene, Moments, Summary, SummaryKey, SummaryKind, SummaryOf,
 };
 
-/// 97.5 % point of the normal law.
-const Z: f64 = 1.959_963_984_540_054;
-
-const LATE: MetricSpec = MetricSpec {
+pub(super) const LATE: MetricSpec = MetricSpec {
     grade: Grade::B,
     sample: SampleKind::Unjudged,
     interval: IntervalFrom::Nothing(
@@ -39,11 +35,11 @@ const LATE: MetricSpec = MetricSpec {
 pub(super) const NO_FOURTH: &str =
     "no fourth powers of errors and labels are kept, which its scatter follows from";
 
-const NO_TRAFFIC: Unmeasurable =
+pub(super) const NO_TRAFFIC: Unmeasurable =
     Unmeasurable::Undefined("the window's traffic is not at hand beside its labels");
 
 /// A summary of the window's traffic.
-fn of_traffic<'a>(
+pub(super) fn of_traffic<'a>(
     seen: &Seen<'a>,
     of: SummaryOf,
     kind: SummaryKind,
@@ -188,7 +184,7 @@ fn right(seen: &Seen<'_>) -> Result<((u64, u64), u64), Unmeasurable> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what measuring gives")]
-fn shown(value: f64, interval: Option<(f64, f64)>, of: u64) -> Measurement {
+pub(super) fn shown(value: f64, interval: Option<(f64, f64)>, of: u64) -> Measurement {
     Ok(Estimate {
         value,
         interval,
@@ -247,61 +243,56 @@ macro_rules! late {
 
 late! {
     LabelCoverage {
-        "label_coverage", "Label coverage", AtLeast, (0.0, 1.0), answers: Any, measure: coverage,
+        "label_coverage", "Label coverage", AtLeast, (0.0, 1.0), answers: Any,
+        interval: IntervalFrom::Formula,
+        measure: coverage,
         "The share of the window's cases that have both a usable answer (a decision, a predicted number, a \
          list) and, so far, a label: figures that need labels are provisional while it rises.",
         formula: "labelled answers / cases of the window's traffic, those without a usable answer \
-                  included.",
+                  included. Interval: Wilson's.",
         cannot: "Whether the cases without a label are like the others; whether more labels will come."
     }
     LowestAccuracy {
         "accuracy.lowest", "Accuracy, at least", AtLeast, (0.0, 1.0),
-        measure: |seen| bounds(seen).and_then(|(found, n)| shown(found.low, None, n)),
+        interval: IntervalFrom::Formula,
+        measure: |seen| right(seen).and_then(|((right, _), all)| proportion(right, all)),
         "What accuracy over all cases would be if every one without a label or without a usable answer \
          turned out wrong.",
-        formula: "right labelled cases / all cases (Manski 1990, the lower bound).",
+        formula: "right labelled cases / all cases (Manski 1990, the lower bound). Interval: Wilson's.",
         cannot: "How likely that is. It assumes nothing of cases without a label, so that it is far from \
                  the value where few labels have come."
     }
     HighestAccuracy {
         "accuracy.highest", "Accuracy, at most", AtLeast, (0.0, 1.0),
-        measure: |seen| bounds(seen).and_then(|(found, n)| shown(found.high, None, n)),
+        interval: IntervalFrom::Formula,
+        measure: |seen| right(seen).and_then(|((right, known), all)| proportion(right + all - known, all)),
         "What accuracy over all cases would be if every one without a label or without a usable answer \
          turned out right.",
         formula: "(right labelled cases + cases without a label or a usable answer) / all cases (Manski \
-                  1990, the upper bound).",
+                  1990, the upper bound). Interval: Wilson's.",
         cannot: "How likely that is. It assumes nothing of cases without a label, so that it is far from \
                  the value where few labels have come."
-    }
-    PostStratifiedAccuracy {
-        "accuracy.post_stratified", "Accuracy, weighed by decisions", AtLeast, (0.0, 1.0),
-        interval: IntervalFrom::Formula,
-        measure: stratified,
-        "Accuracy with positive and negative decisions weighed as they came, not as their labels came: \
-         what labels that come for the ones sooner than for the others do to it is taken out.",
-        formula: "Sum over both decisions of their share of all cases times the share of right ones \
-                  among their labelled. Interval: normal, variances drawn inwards by half a case.",
-        cannot: "What cases without a label are like beyond their decision: it is right if, given the \
-                 decision, chance alone says whose label has come."
     }
     LowestMulticlassAccuracy {
         "multiclass_accuracy.lowest", "Accuracy over classes, at least", AtLeast, (0.0, 1.0),
         answers: Classes,
-        measure: |seen| bounds(seen).and_then(|(found, n)| shown(found.low, None, n)),
+        interval: IntervalFrom::Formula,
+        measure: |seen| right(seen).and_then(|((right, _), all)| proportion(right, all)),
         "What accuracy over all cases would be if every one without a label or without a usable answer \
          turned out wrong.",
-        formula: "right labelled cases / all cases (Manski 1990, the lower bound).",
+        formula: "right labelled cases / all cases (Manski 1990, the lower bound). Interval: Wilson's.",
         cannot: "How likely that is. It assumes nothing of cases without a label, so that it is far from \
                  the value where few labels have come."
     }
     HighestMulticlassAccuracy {
         "multiclass_accuracy.highest", "Accuracy over classes, at most", AtLeast, (0.0, 1.0),
         answers: Classes,
-        measure: |seen| bounds(seen).and_then(|(found, n)| shown(found.high, None, n)),
+        interval: IntervalFrom::Formula,
+        measure: |seen| right(seen).and_then(|((right, known), all)| proportion(right + all - known, all)),
         "What accuracy over all cases would be if every one without a label or without a usable answer \
          turned out right.",
         formula: "(right labelled cases + cases without a label or a usable answer) / all cases (Manski \
-                  1990, the upper bound).",
+                  1990, the upper bound). Interval: Wilson's.",
         cannot: "How likely that is. It assumes nothing of cases without a label, so that it is far from \
                  the value where few labels have come."
     }
@@ -332,30 +323,16 @@ late! {
 
 fn coverage(seen: &Seen<'_>) -> Measurement {
     let (labelled, all) = covered(seen)?;
-    shown(labelled as f64 / all as f64, None, all)
+    proportion(labelled, all)
 }
 
-fn bounds(seen: &Seen<'_>) -> Result<(Bracketed, u64), Unmeasurable> {
-    let (labelled, all) = right(seen)?;
-    let found = manski(labelled, all).ok_or(Unmeasurable::NoData)?;
-    Ok((found, all))
-}
-
-fn stratified(seen: &Seen<'_>) -> Measurement {
-    let Binary { tp, fp, fn_, tn } = decided(seen)?;
-    let (positive, negative) = cases(seen)?;
-    let stratum = |cases: u64, right: u64, wrong: u64| Stratum {
-        cases: cases.max(right + wrong),
-        labelled: right + wrong,
-        right,
-    };
-    let strata = [stratum(positive, tp, fp), stratum(negative, tn, fn_)];
-    let Figure { value, std_error } = post_stratified(&strata).ok_or(Unmeasurable::NoData)?;
-    let ends = (
-        (value - Z * std_error).max(0.0),
-        (value + Z * std_error).min(1.0),
-    );
-    shown(value, Some(ends), strata.iter().map(|s| s.labelled).sum())
+/// A share of cases, with Wilson's interval.
+fn proportion(hits: u64, of: u64) -> Measurement {
+    let of = of.max(hits);
+    if of == 0 {
+        return Err(Unmeasurable::NoData);
+    }
+    shown(hits as f64 / of as f64, interval::wilson(hits, of), of)
 }
 
 fn tipping(seen: &Seen<'_>, metric: MetricId) -> Measurement {

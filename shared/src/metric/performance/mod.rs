@@ -25,6 +25,7 @@ mod rates;
 mod regression;
 mod roc_auc;
 mod traffic;
+mod weighed;
 
 pub(super) use agreement::{Kappa, Matthews, MatthewsZero};
 pub(super) use agreement_pairs::{
@@ -53,7 +54,7 @@ pub(super) use expected_loss::{
 };
 pub(super) use late::{
     HighestAccuracy, HighestMulticlassAccuracy, LabelCoverage, LowestAccuracy,
-    LowestMulticlassAccuracy, MulticlassTippingPoint, PostStratifiedAccuracy, Skill, TippingPoint,
+    LowestMulticlassAccuracy, MulticlassTippingPoint, Skill, TippingPoint,
 };
 pub(super) use lists::{HitRateAtK, MapAtK, MrrAtK, NdcgAtK, PrecisionAtK, RecallAtK};
 pub(super) use loss::{Brier, LogLoss};
@@ -79,6 +80,7 @@ pub(super) use regression::{
 };
 pub(super) use roc_auc::{RocAuc, RocAucPairs, of_counts as roc_auc_of_counts};
 pub(super) use traffic::{PredictedPositiveRate, UnusableAnswerRate};
+pub(super) use weighed::PostStratifiedAccuracy;
 
 use crate::bet::scores;
 use regression::{errors_of_window, residuals_key};
@@ -86,8 +88,8 @@ use regression::{errors_of_window, residuals_key};
 use crate::interval;
 use crate::metric::fairness::{attribute, index};
 use crate::metric::{
-    Answers, Estimate, Grade, IntervalFrom, Measurement, MetricSpec, Needs, Sample, SampleKind,
-    Seen, StreamKind, Unmeasurable, other_kind,
+    Answers, CasesOfGroups, Estimate, Grade, IntervalFrom, Measurement, MetricSpec, Needs, Sample,
+    SampleKind, Seen, StreamKind, Unmeasurable, other_kind,
 };
 use crate::objective::document::{Comparator, Subject};
 use crate::performance::binary::{Binary, Share};
@@ -134,6 +136,7 @@ const DECIDED: MetricSpec = MetricSpec {
     needs_label: true,
     answers: Answers::TwoValued,
     interval: IntervalFrom::Formula,
+    groups: CasesOfGroups::Apart,
 };
 
 /// What metrics of a score against the label have in common.
