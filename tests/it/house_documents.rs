@@ -85,6 +85,39 @@ fn every_link_between_documents_leads_somewhere() -> anyhow::Result<()> {
 }
 
 #[test]
+fn every_promise_is_held_by_tests_that_exist() -> anyhow::Result<()> {
+    let sources: Vec<String> = files()?
+        .iter()
+        .filter(|path| Path::new(path).extension().is_some_and(|e| e == "rs"))
+        .map(|path| text(path))
+        .collect::<anyhow::Result<_>>()?;
+    let page = text("docs/promises.md")?;
+    let mut promises = 0;
+    for line in page
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.contains(". |"))
+    {
+        let named: Vec<_> = line
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter(|name| name.len() > 20)
+            .collect();
+        assert!(!named.is_empty(), "nothing holds: {line}");
+        for name in named {
+            let head = format!("fn {name}(");
+            assert!(
+                sources.iter().any(|source| source.contains(&head)),
+                "no test is named {name}"
+            );
+        }
+        promises += 1;
+    }
+    assert_eq!(promises, 12);
+    Ok(())
+}
+
+#[test]
 fn every_alert_has_a_runbook_and_every_runbook_an_alert() -> anyhow::Result<()> {
     for alert in ALERTS {
         let page = text(&alert.runbook())?;
