@@ -518,6 +518,7 @@ impl Monitor {
             telemetry.outcomes.with_label_values(&[fate]).inc_by(count);
         }
         telemetry.late.inc_by(tally.late);
+        telemetry.for_groups.inc_by(tally.for_groups);
         telemetry.rows.inc_by(tally.rows);
         telemetry.panes_closed.inc_by(tally.panes);
         for reason in Reason::ALL {

@@ -46,18 +46,15 @@ impl std::fmt::Debug for Sampler {
 
 impl Sampler {
     /// A rule that keeps a share from 0 to 1 of all request ids, by the system's secret key.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the rate is from 0 to 1, and the cast saturates"
-    )]
     pub fn new(key: [u8; 32], rate: f64) -> Self {
-        let below = (rate < 1.0).then(|| (rate.max(0.0) * 2_f64.powi(64)) as u64);
         // As HMAC has it: a key shorter than a block is filled up with zeros.
         let mut block = [0; 64];
         block[..key.len()].copy_from_slice(&key);
         let keyed = Hmac::new(&block.into());
-        Self { keyed, below }
+        Self {
+            keyed,
+            below: below(rate),
+        }
     }
 
     /// The share of ids that it keeps.
@@ -80,6 +77,23 @@ impl Sampler {
     pub fn keeps(&self, id: Tag) -> bool {
         self.below.is_none_or(|below| id.bits() < below)
     }
+}
+
+impl Tag {
+    /// Whether a rate keeps the exchange of that id, a share from 0 to 1 of all ids.
+    pub fn is_within(self, rate: f64) -> bool {
+        below(rate).is_none_or(|below| self.bits() < below)
+    }
+}
+
+/// Below which hash ids are kept at a rate from 0 to 1; none if all are.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the rate is from 0 to 1, and the cast saturates"
+)]
+fn below(rate: f64) -> Option<u64> {
+    (rate < 1.0).then(|| (rate.max(0.0) * 2_f64.powi(64)) as u64)
 }
 
 /// The public name of a system key: two agents with the same one have the same key.

@@ -27,6 +27,8 @@ pub struct Telemetry {
     pub undecodable: IntCounterVec,
     /// Exchanges that ended after their pane was closed (counted in it as unfinished).
     pub late: IntCounter,
+    /// Exchanges left out by the sampling rule of which rows were counted by group.
+    pub for_groups: IntCounter,
     /// Requests that the model server could not be reached for, or did not answer.
     pub upstream_errors: IntCounter,
     /// Requests that were refused because two readers could take them for different ones.
@@ -211,6 +213,7 @@ impl Telemetry {
             exchanges: make.counters("clause9_exchanges_total", "Exchanges by what became of them.", "fate", FATES)?,
             dropped: make.counters("clause9_exchanges_dropped_total", "Exchanges let go before decoding, by reason.", "reason", DropReason::ALL.iter().map(|r| r.as_str()))?,
             undecodable: make.counters("clause9_exchanges_undecodable_total", "Exchanges not understood, by reason.", "reason", UndecodableReason::ALL.iter().map(|r| r.as_str()))?,
+            for_groups: make.counter("clause9_exchanges_for_groups_total", "Exchanges left out by the sampling rule of which rows were counted for comparisons by group.")?,
             late: make.counter("clause9_late_exchanges_total", "Exchanges that ended after their pane was closed, which counted them as unfinished.")?,
             upstream_errors: make.counter("clause9_upstream_errors_total", "Requests that the model server could not be reached for or did not answer.")?,
             requests_refused: make.counters("clause9_requests_refused_total", "Requests refused at the data path before they were counted as seen, by reason.", "reason", REFUSALS)?,

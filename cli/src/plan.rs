@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clause9_shared::baseline::Baseline;
 use clause9_shared::judge::Compiled;
-use clause9_shared::objective::document::Objective;
+use clause9_shared::metric::Needs;
+use clause9_shared::objective::document::{Attribute, Document, Objective};
 use clause9_shared::planning::{self, Forecast, Planned, Situation};
 use serde_json::json;
 
@@ -126,15 +127,16 @@ fn one(
         .iter()
         .find(|(id, _)| objective.id.as_str() == id);
     let labelled = args.labelled.or(objective.expected_labelled);
+    let (cases, compared_share) = kept_cases(args, of.document, objective);
     let situation = Situation {
-        cases: sampled(args.rows, args.rate),
+        cases,
         labelled: labelled
             .filter(|_| objective.label_delay.is_some())
             .unwrap_or(1.0),
         breach: named.map_or(usual, |(_, value)| *value),
         kept,
         reference_rate: args.reference_rate,
-        compared_share: args.compared_share,
+        compared_share,
     };
     let forecast = planning::forecast(compiled, &situation, of);
     if !args.json {
@@ -146,6 +148,36 @@ fn one(
         "level": objective.levels.action, "assumed": situation, "forecast": forecast,
         "grade": compiled.grade, "compiled": compiled.digest(),
     }))
+}
+
+/// Cases of a pane that are kept for an objective, on average, and the compared group's share of them: some
+/// groups may be kept at a share of their own.
+fn kept_cases(args: &Plan, document: &Document, objective: &Objective) -> (u64, f64) {
+    let of = &objective.of;
+    let named = |a: &&Attribute| of.attribute.as_ref() == Some(&a.name);
+    let attribute = document.attributes.iter().find(named);
+    let (Some(attribute), Some(group)) = (attribute, &of.group) else {
+        return (sampled(args.rows, args.rate), args.compared_share);
+    };
+    let rate = |group: &str| {
+        let least = document.least_share(attribute, group);
+        least.map_or(args.rate, |least| least.max(args.rate))
+    };
+    let own = rate(group);
+    match objective.metric.spec().needs {
+        Needs::AttributeGroup | Needs::ClassOfAttributeGroup => {
+            let compared = args.compared_share * own;
+            let all = compared + (1.0 - args.compared_share) * rate(&attribute.reference);
+            (sampled(args.rows, all), compared / all)
+        }
+        Needs::Group | Needs::ClassOfGroup => (sampled(args.rows, own), args.compared_share),
+        Needs::Nothing
+        | Needs::Feature
+        | Needs::NumericFeature
+        | Needs::CategoricalFeature
+        | Needs::Attribute
+        | Needs::Class => (sampled(args.rows, args.rate), args.compared_share),
+    }
 }
 
 /// How many of so many cases are kept, on average.

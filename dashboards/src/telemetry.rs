@@ -124,6 +124,12 @@ pub const TELEMETRY: &[Telemetry] = &[
     ),
     counter(
         Agent,
+        "clause9_exchanges_for_groups_total",
+        &[],
+        "Exchanges left out by the sampling rule of which rows were counted for comparisons by group.",
+    ),
+    counter(
+        Agent,
         "clause9_late_exchanges_total",
         &[],
         "Exchanges that finished after their pane had closed; they count as dropped there.",

@@ -201,6 +201,8 @@ pub struct Coverage {
     /// Mark: sampled exchanges of which only the request is known (mirrored traffic): their inputs
     /// were counted, no output was.
     pub request_only: u64,
+    /// Mark: exchanges left out by the sampling rule of which rows were counted for comparisons by group.
+    pub for_groups: u64,
     /// The rates of sampling in force, where they may change from pane to pane.
     pub rates: Option<Rates>,
 }
@@ -269,6 +271,7 @@ impl Coverage {
             self.upstream_errors,
             self.unidentified,
             self.request_only,
+            self.for_groups,
         ]);
         all
     }
@@ -288,6 +291,7 @@ impl Coverage {
             &mut self.upstream_errors,
             &mut self.unidentified,
             &mut self.request_only,
+            &mut self.for_groups,
         ]);
         all
     }
@@ -296,6 +300,10 @@ impl Coverage {
 impl Encode for Coverage {
     fn encode(&self, w: &mut Writer) {
         let mut fields = self.fields();
+        // Left out where nothing was counted so, as before it could be: each value has one encoding.
+        if self.for_groups == 0 {
+            fields.pop();
+        }
         if let Some(rates) = self.rates {
             fields.extend([rates.fewest, rates.most].map(|rate| u64::from(rate.count())));
         }
@@ -311,14 +319,27 @@ impl Decode for Coverage {
         let mut coverage = Self::default();
         let told = r.unsigned()?;
         let mut fields = coverage.fields_mut();
-        let counts = fields.len() as u64;
-        if told != counts && told != counts + 2 {
-            return Err(Malformed::Value("number of coverage fields"));
+        let all = fields.len() as u64;
+        // Without what was counted for groups, with it, and each of the two with rates.
+        let (for_groups, rates) = match told {
+            told if told == all - 1 => (false, false),
+            told if told == all => (true, false),
+            told if told == all + 1 => (false, true),
+            told if told == all + 2 => (true, true),
+            _ => return Err(Malformed::Value("number of coverage fields")),
+        };
+        if !for_groups {
+            fields.pop();
         }
         for field in &mut fields {
             **field = r.unsigned()?;
         }
-        if told > counts {
+        if for_groups && coverage.for_groups == 0 {
+            return Err(Malformed::Value(
+                "coverage that tells of nothing for groups",
+            ));
+        }
+        if rates {
             let rates = Rates {
                 fewest: rate(r)?,
                 most: rate(r)?,
@@ -360,6 +381,9 @@ impl Serialize for Coverage {
         map.serialize_entry("upstream_errors", &self.upstream_errors)?;
         map.serialize_entry("unidentified", &self.unidentified)?;
         map.serialize_entry("request_only", &self.request_only)?;
+        if self.for_groups > 0 {
+            map.serialize_entry("for_groups", &self.for_groups)?;
+        }
         if let Some(rates) = &self.rates {
             map.serialize_entry("halvings", rates)?;
         }
@@ -390,12 +414,20 @@ pub struct OutcomeCoverage {
     /// Outcomes of requests that were remembered once and are no more: they came after the horizon, or
     /// after a bound was reached.
     pub forgotten: u64,
+    /// Labels and attribute values joined to predictions that are counted for comparisons by group only.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub for_groups: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl OutcomeCoverage {
-    const FIELDS: usize = 9;
-    /// Fields before there was `forgotten`: where nothing was forgotten it is left out, so that those bytes
-    /// are still read, and each value has one encoding.
+    const FIELDS: usize = 10;
+    /// Fields that are always there. The others came later: from the last one that is above zero on they are
+    /// left out, so that bytes of before are still read, and each value has one encoding.
     const FIELDS_BEFORE: usize = 8;
 
     /// Adds another count of the same block.
@@ -425,6 +457,7 @@ impl OutcomeCoverage {
             self.dropped,
             self.sampled_out,
             self.forgotten,
+            self.for_groups,
         ]
     }
 
@@ -439,6 +472,7 @@ impl OutcomeCoverage {
             dropped,
             sampled_out,
             forgotten,
+            for_groups,
         ] = f;
         Self {
             labels,
@@ -450,6 +484,7 @@ impl OutcomeCoverage {
             dropped,
             sampled_out,
             forgotten,
+            for_groups,
         }
     }
 }
@@ -457,11 +492,8 @@ impl OutcomeCoverage {
 impl Encode for OutcomeCoverage {
     fn encode(&self, w: &mut Writer) {
         let fields = self.fields();
-        let told = if self.forgotten == 0 {
-            &fields[..Self::FIELDS_BEFORE]
-        } else {
-            &fields[..]
-        };
+        let last = fields.iter().rposition(|count| *count > 0);
+        let told = &fields[..last.map_or(0, |last| last + 1).max(Self::FIELDS_BEFORE)];
         w.unsigned(told.len() as u64);
         for field in told {
             w.unsigned(*field);
@@ -479,9 +511,9 @@ impl Decode for OutcomeCoverage {
         for field in &mut fields[..told] {
             *field = r.unsigned()?;
         }
-        if told == Self::FIELDS && fields[Self::FIELDS_BEFORE] == 0 {
+        if told > Self::FIELDS_BEFORE && fields[told - 1] == 0 {
             return Err(Malformed::Value(
-                "outcome coverage that tells of nothing forgotten",
+                "outcome coverage whose last field tells of nothing",
             ));
         }
         Ok(Self::from_fields(fields))

@@ -102,8 +102,13 @@ fn card(metric: MetricId) -> String {
         ("Its ledger reads", ledger.to_owned()),
         ("95 % interval", interval(spec.interval)),
     ];
+    let unequal = spec.groups.are_added_up().then(|| {
+        let never =
+            "never of an attribute with `sampled_at_least`: it adds cases of several groups up";
+        ("Groups sampled more often", never.to_owned())
+    });
     text.push_str("| | |\n|---|---|\n");
-    for (what, value) in rows {
+    for (what, value) in rows.into_iter().chain(unequal) {
         writeln!(text, "| {what} | {value} |").unwrap();
     }
     for (heading, body) in [

@@ -118,6 +118,12 @@ impl AgentPlan {
         let document = objectives(&config.objectives)?;
         let baseline = baseline(&config.baseline)?;
         let capture = Arc::new(CapturePlan::new(&document, &baseline)?.met()?);
+        if config.sampling.cap.is_some() && capture.strata().is_some() {
+            return Err(wrong(
+                "sampling.cap",
+                "cannot lower a rate that groups of the objectives file have of their own; remove it, or `sampled_at_least` there",
+            ));
+        }
         let shapes = shapes(&config, &document)?;
         Ok(Self {
             config,

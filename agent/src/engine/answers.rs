@@ -47,7 +47,8 @@ impl Engine {
         }
         let id = known.request_id.as_ref();
         let tag = id.map(|id| self.settings.sampler.tag(id));
-        if let Some(Kept(shell)) = self.chosen(start, tag) {
+        let drawn = self.drawn(tag);
+        if let Some(Kept(shell)) = self.chosen(start, drawn) {
             self.kept_answer((start, shell), answer);
         }
     }

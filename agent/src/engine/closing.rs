@@ -68,6 +68,10 @@ impl Engine {
             if self.memory.has_forgotten(tag) {
                 self.tally.outcomes_forgotten += outcomes;
                 self.unjoined(start).forgotten += outcomes;
+            } else if !self.settings.sampler.keeps(tag) {
+                // It was waited for in case its group's rate had kept it.
+                self.tally.outcomes_sampled_out += outcomes;
+                self.unjoined(start).sampled_out += outcomes;
             } else {
                 self.tally.unknown_id += outcomes;
                 self.unjoined(start).unknown_id += outcomes;

@@ -119,7 +119,8 @@ impl Engine {
 
     pub(super) fn join(&mut self, arrival: PaneStart, tag: Tag, outcome: &Outcome) -> Fate {
         // Left out on purpose: nothing to wait for, and nothing lost.
-        if !self.settings.sampler.keeps(tag) {
+        let whole = self.settings.sampler.keeps(tag);
+        if !whole && !self.may_be_for_groups(tag) {
             return self.sampled_out(arrival);
         }
         let place = match self.memory.find(tag, &mut self.tally) {
@@ -137,6 +138,9 @@ impl Engine {
             self.tally.unknown_row += 1;
             return Fate::UnknownRow;
         };
+        if !whole && !self.is_for_groups(tag, &prediction) {
+            return self.sampled_out(arrival);
+        }
         let Some(key) = self.memory.origin(place) else {
             return Fate::UnknownRequest;
         };
@@ -151,12 +155,19 @@ impl Engine {
             coverage: OutcomeCoverage::default(),
             summary: self.empty_outcomes.clone(),
         });
-        let joined = self
-            .settings
-            .plan
-            .join(&mut prediction, outcome, &mut block.summary);
-        block.coverage.labels += joined.labels;
-        block.coverage.attributes += joined.attributes;
+        let plan = &self.settings.plan;
+        let into = &mut block.summary;
+        let joined = if whole {
+            plan.join(&mut prediction, outcome, into)
+        } else {
+            plan.join_for_groups(&mut prediction, outcome, into)
+        };
+        if whole {
+            block.coverage.labels += joined.labels;
+            block.coverage.attributes += joined.attributes;
+        } else {
+            block.coverage.for_groups += joined.labels + joined.attributes;
+        }
         block.coverage.repeated += joined.repeated;
         block.coverage.unlisted_value += joined.unlisted;
         if joined.labels + joined.attributes > 0 {

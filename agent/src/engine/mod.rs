@@ -26,6 +26,7 @@ mod memory;
 mod pacing;
 mod remembering;
 pub mod shelf;
+mod stratified;
 mod tally;
 mod waiting;
 
@@ -377,9 +378,13 @@ impl Engine {
             .request_id
             .as_ref()
             .map(|id| self.settings.sampler.tag(id.as_bytes()));
-        let Some(Kept(shell)) = self.chosen(looked.pane, tag) else {
-            self.pane(looked.pane).unattributed.sampled_out += 1;
+        let drawn = self.drawn(tag);
+        let Some(Kept(shell)) = self.chosen(looked.pane, drawn) else {
             self.tally.sampled_out += 1;
+            let name = (!looked.request_only).then_some(tag);
+            if !name.is_some_and(|tag| self.for_groups(looked.pane, (drawn, tag), &mut inference)) {
+                self.pane(looked.pane).unattributed.sampled_out += 1;
+            }
             return;
         };
         self.settings.plan.prepare(&mut inference);
@@ -411,14 +416,17 @@ impl Engine {
         self.tally.undecodable[reason as usize] += 1;
     }
 
-    /// Whether an exchange is kept at its pane's rate, and in which shell it is counted. Exchanges without
-    /// an id cannot be chosen by it; they are numbered.
-    fn chosen(&mut self, pane: PaneStart, tag: Option<Tag>) -> Option<Kept> {
-        let sampler = &self.settings.sampler;
-        let tag = tag.unwrap_or_else(|| {
+    /// By what an exchange is chosen. Those without an id cannot be chosen by it; they are numbered.
+    fn drawn(&mut self, tag: Option<Tag>) -> Tag {
+        tag.unwrap_or_else(|| {
             self.nameless += 1;
-            sampler.tag(&self.nameless.to_be_bytes())
-        });
+            self.settings.sampler.tag(&self.nameless.to_be_bytes())
+        })
+    }
+
+    /// Whether an exchange is kept at its pane's rate, and in which shell it is counted.
+    fn chosen(&mut self, pane: PaneStart, tag: Tag) -> Option<Kept> {
+        let sampler = &self.settings.sampler;
         let rate = self.pacing.as_mut().map(|pacing| pacing.rate(pane));
         let kept = sampler.keeps(tag) && rate.is_none_or(|rate| rate.keeps(tag.bits()));
         kept.then(|| Kept(self.shell(tag)))
@@ -489,15 +497,9 @@ impl Engine {
         name: Named,
         answer: Option<&Answer>,
     ) {
-        let key = (inference.model.clone(), inference.model_version.clone());
-        let models = &mut self.panes.entry(start).or_default().models;
-        let model = models.entry((shell, key));
-        let model = model.or_insert_with_key(|(_, key)| ModelPane {
-            origin: Arc::new((start, key.clone())),
-            coverage: Coverage::default(),
-            gathered: self.settings.plan.gathering(),
-        });
         let plan = &self.settings.plan;
+        let panes = &mut self.panes;
+        let model = model_pane(panes, plan, (start, shell), inference);
         let rows = &mut self.rows;
         rows.clear();
         plan.gather(fitting, &mut model.gathered, rows);
@@ -558,6 +560,22 @@ impl Engine {
             summary: summary.to_bytes(),
         }
     }
+}
+
+/// What is known of an inference's model in a pane.
+fn model_pane<'a>(
+    panes: &'a mut BTreeMap<PaneStart, Pane>,
+    plan: &CapturePlan,
+    (start, shell): (PaneStart, Option<Shell>),
+    inference: &Inference,
+) -> &'a mut ModelPane {
+    let key = (inference.model.clone(), inference.model_version.clone());
+    let model = panes.entry(start).or_default().models.entry((shell, key));
+    model.or_insert_with_key(|(_, key)| ModelPane {
+        origin: Arc::new((start, key.clone())),
+        coverage: Coverage::default(),
+        gathered: plan.gathering(),
+    })
 }
 
 impl Pane {

@@ -11,6 +11,8 @@ pub struct Tally {
     pub sampled: u64,
     /// Exchanges left out by the sampling rule.
     pub sampled_out: u64,
+    /// Those of them of which rows were counted for comparisons by group.
+    pub for_groups: u64,
     /// Exchanges let go by the monitor, by reason (index = position in [`DropReason::ALL`]).
     pub dropped: [u64; DropReason::ALL.len()],
     /// Exchanges not understood, by reason (index = position in [`UndecodableReason::ALL`]).

@@ -14,6 +14,7 @@ mod forwarding;
 mod gathering;
 mod lists;
 mod shelves;
+mod stratified;
 
 const OBJECTIVES: &str = include_str!("../../../tests/fixtures/agent/objectives.yaml");
 

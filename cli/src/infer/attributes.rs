@@ -1,6 +1,6 @@
 //! Protected attributes that the command line names, and their intersections.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clause9_shared::objective::check::MAX_ATTRIBUTES;
 use clause9_shared::objective::document::{Attribute, AttributeSource, InputPath};
@@ -57,6 +57,7 @@ fn intersection(
         reference: join(of.iter().map(|a| a.reference.as_str()).collect()),
         of: of.iter().map(|a| a.name.clone()).collect(),
         groups,
+        sampled_at_least: BTreeMap::new(),
     }))
 }
 
@@ -121,6 +122,7 @@ pub(super) fn attributes(
             },
             groups,
             reference,
+            sampled_at_least: BTreeMap::new(),
         });
     }
     for text in said.reference_groups {

@@ -70,6 +70,25 @@ pub struct MetricSpec {
     pub answers: Answers,
     /// Where its 95 % interval comes from.
     pub interval: IntervalFrom,
+    /// What it does with cases of several groups.
+    pub groups: CasesOfGroups,
+}
+
+/// What a metric does with cases of several groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CasesOfGroups {
+    /// Nothing, or each group is counted by itself: how many cases another group has does not matter.
+    Apart,
+    /// They are added up, or it counts how many are in each: not to be had where some groups are sampled
+    /// more often than others.
+    AddedUp,
+}
+
+impl CasesOfGroups {
+    /// Whether they are added up.
+    pub const fn are_added_up(self) -> bool {
+        matches!(self, Self::AddedUp)
+    }
 }
 
 /// Where the 95 % interval of a metric's value comes from.

@@ -1,6 +1,8 @@
 //! What people write: one YAML file per AI system. The types are the format; the JSON Schema is
 //! generated from them. What cannot be said in types is checked in `check`.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -458,7 +460,7 @@ impl LabelType {
 }
 
 /// A protected attribute (A.5.4): whom the system must not treat worse. Or an intersection of such.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Attribute {
     /// Short name, as `sex`.
@@ -477,6 +479,10 @@ pub struct Attribute {
     /// The group that the others are compared with. That of an intersection need not be written.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reference: String,
+    /// Of small groups: which share of their requests counts for comparisons by group, above 0 to 1,
+    /// where agents sample at a lower rate. For one attribute of the request.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sampled_at_least: BTreeMap<String, f64>,
 }
 
 /// Where an attribute's value comes from.

@@ -73,6 +73,22 @@ impl Document {
         }
     }
 
+    /// The least share of a group's requests that is counted for comparisons by group, of an intersection's
+    /// group that of its part; none if nothing is said of it.
+    pub fn least_share(&self, attribute: &Attribute, group: &str) -> Option<f64> {
+        if attribute.of.is_empty() {
+            return attribute.sampled_at_least.get(group).copied();
+        }
+        let mut place = attribute.groups.iter().position(|g| g == group)?;
+        let parts = parts(&self.attributes, attribute)?;
+        // Those of the last part vary fastest.
+        parts.into_iter().rev().find_map(|part| {
+            let of_part = part.groups.get(place % part.groups.len())?;
+            place /= part.groups.len();
+            part.sampled_at_least.get(of_part).copied()
+        })
+    }
+
     /// Where the attributes that an intersection is of stand among all; empty for any other.
     pub(crate) fn parts_of(&self, attribute: &Attribute) -> Vec<usize> {
         let place = |name: &Name| self.attributes.iter().position(|a| a.name == *name);

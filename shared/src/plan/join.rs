@@ -5,15 +5,19 @@ use crate::plan::lists::Relevant;
 use crate::plan::observe::{count, count_decision};
 use crate::plan::prediction::{Answer, Groups, Prediction};
 use crate::plan::slots::{AttributeSlot, LabelReader, LabelSlots, Slots, SourceSlot};
+use crate::plan::strata::Strata;
 use crate::plan::value::{as_cell, class_of, is_value};
 use crate::plan::{Joined, Outcome};
 use crate::sketch::{CaseLoss, Histogram, Losses, PaneSummary, Residuals, ScoreCells};
 
 impl Slots {
+    /// Counts what an outcome adds; where only the tables by groups that are sampled alike count the
+    /// case, in those.
     pub(super) fn join(
         &self,
         prediction: &mut Prediction,
         outcome: &Outcome,
+        only: Option<&Strata>,
         into: &mut PaneSummary,
     ) -> Joined {
         let mut joined = Joined::default();
@@ -27,7 +31,7 @@ impl Slots {
             .is_some_and(|label| self.take_label(prediction, label, &mut joined));
         let loss = prediction.label.and_then(Answer::sign);
         let loss = loss.and_then(|positive| CaseLoss::of(prediction.score, positive));
-        if label_is_new {
+        if label_is_new && only.is_none() {
             self.by_label
                 .count(prediction, loss.as_ref(), Some(0), into);
             self.judge_list(prediction, outcome, into);
@@ -43,6 +47,9 @@ impl Slots {
         self.combine(&mut groups);
         prediction.groups = groups;
         for (index, slot) in self.attributes.iter().enumerate() {
+            if only.is_some_and(|strata| !strata.holds(index)) {
+                continue;
+            }
             let group = groups.get(index);
             let group_is_new = group.is_some() && known.get(index).is_none();
             if let (true, true, Some(place)) = (group_is_new, slot.late, slot.decision) {

@@ -332,7 +332,16 @@ pub(super) fn digest(
     let attributes: Vec<_> = document
         .attributes
         .iter()
-        .map(|a| json!({ "name": a.name, "from": a.from, "of": a.of, "groups": a.groups }))
+        .map(|a| {
+            let mut counted =
+                json!({ "name": a.name, "from": a.from, "of": a.of, "groups": a.groups });
+            // Left out where it is none, as below.
+            let some = Some(&a.sampled_at_least).filter(|shares| !shares.is_empty());
+            if let (Some(shares), Some(counted)) = (some, counted.as_object_mut()) {
+                counted.insert("sampled_at_least".to_owned(), json!(shares));
+            }
+            counted
+        })
         .collect();
     let outputs = &document.outputs;
     let rule: Option<&DecisionRule> = outputs.decision.as_ref().map(|d| &d.rule);

@@ -48,6 +48,7 @@ mod prediction;
 mod resolve;
 mod service;
 mod slots;
+mod strata;
 pub(crate) mod value;
 
 use derive::Derived;
@@ -60,6 +61,7 @@ pub use prediction::{Answer, Groups, Prediction};
 use resolve::Places;
 use service::ServiceSlots;
 use slots::Slots;
+pub use strata::Strata;
 
 /// Which summaries are kept, with everything resolved that observing needs.
 #[derive(Clone, Debug)]
@@ -73,6 +75,7 @@ pub struct CapturePlan {
     service: Option<ServiceSlots>,
     derived: Vec<Derived>,
     different: DifferentSlots,
+    strata: Option<Strata>,
 }
 
 /// Why a baseline does not fit an objectives file.
@@ -230,6 +233,7 @@ impl CapturePlan {
             service: ServiceSlots::new(document, &traffic),
             derived: derive::all(document),
             different: DifferentSlots::new(document, &traffic),
+            strata: Strata::of(document),
             traffic,
             outcomes,
             slots,
@@ -376,6 +380,31 @@ impl CapturePlan {
         self.slots.gather(inference, places, into, known);
     }
 
+    /// Groups that are sampled more often than others, if the document has such.
+    pub const fn strata(&self) -> Option<&Strata> {
+        self.strata.as_ref()
+    }
+
+    /// Counts the rows of an exchange that the rate for all leaves out, and that their group's rate keeps
+    /// (asked for its share), in the tables by the groups that are sampled alike. What is to be remembered
+    /// of all rows is appended, whether they count or not; how many count is told.
+    pub fn gather_for_groups(
+        &self,
+        fitting: &Fitting<'_>,
+        keeps: impl Fn(f64) -> bool,
+        into: &mut Gathered,
+        predictions: &mut Vec<Prediction>,
+    ) -> u64 {
+        let Fitting { inference, places } = fitting;
+        let Some(strata) = &self.strata else { return 0 };
+        let first = predictions.len();
+        predictions.resize(first + inference.rows, self.unknown());
+        let known = &mut predictions[first..];
+        let summary = into.beside();
+        self.slots
+            .observe_for_groups((inference, places), (strata, &keeps), summary, known)
+    }
+
     /// Counts the rows that wait.
     pub fn settle(&self, gathered: &mut Gathered) {
         self.slots.settle(gathered);
@@ -441,7 +470,19 @@ impl CapturePlan {
         outcome: &Outcome,
         into: &mut PaneSummary,
     ) -> Joined {
-        self.slots.join(prediction, outcome, into)
+        self.slots.join(prediction, outcome, None, into)
+    }
+
+    /// The same for a prediction of an exchange that was counted for its groups only
+    /// ([`Self::gather_for_groups`]).
+    pub fn join_for_groups(
+        &self,
+        prediction: &mut Prediction,
+        outcome: &Outcome,
+        into: &mut PaneSummary,
+    ) -> Joined {
+        self.slots
+            .join(prediction, outcome, self.strata.as_ref(), into)
     }
 
     /// Whether a summary read from bytes counts exactly what this plan's stream counts (traffic, or

@@ -11,6 +11,7 @@ use crate::plan::resolve::Places;
 use crate::plan::slots::{
     AttributeSlot, DecisionSlot, FeatureSlot, LawSlot, Listed, NumberSlot, Rule, Slots, SourceSlot,
 };
+use crate::plan::strata::Strata;
 use crate::plan::value::{Digits, Reading, ValueReader, is_value, name_of};
 use crate::sketch::{Categories, Hygiene, Invalid, PaneSummary, Summary};
 
@@ -135,6 +136,22 @@ impl Slots {
         into: &mut PaneSummary,
         known: &mut [Prediction],
     ) {
+        self.note_groups(inference, places, rows, known);
+        if places.answered() {
+            for row in &*known {
+                self.count_groups(into, row, |_| true);
+            }
+        }
+    }
+
+    /// Notes the groups that requests name.
+    fn note_groups(
+        &self,
+        inference: &Inference,
+        places: &Places,
+        rows: Range<usize>,
+        known: &mut [Prediction],
+    ) {
         for (i, slot) in self.attributes.iter().enumerate() {
             if let SourceSlot::Request(column) = &slot.source {
                 let column = Column {
@@ -149,8 +166,49 @@ impl Slots {
         for known in &mut *known {
             self.combine(&mut known.groups);
         }
-        if places.answered() {
-            self.observe_groups(into, known);
+    }
+
+    /// Counts the rows whose group's rate keeps them in the tables by groups that are sampled alike, and
+    /// in no other; how many they are.
+    pub(super) fn observe_for_groups(
+        &self,
+        (inference, places): (&Inference, &Places),
+        (strata, keeps): (&Strata, impl Fn(f64) -> bool),
+        into: &mut PaneSummary,
+        known: &mut [Prediction],
+    ) -> u64 {
+        // Tables by group are of answers.
+        if !places.answered() {
+            return 0;
+        }
+        self.note_outputs(inference, places, known);
+        self.note_groups(inference, places, 0..inference.rows, known);
+        let kept = |row: &Prediction| strata.share(&row.groups).is_some_and(&keeps);
+        for row in known.iter().filter(|row| kept(row)) {
+            self.count_groups(into, row, |attribute| strata.holds(attribute));
+        }
+        known.iter().filter(|row| kept(row)).count() as u64
+    }
+
+    /// Notes what the answer says of rows that are counted by group only.
+    fn note_outputs(&self, inference: &Inference, places: &Places, known: &mut [Prediction]) {
+        let column = |i: usize, index: usize| Column {
+            tensor: places.output(inference, i),
+            index,
+        };
+        let number = |slot: &NumberSlot, i: usize, row: usize| {
+            let column = column(i, slot.column.index);
+            NumberSlot::number(column.cell(row)).ok().flatten()
+        };
+        for (row, known) in known.iter_mut().enumerate() {
+            let score = self.score.as_ref().and_then(|slot| number(slot, 0, row));
+            known.score = score.filter(|score| (0.0..=1.0).contains(score));
+            let value = self.value.as_ref().and_then(|slot| number(slot, 1, row));
+            let decision = self.decision.as_ref();
+            let decision = decision.and_then(|slot| {
+                slot.decide(|index: usize| column(2, index).cell(row), known.score)
+            });
+            known.decision = decision.or(value.map(Answer::Number));
         }
     }
 
@@ -217,12 +275,16 @@ impl Slots {
         }
     }
 
-    fn observe_groups(&self, into: &mut PaneSummary, known: &[Prediction]) {
+    /// Counts a row's decision by its groups, of the attributes that are wanted.
+    fn count_groups(
+        &self,
+        into: &mut PaneSummary,
+        row: &Prediction,
+        wanted: impl Fn(usize) -> bool,
+    ) {
         for (i, slot) in self.attributes.iter().enumerate() {
-            if let (false, Some(place)) = (slot.late, slot.decision) {
-                for known in known {
-                    count_decision(into, place, None, known.decision, known.groups.get(i));
-                }
+            if let (false, Some(place), true) = (slot.late, slot.decision, wanted(i)) {
+                count_decision(into, place, None, row.decision, row.groups.get(i));
             }
         }
     }

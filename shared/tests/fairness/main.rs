@@ -11,3 +11,4 @@ mod golden;
 mod numbers;
 mod recounted;
 mod scores;
+mod unequal;

@@ -16,6 +16,7 @@ mod objectives;
 mod outputs;
 mod references;
 mod service;
+mod strata;
 mod structure;
 mod system;
 mod unlabelled;

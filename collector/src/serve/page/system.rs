@@ -157,6 +157,7 @@ fn coverage(system: &KnownSystem, seals: &[SealRow], gaps: &[GapRow]) -> Markup 
         ("seen", "Seen"),
         ("sampled", "Sampled"),
         ("sampled_out", "Sampled out"),
+        ("for_groups", "of these by group"),
         ("not_inference", "No inference"),
         ("dropped", "Dropped"),
         ("undecodable", "Undecodable"),
@@ -166,7 +167,7 @@ fn coverage(system: &KnownSystem, seals: &[SealRow], gaps: &[GapRow]) -> Markup 
         section aria-labelledby="coverage" {
             h2 id="coverage" { "Coverage" }
             p class="sub" {
-                "What happened to every exchange: seen is the sum of the five columns after it. "
+                "What happened to every exchange: seen is the sum of sampled, sampled out, no inference, dropped and undecodable. "
                 a href={ "/v1/systems/" (system.id()) "/panes" } { "All panes" }
             }
             div class="scroll" role="region" aria-label="Coverage of recent panes" tabindex="0" {

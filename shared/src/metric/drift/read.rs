@@ -6,8 +6,8 @@ use crate::drift::cells::Cells;
 use crate::drift::shift::Moments as Sample2;
 use crate::drift::{Bracketed, Grid, Known};
 use crate::metric::{
-    Answers, Estimate, Grade, IntervalFrom, Measurement, MetricSpec, NO_END, Needs, Sample,
-    SampleKind, Seen, StreamKind, Unmeasurable, feature_key, other_kind,
+    Answers, CasesOfGroups, Estimate, Grade, IntervalFrom, Measurement, MetricSpec, NO_END, Needs,
+    Sample, SampleKind, Seen, StreamKind, Unmeasurable, feature_key, other_kind,
 };
 use crate::objective::document::{Comparator, Document, FeatureType, Subject};
 use crate::sketch::{Categories, CutCounts, Histogram, Hygiene, Moments, SummaryKey, SummaryKind};
@@ -33,6 +33,7 @@ pub(super) const DRIFT: MetricSpec = MetricSpec {
     needs_label: false,
     answers: Answers::Any,
     interval: IntervalFrom::Formula,
+    groups: CasesOfGroups::Apart,
 };
 
 /// Of a share of windows without any change, which is no property of this window that could be

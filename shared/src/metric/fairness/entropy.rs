@@ -3,7 +3,9 @@
 use super::spread::SPREAD;
 use super::{GROUP, Groups, labelled, shown};
 use crate::fairness::{Rate, Table, between_groups, generalised_entropy, theil};
-use crate::metric::{IntervalFrom, Measurement, MetricSpec, Needs, Seen, Unmeasurable, other_kind};
+use crate::metric::{
+    CasesOfGroups, IntervalFrom, Measurement, MetricSpec, Needs, Seen, Unmeasurable, other_kind,
+};
 use crate::objective::document::Subject;
 use crate::sketch::{Confusion, SummaryKey, SummaryKind, SummaryOf};
 
@@ -76,6 +78,7 @@ metric! {
         let nobody = || groups.nothing(Rate::Accuracy, "no case has a benefit");
         Ok(shown(between_groups(&tables).ok_or_else(nobody)?, None, total))
     }, SPREAD, {
+        groups: CasesOfGroups::AddedUp,
         name: "generalised_entropy.between_groups",
         title: "Generalised entropy between groups",
         range: (0.0, 100.0),

@@ -6,8 +6,8 @@
 use crate::bet::scores;
 use crate::fairness::{Cell, Counts, Rate, Table};
 use crate::metric::{
-    Answers, Estimate, Grade, IntervalFrom, Measurement, MetricSpec, Needs, Sample, SampleKind,
-    Seen, StreamKind, Unmeasurable, other_kind,
+    Answers, CasesOfGroups, Estimate, Grade, IntervalFrom, Measurement, MetricSpec, Needs, Sample,
+    SampleKind, Seen, StreamKind, Unmeasurable, other_kind,
 };
 use crate::objective::document::{Attribute, Comparator, Subject};
 use crate::sketch::{Confusion, ScoreCells, SummaryKey, SummaryKind, SummaryOf};
@@ -104,6 +104,7 @@ const GROUP: MetricSpec = MetricSpec {
     needs_label: true,
     answers: Answers::TwoValued,
     interval: IntervalFrom::Formula,
+    groups: CasesOfGroups::Apart,
 };
 
 /// The groups of the attribute that a subject names, and their counts.

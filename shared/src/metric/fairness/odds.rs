@@ -2,7 +2,9 @@
 
 use super::{GROUP, Groups, key, labelled, normal, pooled, shown};
 use crate::fairness::{self, Measured, Rate, Table};
-use crate::metric::{IntervalFrom, MetricSpec, Needs, SampleKind, Seen, Unmeasurable};
+use crate::metric::{
+    CasesOfGroups, IntervalFrom, MetricSpec, Needs, SampleKind, Seen, Unmeasurable,
+};
 use crate::objective::document::Comparator;
 
 const ODDS: MetricSpec = MetricSpec {
@@ -163,6 +165,7 @@ metric! {
         name: "average_odds_difference.pooled",
         title: "Average odds difference of all other groups",
         needs: Needs::Attribute,
+        groups: CasesOfGroups::AddedUp,
         meaning: "The mean of the differences in true and in false positive rate between all groups \
                   but the reference group, taken together, and the reference group. 0 is parity.",
         formula: "((TPR - TPR of the reference group) + (FPR - FPR of the reference group)) / 2, the \
@@ -182,6 +185,7 @@ metric! {
         interval: IntervalFrom::Recounting,
         title: "Average absolute odds difference of all other groups",
         needs: Needs::Attribute,
+        groups: CasesOfGroups::AddedUp,
         range: (0.0, 1.0),
         meaning: "The mean of the absolute differences in true and in false positive rate between \
                   all groups but the reference group, taken together, and the reference group.",
@@ -318,6 +322,7 @@ metric! {
         let found = fairness::difference(accepted, refused).ok_or(Unmeasurable::NoData)?;
         normal(found, all.1, accepted.1.min(refused.1))
     }, CLARIFY, {
+        groups: CasesOfGroups::AddedUp,
         name: "demographic_disparity",
         title: "Demographic disparity",
         range: (-1.0, 1.0),

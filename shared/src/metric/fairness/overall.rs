@@ -4,7 +4,7 @@
 use super::spread::{SPREAD, counts, support};
 use super::{key, labelled, shown};
 use crate::fairness::{Rate, Spread, to_overall};
-use crate::metric::{Measurement, MetricSpec, Seen, StreamKind, Unmeasurable};
+use crate::metric::{CasesOfGroups, Measurement, MetricSpec, Seen, StreamKind, Unmeasurable};
 use crate::objective::document::Comparator;
 
 const ODDS: MetricSpec = MetricSpec {
@@ -123,6 +123,7 @@ metric! {
         let (apart, _, cases) = farthest(&seen, Rate::Selection)?;
         Ok(shown(apart, None, cases))
     }, SELECTION, {
+        groups: CasesOfGroups::AddedUp,
         name: "demographic_parity_difference.to_overall",
         title: "Demographic parity difference to the overall rate",
         meaning: "The largest distance of a group's rate of positive decisions from the rate of all \
@@ -139,6 +140,7 @@ metric! {
         let zero = Unmeasurable::Undefined("the rate is 0 in every group");
         Ok(shown(ratio.ok_or(zero)?, None, cases))
     }, SELECTION, {
+        groups: CasesOfGroups::AddedUp,
         name: "demographic_parity_ratio.to_overall",
         title: "Demographic parity ratio to the overall rate",
         good: Comparator::AtLeast,
@@ -156,6 +158,7 @@ metric! {
         let (fpr, _, negatives) = farthest(&seen, Rate::FalsePositive)?;
         Ok(shown(tpr.max(fpr), None, positives.saturating_add(negatives)))
     }, ODDS, {
+        groups: CasesOfGroups::AddedUp,
         name: "equalised_odds_difference.to_overall",
         title: "Equalised odds difference to the overall rates",
         meaning: "The largest distance of a group's true or false positive rate from that of all \

@@ -5,12 +5,13 @@ use super::Groups;
 use super::compare::{DIFFERENCE, RATIO, difference_of, empty, ratio_of};
 use crate::bet::{Bets, NoBet, RatioBets};
 use crate::fairness::{Counts, Rate, Table};
-use crate::metric::{Against, Measurement, MetricSpec, Needs, Seen, Unmeasurable};
+use crate::metric::{Against, CasesOfGroups, Measurement, MetricSpec, Needs, Seen, Unmeasurable};
 
 const POOLED_DIFFERENCE: MetricSpec = MetricSpec {
     reference: "AIF360 0.6 (ClassificationMetric, unprivileged minus privileged) on a real data \
                 set, every window and attribute, to 1e-12.",
     needs: Needs::Attribute,
+    groups: CasesOfGroups::AddedUp,
     ..DIFFERENCE
 };
 
@@ -18,6 +19,7 @@ const POOLED_RATIO: MetricSpec = MetricSpec {
     reference: "AIF360 0.6 (ClassificationMetric, unprivileged over privileged) on a real data \
                 set, every window and attribute, to 1e-12.",
     needs: Needs::Attribute,
+    groups: CasesOfGroups::AddedUp,
     ..RATIO
 };
 

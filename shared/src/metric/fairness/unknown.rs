@@ -3,7 +3,8 @@
 use super::{GROUP, Groups, key, shown};
 use crate::fairness::{Counts, Rate, difference_bounds, ratio_bounds};
 use crate::metric::{
-    Grade, IntervalFrom, MetricSpec, Needs, SampleKind, Seen, StreamKind, Unmeasurable, share,
+    CasesOfGroups, Grade, IntervalFrom, MetricSpec, Needs, SampleKind, Seen, StreamKind,
+    Unmeasurable, share,
 };
 use crate::objective::document::Comparator;
 
@@ -35,6 +36,7 @@ metric! {
         sample: SampleKind::Rate,
         stream: StreamKind::ByAttribute,
         needs: Needs::Attribute,
+        groups: CasesOfGroups::AddedUp,
         needs_label: false,
     }
 }
@@ -58,6 +60,7 @@ fn bounds(seen: &Seen<'_>, rate: Rate, of: Bounds) -> Result<((f64, f64), u64), 
 }
 
 const OPEN: MetricSpec = MetricSpec {
+    groups: CasesOfGroups::AddedUp,
     interval: IntervalFrom::Nothing(
         "an end of what unknown groups leave open is counted, not estimated; the figure between them has one",
     ),

@@ -20,8 +20,8 @@ pub(super) use rates::{
 };
 
 use crate::metric::{
-    Answers, Grade, IntervalFrom, MetricSpec, Needs, SampleKind, Seen, StreamKind, Unmeasurable,
-    other_kind,
+    Answers, CasesOfGroups, Grade, IntervalFrom, MetricSpec, Needs, SampleKind, Seen, StreamKind,
+    Unmeasurable, other_kind,
 };
 use crate::objective::document::Comparator;
 use crate::service::Facet;
@@ -53,6 +53,7 @@ const SERVICE: MetricSpec = MetricSpec {
     needs_label: false,
     answers: Answers::Any,
     interval: IntervalFrom::Formula,
+    groups: CasesOfGroups::Apart,
 };
 
 /// Where a facet's numbers are kept.

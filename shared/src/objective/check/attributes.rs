@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Findings, GROUPS, MAX_ATTRIBUTES, listed};
+use super::{Findings, GROUPS, MAX_ATTRIBUTES, listed, strata};
 use crate::objective::document::{Attribute, AttributeSource};
 use crate::objective::intersection::combined;
 
@@ -23,6 +23,7 @@ pub(super) fn check(findings: &mut Findings<'_>) {
     );
     for (i, attribute) in document.attributes.iter().enumerate() {
         let at = format!("/attributes/{i}");
+        strata::check(findings, &at, attribute);
         if attribute.of.is_empty() {
             check_attribute(findings, &at, attribute);
         } else {

@@ -12,6 +12,7 @@ mod objectives;
 mod outputs;
 mod references;
 mod service;
+mod strata;
 mod system;
 mod timing;
 mod unlabelled;

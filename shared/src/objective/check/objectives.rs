@@ -1,6 +1,8 @@
 //! Checks of each objective by itself: its texts, its subject, and what its metric reads.
 
-use super::{Findings, MAX_OBJECTIVES, levels, listed, references, service, timing, unlabelled};
+use super::{
+    Findings, MAX_OBJECTIVES, levels, listed, references, service, strata, timing, unlabelled,
+};
 use crate::metric::{Answers, MetricId, Needs};
 use crate::objective::document::{Decision, FeatureType, Objective, Outputs};
 
@@ -22,6 +24,7 @@ pub(super) fn check(findings: &mut Findings<'_>) {
         timing::check(findings, &at, objective);
         unlabelled::check(findings, &at, objective);
         references::check(findings, &at, objective);
+        strata::check_objective(findings, &at, objective);
         if objective.min_support == 0 {
             findings.at(
                 &format!("{at}/min_support"),
