@@ -49,6 +49,14 @@ pub struct Compiled {
     pub nonconformity_at: i64,
     /// After how many blocks in a row without a measurement the past no longer speaks for now.
     pub stale_after: u32,
+    /// How many cases a block must have for its estimate to enter the running mean, beyond the
+    /// objective's least support; counts of fewer wait. 0 of what was compiled before this was known.
+    #[serde(
+        with = "fixed::exact_count",
+        default,
+        skip_serializing_if = "is_nothing"
+    )]
+    pub approximates_from: u64,
     /// Bets against the action level.
     pub action: Bets,
     /// Bets against the alert level, which can at most warn.
@@ -219,7 +227,8 @@ impl Compiled {
     fn enter(&self, state: &mut LedgerState, block: Option<&Sample>, whole: Whole) -> Step {
         state.blocks = state.blocks.saturating_add(1);
         let earlier = state.sums.earlier();
-        let (taken, ready) = state.sums.take(block, whole, self.objective.min_support);
+        let enough = self.objective.min_support.max(self.approximates_from);
+        let (taken, ready) = state.sums.take(block, whole, enough);
         let cases = match taken {
             Taken::Empty => 0,
             Taken::Pooled | Taken::Judged => block.map_or(0, Sample::cases),
@@ -336,6 +345,14 @@ impl LedgerState {
             self.thin = self.thin.saturating_add(1);
         }
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over the field"
+)]
+const fn is_nothing(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What a block brings to the ledger.

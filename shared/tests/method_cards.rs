@@ -73,6 +73,9 @@ fn card(metric: MetricId) -> String {
         outputs.join(", ")
     };
     let grade = match spec.grade {
+        Grade::A if matches!(spec.sample, SampleKind::Cells | SampleKind::Normal) => {
+            "A for a breach: exact at any number of cases; B for conformity, which the running mean shows by a normal approximation"
+        }
         Grade::A => "A: exact at any number of cases",
         Grade::B => "B: by a normal approximation; a nonconformity that rests on it says so",
         Grade::C => "C: model-based; can at most warn",

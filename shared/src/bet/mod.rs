@@ -24,6 +24,7 @@ pub mod ratio;
 pub mod reference;
 pub mod scores;
 pub mod sizes;
+pub mod support;
 pub mod transport;
 pub mod two_groups;
 

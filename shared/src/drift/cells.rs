@@ -82,6 +82,16 @@ impl Cells {
         self.shares(|count, total, cells| (count + 0.5) / (total + 0.5 * cells))
     }
 
+    /// The window's shares as counted beside the baseline's smoothed law, as ledgers judge it. A convex
+    /// divergence between the two is on average at least that of the window's law (Jensen), however few
+    /// cases a cell has.
+    pub fn against_law(&self) -> Shares {
+        Shares {
+            window: self.plain().window,
+            baseline: self.smoothed().baseline,
+        }
+    }
+
     /// Shares below `floor` lifted to it, the others as they are: they no longer add up to one. A
     /// convention of credit scoring.
     pub fn floored(&self, floor: f64) -> Shares {

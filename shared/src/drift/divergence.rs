@@ -97,6 +97,29 @@ pub fn smoothed_psi(cells: &Cells) -> Smoothed {
     smoothed(cells, 1.0, term)
 }
 
+/// The index of the window's shares as counted from the baseline's smoothed law. It has no end where a
+/// cell is empty: None if the law expects `supported` cases or more there. An empty cell that expects fewer counts half
+/// a case, or what it expects if that is less.
+pub fn counted_psi(cells: &Cells, supported: f64) -> Option<f64> {
+    let (n, _) = cells.totals();
+    let n = n as f64;
+    let mut shares = cells.against_law();
+    for (q, p) in shares.window.iter_mut().zip(&shares.baseline) {
+        if *q == 0.0 {
+            if n * p >= supported {
+                return None;
+            }
+            *q = p.min(0.5 / n);
+        }
+    }
+    Some(psi(&shares))
+}
+
+/// The chi-square distance of shares from a law: the sum of (q - p)^2 / p, where p is above zero.
+pub fn chi_square(shares: &Shares) -> f64 {
+    sum(shares, |q, p| (q - p) * (q - p) / p)
+}
+
 /// The Kullback-Leibler divergence of the window from the baseline; `2 ne KL` is about chi-square.
 pub fn smoothed_kullback_leibler(cells: &Cells) -> Smoothed {
     let term: Term = |q, p| {
@@ -236,8 +259,7 @@ mod tests {
         let cells = example();
         let shares = cells.smoothed();
         near(smoothed_psi(&cells).value, psi(&shares));
-        let squares = shares.pairs().map(|(q, p)| (q - p) * (q - p) / p);
-        near(smoothed_chi_square(&cells).value, squares.sum());
+        near(smoothed_chi_square(&cells).value, chi_square(&shares));
         near(
             smoothed_kullback_leibler(&cells).value,
             kullback_leibler(&shares),
@@ -251,6 +273,20 @@ mod tests {
             smoothed_hellinger_squared(&cells).value,
             distance * distance,
         );
+    }
+
+    #[test]
+    fn an_empty_cell_that_expects_cases_leaves_the_index_without_an_end() {
+        let rare = Cells::new(vec![500, 0], vec![9900, 100]).unwrap();
+        assert_eq!(counted_psi(&rare, 5.0), None);
+        // 3.01 cases are expected of 300: it counts half a case.
+        let rarer = Cells::new(vec![300, 0], vec![9900, 100]).unwrap();
+        let found = counted_psi(&rarer, 5.0).unwrap();
+        let (p, q) = (100.5 / 10_001.0, 0.5 / 300.0);
+        let expected = (q - p) * libm::log(q / p) + p * libm::log(1.0 / (1.0 - p));
+        near(found, expected);
+        let none = Cells::new(vec![300, 0], vec![9900, 0]).unwrap();
+        assert!(counted_psi(&none, 5.0).unwrap().abs() < 1e-8);
     }
 
     #[test]

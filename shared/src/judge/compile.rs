@@ -41,15 +41,16 @@ impl Compiled {
             return Err(refuse(why));
         }
         let spec = objective.metric.spec();
+        let at = |level: f64| Against {
+            document,
+            baseline,
+            of: &objective.of,
+            level,
+            comparator: objective.comparator,
+            reference_error: objective.reference_error,
+        };
         let bets = |level: f64| {
-            let against = Against {
-                document,
-                baseline,
-                of: &objective.of,
-                level,
-                comparator: objective.comparator,
-                reference_error: objective.reference_error,
-            };
+            let against = at(level);
             match objective.metric.refuses(against) {
                 Some(why) => Err(refuse(why)),
                 None => objective
@@ -73,6 +74,9 @@ impl Compiled {
             warning_at: fixed::threshold(f64::from(steps)),
             nonconformity_at: fixed::threshold(f64::from(steps) / objective.alpha),
             stale_after: stale_after(document, objective),
+            approximates_from: objective
+                .metric
+                .approximates_from(at(objective.levels.action)),
             action,
             alert: objective.levels.alert.map(bets).transpose()?,
             objective: objective.clone(),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Taken, Waiting};
 use crate::bet::{Pooled, RateSums};
 use crate::confidence::{NormalSequence, RateSequence};
-use crate::metric::{Sample, SampleKind};
+use crate::metric::{Grade, Sample, SampleKind};
 use crate::sketch::PaneSummary;
 
 /// Sums of the cycle's running mean, by kind of sample.
@@ -111,6 +111,14 @@ impl Sums {
             ) => return (Taken::Empty, None),
         }
         (Taken::Judged, Some(sample.clone()))
+    }
+
+    /// How strong what the running mean shows is: exact of shares, a normal approximation otherwise.
+    pub(super) const fn grade(&self) -> Grade {
+        match self {
+            Self::Rate { .. } | Self::TwoRates { .. } | Self::Unjudged => Grade::A,
+            Self::Normal { .. } => Grade::B,
+        }
     }
 
     /// Cases in the running mean and those that wait, where the two differ from the blocks' own.

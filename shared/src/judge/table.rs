@@ -1,8 +1,8 @@
 //! The table of verdicts (statistics, section 5.5), from the top: the first row that holds, decides.
 
-use super::{Compiled, LedgerState, words};
+use super::{Compiled, LedgerState, Sums, words};
 use crate::ledger::Ledger;
-use crate::metric::{Estimate, Measurement};
+use crate::metric::{Estimate, Grade, Measurement};
 use crate::objective::document::Comparator;
 use crate::verdict::{Running, Verdict, VerdictState};
 
@@ -49,7 +49,7 @@ pub(super) fn verdict(compiled: &Compiled, state: &LedgerState, window: &Measure
     };
     Verdict {
         state: found,
-        grade: compiled.grade,
+        grade: facts.grade(found),
         evidence: facts.evidence,
         alert_evidence: facts.alert_evidence,
         nonconformity_at: compiled.nonconformity_at,
@@ -106,7 +106,28 @@ impl Facts<'_> {
 
     /// Whether the whole confidence sequence is on the good side of the level or its margin.
     pub(super) fn clears(&self) -> bool {
-        self.running.is_some_and(|r| self.room(&r).0 >= 0.0)
+        !self.impossible() && self.running.is_some_and(|r| self.room(&r).0 >= 0.0)
+    }
+
+    /// How strong the evidence is that a state rests on: that of the running mean where conformity is
+    /// shown by it, else that of the ledger.
+    fn grade(&self, found: VerdictState) -> Grade {
+        let ledger = self.compiled.grade;
+        match found {
+            VerdictState::Conforming => ledger.max(self.state.sums.grade()),
+            VerdictState::Nonconforming
+            | VerdictState::Warning
+            | VerdictState::Watch
+            | VerdictState::Inconclusive
+            | VerdictState::NoData => ledger,
+        }
+    }
+
+    /// Whether the running mean lies, with all of its interval, where the metric cannot be: then its
+    /// approximation does not hold, and nothing is claimed by it.
+    pub(super) fn impossible(&self) -> bool {
+        let (least, most) = self.compiled.objective.metric.spec().range;
+        self.running.is_some_and(|r| r.high < least || r.low > most)
     }
 
     /// How far the near end, and the mean, are on the good side of the level or its margin.
@@ -146,6 +167,17 @@ impl Facts<'_> {
         }
     }
 
+    /// How many cases are missing until the running mean has its first entry.
+    fn missing_to_approximate(&self) -> u64 {
+        match &self.state.sums {
+            Sums::Normal { taken, waiting } if taken.of == 0 => {
+                let enough = self.compiled.approximates_from;
+                enough.saturating_sub(waiting.cases)
+            }
+            Sums::Normal { .. } | Sums::Rate { .. } | Sums::TwoRates { .. } | Sums::Unjudged => 0,
+        }
+    }
+
     /// About how many more cases would decide: the sequence's width falls with the root of the
     /// cases, so `(width / room)^2` times as many are needed at the present mean.
     fn needed(&self) -> Option<u64> {
@@ -154,6 +186,7 @@ impl Facts<'_> {
             .objective
             .min_support
             .saturating_sub(self.state.support);
+        let missing = missing.max(self.missing_to_approximate());
         let by_width = self.running.and_then(|running| {
             let (near_end, mean) = self.room(&running);
             let cases = self.state.support as f64;

@@ -221,6 +221,14 @@ fn inconclusive(facts: &Facts<'_>, needed: Option<u64>) -> String {
             window(facts),
         );
     }
+    if facts.impossible() {
+        return format!(
+            "{} over this cycle comes out where it cannot be, so that its approximation does not hold and \
+             nothing is claimed by it: {more}; {}",
+            name(facts),
+            window(facts),
+        );
+    }
     let (low, high) = ends(facts);
     format!(
         "{} over this cycle lies between {low} and {high}, which does not clear the action level {}: {more} (by the \

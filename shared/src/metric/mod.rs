@@ -392,6 +392,12 @@ pub trait Metric {
     fn refuses(_against: Against<'_>) -> Option<String> {
         None
     }
+    /// How many cases a block must have for its estimate to enter the running mean, beyond what the
+    /// objective asks for; with fewer its counts wait for the next ones'. Drift metrics say it, whose
+    /// estimates hold only where each of the baseline's cells expects some cases.
+    fn approximates_from(_against: Against<'_>) -> u64 {
+        0
+    }
 }
 
 /// What a metric sees when bets are compiled.

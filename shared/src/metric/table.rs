@@ -38,6 +38,11 @@ macro_rules! metrics {
                 match self { $(Self::$variant => <$type>::bets(against),)* }
             }
 
+            /// How many cases a block must have for its estimate to enter the running mean.
+            pub fn approximates_from(self, against: Against<'_>) -> u64 {
+                match self { $(Self::$variant => <$type>::approximates_from(against),)* }
+            }
+
             /// Why a level cannot be told with this baseline, and what to do.
             pub fn refuses(self, against: Against<'_>) -> Option<String> {
                 match self { $(Self::$variant => <$type>::refuses(against),)* }

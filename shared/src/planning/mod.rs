@@ -346,10 +346,20 @@ fn clears(
             conforming: Conforming::Ball { baseline, .. },
             ..
         }) => {
+            // Blocks wait for each other until their cells are supported.
+            let enough = compiled.approximates_from.max(1);
+            let together = enough.div_ceil(at.cases.max(1));
+            if blocks < together {
+                return Some(false);
+            }
+            let at = &Situation {
+                cases: at.cases.saturating_mul(together),
+                ..*at
+            };
             let rows = baseline.iter().sum::<u64>() as f64;
             let effective = at.cases as f64 * rows / (at.cases as f64 + rows);
             let degrees = baseline.len() as f64 - 1.0;
-            around(at, (2.0 * degrees).sqrt() / effective, blocks).running(
+            around(at, (2.0 * degrees).sqrt() / effective, blocks / together).running(
                 objective.alpha,
                 objective.min_support,
                 objective.cluster,

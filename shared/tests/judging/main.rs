@@ -11,6 +11,7 @@ mod laws;
 mod measuring;
 mod planning;
 mod precedence;
+mod rare_cells;
 mod real;
 mod simulation;
 mod small_blocks;

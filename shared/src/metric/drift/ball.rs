@@ -1,7 +1,7 @@
 //! Drift tolerances as bets: a feature's law within a distance of the baseline's, cell by cell.
 
 use crate::baseline::Law;
-use crate::bet::{Bets, CellBets, Divergence, NoBet, Tolerance, cells, reference};
+use crate::bet::{Bets, CellBets, Divergence, NoBet, Tolerance, cells, reference, support};
 use crate::metric::Against;
 
 /// The baseline's counts of the cells that a drift metric compares: for numbers the cells between
@@ -90,6 +90,18 @@ pub(super) fn refuses(
         .unwrap_or_else(|| Some(NOT_THERE.to_owned()))
 }
 
+/// How many cases a block must have for its estimate to enter the running mean ([`support`]).
+pub(super) fn approximates_from(
+    against: Against<'_>,
+    divergence: Divergence,
+    radius: fn(f64) -> f64,
+) -> u64 {
+    with_tolerance(against, divergence, radius, |of| {
+        support::cases_needed(of.divergence, of.baseline, of.radius)
+    })
+    .unwrap_or(0)
+}
+
 const NOT_THERE: &str = "its feature is not in the baseline; build the baseline again";
 
 /// As [`family!`](super::family), of distances that judge: how the level becomes a radius on the
@@ -127,6 +139,14 @@ macro_rules! judged {
 
             fn refuses(against: $crate::metric::Against<'_>) -> Option<String> {
                 $crate::metric::drift::ball::refuses(
+                    against,
+                    $divergence,
+                    $radius,
+                )
+            }
+
+            fn approximates_from(against: $crate::metric::Against<'_>) -> u64 {
+                $crate::metric::drift::ball::approximates_from(
                     against,
                     $divergence,
                     $radius,

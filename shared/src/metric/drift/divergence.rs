@@ -9,6 +9,17 @@ use crate::metric::{Estimate, IntervalFrom, Measurement, MetricSpec, Sample, See
 /// 97.5 % point of the normal law.
 const Z: f64 = 1.959_963_984_540_054;
 
+/// What the cards of divergences say of the running mean.
+macro_rules! running_mean {
+    () => {
+        " The running mean is of the window's shares as counted, c / n, from the smoothed p: it contains \
+         what chance adds, and so is on average never below the truth. Counts wait until each of the \
+         baseline's cells expects 5 cases, but for cells that hold less than a twentieth of the level \
+         together, and until chance adds at most a quarter of the level. Conformity is shown by a normal \
+         approximation (grade B)."
+    };
+}
+
 const DIVERGENCE: MetricSpec = MetricSpec {
     cannot_tell: "Whether the change harms anyone, which way values moved, movements within a cell, \
                   or changes in how features go together. Levels in use are conventions. \
@@ -47,19 +58,23 @@ ball::judged! { JUDGED, cell_summaries;
         title: "Jensen-Shannon distance",
         meaning: "How far the feature's distribution has moved from the frozen baseline, between 0 \
                   (the same shares in every cell) and 1 (no cell in common).",
-        formula: "sqrt(JS / ln 2), JS = 1/2 sum [q ln(q / m) + p ln(p / m)], m = (q + p) / 2, with \
+        formula: concat!(
+                  "sqrt(JS / ln 2), JS = 1/2 sum [q ln(q / m) + p ln(p / m)], m = (q + p) / 2, with \
                   q = (c + 1/2) / (n + B/2) and p = (a + 1/2) / (n0 + B/2) over the decile cells or \
                   categories and a cell for values that are missing or invalid. Interval: the bias \
                   under no change, (B - 1) / (8 ne), is taken from JS, its standard error by the \
                   delta method over both samples with 2 (B - 1) / (8 ne)^2 for what remains where \
                   nothing has moved, at 95 %, clipped at zero.",
+                  running_mean!()
+        ),
         edge_cases: "No rows: no data. The value contains its bias: with 100 rows and ten cells it \
                      shows about 0.12 where nothing has moved; the interval does not, and where it \
                      would end below the value it is drawn out to it. Half a case in each cell keeps empty ones finite, so that the value \
                      is below the unsmoothed one.",
     } within |level: f64| level * level * core::f64::consts::LN_2, of Divergence::JensenShannon = |seen: &Seen<'_>| {
         let cells = cells(seen, true)?;
-        distance(&cells, divergence::smoothed_jensen_shannon(&cells), core::f64::consts::LN_2)
+        let counted = divergence::jensen_shannon(&cells.against_law());
+        distance(&cells, divergence::smoothed_jensen_shannon(&cells), counted, core::f64::consts::LN_2)
     };
 
     /// Hellinger distance of the smoothed shares.
@@ -69,15 +84,19 @@ ball::judged! { JUDGED, cell_summaries;
         meaning: "How far the feature's distribution has moved from the frozen baseline, between 0 \
                   (the same shares in every cell) and 1 (no cell in common), by the square roots of \
                   shares.",
-        formula: "sqrt(1/2 sum (sqrt q - sqrt p)^2), with q = (c + 1/2) / (n + B/2) and \
+        formula: concat!(
+                  "sqrt(1/2 sum (sqrt q - sqrt p)^2), with q = (c + 1/2) / (n + B/2) and \
                   p = (a + 1/2) / (n0 + B/2) over the decile cells or categories and a cell for \
                   values that are missing or invalid. Interval: as for `js_distance`, on the square.",
+                  running_mean!()
+        ),
         edge_cases: "No rows: no data. The value contains its bias: with 100 rows and ten cells it \
                      shows about 0.1 where nothing has moved; the interval does not, and where it \
                      would end below the value it is drawn out to it.",
     } within |level: f64| level * level, of Divergence::Hellinger = |seen: &Seen<'_>| {
         let cells = cells(seen, true)?;
-        distance(&cells, divergence::smoothed_hellinger_squared(&cells), 1.0)
+        let counted = divergence::hellinger(&cells.against_law());
+        distance(&cells, divergence::smoothed_hellinger_squared(&cells), counted * counted, 1.0)
     };
 
     /// Kullback-Leibler divergence of the window from the baseline, smoothed.
@@ -89,11 +108,14 @@ ball::judged! { JUDGED, cell_summaries;
         meaning: "How many nats a case of the window costs more, on average, if it is described by \
                   the baseline's shares instead of its own. Not symmetric: new mass where the \
                   baseline has little weighs most.",
-        formula: "Sum of q ln(q / p), with q = (c + 1/2) / (n + B/2) and p = (a + 1/2) / (n0 + B/2) \
+        formula: concat!(
+                  "Sum of q ln(q / p), with q = (c + 1/2) / (n + B/2) and p = (a + 1/2) / (n0 + B/2) \
                   over the decile cells or categories and a cell for values that are missing or \
                   invalid. Interval: bias under no change, (B - 1) / (2 ne), removed; delta method \
                   over both samples, with 2 (B - 1) / (2 ne)^2 for what remains where nothing has \
                   moved, at 95 %, clipped at zero.",
+                  running_mean!()
+        ),
         edge_cases: "No rows: no data. The value contains its bias, the interval does not, and where \
                      it would end below the value it is drawn out to it. Half a case in each cell keeps \
                      it finite.",
@@ -101,7 +123,8 @@ ball::judged! { JUDGED, cell_summaries;
         let cells = cells(seen, true)?;
         let found = divergence::smoothed_kullback_leibler(&cells);
         let shown = shown_within(found.value, ends(found), cells.totals().0);
-        judged(&cells, shown, found.value - found.bias, found.std_error)
+        let counted = divergence::kullback_leibler(&cells.against_law());
+        judged(&cells, shown, counted, found.std_error)
     };
 
     /// Chi-square distance of the window from the baseline, smoothed.
@@ -112,10 +135,13 @@ ball::judged! { JUDGED, cell_summaries;
         meaning: "How far the feature's shares have moved from the frozen baseline, in squares over the \
                   baseline's: Pearson's statistic of fit for each case, so that it does not grow with the \
                   number of rows. New mass where the baseline has little weighs most.",
-        formula: "Sum of (q - p)^2 / p, with q = (c + 1/2) / (n + B/2) and p = (a + 1/2) / (n0 + B/2) over \
+        formula: concat!(
+            "Sum of (q - p)^2 / p, with q = (c + 1/2) / (n + B/2) and p = (a + 1/2) / (n0 + B/2) over \
                   the decile cells or categories and a cell for values that are missing or invalid. \
                   Interval: bias under no change, (B - 1) / ne, removed; delta method over both samples, \
                   with 2 (B - 1) / ne^2 for what remains where nothing has moved, at 95 %, clipped at zero.",
+            running_mean!()
+        ),
         edge_cases: "No rows: no data. The value contains its bias, the interval does not, and where it would \
                      end below the value it is drawn out to it. Half a case in each cell keeps it finite.",
         reference: "NumPy on the same cells: agrees to 1e-9 relative.",
@@ -123,7 +149,8 @@ ball::judged! { JUDGED, cell_summaries;
         let cells = cells(seen, true)?;
         let found = divergence::smoothed_chi_square(&cells);
         let shown = shown_within(found.value, ends(found), cells.totals().0);
-        judged(&cells, shown, found.value - found.bias, found.std_error)
+        let counted = divergence::chi_square(&cells.against_law());
+        judged(&cells, shown, counted, found.std_error)
     };
 }
 
@@ -194,14 +221,14 @@ fn ends(found: Smoothed) -> (f64, f64) {
 }
 
 /// A distance is the root of a divergence over what it is at most.
-fn distance(cells: &Cells, found: Smoothed, most: f64) -> Measurement {
+fn distance(cells: &Cells, found: Smoothed, counted: f64, most: f64) -> Measurement {
     let root = |divergence: f64| libm::sqrt((divergence / most).max(0.0)).min(1.0);
     let (low, high) = ends(found);
     let shown = shown_within(root(found.value), (root(low), root(high)), cells.totals().0);
-    // The running mean is of the roots without bias; near zero, where a root has no slope, the error
-    // is that of one standard error more.
-    let estimate = root(found.value - found.bias);
-    let above = root((found.value - found.bias).max(0.0) + found.std_error);
+    // The running mean is of the roots of what was counted, chance included; near zero, where a root
+    // has no slope, the error is that of one standard error more.
+    let estimate = root(counted);
+    let above = root(counted + found.std_error);
     judged(cells, shown, estimate, above - estimate)
 }
 

@@ -1,6 +1,7 @@
 //! Population stability index: how far a feature's law has moved from the baseline.
 use super::read::{DRIFT, cell_summaries, cells, holding, shown};
 use super::{ball, family};
+use crate::bet::support::EXPECTED;
 use crate::bet::{Bets, Divergence, NoBet};
 use crate::drift::cells::Cells;
 use crate::drift::divergence::{self, Smoothed};
@@ -31,10 +32,15 @@ impl Metric for Psi {
                   no change removed: PSI - (B - 1) / ne, ne = n n0 / (n + n0). Interval: \
                   inversion of the noncentral chi-square law of ne PSI with B - 1 degrees of \
                   freedom at 95 %. Standard error: delta method over both samples, plus \
-                  2 (B - 1) / ne^2 for the part that remains when nothing has moved; the running \
-                  mean reads it, and rests on a normal approximation where it shows conformity. \
-                  The ledger reads the counts alone: each of its bets is fair to every law within \
-                  the level of the baseline's smoothed one, at any number of rows.",
+                  2 (B - 1) / ne^2 for the part that remains when nothing has moved. The ledger reads \
+                  the counts alone: each of its bets is fair to every law within the level of the \
+                  baseline's smoothed one, at any number of rows. The running mean is of the window's \
+                  shares as counted, c / n, from the smoothed p: it contains what chance adds, and so is \
+                  on average never below the truth. Counts wait until each of the baseline's cells \
+                  expects 5 cases and none of these is empty, but for cells that hold less than a \
+                  twentieth of the level together (empty, they count half a case), and until chance adds \
+                  at most a quarter of the level. Conformity is shown by a normal approximation \
+                  (grade B).",
         edge_cases: "No rows: no data. The value shown is corrected for its bias and not \
                      clipped: it may be slightly below zero when nothing has moved; the interval, which \
                      is of the index of the laws and does not go below zero, is then drawn out to it. \
@@ -71,6 +77,10 @@ impl Metric for Psi {
     fn refuses(against: Against<'_>) -> Option<String> {
         ball::refuses(against, Divergence::Psi, |level| level)
     }
+
+    fn approximates_from(against: Against<'_>) -> u64 {
+        ball::approximates_from(against, Divergence::Psi, |level| level)
+    }
 }
 
 /// The index with its bias removed.
@@ -84,6 +94,9 @@ fn estimate(cells: &Cells) -> Estimate {
     let degrees = cells.len() as f64 - 1.0;
     let (low, high) = interval::noncentrality(effective * index, degrees);
     let value = index - bias;
+    // Where the index has no end yet, its counts wait.
+    let counted = divergence::counted_psi(cells, EXPECTED);
+    let (estimate, least) = counted.map_or((value, 0), |counted| (counted, of));
     Estimate {
         value,
         interval: Some(holding(value, (low / effective, high / effective))),
@@ -91,9 +104,9 @@ fn estimate(cells: &Cells) -> Estimate {
         support: of,
         sample: Sample::Cells {
             counts: cells.window().to_vec(),
-            estimate: value,
+            estimate,
             std_error,
-            least: of,
+            least,
         },
     }
 }
