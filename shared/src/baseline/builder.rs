@@ -1,8 +1,6 @@
 //! Building a baseline from the rows of a reference, read by somebody else.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
-
+use super::categories::{self, Counted};
 use super::labels::Labels;
 use super::{Baseline, BaselineError, Errors, Format, Joint, Law, MAX_CATEGORY, Source, numbers};
 use crate::digest::Digest;
@@ -10,7 +8,7 @@ use crate::ids::{Name, SystemId};
 use crate::inference::Cell;
 use crate::objective::document::{Document, Feature, FeatureType};
 use crate::plan::value::{Digits, Reading, ValueReader};
-use crate::sketch::{MAX_CATEGORIES, MAX_DIMENSIONS};
+use crate::sketch::MAX_DIMENSIONS;
 use crate::text::{LastTexts, Patterns, TextNumber};
 
 /// Most rows of a reference.
@@ -45,6 +43,8 @@ pub struct BaselineBuilder {
 #[derive(Debug)]
 struct Column {
     values: Collected,
+    /// Rows before the one under way.
+    rows: u64,
     missing: u64,
     invalid: u64,
     /// Whether the row under way has its value.
@@ -56,16 +56,14 @@ struct Column {
 #[derive(Debug)]
 enum Collected {
     Numbers(Vec<f64>),
-    Names {
-        counts: BTreeMap<Box<str>, u64>,
-        other: u64,
-    },
+    Names(Counted),
 }
 
 impl Column {
     const fn new(values: Collected) -> Self {
         Self {
             values,
+            rows: 0,
             missing: 0,
             invalid: 0,
             filled: false,
@@ -77,7 +75,7 @@ impl Column {
     fn under_way(&self) -> Option<f64> {
         match &self.values {
             Collected::Numbers(values) if self.number_under_way => values.last().copied(),
-            Collected::Numbers(_) | Collected::Names { .. } => None,
+            Collected::Numbers(_) | Collected::Names(_) => None,
         }
     }
 
@@ -102,8 +100,9 @@ impl Column {
     fn end_row(&mut self) {
         self.number_under_way = false;
         if !std::mem::take(&mut self.filled) {
-            self.missing += 1;
+            self.add_missing();
         }
+        self.rows += 1;
     }
 }
 
@@ -120,10 +119,7 @@ impl BaselineBuilder {
         let features = document.features.iter().map(|feature| {
             let values = match feature.kind {
                 FeatureType::Numeric => Collected::Numbers(Vec::new()),
-                FeatureType::Categorical => Collected::Names {
-                    counts: BTreeMap::new(),
-                    other: 0,
-                },
+                FeatureType::Categorical => Collected::Names(Counted::default()),
             };
             (
                 feature.name.clone(),
@@ -155,7 +151,7 @@ impl BaselineBuilder {
     pub fn jointly(mut self) -> Self {
         let numeric = |(_, _, column): &(Name, ValueReader, Column)| match column.values {
             Collected::Numbers(_) => true,
-            Collected::Names { .. } => false,
+            Collected::Names(_) => false,
         };
         let features = self.features.iter().enumerate();
         self.joint = features
@@ -306,26 +302,31 @@ impl Column {
         if std::mem::replace(&mut self.filled, true) {
             return Err(BaselineError::Repeated(of.to_owned()));
         }
+        let half = categories::half(self.rows);
         match (reading, &mut self.values) {
-            (Reading::Missing, _) => self.missing += 1,
+            (Reading::Missing, _) => self.add_missing(),
             // Negative zero is zero.
             (Reading::Number(x), Collected::Numbers(values)) => {
                 values.push(x + 0.0);
                 self.number_under_way = true;
             }
-            (Reading::Category(name), Collected::Names { counts, .. })
+            (Reading::Category(name), Collected::Names(counted))
                 if name.len() <= MAX_CATEGORY =>
             {
-                match counts.get_mut(&*name) {
-                    Some(count) => *count += 1,
-                    None => _ = counts.insert((*name).into(), 1),
+                let names = &mut counted.names;
+                match names.get_mut(&*name) {
+                    Some(counts) => counts[half] += 1,
+                    None => {
+                        let counts = names.entry((*name).into()).or_default();
+                        counts[half] += 1;
+                    }
                 }
-                if counts.len() > MAX_DISTINCT {
+                if names.len() > MAX_DISTINCT {
                     return Err(BaselineError::TooManyCategories(of.to_owned()));
                 }
             }
             // Live traffic counts such values as unlisted.
-            (_, Collected::Names { other, .. }) => *other += 1,
+            (_, Collected::Names(counted)) => counted.other[half] += 1,
             (Reading::Invalid(_) | Reading::Category(_), Collected::Numbers(_)) => {
                 self.invalid += 1;
             }
@@ -333,28 +334,17 @@ impl Column {
         Ok(())
     }
 
+    fn add_missing(&mut self) {
+        self.missing += 1;
+        if let Collected::Names(counted) = &mut self.values {
+            counted.missing[categories::half(self.rows)] += 1;
+        }
+    }
+
     fn finish(self) -> Law {
         match self.values {
             Collected::Numbers(values) => numbers::law(values, self.missing, self.invalid),
-            Collected::Names { counts, other } => categorical(counts, other, self.missing),
+            Collected::Names(counted) => counted.law(),
         }
-    }
-}
-
-fn categorical(counts: BTreeMap<Box<str>, u64>, other: u64, missing: u64) -> Law {
-    let mut by_count: Vec<(Box<str>, u64)> = counts.into_iter().collect();
-    // A stable sort: equally frequent ones stay in the order of their bytes.
-    by_count.sort_by_key(|(_, count)| Reverse(*count));
-    let rest = by_count.split_off(by_count.len().min(MAX_CATEGORIES));
-    by_count.sort();
-    let (categories, counts) = by_count
-        .into_iter()
-        .map(|(name, n)| (name.into(), n))
-        .unzip();
-    Law::Categorical {
-        categories,
-        counts,
-        other: other + rest.iter().map(|(_, count)| count).sum::<u64>(),
-        missing,
     }
 }

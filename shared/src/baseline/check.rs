@@ -133,7 +133,12 @@ impl Law {
                 counts,
                 other,
                 missing,
+                counted,
             } => {
+                if counted.is_some_and(|counted| counted > rows) {
+                    return Err("more rows were counted than there are");
+                }
+                let rows = counted.unwrap_or(rows);
                 if categories.len() > MAX_CATEGORIES {
                     return Err("there are more than 64 categories");
                 }
@@ -146,14 +151,19 @@ impl Law {
                 if counts.len() != categories.len() {
                     return Err("there must be one count for each category");
                 }
-                sum(counts.iter().chain([other, missing]))
+                let found = sum(counts.iter().chain([other, missing]));
+                return of_rows(found, rows);
             }
         };
-        if counted == Some(rows) {
-            Ok(())
-        } else {
-            Err("counts do not add up to the rows")
-        }
+        of_rows(counted, rows)
+    }
+}
+
+fn of_rows(counted: Option<u64>, rows: u64) -> Result<(), &'static str> {
+    if counted == Some(rows) {
+        Ok(())
+    } else {
+        Err("counts do not add up to the rows")
     }
 }
 

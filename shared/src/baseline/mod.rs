@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 mod builder;
+mod categories;
 mod check;
 mod errors;
 mod joint;
@@ -179,13 +180,18 @@ pub enum Law {
     },
     /// Names of categories.
     Categorical {
-        /// The categories, sorted by bytes, at most 64; the most frequent ones of the reference.
+        /// The categories, sorted by bytes, at most 64. All of the reference; where it has more, the most
+        /// frequent ones of one half of its rows.
         categories: Vec<String>,
-        /// Their counts.
+        /// Their counts: in all rows, or in the other half, so that it is not luck that is frozen.
         counts: Vec<u64>,
         /// Values of further categories of the reference.
         other: u64,
         /// Values missing in the reference.
         missing: u64,
+        /// Rows of the half that all counts here are of; absent where they are of all rows. A row is in
+        /// one half or the other by a hash of its number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        counted: Option<u64>,
     },
 }

@@ -84,6 +84,7 @@ impl Law {
                     counts: counted.counts().to_vec(),
                     other: counted.unlisted(),
                     missing: counted.missing(),
+                    counted: None,
                 })
             }
             Self::Numeric {

@@ -326,7 +326,7 @@ pub fn refuse(of: &Tolerance<'_>) -> Option<String> {
              missing_rate at most 0.01"
         ));
     }
-    let least = divergence::finest(of.divergence, cells, rows);
+    let least = divergence::finest(of.divergence, of.baseline);
     (radius < least).then(|| {
         let shown = divergence::on_scale(level, radius, least);
         format!(

@@ -442,16 +442,27 @@ fn gentle(values: &[f64], positions: &[f64]) -> Vec<Vec<f64>> {
     above.collect()
 }
 
-/// The least radius that a baseline of so many rows in so many cells can tell from its own scatter:
-/// on the index's scale `4 (B - 1) / n0`, four times what it is off by on average.
-pub(super) fn finest(measure: Divergence, cells: usize, rows: u64) -> f64 {
-    let psi = 4.0 * (cells as f64 - 1.0) / rows as f64;
+/// The least radius that a baseline of these counts can tell from its own scatter: four times what it is
+/// off by on average for what grows with squares, on the index's scale `4 (B - 1) / n0`; twice that for
+/// distances.
+pub(super) fn finest(measure: Divergence, baseline: &[u64]) -> f64 {
+    let rows = baseline.iter().fold(0.0, |sum, a| sum + *a as f64);
+    let psi = 4.0 * (baseline.len() as f64 - 1.0) / rows;
     match measure {
         Divergence::Psi | Divergence::ChiSquare => psi,
         Divergence::KullbackLeibler => psi / 2.0,
         Divergence::Hellinger | Divergence::JensenShannon => psi / 8.0,
+        // Half the sum of mean absolute errors of shares; the largest that one of two cells has.
+        Divergence::TotalVariation => {
+            let error = |a: &u64| {
+                let p = *a as f64 / rows;
+                (2.0 * p * (1.0 - p) / (core::f64::consts::PI * rows)).sqrt()
+            };
+            let off = 0.5 * baseline.iter().map(error).sum::<f64>();
+            (2.0 * off).max(1.0 / rows.sqrt())
+        }
         // Twice the standard error of one cumulated share at its largest.
-        Divergence::TotalVariation | Divergence::KolmogorovSmirnov => 1.0 / (rows as f64).sqrt(),
+        Divergence::KolmogorovSmirnov => 1.0 / rows.sqrt(),
         Divergence::Wasserstein => 0.0,
     }
 }

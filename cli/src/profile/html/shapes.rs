@@ -42,6 +42,7 @@ pub(super) fn compared(feature: &Name, law: &Law, now: &PaneSummary) -> Option<C
             counts,
             other,
             missing,
+            ..
         } => {
             let now = Categories::of(now.get(&key(feature, SummaryKind::Categories))?)?;
             let rows: u64 = counts.iter().sum::<u64>() + other + missing;
