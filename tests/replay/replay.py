@@ -155,9 +155,11 @@ def cut_counts(r):
 
 
 def categories(r):
-    """Listed ones, then all others, then missing values."""
+    """Listed ones, then all others, then missing values; of the others those that are new, if known."""
     r.raw(32)
-    return [r.unsigned() for _ in range(r.unsigned() + 2)]
+    listed = r.unsigned()
+    found = dict(enumerate(r.unsigned() for _ in range(listed % 128 + 2)))
+    return {**found, "new": r.unsigned()} if listed >= 128 else found
 
 
 def hygiene(r):
@@ -321,7 +323,7 @@ def added(blocks):
 
 def in_order(counts):
     """Counters that were a list."""
-    return [counts[place] for place in range(len(counts))]
+    return [counts[place] for place in range(len(counts) - ("new" in counts))]
 
 
 def deciles(points):
@@ -535,8 +537,9 @@ def of_feature(metric, of, counts):
     if metric == "type_conformity":
         return ("rate", usable, wrong[0] - wrong[1])
     if metric == "unseen":
-        names = in_order(counts[(1, feature, 3)])
-        return ("rate", names[-2], sum(names) - names[-1])
+        categories = counts[(1, feature, 3)]
+        names = in_order(categories)
+        return ("rate", categories.get("new", names[-2]), sum(names) - names[-1])
     if metric in ("psi", "js_distance", "hellinger", "kl", "chi2.distance", "total_variation"):
         if points is not None:
             return ("cells", [*deciles(points), unusable])

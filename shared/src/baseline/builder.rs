@@ -2,7 +2,7 @@
 
 use super::categories::{self, Counted};
 use super::labels::Labels;
-use super::{Baseline, BaselineError, Errors, Format, Joint, Law, MAX_CATEGORY, Source, numbers};
+use super::{Baseline, BaselineError, Errors, Format, Joint, Law, Source, numbers};
 use crate::digest::Digest;
 use crate::ids::{Name, SystemId};
 use crate::inference::Cell;
@@ -310,18 +310,8 @@ impl Column {
                 values.push(x + 0.0);
                 self.number_under_way = true;
             }
-            (Reading::Category(name), Collected::Names(counted))
-                if name.len() <= MAX_CATEGORY =>
-            {
-                let names = &mut counted.names;
-                match names.get_mut(&*name) {
-                    Some(counts) => counts[half] += 1,
-                    None => {
-                        let counts = names.entry((*name).into()).or_default();
-                        counts[half] += 1;
-                    }
-                }
-                if names.len() > MAX_DISTINCT {
+            (Reading::Category(name), Collected::Names(counted)) => {
+                if counted.add(&name, half) > MAX_DISTINCT {
                     return Err(BaselineError::TooManyCategories(of.to_owned()));
                 }
             }

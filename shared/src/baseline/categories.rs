@@ -6,11 +6,11 @@
 //! they are. Which half a row is in follows from its number, by a hash: files often have a rhythm.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Law;
-use crate::sketch::MAX_CATEGORIES;
+use super::{Law, MAX_CATEGORY};
 use crate::sketch::distinct::hash::siphash;
+use crate::sketch::{MAX_CATEGORIES, MAX_UNLISTED, Unlisted};
 
 /// The seed by which rows fall into halves.
 const HALVES: u64 = 0x6861_6c76_6573;
@@ -30,9 +30,27 @@ pub(super) struct Counted {
     pub(super) other: [u64; 2],
     /// Missing values.
     pub(super) missing: [u64; 2],
+    /// Hashes of names that are too long, up to one more than are remembered.
+    long: BTreeSet<u64>,
 }
 
 impl Counted {
+    /// Counts a category; says how many there are.
+    pub(super) fn add(&mut self, name: &str, half: usize) -> usize {
+        if name.len() > MAX_CATEGORY {
+            // Live traffic counts such values as unlisted.
+            self.other[half] += 1;
+            if self.long.len() <= MAX_UNLISTED {
+                self.long.insert(Unlisted::hash(name));
+            }
+        } else if let Some(counts) = self.names.get_mut(name) {
+            counts[half] += 1;
+        } else {
+            self.names.entry(name.into()).or_default()[half] += 1;
+        }
+        self.names.len()
+    }
+
     /// The law of all rows where every category is listed, of the second half otherwise.
     pub(super) fn law(self) -> Law {
         if self.names.len() <= MAX_CATEGORIES {
@@ -46,6 +64,8 @@ impl Counted {
         let never = chosen.partition_point(|(_, counts)| counts[0] > 0);
         rest.append(&mut chosen.split_off(never));
         chosen.sort();
+        let mut known = self.long;
+        known.extend(rest.iter().map(|(name, _)| Unlisted::hash(name)));
         let unlisted: u64 = rest.iter().map(|(_, counts)| counts[1]).sum();
         let listed: u64 = chosen.iter().map(|(_, counts)| counts[1]).sum();
         let other = self.other[1] + unlisted;
@@ -55,6 +75,7 @@ impl Counted {
             categories: chosen.into_iter().map(|(name, _)| name.into()).collect(),
             other,
             missing: self.missing[1],
+            unlisted: Unlisted::of(known),
         }
     }
 
@@ -62,6 +83,7 @@ impl Counted {
         let both = |[first, second]: [u64; 2]| first + second;
         Law::Categorical {
             counted: None,
+            unlisted: Unlisted::of(self.long).filter(|_| both(self.other) > 0),
             counts: self.names.values().map(|counts| both(*counts)).collect(),
             categories: self.names.into_keys().map(Into::into).collect(),
             other: both(self.other),
@@ -101,6 +123,7 @@ mod tests {
             other,
             missing,
             counted,
+            unlisted,
         } = counted.law()
         else {
             unreachable!()
@@ -110,8 +133,10 @@ mod tests {
             ("c06", "c69")
         );
         assert_eq!((counts[0], counts[63]), (94, 31));
-        let unlisted: u64 = (0..6).map(|i| 100 - i).sum();
-        assert_eq!((other, missing), (2 + unlisted, 4));
+        let rest: u64 = (0..6).map(|i| 100 - i).sum();
+        assert_eq!((other, missing), (2 + rest, 4));
+        let known = unlisted.unwrap();
+        assert!(known.has("c05") && !known.has("c06") && !known.has("c70"));
         let listed: u64 = counts.iter().sum();
         assert_eq!(counted, Some(listed + other + missing));
     }
@@ -130,5 +155,27 @@ mod tests {
             unreachable!()
         };
         assert_eq!((categories.len(), other), (40, 25));
+    }
+
+    #[test]
+    fn hashes_are_kept_of_all_unlisted_names_or_of_none() {
+        let hashes = |names: usize, long: usize| {
+            let mut counted = Counted::default();
+            for i in 0..names {
+                counted.add(&i.to_string(), i % 2);
+            }
+            for i in 0..long {
+                counted.add(&format!("{i:0>300}"), 0);
+            }
+            let Law::Categorical { unlisted, .. } = counted.law() else {
+                unreachable!()
+            };
+            unlisted.map(|known| known.bytes().len() / 8)
+        };
+        assert_eq!(hashes(64, 0), None);
+        assert_eq!(hashes(64, 2), Some(2));
+        assert_eq!(hashes(64 + 100, 1), Some(101));
+        assert_eq!(hashes(64 + MAX_UNLISTED, 0), Some(MAX_UNLISTED));
+        assert_eq!(hashes(65 + MAX_UNLISTED, 0), None);
     }
 }

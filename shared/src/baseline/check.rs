@@ -134,7 +134,11 @@ impl Law {
                 other,
                 missing,
                 counted,
+                unlisted,
             } => {
+                if unlisted.is_some() && *other == 0 && counted.is_none() {
+                    return Err("categories are known that no row has");
+                }
                 if counted.is_some_and(|counted| counted > rows) {
                     return Err("more rows were counted than there are");
                 }

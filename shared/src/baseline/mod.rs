@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::canonical;
 use crate::digest::Digest;
 use crate::ids::{Name, SystemId};
-use crate::sketch::{ClassTable, Confusion, CutCounts, Histogram, Moments, ScoreCells};
+use crate::sketch::{ClassTable, Confusion, CutCounts, Histogram, Moments, ScoreCells, Unlisted};
 
 /// The first line of every baseline file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -193,5 +193,11 @@ pub enum Law {
         /// one half or the other by a hash of its number.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         counted: Option<u64>,
+        /// Hashes of every category of the reference that is not listed, 16 digits each, ascending:
+        /// 64-bit SipHash, at most 4,096 of them. Absent where all are listed, where there are more, and
+        /// in baselines built before they were kept; then new categories are told only if all are listed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<String>")]
+        unlisted: Option<Unlisted>,
     },
 }

@@ -74,7 +74,11 @@ impl Law {
     fn refrozen(&self, panes: &PaneSummary, of: &SummaryOf) -> Result<Self, RefreezeError> {
         let lacks = || RefreezeError::Lacks(of.to_string());
         match self {
-            Self::Categorical { categories, .. } => {
+            Self::Categorical {
+                categories,
+                unlisted,
+                ..
+            } => {
                 let counted: &Categories = part(panes, of).ok_or_else(lacks)?;
                 if counted.counts().len() != categories.len() {
                     return Err(RefreezeError::Cells(of.to_string()));
@@ -85,6 +89,10 @@ impl Law {
                     other: counted.unlisted(),
                     missing: counted.missing(),
                     counted: None,
+                    // Of a new category there is no hash: then what is not listed is not known.
+                    unlisted: unlisted
+                        .clone()
+                        .filter(|_| counted.new_ones() == Some(0) && counted.unlisted() > 0),
                 })
             }
             Self::Numeric {

@@ -263,8 +263,19 @@ fn keep_feature(pane: &mut Pane, feature: &Feature, baseline: &Baseline) -> Resu
             let cells = (*center, *scale_exponent);
             keep_numbers(pane, &of, cells, Some(law)).ok_or_else(misfit)
         }
-        (FeatureType::Categorical, Law::Categorical { categories, .. }) => {
-            let counters = Categories::new(categories).ok_or_else(misfit)?;
+        (
+            FeatureType::Categorical,
+            Law::Categorical {
+                categories,
+                unlisted,
+                ..
+            },
+        ) => {
+            let counters = match unlisted {
+                Some(unlisted) => Categories::knowing(categories, unlisted),
+                None => Categories::new(categories),
+            };
+            let counters = counters.ok_or_else(misfit)?;
             pane.keep(of.clone(), Summary::Categories(counters));
             pane.keep(of, Summary::Hygiene(Hygiene::new()));
             Ok(())

@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use crate::inference::{Cell, Inference, Named, Tensor, Values};
 use crate::plan::derive;
-use crate::plan::names::Names;
 use crate::plan::prediction::{Answer, Groups, Prediction};
 use crate::plan::resolve::Places;
 use crate::plan::slots::{
-    AttributeSlot, DecisionSlot, FeatureSlot, LawSlot, Listed, NumberSlot, Rule, Slots, SourceSlot,
+    AttributeSlot, Catalogue, DecisionSlot, FeatureSlot, LawSlot, Listed, NumberSlot, Rule, Slots,
+    SourceSlot,
 };
 use crate::plan::strata::Strata;
 use crate::plan::value::{Digits, Reading, ValueReader, is_value, name_of};
@@ -368,6 +368,7 @@ pub(super) fn count_listed(values: &[Option<Listed>], at: [usize; 2], into: &mut
     for listed in values {
         match listed {
             Some(Listed::At(place)) => categories.add(Some((*place).into())),
+            Some(Listed::Known) => categories.add_known(),
             None => categories.add(None),
             Some(Listed::Missing) => {
                 hygiene.add_missing();
@@ -384,7 +385,7 @@ pub(super) fn count_listed(values: &[Option<Listed>], at: [usize; 2], into: &mut
 pub(super) struct CategoryColumn<'a> {
     hygiene: &'a mut Hygiene,
     categories: &'a mut Categories,
-    names: &'a Names<Listed>,
+    names: &'a Catalogue,
     reader: &'a ValueReader,
 }
 
@@ -441,7 +442,7 @@ impl CategoryColumn<'_> {
     #[inline]
     pub(super) fn listed(
         reader: &ValueReader,
-        names: &Names<Listed>,
+        names: &Catalogue,
         cell: Cell<'_>,
     ) -> Result<Option<Listed>, Invalid> {
         if let Cell::Text(text) = cell {
@@ -467,6 +468,10 @@ impl CategoryColumn<'_> {
             Some(Listed::At(place)) => {
                 self.hygiene.add_usable(false, false);
                 self.categories.add(Some(place.into()));
+            }
+            Some(Listed::Known) => {
+                self.hygiene.add_usable(false, false);
+                self.categories.add_known();
             }
             None => {
                 self.hygiene.add_usable(false, false);

@@ -13,7 +13,7 @@ use crate::plan::lists::ListSlot;
 use crate::plan::names::Names;
 use crate::plan::numbers::Numbers;
 use crate::plan::value::ValueReader;
-use crate::sketch::{PaneSummary, SummaryKind, SummaryOf};
+use crate::sketch::{PaneSummary, SummaryKind, SummaryOf, Unlisted};
 
 /// Where a tensor's column stands.
 #[derive(Clone, Debug)]
@@ -63,9 +63,24 @@ pub(super) enum LawSlot {
     Categorical {
         hygiene: usize,
         categories: usize,
-        /// Names that the baseline lists, and those that stand for "not known".
-        names: Names<Listed>,
+        names: Catalogue,
     },
+}
+
+/// Names that the baseline lists, those that stand for "not known", and what it knows of others.
+#[derive(Clone, Debug)]
+pub(super) struct Catalogue {
+    names: Names<Listed>,
+    unlisted: Unlisted,
+}
+
+impl Catalogue {
+    /// What a name stands for; none if the reference did not have it, as far as is known.
+    #[inline]
+    pub(super) fn find(&self, name: &str) -> Option<Listed> {
+        let found = self.names.find(name);
+        found.or_else(|| self.unlisted.has(name).then_some(Listed::Known))
+    }
 }
 
 /// What a category's name stands for.
@@ -73,6 +88,8 @@ pub(super) enum LawSlot {
 pub(super) enum Listed {
     /// A place in the baseline's list.
     At(u8),
+    /// Not listed, but the reference had it.
+    Known,
     /// "Not known".
     Missing,
 }
@@ -292,14 +309,21 @@ fn feature(feature: &Feature, baseline: &Baseline, traffic: &PaneSummary) -> Opt
             let cuts = at(SummaryKind::CutCounts)?;
             LawSlot::Numeric(Numbers::new(traffic, cells, Some(cuts))?)
         }
-        Law::Categorical { categories, .. } => {
+        Law::Categorical {
+            categories,
+            unlisted,
+            ..
+        } => {
             let missing = reader.missing_texts().map(|text| (text, Listed::Missing));
             let listed = (0..).zip(categories);
             let listed = listed.map(|(place, name)| (name.as_str(), Listed::At(place)));
             LawSlot::Categorical {
                 hygiene,
                 categories: at(SummaryKind::Categories)?,
-                names: Names::new(missing.chain(listed))?,
+                names: Catalogue {
+                    names: Names::new(missing.chain(listed))?,
+                    unlisted: unlisted.clone().unwrap_or_default(),
+                },
             }
         }
     };

@@ -31,6 +31,7 @@ mod residuals;
 mod round_scores;
 mod score_cells;
 mod traffic;
+mod unlisted;
 pub(crate) mod wide;
 
 pub use categories::{Categories, MAX_CATEGORIES};
@@ -51,6 +52,7 @@ pub use projections::{MAX_FUNCTIONS, Projections};
 pub use residuals::{GroupResiduals, Residuals};
 pub use score_cells::{ByLabel, ScoreCell, ScoreCells};
 pub use traffic::{StatusClass, Traffic};
+pub use unlisted::{MAX_UNLISTED, Unlisted};
 pub(crate) use wide::Narrow;
 
 /// Most groups of an attribute that are told apart.

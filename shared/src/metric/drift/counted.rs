@@ -93,13 +93,13 @@ family! { CATEGORIES, category_summary;
     Unseen {
         name: "unseen",
         title: "New categories",
-        meaning: "The share of the feature's values whose category the baseline does not list: \
-                  most of all categories that never came up in the reference.",
-        formula: "unlisted / (rows - missing). Interval: Wilson's score interval at 95 %.",
-        edge_cases: "No value that is there: no data. The baseline lists the 64 most frequent \
-                     categories of at most 256 bytes; if the reference had others, they count here, \
-                     and the bound beside the value says that any part of it may be those. Numbers \
-                     that are not finite are no category and count here.",
+        meaning: "The share of the feature's values whose category never came up in the reference.",
+        formula: "new / (rows - missing). Interval: Wilson's score interval at 95 %.",
+        edge_cases: "No value that is there: no data. The baseline lists up to 64 categories and \
+                     remembers others of the reference, up to 4,096, by a 64-bit hash; of these none counts \
+                     as new. Where the reference had more, or the baseline was built before hashes were \
+                     kept and does not list all, what is not listed may be new or not: undefined. Numbers \
+                     that are not finite are no category and count as new.",
         cannot_tell: "Which new categories there are: their names do not leave the agent. A known \
                       name with a new meaning is not new. Rows of one request \
                       count as independent cases unless the objective's `cluster` says how \
@@ -131,10 +131,20 @@ fn unseen(seen: &Seen<'_>) -> Measurement {
     let Law::Categorical { other, .. } = law(seen)? else {
         return Err(Unmeasurable::Undefined("the feature has no categories"));
     };
-    let estimate = share(found.unlisted(), found.total() - found.missing())?;
-    let bound = (*other > 0).then_some((0.0, estimate.value));
-    Ok(Estimate { bound, ..estimate })
+    let present = found.total() - found.missing();
+    let new = match found.new_ones() {
+        Some(new) => new,
+        // Whatever the reference had is listed.
+        None if *other == 0 => found.unlisted(),
+        None if present == 0 => return Err(Unmeasurable::NoData),
+        None => return Err(Unmeasurable::Undefined(NOT_KNOWN)),
+    };
+    share(new, present)
 }
+
+const NOT_KNOWN: &str = "the reference had categories that its baseline neither lists nor knows by hash, \
+                         so that an unlisted one may be new or not; build the baseline again, from at \
+                         most 4,160 different categories";
 
 fn vanished(seen: &Seen<'_>) -> Measurement {
     let found = categories(seen)?;
