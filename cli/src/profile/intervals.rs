@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use clause9_shared::metric::{IntervalFrom, MetricId, Resampling, recounted, recounts, resampled};
+use clause9_shared::metric::{
+    IntervalFrom, MetricId, Resampling, beside, recounted, recounts, resampled,
+};
 use clause9_shared::objective::document::Subject;
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::sketch::{SummaryKey, SummaryKind};
@@ -53,10 +55,14 @@ pub(super) fn add(plan: &CapturePlan, windows: &[Window], resamples: u32, rows: 
     };
     for row in rows.iter_mut().filter(|row| row.value.is_some()) {
         let from = row.metric.spec().interval;
+        let mut beyond = false;
         if row.interval.is_none() {
             let own = found.get(&(row.window.clone(), name(&row.subject)));
             let own = own.and_then(|own| own.iter().find(|(metric, _)| *metric == row.metric));
-            row.interval = own.map(|(_, found)| ends(*found));
+            if let Some(((_, made), value)) = own.zip(row.value) {
+                row.interval = beside(row.metric, value, *made).map(ends);
+                beyond = row.interval.is_none();
+            }
         }
         match (row.interval, from) {
             (Some(_), IntervalFrom::Resampling | IntervalFrom::Recounting) => {
@@ -65,10 +71,14 @@ pub(super) fn add(plan: &CapturePlan, windows: &[Window], resamples: u32, rows: 
             (Some(_), IntervalFrom::Formula | IntervalFrom::Nothing(_)) => {
                 row.interval_from = Some(Made::Formula);
             }
+            (None, _) if beyond => row.no_interval = Some(BEYOND.to_owned()),
             (None, from) => row.no_interval = Some(why(row.metric, from, resamples)),
         }
     }
 }
+
+/// Of a value that is larger than its metric is meant to be.
+const BEYOND: &str = "the value lies beyond the numbers for which intervals are made";
 
 /// Why there is a value without an interval.
 fn why(metric: MetricId, from: IntervalFrom, resamples: u32) -> String {

@@ -258,6 +258,33 @@ pub struct Estimate {
     pub sample: Sample,
 }
 
+impl Estimate {
+    /// The same without an interval that excludes the value or has an end that is no number.
+    fn with_honest_interval(self) -> Self {
+        let value = self.value;
+        Self {
+            interval: self
+                .interval
+                .filter(|(low, high)| *low <= value && value <= *high),
+            ..self
+        }
+    }
+}
+
+/// The interval that may stand beside a metric's value, of one that was made of its law by drawing counts
+/// again: within the metric's range, and drawn out to the value, which contains what chance adds. None where
+/// an end is no number, or where the value lies beyond the range: there ends have been cut off.
+pub fn beside(metric: MetricId, value: f64, (low, high): (f64, f64)) -> Option<(f64, f64)> {
+    let (least, most) = metric.spec().range;
+    let numbers = low.is_finite() && high.is_finite() && low <= high;
+    (numbers && (least..=most).contains(&value)).then(|| {
+        (
+            low.clamp(least, most).min(value),
+            high.clamp(least, most).max(value),
+        )
+    })
+}
+
 /// What a bet reads: the sufficient statistics of one block.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

@@ -1,7 +1,7 @@
 //! The one table of metrics: a number for the wire, a name, and the type that says the rest.
 
 use super::{
-    Against, Measurement, Metric, MetricSpec, Seen, drift, fairness, performance, service,
+    Against, Estimate, Measurement, Metric, MetricSpec, Seen, drift, fairness, performance, service,
 };
 use crate::bet::{Bets, NoBet};
 use crate::objective::document::{Document, Subject};
@@ -28,9 +28,10 @@ macro_rules! metrics {
                 match self { $(Self::$variant => <$type>::reads(document, of),)* }
             }
 
-            /// The value from merged counts.
+            /// The value from merged counts. An interval that would not hold it is none.
             pub fn measure(self, seen: Seen<'_>) -> Measurement {
-                match self { $(Self::$variant => <$type>::measure(seen),)* }
+                let found = match self { $(Self::$variant => <$type>::measure(seen),)* };
+                found.map(Estimate::with_honest_interval)
             }
 
             /// The bets against one level.

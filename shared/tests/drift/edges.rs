@@ -1,6 +1,6 @@
 //! Degenerate data: every metric has a defined result, and no number that is none. T9.
 
-use clause9_shared::metric::{Measurement, Unmeasurable};
+use clause9_shared::metric::{Measurement, Unmeasurable, beside};
 
 use crate::random::Dice;
 use crate::system::{Column, System, metrics_of, named};
@@ -122,12 +122,87 @@ fn t9_categories_may_be_one_or_none_or_a_million() {
 }
 
 #[test]
-fn what_no_baseline_category_tells_apart_is_said_by_the_bound() {
-    let wide: Vec<Box<str>> = (0..100).map(|i| format!("c{i}").into()).collect();
-    let system = System::new(&[("x".to_owned(), Column::Names(wide))]);
-    let pane = system.count(&[names(&["c0", "never", "never", "c1"])]);
-    let found = system.measure(named("unseen"), 0, &pane).unwrap();
-    assert_eq!((found.value, found.bound), (0.5, Some((0.0, 0.5))));
+fn only_what_the_reference_did_not_have_is_new_however_many_categories_it_had() {
+    let wide = |n: u32| -> Column {
+        let each = (0..n).map(|i| format!("c{i}").into());
+        Column::Names(each.collect())
+    };
+    let measured = |reference: Column, window: Column| {
+        let system = System::new(&[("x".to_owned(), reference)]);
+        let pane = system.count(&[window]);
+        let found = system.measure(named("unseen"), 0, &pane);
+        found.map(|found| (found.value, found.bound))
+    };
+    let window = names(&["c0", "never", "never", "c99"]);
+    assert_eq!(measured(wide(100), window.clone()), Ok((0.5, None)));
+    assert_eq!(measured(wide(2_000), wide(2_000)), Ok((0.0, None)));
+    // Beyond what is remembered nothing is claimed.
+    let found = measured(wide(5_000), window);
+    assert!(
+        matches!(found, Err(Unmeasurable::Undefined(_))),
+        "{found:?}"
+    );
+    let none = measured(wide(5_000), names(&["", ""]));
+    assert_eq!(none, Err(Unmeasurable::NoData));
+}
+
+#[test]
+fn no_interval_excludes_the_value_beside_it() {
+    let mut dice = Dice(9);
+    let mut columns: Vec<(Column, Column)> = Vec::new();
+    let wild = [
+        vec![1e300, 2e300, -1e300, 1e307],
+        vec![f64::MAX, f64::MIN, 1.0, 2.0],
+        vec![1.5e307, 1.6e307, 1.7e307],
+        vec![0.0, 1.0, 2.0, 3.0],
+        vec![3.0; 5],
+        vec![1e-310, 2e-310, 0.0],
+    ];
+    for reference in &wild {
+        for window in &wild {
+            columns.push((
+                Column::Numbers(reference.clone()),
+                Column::Numbers(window.clone()),
+            ));
+        }
+    }
+    for size in [1, 3, 20, 200] {
+        for categories in [2, 12, 63, 100] {
+            let mut drawn = |n: usize| {
+                let each = (0..n).map(|_| {
+                    let u = dice.unit();
+                    format!("c{:.0}", (u * u * f64::from(categories)).floor()).into()
+                });
+                Column::Names(each.collect())
+            };
+            columns.push((drawn(400), drawn(size)));
+        }
+        let mut drawn = |n: usize| Column::Numbers((0..n).map(|_| dice.unit()).collect());
+        columns.push((drawn(300), drawn(size)));
+    }
+    for (reference, window) in columns {
+        let system = System::new(&[("x".to_owned(), reference.clone())]);
+        let pane = system.count(std::slice::from_ref(&window));
+        let resampled = system.resampled(0, &pane, 99);
+        for metric in metrics_of(&reference) {
+            let Ok(found) = system.measure(metric, 0, &pane) else {
+                continue;
+            };
+            let own = resampled.iter().find(|(of, _)| *of == metric);
+            let made = own.and_then(|(_, made)| beside(metric, found.value, *made));
+            for (low, high) in found.interval.into_iter().chain(made) {
+                let name = metric.spec().name;
+                assert!(
+                    low <= found.value && found.value <= high,
+                    "{name}: {} beside {low} to {high}",
+                    found.value
+                );
+                if name == "psi.smoothed" {
+                    assert!(low >= 0.0, "an index of laws is never below zero: {low}");
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Population stability index: how far a feature's law has moved from the baseline.
-use super::read::{DRIFT, cell_summaries, cells, holding, shown};
+use super::read::{DRIFT, cell_summaries, cells, holding, shown, shown_within};
 use super::{ball, family};
 use crate::bet::support::EXPECTED;
 use crate::bet::{Bets, Divergence, NoBet};
@@ -83,6 +83,13 @@ impl Metric for Psi {
     }
 }
 
+/// Between which values the index of the laws lies at 95 %, given that of the smoothed shares.
+fn ends(cells: &Cells, index: f64) -> (f64, f64) {
+    let (effective, degrees) = (cells.effective(), cells.len() as f64 - 1.0);
+    let (low, high) = interval::noncentrality(effective * index, degrees);
+    (low / effective, high / effective)
+}
+
 /// The index with its bias removed.
 fn estimate(cells: &Cells) -> Estimate {
     let Smoothed {
@@ -90,16 +97,14 @@ fn estimate(cells: &Cells) -> Estimate {
         bias,
         std_error,
     } = divergence::smoothed_psi(cells);
-    let (effective, of) = (cells.effective(), cells.totals().0);
-    let degrees = cells.len() as f64 - 1.0;
-    let (low, high) = interval::noncentrality(effective * index, degrees);
+    let of = cells.totals().0;
     let value = index - bias;
     // Where the index has no end yet, its counts wait.
     let counted = divergence::counted_psi(cells, EXPECTED);
     let (estimate, least) = counted.map_or((value, 0), |counted| (counted, of));
     Estimate {
         value,
-        interval: Some(holding(value, (low / effective, high / effective))),
+        interval: Some(holding(value, ends(cells, index))),
         bound: None,
         support: of,
         sample: Sample::Cells {
@@ -135,11 +140,8 @@ family! { VARIANT, cell_summaries;
         reference: "The same sum by NumPy agrees to 1e-9 relative.",
     } = |seen: &Seen<'_>| {
         let cells = cells(seen, true)?;
-        let found = estimate(&cells);
-        Ok(Estimate {
-            interval: found.interval,
-            ..shown(divergence::smoothed_psi(&cells).value, cells.totals().0)?
-        })
+        let index = divergence::smoothed_psi(&cells).value;
+        shown_within(index, ends(&cells, index), cells.totals().0)
     };
 
     /// The conventional index with a floor under shares.
