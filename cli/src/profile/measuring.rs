@@ -307,25 +307,25 @@ fn row(window: &Window, name: &str, metric: MetricId, of: &Subject, found: &Meas
     let (start, end) = times(window);
     let spec = metric.spec();
     let estimate = found.as_ref().ok();
-    let value = estimate.map(|e| e.value).filter(|x| x.is_finite());
+    let shown = estimate.filter(|e| e.value.is_finite());
     Row {
         window: name.to_owned(),
         start,
         end,
         subject: of.clone(),
         metric,
-        value,
-        interval: estimate.and_then(|e| e.interval).map(ends),
+        value: shown.map(|e| e.value),
+        interval: shown.and_then(|e| e.interval).map(ends),
         // Said once all intervals are known.
         interval_from: None,
         no_interval: None,
-        bound: estimate.and_then(|e| e.bound).map(ends),
+        bound: shown.and_then(|e| e.bound).map(ends),
         n: Some(estimate.map_or(0, |e| e.support)),
         grade: spec.grade,
         unit: spec.unit.to_owned(),
         finality: None,
         undefined: match found {
-            Ok(_) if value.is_none() => Some("undefined: not a finite number".to_owned()),
+            Ok(_) if shown.is_none() => Some("undefined: not a finite number".to_owned()),
             Ok(_) => None,
             Err(why) => Some(why.to_string()),
         },

@@ -1,5 +1,5 @@
 //! The report of `clause9 profile`: the types are the format, and the JSON Schema is generated from
-//! them (`docs/schema/profile.v1.schema.json`).
+//! them (`schema.rs`).
 
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::ObjectiveId;
@@ -248,6 +248,7 @@ impl Made {
 /// One metric of one subject in one window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = super::schema::with_reasons)]
 pub(crate) struct Row {
     /// The window's name.
     pub(crate) window: String,
@@ -279,7 +280,7 @@ pub(crate) struct Row {
     pub(crate) unit: String,
     /// Whether the value may still change as labels come; null if it does not rest on them.
     pub(crate) finality: Option<Finality>,
-    /// Why there is no value.
+    /// Why there is no value; null if there is one.
     pub(crate) undefined: Option<String>,
 }
 
@@ -395,13 +396,6 @@ pub(crate) struct NotJudged {
     pub(crate) version: u32,
     /// Why not.
     pub(crate) why: String,
-}
-
-/// The JSON Schema of reports, pretty-printed, with a newline at its end.
-pub(crate) fn schema() -> String {
-    let mut schema = schemars::schema_for!(Report);
-    schema.insert("title".to_owned(), "clause9 profile, version 1".into());
-    format!("{:#}\n", schema.to_value())
 }
 
 /// Ends of an interval; infinite ones are none, and so is the number that stands for them in records.
