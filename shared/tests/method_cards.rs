@@ -214,6 +214,39 @@ fn the_method_cards_say_what_the_metric_table_says() {
     );
 }
 
+/// Names that are written small wherever they stand.
+const SMALL: [&str; 2] = ["fairlearn", "trec_eval"];
+
+/// Where a sentence after another one begins with a small letter.
+fn small_beginnings(text: &str) -> Vec<&str> {
+    let ends = text.match_indices(['.', '?', '!']);
+    let after = ends.filter_map(|(at, _)| text[at + 1..].strip_prefix(' '));
+    let small = after.filter(|rest| rest.starts_with(char::is_lowercase));
+    let unnamed = small.filter(|rest| !SMALL.iter().any(|name| rest.starts_with(name)));
+    unnamed.map(|rest| rest.lines().next().unwrap()).collect()
+}
+
+#[test]
+fn a_sentence_that_begins_small_is_found() {
+    assert_eq!(
+        small_beginnings("No row: no data. neither one"),
+        ["neither one"]
+    );
+    assert!(
+        small_beginnings("No row: no data; neither one. Then 0.5 of it. fairlearn's").is_empty()
+    );
+}
+
+#[test]
+fn no_sentence_of_a_card_begins_with_a_small_letter() {
+    for metric in MetricId::ALL {
+        let found = small_beginnings(&card(*metric)).join("; ");
+        assert!(found.is_empty(), "{}: {found}", metric.spec().name);
+    }
+    let pages = [index(), aliases()].concat();
+    assert_eq!(small_beginnings(&pages), [""; 0]);
+}
+
 #[test]
 fn every_card_says_something_under_each_heading() {
     for metric in MetricId::ALL {

@@ -73,7 +73,7 @@ macro_rules! by_pairs {
                      matching pay on average."
                 ),
                 edge_cases: concat!(
-                    "No labelled rows: no data. ", $none, ": undefined, and such a block is no \
+                    "No labelled rows: no data; ", $none, ": undefined, and such a block is no \
                      evidence. The cases of one block must be drawn alike, and none may depend on \
                      another: `cluster` above 1 is refused. A breach takes a third to two thirds longer to \
                      confirm than by `", $as, "`, whose evidence is approximate; at levels of 0.3 and \
@@ -118,8 +118,8 @@ by_pairs! {
         none: "all labels or all decisions are the same", "matthews_corrcoef",
         "The correlation of decision and label.",
         pairs: "h is level (r a + b / r) / 2 less the pair's covariance, with a and b whether its labels and \
-                its decisions differ and r the ratio of their deviations. r is not known, so a bet pays the \
-                least over a grid of r.",
+                its decisions differ and r the ratio of their deviations; that is not known, so a bet pays the \
+                least over a grid of it.",
         cannot: "Which of the two errors is made, or what it costs.",
     }
     MulticlassKappaPairs {

@@ -96,7 +96,7 @@ macro_rules! means {
                     $ledger
                 ),
                 edge_cases: concat!(
-                    "No labelled rows: no data. ", $none, ": undefined, where libraries often say \
+                    "No labelled rows: no data; ", $none, ": undefined, where libraries often say \
                      0. Rows without a label yet are left out."
                 ),
                 cannot_tell: of_labelled!($cannot),

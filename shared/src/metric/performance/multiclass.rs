@@ -125,7 +125,7 @@ macro_rules! multiclass {
                      method and an interval on the logit scale of the range, both at 95 %."
                 ),
                 edge_cases: concat!(
-                    "No labelled rows: no data. ", $none, ": undefined, where libraries often say 0. \
+                    "No labelled rows: no data; ", $none, ": undefined, where libraries often say 0. \
                      Values that are none of the listed classes are left out."
                 ),
                 cannot_tell: of_labelled!($cannot),

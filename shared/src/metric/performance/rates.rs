@@ -29,7 +29,7 @@ macro_rules! rates {
                      95 %."
                 ),
                 edge_cases: concat!(
-                    "No labelled rows: no data. ", $none, ": undefined, where libraries often say \
+                    "No labelled rows: no data; ", $none, ": undefined, where libraries often say \
                      0. Rows without a label yet are left out, not guessed; the coverage beside \
                      the value says how many they are."
                 ),
