@@ -161,11 +161,45 @@ pub(crate) struct Sources {
     pub(crate) time: Option<Source>,
 }
 
+/// The column of a class's score, as the command line names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClassScore {
+    /// The class.
+    pub(crate) class: String,
+    /// The column.
+    pub(crate) column: String,
+}
+
+impl std::str::FromStr for ClassScore {
+    type Err = &'static str;
+
+    /// Reads `CLASS=COLUMN`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            Some((class, column)) if !class.is_empty() && !column.is_empty() => Ok(Self {
+                class: class.to_owned(),
+                column: column.to_owned(),
+            }),
+            Some(_) | None => Err("write a class and the column of its score, as car=p_car"),
+        }
+    }
+}
+
+/// Whether a documented class is the one that was said, be it a number written in another way.
+pub(crate) fn is_class(class: &Scalar, said: &str) -> bool {
+    class.to_string() == said
+        || match class {
+            Scalar::Number(x) => said.parse() == Ok(*x),
+            Scalar::Text(_) | Scalar::Bool(_) => false,
+        }
+}
+
 /// Names given on the command line; what is not given goes by the document.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Named<'a> {
     pub(crate) score: Option<&'a str>,
     pub(crate) decision: Option<&'a str>,
+    pub(crate) class_scores: &'a [ClassScore],
     pub(crate) prediction: Option<&'a str>,
     pub(crate) label: Option<&'a str>,
     pub(crate) id: Option<&'a str>,
@@ -263,8 +297,9 @@ impl Sources {
                 put(&mut self.outputs, &from.output, from.column, found);
             }
         }
-        if let Some(decision) = &outputs.decision {
-            self.find_class_scores(decision, finder)?;
+        match &outputs.decision {
+            Some(decision) => self.find_class_scores(decision, finder, named.class_scores)?,
+            None => none_scored(named.class_scores)?,
         }
         if let Some(value) = &outputs.value {
             let names = or(
@@ -294,20 +329,34 @@ impl Sources {
         Ok(())
     }
 
-    /// One column for the score of each class: of the output's name with the class's, or with its column.
+    /// One column for the score of each class: the one that is named, or else of the output's name with the
+    /// class's, or with its column.
     fn find_class_scores(
         &mut self,
         decision: &Decision,
         finder: &mut Finder<'_>,
+        named: &[ClassScore],
     ) -> anyhow::Result<()> {
         let (Some(OutputPath { output, column }), Some(classes)) =
             (decision.class_scores(), decision.classes())
         else {
-            return Ok(());
+            return none_scored(named);
         };
+        let unknown =
+            |said: &&ClassScore| !classes.iter().any(|known| is_class(known, &said.class));
+        if let Some(said) = named.iter().find(unknown) {
+            let listed: Vec<String> = classes.iter().map(ToString::to_string).collect();
+            return bad(format!(
+                "--class-score {}={} names no class of the decision; there are: {}",
+                said.class,
+                said.column,
+                listed.join(", ")
+            ));
+        }
         for (at, class) in (*column..).zip(classes) {
-            let names = [format!("{output}.{class}"), format!("{output}.{at}")];
-            let names = [names[0].as_str(), names[1].as_str()];
+            let own = [format!("{output}.{class}"), format!("{output}.{at}")];
+            let given = named.iter().find(|said| is_class(class, &said.class));
+            let names = or(given.map(|said| said.column.as_str()), &[&own[0], &own[1]]);
             let what = format!(" for the score of class `{class}`");
             let role = format!("score of {class}");
             let found = finder.find(&names, Form::Number, &role, &what)?;
@@ -346,6 +395,16 @@ impl Sources {
         put(&mut self.outputs, output, *column, found);
         Ok(())
     }
+}
+
+/// Refuses columns of scores that were named for a document that reads none.
+fn none_scored(named: &[ClassScore]) -> anyhow::Result<()> {
+    if named.is_empty() {
+        return Ok(());
+    }
+    bad(
+        "--class-score is for decisions among classes with a score of each; the objectives file names none: add `scores` beside `classes`",
+    )
 }
 
 /// The form in which a document's labels are read, if it has labels.

@@ -13,9 +13,11 @@ use clause9_shared::objective::document::{
 use clause9_shared::objective::service::Service;
 use clause9_shared::time::Span;
 
+use crate::columns::ClassScore;
 use crate::data::{Table, bad};
 
 mod attributes;
+mod class_scores;
 mod draft;
 mod look;
 mod texts;
@@ -32,6 +34,8 @@ pub(crate) use values::{classes, two_values};
 pub(crate) struct Said<'a> {
     pub(crate) score: Option<&'a str>,
     pub(crate) decision: Option<&'a str>,
+    /// The column of each class's score.
+    pub(crate) class_scores: &'a [ClassScore],
     pub(crate) prediction: Option<&'a str>,
     pub(crate) label: Option<&'a str>,
     pub(crate) positive: &'a [String],
@@ -300,35 +304,57 @@ fn look_at<'a>(sources: &[&'a Looked<'_>], column: &str, flag: &str) -> anyhow::
     )
 }
 
-fn outputs(sources: &[&Looked<'_>], said: &Said<'_>) -> anyhow::Result<Outputs> {
-    let from = |column: &str| OutputPath {
+/// Where a column of answers stands.
+fn from(column: &str) -> OutputPath {
+    OutputPath {
         output: column.to_owned(),
         column: 0,
-    };
-    if let Some(column) = said.score {
-        look_at(sources, column, "--score")?;
     }
-    if let Some(column) = said.prediction {
-        look_at(sources, column, "--prediction")?;
-    }
-    let decision = match (said.decision, said.score) {
+}
+
+/// How the columns that were named become a decision.
+fn rule(sources: &[&Looked<'_>], said: &Said<'_>) -> anyhow::Result<Option<DecisionRule>> {
+    Ok(match (said.decision, said.score) {
         (Some(column), _) => {
             let look = look_at(sources, column, "--decision")?;
             Some(match classes(look) {
-                Some(classes) => DecisionRule::Class {
-                    from: from(column),
-                    classes,
-                    scores: None,
-                },
+                Some(classes) => {
+                    let (classes, scores) = class_scores::scored(classes, column, said)?;
+                    DecisionRule::Class {
+                        from: from(column),
+                        classes,
+                        scores,
+                    }
+                }
+                None if !said.class_scores.is_empty() => {
+                    return bad(format!(
+                        "column `{column}` is no decision among three to sixteen classes, so that --class-score names nothing; of two classes give the column of the positive one's scores as --score"
+                    ));
+                }
                 None => DecisionRule::Output {
                     from: from(column),
                     positive: two_values(look, column, said.positive)?.0,
                 },
             })
         }
+        (None, _) if !said.class_scores.is_empty() => {
+            return bad(
+                "--class-score is for decisions among several classes; name their column with --decision",
+            );
+        }
         (None, Some(_)) => Some(DecisionRule::ScoreAtLeast(0.5)),
         (None, None) => None,
-    };
+    })
+}
+
+fn outputs(sources: &[&Looked<'_>], said: &Said<'_>) -> anyhow::Result<Outputs> {
+    if let Some(column) = said.score {
+        look_at(sources, column, "--score")?;
+    }
+    if let Some(column) = said.prediction {
+        look_at(sources, column, "--prediction")?;
+    }
+    let decision = rule(sources, said)?;
     let decision = decision.map(|rule| Decision {
         positive_means: match rule {
             DecisionRule::ScoreAtLeast(_) | DecisionRule::Output { .. } => {

@@ -6,6 +6,7 @@ use clause9_shared::metric::RESAMPLES;
 
 use super::serving::Columns;
 use super::windowing::Windowing;
+use crate::columns::ClassScore;
 
 /// Measure a file against a reference: every metric, in every window, of every column and group.
 ///
@@ -96,8 +97,12 @@ pub(crate) struct Roles {
     /// positive.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) decision: Option<String>,
+    /// The column of a class's scores: probabilities of that class, from 0 to 1. Give it once for each class
+    /// of a decision among several, as `--class-score car=p_car`.
+    #[arg(long, value_name = "CLASS=COLUMN")]
+    pub(crate) class_score: Vec<ClassScore>,
     /// The column of predicted numbers (regression).
-    #[arg(long, value_name = "COLUMN", conflicts_with_all = ["score", "decision"])]
+    #[arg(long, value_name = "COLUMN", conflicts_with_all = ["score", "class_score", "decision"])]
     pub(crate) prediction: Option<String>,
     /// The column of labels: what turned out to be true.
     #[arg(long, value_name = "COLUMN")]

@@ -191,6 +191,7 @@ fn named<'a>(args: &'a Args, settled: &'a Settled) -> Named<'a> {
     Named {
         score: args.roles.score.as_deref(),
         decision: args.roles.decision.as_deref(),
+        class_scores: &args.roles.class_score,
         prediction: args.roles.prediction.as_deref(),
         label: args.roles.label.as_deref(),
         id: args.roles.id.as_deref(),

@@ -47,6 +47,25 @@ pub(super) struct Settled {
     pub(super) notes: Vec<String>,
 }
 
+/// What the command line says of the columns.
+fn said(args: &Args) -> Said<'_> {
+    let roles = &args.roles;
+    Said {
+        score: roles.score.as_deref(),
+        decision: roles.decision.as_deref(),
+        class_scores: &roles.class_score,
+        prediction: roles.prediction.as_deref(),
+        label: roles.label.as_deref(),
+        positive: &roles.positive,
+        id: roles.id.as_deref(),
+        timestamp: roles.timestamp.as_deref(),
+        served: args.served.named(),
+        texts: &roles.text,
+        attributes: &roles.attribute,
+        reference_groups: &roles.reference_group,
+    }
+}
+
 pub(super) fn settle(
     args: &Args,
     document: Option<Document>,
@@ -76,22 +95,9 @@ pub(super) fn settle(
         Compared::Data(table) => (Some(table), None),
         Compared::File(baseline) => (None, Some(&**baseline)),
     };
-    let said = Said {
-        score: roles.score.as_deref(),
-        decision: roles.decision.as_deref(),
-        prediction: roles.prediction.as_deref(),
-        label: roles.label.as_deref(),
-        positive: &roles.positive,
-        id: roles.id.as_deref(),
-        timestamp: roles.timestamp.as_deref(),
-        served: args.served.named(),
-        texts: &roles.text,
-        attributes: &roles.attribute,
-        reference_groups: &roles.reference_group,
-    };
     let must_look = !given || (needs_time && roles.timestamp.is_none());
     let found = if must_look {
-        let said = if given { Said::default() } else { said };
+        let said = if given { Said::default() } else { said(args) };
         let pane = pane(&args.window);
         Some(infer::infer(
             reference, baseline, current, labels, pane, &said,

@@ -9,6 +9,7 @@
 mod answers;
 mod baseline;
 mod check;
+mod class_scores;
 mod discover;
 mod figures;
 mod gaps;
