@@ -16,8 +16,8 @@ use crate::profile::withheld::{Counted, Withheld};
 use crate::terminal::Terminal;
 use crate::{Ended, check, plan, read};
 
-pub(crate) mod folder;
-mod stored;
+mod folder;
+pub(crate) mod stored;
 
 use stored::{Given, Stored};
 

@@ -103,10 +103,10 @@ mod tests {
         for (word, _, number) in WORDS {
             let body = [b"[", word, b"]"].concat();
             let read: Vec<String> = serde_json::from_slice(&put_aside(body.into())).unwrap();
-            match value(&read[0]) {
-                Owned::Float(x) => assert_eq!(x.to_bits(), number.to_bits()),
-                other => panic!("{other:?}"),
-            }
+            let Owned::Float(x) = value(&read[0]) else {
+                panic!("a number");
+            };
+            assert_eq!(x.to_bits(), number.to_bits());
         }
         assert_eq!(value("NaN"), Owned::Text("NaN".into()));
     }

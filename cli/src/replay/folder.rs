@@ -66,24 +66,20 @@ fn chosen(index: &Index, asked: Option<&str>) -> anyhow::Result<String> {
         }
     }
     let named = cuts.join(", ");
-    match asked {
-        Some(cut) => {
-            ensure!(
-                cuts.contains(&cut),
-                "--cut {cut}: no window was cut so; there are: {named}"
-            );
-            Ok(cut.to_owned())
-        }
-        None => {
-            let [cut] = cuts[..] else {
-                anyhow::bail!(
-                    "rows were cut in {} ways, and each is replayed by itself; choose one with --cut: {named}",
-                    cuts.len()
-                );
-            };
-            Ok(cut.to_owned())
-        }
+    if let Some(cut) = asked {
+        ensure!(
+            cuts.contains(&cut),
+            "--cut {cut}: no window was cut so; there are: {named}"
+        );
+        return Ok(cut.to_owned());
     }
+    let [cut] = cuts[..] else {
+        anyhow::bail!(
+            "rows were cut in {} ways, and each is replayed by itself; choose one with --cut: {named}",
+            cuts.len()
+        );
+    };
+    Ok(cut.to_owned())
 }
 
 fn summary(folder: &Path, name: &str) -> anyhow::Result<PaneSummary> {

@@ -249,44 +249,36 @@ fn an_option_sets_the_number_and_replay_withholds_alike() {
                 .starts_with("withheld: ")
         );
     }
-    // Rows that were cut in two ways are in two windows each, and count once.
-    let both = [
-        "--window",
-        "all",
-        "--window",
-        "rows:300",
-        "--windows-out",
-        "both",
-    ];
-    measured(folder.path(), OBJECTIVES, &both);
-    let args = [
-        "replay",
-        "--objectives",
-        "objectives.yaml",
-        "--windows",
-        "both",
-    ];
-    let refused = run(folder.path(), &args);
+    let all = blocks(&replay(&["--least-group", "1"]));
+    assert!(!all[0]["value"].is_null() && all[0]["support"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn rows_that_were_cut_in_two_ways_are_replayed_in_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    for (out, cuts) in [("one", &["rows:300"][..]), ("both", &["all", "rows:300"])] {
+        let cuts = cuts.iter().flat_map(|cut| ["--window", cut]);
+        let more: Vec<&str> = cuts.chain(["--windows-out", out]).collect();
+        measured(at, OBJECTIVES, &more);
+    }
+    let replay = |more: &[&str]| {
+        let args = ["replay", "--objectives", "objectives.yaml", "--json"];
+        run(at, &[&args[..], more].concat())
+    };
+    let refused = replay(&["--windows", "both"]);
     assert_ne!(refused.code, Some(0));
-    assert!(
-        refused.err.contains("choose one with --cut: all, rows:300"),
-        "{}",
-        refused.err
-    );
-    let wrong = run(folder.path(), &[&args[..], &["--cut", "1d"]].concat());
+    let asks = "choose one with --cut: all, rows:300";
+    assert!(refused.err.contains(asks), "{}", refused.err);
+    let wrong = replay(&["--windows", "both", "--cut", "1d"]);
     assert!(
         wrong.err.contains("there are: all, rows:300"),
         "{}",
         wrong.err
     );
-    let one = run(
-        folder.path(),
-        &[&args[..], &["--cut", "rows:300", "--json"]].concat(),
-    );
-    let one: Value = serde_json::from_str(&one.out).unwrap_or_else(|_| panic!("{}", one.err));
-    assert_eq!(blocks(&one), withheld);
-    let all = blocks(&replay(&["--least-group", "1"]));
-    assert!(!all[0]["value"].is_null() && all[0]["support"].as_u64().unwrap() > 0);
+    let chosen = replay(&["--windows", "both", "--cut", "rows:300"]);
+    assert_eq!(chosen.code, Some(0), "{}", chosen.err);
+    assert_eq!(chosen.out, replay(&["--windows", "one"]).out);
 }
 
 #[test]

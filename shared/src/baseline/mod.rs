@@ -194,7 +194,7 @@ pub enum Law {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         counted: Option<u64>,
         /// Hashes of every category of the reference that is not listed, 16 digits each, ascending:
-        /// 64-bit SipHash, at most 4,096 of them. Absent where all are listed, where there are more, and
+        /// 64-bit `SipHash`, at most 4,096 of them. Absent where all are listed, where there are more, and
         /// in baselines built before they were kept; then new categories are told only if all are listed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(with = "Option<String>")]

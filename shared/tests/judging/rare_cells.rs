@@ -113,18 +113,23 @@ fn truth(metric: MetricId, law: &[f64]) -> f64 {
     let sum = |term: fn(f64, f64) -> f64| -> f64 {
         law.iter().zip(&usual).map(|(q, p)| term(*q, *p)).sum()
     };
-    match metric {
-        MetricId::JsDistance => (sum(|q, p| {
-            let m = 0.5 * (q + p);
-            0.5 * (q * libm::log(q / m) + p * libm::log(p / m))
-        }) / core::f64::consts::LN_2)
-            .sqrt(),
-        MetricId::Hellinger => (0.5 * sum(|q, p| (q.sqrt() - p.sqrt()).powi(2))).sqrt(),
-        MetricId::Kl => sum(|q, p| q * libm::log(q / p)),
-        MetricId::Chi2Distance => sum(|q, p| (q - p) * (q - p) / p),
-        MetricId::TotalVariation => 0.5 * sum(|q, p| (q - p).abs()),
-        _ => sum(|q, p| (q - p) * libm::log(q / p)),
-    }
+    let psi = sum(|q, p| (q - p) * libm::log(q / p));
+    let js = sum(|q, p| {
+        let m = 0.5 * (q + p);
+        0.5 * (q * libm::log(q / m) + p * libm::log(p / m))
+    });
+    let known = [
+        (MetricId::JsDistance, (js / core::f64::consts::LN_2).sqrt()),
+        (
+            MetricId::Hellinger,
+            (0.5 * sum(|q, p| (q.sqrt() - p.sqrt()).powi(2))).sqrt(),
+        ),
+        (MetricId::Kl, sum(|q, p| q * libm::log(q / p))),
+        (MetricId::Chi2Distance, sum(|q, p| (q - p) * (q - p) / p)),
+        (MetricId::TotalVariation, 0.5 * sum(|q, p| (q - p).abs())),
+    ];
+    let found = known.iter().find(|(known, _)| *known == metric);
+    found.map_or(psi, |(_, truth)| *truth)
 }
 
 const DIVERGENCES: [MetricId; 6] = [

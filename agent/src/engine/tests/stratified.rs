@@ -70,7 +70,7 @@ fn told(rate: f64, shares: &str, exchanges: u32) -> (World, Vec<ClosedWindow>) {
         world.tell(looked(minute(0), decoded), 0);
     }
     for i in 0..exchanges {
-        for row in 0..1 + i % 3 {
+        for row in 0..=i % 3 {
             let positive = f64::from((i + row) % 2);
             world.join(label(&format!("id-{i}"), row, positive, 30), 30);
         }
@@ -105,7 +105,7 @@ fn sums(world: &World, items: &[ClosedWindow]) -> [PaneSummary; 2] {
 
 /// Exchange and row of all cases of such exchanges that are so.
 fn rows(exchanges: u32, so: impl Fn(u32, usize) -> bool) -> u64 {
-    let all = (0..exchanges).flat_map(|i| (0..1 + i as usize % 3).map(move |row| (i, row)));
+    let all = (0..exchanges).flat_map(|i| (0..=i as usize % 3).map(move |row| (i, row)));
     all.filter(|(i, row)| so(*i, *row)).count() as u64
 }
 
@@ -120,7 +120,7 @@ fn a_small_groups_tables_hold_all_its_cases_and_nothing_else_is_touched() {
     let sums = sums(&world, &items);
     let kept = kept_at(0.25);
     let all = rows(600, |i, _| kept(i));
-    let small = rows(600, |i, row| is_small(i, row));
+    let small = rows(600, is_small);
     let main = rows(600, |i, row| kept(i) && !is_small(i, row));
     assert!(all < 400 && small > 200, "{all} {small}");
     let pairs = |by| sums.iter().zip(tables(by));
@@ -151,7 +151,7 @@ fn coverage_tells_them_apart_and_adds_up() {
     assert_eq!((coverage.seen, coverage.sampled), (600, whole));
     assert_eq!(coverage.sampled_out, 600 - whole);
     assert_eq!(coverage.rows, rows(600, |i, _| kept(i)));
-    let has_small = |i: &u32| (0..1 + *i as usize % 3).any(|row| is_small(*i, row));
+    let has_small = |i: &u32| (0..=*i as usize % 3).any(|row| is_small(*i, row));
     let by_group = (0..600).filter(|i| !kept(*i) && has_small(i)).count() as u64;
     assert_eq!(coverage.for_groups, by_group);
     let labels = outcomes(&items);
@@ -213,8 +213,8 @@ fn a_share_below_the_rate_for_all_asks_for_nothing() {
 fn labels_that_come_before_their_request_find_it_or_turn_out_to_be_left_out() {
     let mut world = World::new(stratified(0.25, WHOLE));
     let left_out = |i: &u32| !kept_at(0.25)(*i);
-    let of_small = (0..).find(|i| left_out(i) && is_small(*i, 0)).unwrap();
-    let of_main = (0..)
+    let of_small = (0..100).find(|i| left_out(i) && is_small(*i, 0)).unwrap();
+    let of_main = (0..100)
         .find(|i| left_out(i) && i % 3 == 0 && !is_small(*i, 0))
         .unwrap();
     for i in [of_small, of_main] {
