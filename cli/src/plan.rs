@@ -16,10 +16,11 @@ use crate::{Ended, check, read};
 /// Show what objectives will be able to tell: how soon a breach is confirmed, how many false alarms a
 /// cycle may have, and how much data shows that an objective is kept.
 ///
-/// Figures are expectations for windows of equal size. Of drift the shape that is found first and the
-/// one that is found last are shown. How metrics of labels scatter is learnt from the reference's labelled
-/// rows, and of the ways in which a ratio of counts can be broken the one nearest to them is shown. Nothing
-/// is forecast where the baseline does not keep what a metric reads, as of means and of quantiles.
+/// Figures are expectations for windows of equal size. Of drift and of calibration the shape that is found
+/// first and the one that is found last are shown. How metrics of labels scatter is learnt from the
+/// reference's labelled rows, and of the ways in which a ratio of counts or a loss can come to the breach
+/// the one nearest to them is shown. Nothing is forecast where the baseline does not keep what a metric
+/// reads, as of errors of predicted numbers and of quantiles.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Plan {
     /// The objectives file.

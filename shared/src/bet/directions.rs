@@ -19,6 +19,8 @@ const FEW_CELLS: usize = 16;
 const MOST_SPIKES: usize = 66;
 /// Logarithms stay within this.
 const FURTHEST: f64 = 30.0;
+/// The same where values are carried: cells at the ends that hold next to nothing lie far out.
+const FURTHEST_CARRIED: f64 = 300.0;
 
 /// The logarithms that bets would like to pay, before they are certified.
 pub(super) fn wishes(
@@ -50,10 +52,32 @@ pub(crate) fn drifted(
     let ordered = positions.len().min(law.len());
     let mut directions = shapes(law, ordered);
     directions.extend(spikes(law, ordered == 0));
+    reaching((measure, FURTHEST), law, positions, distance, &directions)
+}
+
+/// The baseline's values moved up or down, spread or narrowed, until they were carried so far on average. The
+/// cells are all ordered; that no law may be without some of each, all together have half a case more.
+pub(crate) fn carried(counts: &[u64], positions: &[f64], distance: f64) -> Vec<Vec<f64>> {
+    let more = 0.5 / counts.len().max(1) as f64;
+    let total = counts.iter().sum::<u64>() as f64 + 0.5;
+    let law: Vec<f64> = counts.iter().map(|n| (*n as f64 + more) / total).collect();
+    let directions = shapes(&law, law.len());
+    let measure = (Divergence::Wasserstein, FURTHEST_CARRIED);
+    reaching(measure, &law, positions, distance, &directions)
+}
+
+/// The laws along these directions that reach the distance with logarithms within a limit.
+fn reaching(
+    (measure, furthest): (Divergence, f64),
+    law: &[f64],
+    positions: &[f64],
+    distance: f64,
+    directions: &[Vec<f64>],
+) -> Vec<Vec<f64>> {
     let laws = directions.iter().filter_map(|direction| {
         let steepest = direction.iter().fold(0.0_f64, |most, d| most.max(d.abs()));
         let between = |t: f64| measure.between(&tilted(law, direction, t), law, positions);
-        let longest = FURTHEST / steepest;
+        let longest = furthest / steepest;
         (between(longest) > distance)
             .then(|| tilted(law, direction, invert(&between, distance, longest)))
     });

@@ -11,6 +11,7 @@ use crate::metric::{Sample, SampleKind};
 use crate::objective::document::Comparator;
 
 pub mod agreement;
+pub mod breach;
 pub mod cells;
 pub mod difference;
 pub(crate) mod directions;
@@ -29,6 +30,7 @@ pub mod transport;
 pub mod two_groups;
 
 pub use agreement::{Agreement, AgreementBets};
+pub use breach::Breach;
 pub use cells::{CellBets, Tolerance};
 pub use difference::DifferenceBets;
 pub use divergence::Divergence;

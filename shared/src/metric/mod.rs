@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::Baseline;
-use crate::bet::{Bets, NoBet};
+use crate::bet::{Bets, Breach, NoBet};
 use crate::interval;
 use crate::objective::document::{Comparator, Document, Subject};
 use crate::sketch::{PaneSummary, Summary, SummaryKey, SummaryKind, SummaryOf};
@@ -414,6 +414,12 @@ pub trait Metric {
     /// The bets against one level; by default the family of its kind of sample.
     fn bets(against: Against<'_>) -> Result<Bets, NoBet> {
         Bets::new(Self::SPEC.sample, against.level, against.comparator)
+    }
+    /// What the ledger's cells are like where the value is the level, for plans. Nothing where that is
+    /// the edge of what bets on that level take for conforming: where a cell holds one value, or bets
+    /// take each at its middle.
+    fn breach(_against: Against<'_>) -> Option<Breach> {
+        None
     }
     /// Why a level cannot be told with this baseline, and what to do. Drift metrics say it.
     fn refuses(_against: Against<'_>) -> Option<String> {

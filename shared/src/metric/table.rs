@@ -3,7 +3,7 @@
 use super::{
     Against, Estimate, Measurement, Metric, MetricSpec, Seen, drift, fairness, performance, service,
 };
-use crate::bet::{Bets, NoBet};
+use crate::bet::{Bets, Breach, NoBet};
 use crate::objective::document::{Document, Subject};
 use crate::sketch::SummaryKey;
 
@@ -42,6 +42,11 @@ macro_rules! metrics {
             /// How many cases a block must have for its estimate to enter the running mean.
             pub fn approximates_from(self, against: Against<'_>) -> u64 {
                 match self { $(Self::$variant => <$type>::approximates_from(against),)* }
+            }
+
+            /// What the ledger's cells are like where the value is the level, if the metric says it.
+            pub fn breach(self, against: Against<'_>) -> Option<Breach> {
+                match self { $(Self::$variant => <$type>::breach(against),)* }
             }
 
             /// Why a level cannot be told with this baseline, and what to do.

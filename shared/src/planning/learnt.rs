@@ -1,15 +1,15 @@
-//! What the reference's own labelled rows let expect of a metric: how far it scatters, and how a breach
-//! would fall on the cells of a ratio of counts.
+//! What the reference lets expect of a metric: how far it scatters, and how a breach would fall on the
+//! cells that a ledger reads.
 
 use super::Situation;
 use crate::baseline::Baseline;
 use crate::bet::cells::{CellBets, Conforming};
 use crate::bet::normal::LEAST_CASES;
-use crate::bet::{AgreementBets, Bets, NormalBets, PairBets, fixed};
+use crate::bet::{AgreementBets, Bets, Breach, NormalBets, PairBets, fixed};
 use crate::judge::Compiled;
-use crate::metric::{Against, Beside, Estimate, Sample, Seen};
+use crate::metric::{Against, Beside, Estimate, MetricId, Sample, Seen};
 use crate::objective::document::Document;
-use crate::sketch::{PaneSummary, Summary, SummaryKey, SummaryOf};
+use crate::sketch::{Losses, PaneSummary, ScoreCells, Summary, SummaryKey, SummaryKind, SummaryOf};
 
 /// The system and the reference that an objective is planned against.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,12 @@ pub(super) fn of_reference(compiled: &Compiled, of: Planned<'_>) -> Option<Estim
         labelled.classes.clone().map(Summary::ClassTable),
     ];
     let decided = decided.into_iter().flatten();
-    let scored = labelled.scores.clone().map(Summary::ScoreCells).into_iter();
+    let objective = &compiled.objective;
+    let reads = objective.metric.reads(of.document, &objective.of);
+    let lost = reads.iter().any(|key| key.kind == SummaryKind::Losses);
+    let losses = labelled.scores.as_ref().filter(|_| lost).and_then(losses);
+    let scores = labelled.scores.clone().map(Summary::ScoreCells);
+    let scored = scores.into_iter().chain(losses.map(Summary::Losses));
     let decided = decided.map(|summary| (SummaryOf::DecisionByLabel(None), summary));
     let scored = scored.map(|summary| (SummaryOf::ScoreByLabel(None), summary));
     let entries = decided.chain(scored).map(|(of, summary)| {
@@ -36,7 +41,6 @@ pub(super) fn of_reference(compiled: &Compiled, of: Planned<'_>) -> Option<Estim
         (key, summary)
     });
     let summary = PaneSummary::new(entries.collect());
-    let objective = &compiled.objective;
     let found = objective.metric.measure(Seen {
         document: of.document,
         baseline: of.baseline,
@@ -45,6 +49,20 @@ pub(super) fn of_reference(compiled: &Compiled, of: Planned<'_>) -> Option<Estim
         beside: Beside::default(),
     });
     found.ok()
+}
+
+/// Losses of labelled cases, each at the middle of its cell where its score is not known.
+fn losses(scores: &ScoreCells) -> Option<Losses> {
+    let mut losses = Losses::new(1)?;
+    for cell in scores.cells(Some(0)) {
+        let score = cell.score.unwrap_or(f64::midpoint(cell.low, cell.high));
+        for (label, cases) in [(true, cell.count.positive), (false, cell.count.negative)] {
+            for _ in 0..cases {
+                losses.add(Some(score), label, Some(0));
+            }
+        }
+    }
+    Some(losses)
 }
 
 /// What scatters around the value: the standard error of so many cases, and how many of them are of the
@@ -126,97 +144,60 @@ pub(super) fn agreement(bets: &AgreementBets, at: &Situation, known: &Estimate) 
     Some(gains.fold(f64::NEG_INFINITY, f64::max))
 }
 
-/// What the best bet on a ratio of counts, a mean or a quantile gains on an average block of the breach:
-/// of all laws of the cells that have the breach's value, the one that is nearest to the reference's
-/// (in relative entropy).
+/// What the best bet on a ratio of counts, a mean, a calibration error or a distance gains on an average
+/// block of the breach, for each way in which the metric comes to the breach's value. Ways that start from
+/// the reference's own cells need what is known of them.
 pub(super) fn cells(
     bets: &CellBets,
     compiled: &Compiled,
     (at, of): (&Situation, Planned<'_>),
-    known: &Estimate,
-) -> Option<f64> {
-    let Sample::Cells { counts, .. } = &known.sample else {
-        return None;
-    };
-    let plane = |bets: &CellBets| match &bets.conforming {
-        Conforming::HalfSpaces { planes } if planes.len() == 1 => planes.first().cloned(),
-        Conforming::HalfSpaces { .. } | Conforming::Ball { .. } => None,
-    };
-    plane(bets)?;
-    // The laws with the breach's value are those on the edge of what conforms to it as a level.
+    known: Option<&Estimate>,
+) -> Option<Vec<f64>> {
+    let counts = known.and_then(|known| match &known.sample {
+        Sample::Cells { counts, .. } => Some(counts.as_slice()),
+        Sample::Rate { .. }
+        | Sample::TwoRates { .. }
+        | Sample::Normal { .. }
+        | Sample::Unjudged { .. } => None,
+    });
     let objective = &compiled.objective;
-    let edge = objective.metric.bets(Against {
+    let against = Against {
         document: of.document,
         baseline: of.baseline,
         of: &objective.of,
         level: at.breach,
         comparator: objective.comparator,
         reference_error: None,
-    });
-    let Ok(Bets::Cells(edge)) = edge else {
-        return None;
     };
-    let law = tilted(counts, &plane(&edge)?)?;
-    let gain = |bet: &crate::bet::cells::CellBet| {
-        let paid = bet.payoffs.iter().zip(&law);
-        paid.map(|(l, q)| fixed::to_nats(*l) * q).sum::<f64>()
-    };
-    let best = bets.bets.iter().map(gain).fold(f64::NEG_INFINITY, f64::max);
-    Some(at.cases as f64 * best)
-}
-
-/// The law `p_b exp(t w_b)`, normed, with mean 0 of w; p with half a case in each cell. None if w does not
-/// have both signs.
-fn tilted(counts: &[u64], plane: &[f64]) -> Option<Vec<f64>> {
-    if counts.len() != plane.len() {
-        return None;
-    }
-    let largest = plane.iter().fold(0.0_f64, |most, w| most.max(w.abs()));
-    let (below, above) = (
-        plane.iter().any(|w| *w < 0.0),
-        plane.iter().any(|w| *w > 0.0),
-    );
-    if !(below && above && largest.is_finite()) {
-        return None;
-    }
-    let law = |t: f64| {
-        let weights: Vec<f64> = counts
+    let own = objective.metric.breach(against);
+    let laws = own.or_else(|| edge(bets, against, objective.metric))?;
+    let laws = laws.laws(counts).into_iter();
+    let gain = |law: &[f64]| {
+        let of_bet = |bet: &crate::bet::cells::CellBet| {
+            let paid = bet.payoffs.iter().zip(law);
+            paid.map(|(l, q)| fixed::to_nats(*l) * q).sum::<f64>()
+        };
+        bets.bets
             .iter()
-            .zip(plane)
-            // The largest exponent of any t tried stays far from overflow.
-            .map(|(n, w)| (*n as f64 + 0.5) * libm::exp(t * w / largest))
-            .collect();
-        let all: f64 = weights.iter().sum();
-        weights.into_iter().map(|x| x / all).collect::<Vec<f64>>()
+            .map(of_bet)
+            .fold(f64::NEG_INFINITY, f64::max)
     };
-    let mean = |law: &[f64]| law.iter().zip(plane).map(|(q, w)| q * w).sum::<f64>();
-    let (mut low, mut high) = (-600.0, 600.0);
-    for _ in 0..100 {
-        let middle = 0.5 * (low + high);
-        // The mean rises with t.
-        if mean(&law(middle)) < 0.0 {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    let found = law(0.5 * (low + high));
-    (mean(&found).abs() < 1e-6 * largest).then_some(found)
+    let gains: Vec<f64> = laws
+        .filter(|law| law.len() == bets.cells())
+        .map(|law| at.cases as f64 * gain(&law))
+        .collect();
+    (!gains.is_empty()).then_some(gains)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_tilted_law_has_the_mean_and_keeps_ratios_within_a_level_of_the_function() {
-        let plane = [0.4, 0.4, -0.1, 0.0];
-        let law = tilted(&[100, 50, 800, 50], &plane).unwrap();
-        assert!((law.iter().sum::<f64>() - 1.0).abs() < 1e-12);
-        let mean: f64 = law.iter().zip(plane).map(|(q, w)| q * w).sum();
-        assert!(mean.abs() < 1e-9);
-        assert!((law[0] / law[1] - 100.5 / 50.5).abs() < 1e-9);
-        assert_eq!(tilted(&[1, 1], &[1.0, 0.5]), None);
-        assert_eq!(tilted(&[1, 1], &[1.0]), None);
-    }
+/// The edge of what conforms to the breach as a level, where that is one half-space.
+fn edge(bets: &CellBets, against: Against<'_>, metric: MetricId) -> Option<Breach> {
+    let planes = |bets: CellBets| match bets.conforming {
+        Conforming::HalfSpaces { planes } if planes.len() == 1 => Some(planes),
+        Conforming::HalfSpaces { .. } | Conforming::Ball { .. } => None,
+    };
+    planes(bets.clone())?;
+    let Ok(Bets::Cells(edge)) = metric.bets(against) else {
+        return None;
+    };
+    planes(edge).map(Breach::Edges)
 }

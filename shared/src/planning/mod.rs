@@ -54,10 +54,10 @@ pub struct Forecast {
     pub false_nonconformity: f64,
     /// False warnings in a cycle, on average at most.
     pub false_warnings: f64,
-    /// Blocks from the breach's begin to its confirmation, about; of drift for the shape that is
-    /// found first. Nothing if this breach is not confirmed at all.
+    /// Blocks from the breach's begin to its confirmation, about; of drift and of calibration for the shape
+    /// that is found first. Nothing if this breach is not confirmed at all.
     pub blocks_to_confirm: Option<u64>,
-    /// The same for the shape of drift that is found last.
+    /// The same for the shape that is found last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocks_to_confirm_slowest: Option<u64>,
     /// Blocks that pass before a block's labels have had their time (the objective's `label_delay`): as
@@ -76,8 +76,9 @@ pub struct Forecast {
 }
 
 /// What an objective will be able to tell. How an estimate scatters, and how a breach falls on the cells
-/// of a ratio of counts, is learnt from the reference's labelled rows: nothing where it has none, or does
-/// not keep what the metric reads.
+/// of a ratio of counts, of losses or of a calibration error, is learnt from the reference's labelled rows,
+/// scores at the middles of their cells; how values are carried, from the law of the feature's numbers.
+/// Nothing where the reference does not keep what the metric reads.
 pub fn forecast(compiled: &Compiled, at: &Situation, of: Planned<'_>) -> Option<Forecast> {
     let known = learnt::of_reference(compiled, of);
     let (all, at) = (at.cases, &labelled(at));
@@ -184,7 +185,8 @@ fn assumed_level(compiled: &Compiled, at: &Situation) -> Option<f64> {
     }
 }
 
-/// What the best bet gains on an average block of the breach, in nats; for drift, shape by shape.
+/// What the best bet gains on an average block of the breach, in nats; for drift and calibration, shape by
+/// shape.
 fn growths(
     compiled: &Compiled,
     (at, all): (&Situation, u64),
@@ -222,9 +224,7 @@ fn growths(
         }
         Bets::Cells(bets) => match &bets.conforming {
             Conforming::Ball { .. } => drifted(bets, at).filter(|growths| !growths.is_empty()),
-            Conforming::HalfSpaces { .. } => {
-                learnt::cells(bets, compiled, (at, of), known?).map(|growth| vec![growth])
-            }
+            Conforming::HalfSpaces { .. } => learnt::cells(bets, compiled, (at, of), known),
         },
         Bets::Pairs(bets) => learnt::pairs(bets, at, known?).map(|growth| vec![growth]),
         Bets::Agreement(bets) => learnt::agreement(bets, at, known?).map(|growth| vec![growth]),

@@ -9,6 +9,7 @@
 mod fixture;
 mod laws;
 mod measuring;
+mod planned_breaches;
 mod planning;
 mod precedence;
 mod rare_cells;

@@ -20,37 +20,70 @@ fn document() -> Document {
     serde_json::from_value(document).unwrap()
 }
 
+/// A row of the reference.
+pub(crate) struct Row {
+    pub(crate) age: f64,
+    score: f64,
+    label: bool,
+}
+
+/// The reference's rows: labels come as scores say.
+pub(crate) fn rows() -> Vec<Row> {
+    let mut random = SplitMix64(11);
+    let rows = (0..4000).map(|_| {
+        let score = random.uniform();
+        let age = 20.0 + 40.0 * random.uniform();
+        Row {
+            age,
+            score,
+            label: random.uniform() < score,
+        }
+    });
+    rows.collect()
+}
+
 /// A reference of four thousand rows, with or without labels; about three in four decisions are right.
 fn baseline(document: &Document, labelled: bool) -> Baseline {
-    let mut random = SplitMix64(11);
     let mut builder = BaselineBuilder::new(document, "reference.csv");
-    for _ in 0..4000 {
-        let score = random.uniform();
-        builder.observe(0, Cell::Float(20.0 + 40.0 * random.uniform()));
-        builder.observe_score(score);
+    for row in rows() {
+        builder.observe(0, Cell::Float(row.age));
+        builder.observe_score(row.score);
         if labelled {
-            builder.observe_label(Cell::Int(i64::from(random.uniform() < score)));
+            builder.observe_label(Cell::Int(i64::from(row.label)));
         }
         builder.end_row();
     }
     builder.finish(Digest::of(b"reference")).unwrap()
 }
 
-struct World {
-    document: Document,
-    baseline: Baseline,
+/// The system with its reference.
+pub(crate) struct World {
+    pub(crate) document: Document,
+    pub(crate) baseline: Baseline,
 }
 
 impl World {
-    fn new(labelled: bool) -> Self {
+    pub(crate) fn new(labelled: bool) -> Self {
         let document = document();
         let baseline = baseline(&document, labelled);
         Self { document, baseline }
     }
 
     fn compile(&self, metric: &str, comparator: &str, level: f64) -> Compiled {
-        let objective = objective(&json!({ "metric": metric, "comparator": comparator,
-            "levels": { "action": level }, "label_delay": "1d" }));
+        self.compile_of(metric, &json!({}), comparator, level)
+    }
+
+    pub(crate) fn compile_of(
+        &self,
+        metric: &str,
+        of: &serde_json::Value,
+        comparator: &str,
+        level: f64,
+    ) -> Compiled {
+        let objective = objective(
+            &json!({ "metric": metric, "of": of, "comparator": comparator,
+            "levels": { "action": level }, "label_delay": "1d" }),
+        );
         Compiled::new(&self.document, &objective, &self.baseline).unwrap()
     }
 
@@ -79,7 +112,13 @@ impl World {
         std_error
     }
 
-    fn plan(&self, compiled: &Compiled, cases: u64, breach: f64, kept: f64) -> Option<Forecast> {
+    pub(crate) fn plan(
+        &self,
+        compiled: &Compiled,
+        cases: u64,
+        breach: f64,
+        kept: f64,
+    ) -> Option<Forecast> {
         let at = Situation {
             cases,
             labelled: 1.0,
@@ -219,10 +258,14 @@ fn nothing_is_forecast_of_what_the_baseline_does_not_keep() {
         let compiled = world.compile(metric, comparator, level);
         assert_eq!(world.plan(&compiled, 500, 0.45, 0.6), None, "{metric}");
     }
-    // Losses are not among what a baseline keeps of labelled rows.
-    let world = World::new(true);
-    let compiled = world.compile(MetricId::Brier.spec().name, "at_most", 0.2);
-    assert_eq!(world.plan(&compiled, 500, 0.25, 0.15), None);
+    for (metric, level) in [("brier", 0.2), ("log_loss", 0.6), ("ece", 0.05)] {
+        let compiled = world.compile(metric, "at_most", level);
+        assert_eq!(
+            world.plan(&compiled, 500, 1.3 * level, level),
+            None,
+            "{metric}"
+        );
+    }
 }
 
 fn of_accuracy(labels: &serde_json::Value, labelled: f64, breach: f64) -> Forecast {

@@ -52,7 +52,7 @@ pub(super) use variation::{
 /// Defines metrics of one family: what each card says beyond what the family's do, which summaries
 /// they read, how each is measured and, for those that judge, by which bets.
 macro_rules! family {
-    ($family:path, $reads:path; $($(#[$doc:meta])* $name:ident { $($field:ident: $value:expr),* $(,)? } $(by $bets:expr,)? = $measure:expr;)*) => { $(
+    ($family:path, $reads:path; $($(#[$doc:meta])* $name:ident { $($field:ident: $value:expr),* $(,)? } $(by $bets:expr, $(broken $breach:expr,)?)? = $measure:expr;)*) => { $(
         $(#[$doc])*
         #[derive(Debug)]
         pub(crate) struct $name;
@@ -78,7 +78,11 @@ macro_rules! family {
                 against: $crate::metric::Against<'_>,
             ) -> Result<$crate::bet::Bets, $crate::bet::NoBet> {
                 $bets(&against)
-            })?
+            }
+
+            $(fn breach(against: $crate::metric::Against<'_>) -> Option<$crate::bet::Breach> {
+                $breach(&against)
+            })?)?
         }
     )* };
 }

@@ -5,7 +5,7 @@ use super::read::{
 };
 use crate::baseline::{Law, Shape};
 use crate::bet::transport::{self, Held};
-use crate::bet::{Bets, NoBet};
+use crate::bet::{Bets, Breach, NoBet, directions};
 use crate::drift::{Bracketed, Grid, Known};
 use crate::metric::{
     Against, Estimate, Grade, IntervalFrom, Measurement, MetricId, MetricSpec, Needs, Sample,
@@ -62,7 +62,8 @@ family! { JUDGED, shape_summaries;
                   standard error the root of s^2 / n + s0^2 / n0, which no such function exceeds.",
         reference: "scipy.stats.wasserstein_distance on the raw rows lies within the bound in every \
                     window of four public data sets.",
-    } by |against: &Against<'_>| bets(against, |_| Some(1.0)), = |seen: &Seen<'_>| {
+    } by |against: &Against<'_>| bets(against, |_| Some(1.0)),
+    broken |against: &Against<'_>| breach(against, |_| Some(1.0)), = |seen: &Seen<'_>| {
         judged(seen, 1.0)
     };
 }
@@ -94,7 +95,8 @@ family! { NORMALISED, shape_summaries;
                   of different units can be compared.",
         formula: "`wasserstein` / s, s with divisor n0 - 1. Undefined for a constant baseline. Judged as \
                   `wasserstein` is, against s times the level.",
-    } by |against: &Against<'_>| bets(against, deviation), = |seen: &Seen<'_>| {
+    } by |against: &Against<'_>| bets(against, deviation),
+    broken |against: &Against<'_>| breach(against, deviation), = |seen: &Seen<'_>| {
         judged(seen, divisor(seen, deviation)?)
     };
 
@@ -106,7 +108,8 @@ family! { NORMALISED, shape_summaries;
                   default divisor: some tools call 0.1 drift at any number of rows.",
         formula: "`wasserstein` / s, s with divisor n0. Undefined for a constant baseline. Judged as \
                   `wasserstein` is, against s times the level.",
-    } by |against: &Against<'_>| bets(against, plain_deviation), = |seen: &Seen<'_>| {
+    } by |against: &Against<'_>| bets(against, plain_deviation),
+    broken |against: &Against<'_>| breach(against, plain_deviation), = |seen: &Seen<'_>| {
         judged(seen, divisor(seen, plain_deviation)?)
     };
 
@@ -122,7 +125,8 @@ family! { NORMALISED, shape_summaries;
                   range times the level.",
         reference: "The divisor is within half the widths of two cells (about 3 % of their distance \
                     from the median) of NumPy's quartiles.",
-    } by |against: &Against<'_>| bets(against, quartiles), = |seen: &Seen<'_>| {
+    } by |against: &Against<'_>| bets(against, quartiles),
+    broken |against: &Against<'_>| breach(against, quartiles), = |seen: &Seen<'_>| {
         judged(seen, divisor(seen, quartiles)?)
     };
 }
@@ -180,10 +184,20 @@ fn divisor(seen: &Seen<'_>, of: fn(&Shape) -> Option<f64>) -> Result<f64, Unmeas
     Err(Unmeasurable::Undefined(why))
 }
 
+/// The law of a feature's numbers in the baseline, and what `unit` is of it.
+fn law<'a>(against: &Against<'a>, unit: fn(&Shape) -> Option<f64>) -> Option<(&'a Shape, f64)> {
+    let feature = against.of.feature.as_ref()?;
+    let shape = against
+        .baseline
+        .features
+        .get(feature)
+        .and_then(Law::shape)?;
+    let by = unit(shape).filter(|by| *by > 0.0 && by.is_finite())?;
+    Some((shape, by))
+}
+
 /// The bets against a level in units of what `unit` is of the baseline.
 fn bets(against: &Against<'_>, unit: fn(&Shape) -> Option<f64>) -> Result<Bets, NoBet> {
-    let feature = against.of.feature.as_ref();
-    let law = feature.and_then(|feature| against.baseline.features.get(feature));
     let none = || {
         NoBet(
             "the baseline does not hold the law of the feature's numbers, or they do not differ; \
@@ -191,10 +205,7 @@ fn bets(against: &Against<'_>, unit: fn(&Shape) -> Option<f64>) -> Result<Bets, 
                 .to_owned(),
         )
     };
-    let shape = law.and_then(Law::shape).ok_or_else(none)?;
-    let by = unit(shape)
-        .filter(|by| *by > 0.0 && by.is_finite())
-        .ok_or_else(none)?;
+    let (shape, by) = law(against, unit).ok_or_else(none)?;
     let cells: Vec<Held> = shape
         .points
         .cells()
@@ -205,6 +216,25 @@ fn bets(against: &Against<'_>, unit: fn(&Shape) -> Option<f64>) -> Result<Bets, 
         })
         .collect();
     transport::at_most(&cells, by * against.level, against.level).map(Bets::Cells)
+}
+
+/// The baseline's values moved up or down, spread or narrowed, until they were carried as far as the level,
+/// within its range: beyond it the ledger does not see how far, so that values carried there are found as
+/// late as if they lay at its end.
+fn breach(against: &Against<'_>, unit: fn(&Shape) -> Option<f64>) -> Option<Breach> {
+    let (shape, by) = law(against, unit)?;
+    let cells: Vec<_> = shape.points.cells().collect();
+    let positions: Vec<f64> = cells
+        .iter()
+        .map(|cell| match (cell.low.is_finite(), cell.high.is_finite()) {
+            (true, true) => f64::midpoint(cell.low, cell.high),
+            (true, false) => cell.low,
+            (false, _) => cell.high,
+        })
+        .collect();
+    let counts: Vec<u64> = cells.iter().map(|cell| cell.count).collect();
+    let carried = directions::carried(&counts, &positions, by * against.level);
+    Some(Breach::Laws(carried))
 }
 
 /// The distance over `by`, with the counts that the ledger reads.

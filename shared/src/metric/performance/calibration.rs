@@ -5,7 +5,8 @@
 
 use super::{SCORED, groups, losses, losses_key, of_labelled, scored, scored_key, shown};
 use super::{around, score_counts, shown_within};
-use crate::bet::{Bets, NoBet, half_space, scores};
+use crate::bet::cells::Conforming;
+use crate::bet::{Bets, Breach, NoBet, half_space, scores};
 use crate::metric::{
     Against, Estimate, Grade, IntervalFrom, Measurement, Metric, MetricSpec, Sample, SampleKind,
     Seen, Unmeasurable,
@@ -205,6 +206,22 @@ impl Metric for Ece {
                 "level {}: that scores are badly calibrated is no objective; set \"at most\"",
                 against.level
             ))),
+        }
+    }
+
+    /// Scores that are off by the level in one of the four patterns that are bet on, each in the middle of
+    /// its cell.
+    fn breach(against: Against<'_>) -> Option<Breach> {
+        let middles: Vec<(f64, f64)> = scores::even()
+            .into_iter()
+            .map(|(low, high)| (f64::midpoint(low, high), f64::midpoint(low, high)))
+            .collect();
+        match half_space::calibration(&middles, WIDTHS, against.level)
+            .ok()?
+            .conforming
+        {
+            Conforming::HalfSpaces { planes } => Some(Breach::Edges(planes)),
+            Conforming::Ball { .. } => None,
         }
     }
 }

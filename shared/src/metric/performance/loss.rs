@@ -1,7 +1,7 @@
 //! Losses of the score: means over labelled cases, exact.
 
 use super::{SCORED, around, fine_counts, losses, losses_key, of_labelled, scored_key};
-use crate::bet::{Bets, NoBet, half_space, scores};
+use crate::bet::{Bets, Breach, NoBet, half_space, scores};
 use crate::metric::{
     Against, Estimate, Grade, Measurement, Metric, MetricSpec, Sample, SampleKind, Seen,
     Unmeasurable,
@@ -64,6 +64,16 @@ pub(super) fn bets(of: fn(f64) -> f64, against: Against<'_>) -> Result<Bets, NoB
     found.map(Bets::Cells)
 }
 
+/// Where the mean loss is the level, each case in the middle of its cell: bets take the end that pays least,
+/// and a breach would seem smaller than it is.
+fn breach(of: fn(f64) -> f64, level: f64) -> Breach {
+    let each = scores::fine().into_iter().flat_map(|(low, high)| {
+        let middle = f64::midpoint(low, high);
+        [of(1.0 - middle) - level, of(middle) - level]
+    });
+    Breach::Edges(vec![each.collect()])
+}
+
 /// The log loss of a score at this distance from the label, clipped as losses are.
 pub(super) fn log_of(gap: f64) -> f64 {
     -libm::log((1.0 - gap).clamp(f64::EPSILON, 1.0 - f64::EPSILON))
@@ -110,6 +120,10 @@ impl Metric for LogLoss {
     fn bets(against: Against<'_>) -> Result<Bets, NoBet> {
         bets(log_of, against)
     }
+
+    fn breach(against: Against<'_>) -> Option<Breach> {
+        Some(breach(log_of, against.level))
+    }
 }
 
 impl Metric for Brier {
@@ -145,5 +159,9 @@ impl Metric for Brier {
 
     fn bets(against: Against<'_>) -> Result<Bets, NoBet> {
         bets(square_of, against)
+    }
+
+    fn breach(against: Against<'_>) -> Option<Breach> {
+        Some(breach(square_of, against.level))
     }
 }
