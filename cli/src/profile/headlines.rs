@@ -1,5 +1,8 @@
 //! The figures that people ask for first, in the report for people: how good, how fair, on how many cases.
 
+use std::collections::BTreeMap;
+
+use clause9_shared::fairness::shrink;
 use clause9_shared::metric::{Grade, MetricId};
 
 use super::report::{Report, Row};
@@ -80,6 +83,11 @@ pub(super) fn show(report: &Report, terminal: &mut Terminal) -> anyhow::Result<(
         line(row, row.metric.spec().title, terminal)?;
     }
     let more = groups.len().saturating_sub(MOST_GROUPS);
+    let groups = if more > 0 {
+        farthest_first(groups, &of_window().collect::<Vec<_>>())
+    } else {
+        groups
+    };
     for row in groups.into_iter().take(MOST_GROUPS) {
         let title = row.metric.spec().title;
         line(
@@ -90,10 +98,46 @@ pub(super) fn show(report: &Report, terminal: &mut Terminal) -> anyhow::Result<(
     }
     if more > 0 {
         terminal.line(&format!(
-            "    and {more} more of groups: see --json, --csv or --html"
+            "    and {more} more of groups, less far from the others: see --json, --csv or --html"
         ))?;
     }
     Ok(())
+}
+
+/// Those of groups first whose share of positive decisions is farthest from their siblings', small groups'
+/// shares drawn towards them: of many groups the smallest ones look oddest by chance alone.
+fn farthest_first<'r>(mut groups: Vec<&'r Row>, all: &[&'r Row]) -> Vec<&'r Row> {
+    let rates = all
+        .iter()
+        .filter(|r| r.metric == MetricId::GroupSelectionRate);
+    let mut by_attribute: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (row, (value, n)) in rates.filter_map(|r| Some((r, r.value.zip(r.n)?))) {
+        let siblings = by_attribute.entry(row.subject.attribute.clone());
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a count"
+        )]
+        let hits = (value * n as f64).round() as u64;
+        siblings
+            .or_default()
+            .push((row.subject.group.clone(), (hits, n)));
+    }
+    let mut apart = BTreeMap::new();
+    for (attribute, siblings) in by_attribute {
+        let counts: Vec<_> = siblings.iter().map(|(_, counts)| *counts).collect();
+        let shrunk = shrink(&counts).unwrap_or_default();
+        let mean = shrunk.iter().map(|s| s.mean).sum::<f64>() / shrunk.len().max(1) as f64;
+        for ((group, _), own) in siblings.into_iter().zip(shrunk) {
+            apart.insert((attribute.clone(), group), (own.mean - mean).abs());
+        }
+    }
+    let far = |row: &Row| {
+        let place = (row.subject.attribute.clone(), row.subject.group.clone());
+        apart.get(&place).copied().unwrap_or_default()
+    };
+    groups.sort_by(|a, b| far(b).total_cmp(&far(a)));
+    groups
 }
 
 fn line(row: &Row, title: &str, terminal: &mut Terminal) -> anyhow::Result<()> {
@@ -111,4 +155,38 @@ fn line(row: &Row, title: &str, terminal: &mut Terminal) -> anyhow::Result<()> {
         row.n.unwrap_or_default()
     ))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn row(metric: MetricId, group: &str, value: f64, n: u64) -> Row {
+        serde_json::from_value(json!({
+            "window": "all", "start": null, "end": null, "subject": { "attribute": "city", "group": group }, "metric": metric,
+            "value": value, "n": n, "grade": "A", "unit": "1", "interval": null, "interval_from": null,
+            "no_interval": "none here", "bound": null, "undefined": null, "finality": null,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_large_group_that_fares_otherwise_comes_before_small_ones_that_do_by_chance() {
+        let rate = MetricId::GroupSelectionRate;
+        let mut all: Vec<Row> = (0..20)
+            .map(|i| row(rate, &format!("usual {i}"), 0.5, 2000))
+            .collect();
+        all.push(row(rate, "small", 1.0, 3));
+        all.push(row(rate, "large", 0.3, 5000));
+        let difference = MetricId::DemographicParityDifference;
+        let shown = ["usual 1", "small", "large"].map(|group| row(difference, group, 0.0, 10));
+        let ranked = farthest_first(shown.iter().collect(), &all.iter().collect::<Vec<_>>());
+        let groups: Vec<_> = ranked
+            .iter()
+            .map(|r| r.subject.group.clone().unwrap())
+            .collect();
+        assert_eq!(groups, ["large", "small", "usual 1"]);
+    }
 }

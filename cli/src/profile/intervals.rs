@@ -59,6 +59,8 @@ pub(super) fn add(plan: &CapturePlan, windows: &[Window], resamples: u32, rows: 
         if row.interval.is_none() {
             let own = found.get(&(row.window.clone(), name(&row.subject)));
             let own = own.and_then(|own| own.iter().find(|(metric, _)| *metric == row.metric));
+            // Without width, nothing was found of how it scatters.
+            let own = own.filter(|(_, (low, high))| low < high);
             if let Some(((_, made), value)) = own.zip(row.value) {
                 row.interval = beside(row.metric, value, *made).map(ends);
                 beyond = row.interval.is_none();
@@ -91,7 +93,7 @@ fn why(metric: MetricId, from: IntervalFrom, resamples: u32) -> String {
             "the counts do not say how it scatters".to_owned()
         }
         IntervalFrom::Formula => format!(
-            "its formula gives none here; docs/metrics/{}.md says how it is computed",
+            "its formula gives none here, as of a single case or of cases that are all alike; docs/metrics/{}.md says how it is computed",
             metric.spec().name
         ),
     }

@@ -259,13 +259,14 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// The same without an interval that excludes the value or has an end that is no number.
+    /// The same without an interval that excludes the value, has an end that is no number, or has no width:
+    /// of a single case, or of cases that are all alike, nothing is known of how they scatter.
     fn with_honest_interval(self) -> Self {
         let value = self.value;
         Self {
             interval: self
                 .interval
-                .filter(|(low, high)| *low <= value && value <= *high),
+                .filter(|(low, high)| *low <= value && value <= *high && low < high),
             ..self
         }
     }
