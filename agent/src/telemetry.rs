@@ -216,7 +216,7 @@ impl Telemetry {
             for_groups: make.counter("clause9_exchanges_for_groups_total", "Exchanges left out by the sampling rule of which rows were counted for comparisons by group.")?,
             late: make.counter("clause9_late_exchanges_total", "Exchanges that ended after their pane was closed, which counted them as unfinished.")?,
             upstream_errors: make.counter("clause9_upstream_errors_total", "Requests that the model server could not be reached for or did not answer.")?,
-            requests_refused: make.counters("clause9_requests_refused_total", "Requests refused at the data path before they were counted as seen, by reason.", "reason", REFUSALS)?,
+            requests_refused: make.counters("clause9_requests_refused_total", "Requests refused at the data path, by reason; bodies that cannot be read were counted as seen before.", "reason", REFUSALS)?,
             tls_failures: make.counter("clause9_tls_handshakes_failed_total", "TLS handshakes of clients that failed or took too long.")?,
             certificate_reloads: make.counters("clause9_certificate_reloads_total", "Times the listener's certificate or key was found changed, by what came of it.", "result", RELOADS)?,
             rows: make.counter("clause9_rows_observed_total", "Rows counted into summaries.")?,

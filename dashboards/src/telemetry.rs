@@ -144,7 +144,7 @@ pub const TELEMETRY: &[Telemetry] = &[
         Agent,
         "clause9_requests_refused_total",
         &[("reason", "malformed, ambiguous, flood")],
-        "Requests refused at the data path, before they were counted as seen.",
+        "Requests refused at the data path. `malformed` counts bodies, too, whose chunks cannot be read: those were seen, and count as aborted.",
     ),
     counter(
         Agent,

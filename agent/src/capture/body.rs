@@ -82,6 +82,9 @@ impl Body for RequestBody {
         }
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
         if frame.is_none() && self.streamed && !self.inner.is_end_stream() {
+            if let Some(flight) = &self.flight {
+                flight.request_broke();
+            }
             return Poll::Ready(Some(Err(BodyError::CutOff)));
         }
         if let Some(flight) = &self.flight {
@@ -97,7 +100,7 @@ impl Body for RequestBody {
                     self.note_end();
                 }
                 None => flight.request_ended(),
-                Some(Err(_)) => {}
+                Some(Err(_)) => flight.request_broke(),
             }
         }
         Poll::Ready(frame.map(|f| f.map_err(BodyError::from)))

@@ -37,6 +37,8 @@ struct State {
     /// Gone once the exchange is accounted for.
     captured: Option<Captured>,
     request_ended: bool,
+    /// The client broke it off: whatever is answered then, it is no failure of the server's.
+    request_broke: bool,
     /// When the answer's body began.
     first_byte: Option<Duration>,
     /// Bytes of the two bodies, captured or not.
@@ -73,6 +75,7 @@ impl Flight {
                     served: Served::default(),
                 }),
                 request_ended: false,
+                request_broke: false,
                 first_byte: None,
                 bytes: [0; 2],
                 charged: [0; 2],
@@ -184,6 +187,11 @@ impl Flight {
         self.lock().request_ended = true;
     }
 
+    /// The request broke off before its end, which is the client's doing.
+    pub(super) fn request_broke(&self) {
+        self.lock().request_broke = true;
+    }
+
     fn end(&self, complete: bool) {
         let mut state = self.lock();
         let Some(mut captured) = state.captured.take() else {
@@ -199,7 +207,8 @@ impl Flight {
             response_bytes: Some(response as f64),
             status: Some(captured.exchange.outcome().as_u16()),
         };
-        let whole = complete && (state.request_ended || !captured.exchange.status.is_success());
+        let answered = state.request_ended || !captured.exchange.status.is_success();
+        let whole = complete && answered && !state.request_broke;
         let over_budget = state.over_budget;
         drop(state);
         if !whole {

@@ -1,6 +1,6 @@
 //! Capture mode: a reverse proxy in front of the model server. Streams both ways frame by frame, adds
 //! no header, answers nothing of its own but 502 when the server cannot be reached and 400 to what is
-//! ambiguous. After a server's 101 it copies bytes blindly.
+//! ambiguous or breaks off in the middle. After a server's 101 it copies bytes blindly.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +11,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper_util::rt::TokioIo;
 use tokio::sync::{Semaphore, mpsc, watch};
 
+use crate::capture::blame::{Blame, blame};
 use crate::capture::body::{Gate, RequestBody, ResponseBody};
 use crate::capture::doors::Doors;
 use crate::capture::flight::{Ending, Flight};
@@ -200,15 +201,37 @@ impl Proxy {
                     ResponseBody::new(body, from_stream, flight, ending, lease, opener)
                 }))
             }
-            Err(error) => {
-                self.recorder.telemetry.upstream_errors.inc();
-                tracing::debug!(
-                    error = &error as &dyn std::error::Error,
-                    "the model server gave no answer"
-                );
-                if streamed && let Some(reason) = broken_off_for(&error) {
-                    return Err(BrokenOff(reason.into()));
-                }
+            Err(error) => self.no_answer(&error, streamed, flight, ending),
+        }
+    }
+
+    /// What a client gets whose request was not answered: the reason why the server broke off its
+    /// stream, 400 if it was the client's own doing, else 502.
+    fn no_answer(
+        &self,
+        error: &UpstreamError,
+        streamed: bool,
+        flight: Option<Arc<Flight>>,
+        ending: Option<Ending>,
+    ) -> Result<Response<ResponseBody>, BrokenOff> {
+        let whose = blame(error);
+        let error = error as &dyn std::error::Error;
+        tracing::debug!(error, ?whose, "a request got no answer");
+        match whose {
+            Blame::ClientLeft => {}
+            Blame::ClientMalformed => self.recorder.telemetry.refuse("malformed"),
+            Blame::ServerReset(_) | Blame::Server => self.recorder.telemetry.upstream_errors.inc(),
+        }
+        match whose {
+            Blame::ClientLeft | Blame::ClientMalformed => {
+                // Not completed: the exchange counts as aborted.
+                drop(ending);
+                let mut refused = status_only(StatusCode::BAD_REQUEST, None);
+                close(refused.headers_mut(), streamed);
+                Ok(refused)
+            }
+            Blame::ServerReset(reason) if streamed => Err(BrokenOff(reason.into())),
+            Blame::ServerReset(_) | Blame::Server => {
                 if let Some(flight) = &flight {
                     let none = HeaderMap::new();
                     flight.answered(StatusCode::BAD_GATEWAY, &none, Version::default(), true);
@@ -224,26 +247,6 @@ fn close(headers: &mut HeaderMap, streamed: bool) {
     if !streamed {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-}
-
-/// For what reason the server broke off a stream. One that it never looked at, since it is going away,
-/// may safely be sent again, and the client is told so.
-fn broken_off_for(error: &UpstreamError) -> Option<h2::Reason> {
-    let UpstreamError::Broken(error) = error else {
-        return None;
-    };
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<h2::Error>() {
-            return match (error.is_remote(), error.is_reset(), error.is_go_away()) {
-                (true, true, _) => error.reason(),
-                (true, _, true) => Some(h2::Reason::REFUSED_STREAM),
-                _ => None,
-            };
-        }
-        cause = error.source();
-    }
-    None
 }
 
 /// The exchange as far as the request's head tells.

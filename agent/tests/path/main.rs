@@ -9,6 +9,7 @@ mod agent_world;
 mod handover;
 mod http2;
 mod http2_limits;
+mod own_goals;
 #[path = "../../../tests/src/ports.rs"]
 mod ports;
 mod promises;
