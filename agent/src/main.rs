@@ -86,6 +86,9 @@ fn run(config: &std::path::Path) -> ExitCode {
     if let Err(error) = survive_hangups() {
         return fail(error, 1);
     }
+    if let Err(error) = clause9_agent::capture::raise_open_files() {
+        tracing::warn!(%error, "the limit of open files stays where it is");
+    }
     let agent = match build(plan) {
         Ok(agent) => agent,
         Err(error) => return fail(error, 1),

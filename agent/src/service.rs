@@ -17,7 +17,7 @@ use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
-use crate::capture::{Begun, Socket};
+use crate::capture::{Begun, Held, Socket};
 
 /// Most connections to one of these servers at once.
 const MAX_CONNECTIONS: usize = 64;
@@ -84,7 +84,7 @@ where
     F: Fn(Request<Incoming>) -> R + Send + Sync + 'static,
     R: Future<Output = Answer> + Send + 'static,
 {
-    let socket = Socket::Tcp(stream);
+    let socket = Socket::Tcp(stream, Held::default());
     let (begun, streamed) = match speaks {
         Speaks::One => (Begun::untouched(socket), false),
         Speaks::OneAndTwo => match tokio::time::timeout(HEAD, Begun::sniffed(socket)).await {

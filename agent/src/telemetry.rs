@@ -33,6 +33,8 @@ pub struct Telemetry {
     pub upstream_errors: IntCounter,
     /// Requests that were refused because two readers could take them for different ones.
     pub requests_refused: IntCounterVec,
+    /// Times that the next client had to wait for room.
+    pub crowded: IntCounter,
     /// TLS handshakes of clients that failed.
     pub tls_failures: IntCounter,
     /// Times the listener's certificate was read again.
@@ -217,6 +219,7 @@ impl Telemetry {
             late: make.counter("clause9_late_exchanges_total", "Exchanges that ended after their pane was closed, which counted them as unfinished.")?,
             upstream_errors: make.counter("clause9_upstream_errors_total", "Requests that the model server could not be reached for or did not answer.")?,
             requests_refused: make.counters("clause9_requests_refused_total", "Requests refused at the data path, by reason; bodies that cannot be read were counted as seen before.", "reason", REFUSALS)?,
+            crowded: make.counter("clause9_connections_crowded_total", "Times that as many clients were connected as the limit of open files permits, and the next had to wait.")?,
             tls_failures: make.counter("clause9_tls_handshakes_failed_total", "TLS handshakes of clients that failed or took too long.")?,
             certificate_reloads: make.counters("clause9_certificate_reloads_total", "Times the listener's certificate or key was found changed, by what came of it.", "result", RELOADS)?,
             rows: make.counter("clause9_rows_observed_total", "Rows counted into summaries.")?,

@@ -148,6 +148,12 @@ pub const TELEMETRY: &[Telemetry] = &[
     ),
     counter(
         Agent,
+        "clause9_connections_crowded_total",
+        &[],
+        "Times that as many clients were connected as the limit of open files permits, and the next had to wait.",
+    ),
+    counter(
+        Agent,
         "clause9_tls_handshakes_failed_total",
         &[],
         "TLS handshakes of clients that failed or took too long.",

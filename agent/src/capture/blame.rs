@@ -1,8 +1,7 @@
 //! Whose doing it was that a request got no answer. What a client does to its own request must never
 //! count against the model server: clients could push a share of failures over its level that way.
 
-use std::error::Error;
-use std::io;
+use std::error::Error as _;
 
 use crate::capture::body::BodyError;
 use crate::capture::upstream::UpstreamError;
@@ -10,10 +9,8 @@ use crate::capture::upstream::UpstreamError;
 /// Who is to blame for a request without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Blame {
-    /// The client broke its own body off.
-    ClientLeft,
-    /// The client's body cannot be read, as chunks that are none.
-    ClientMalformed,
+    /// The client broke its own body off, or it cannot be read.
+    Client,
     /// The model server broke off the stream, for this reason. One that it never looked at, since it is
     /// going away, may safely be sent again, and the client is told so.
     ServerReset(h2::Reason),
@@ -27,8 +24,8 @@ pub(super) fn blame(error: &UpstreamError) -> Blame {
         return Blame::Server;
     };
     let causes = || std::iter::successors(error.source(), |error| (*error).source());
-    if let Some(body) = causes().find_map(|cause| cause.downcast_ref::<BodyError>()) {
-        return of_body(body);
+    if causes().any(|cause| cause.is::<BodyError>()) {
+        return Blame::Client;
     }
     let Some(error) = causes().find_map(|cause| cause.downcast_ref::<h2::Error>()) else {
         return Blame::Server;
@@ -37,28 +34,7 @@ pub(super) fn blame(error: &UpstreamError) -> Blame {
         (true, true, _) => error.reason().map_or(Blame::Server, Blame::ServerReset),
         (true, _, true) => Blame::ServerReset(h2::Reason::REFUSED_STREAM),
         // Only a request's body that ended early has us reset the stream ourselves.
-        (false, true, _) if !error.is_library() => Blame::ClientLeft,
+        (false, true, _) if !error.is_library() => Blame::Client,
         _ => Blame::Server,
-    }
-}
-
-/// hyper's decoder of chunks says so by the kind of its error.
-fn of_body(error: &BodyError) -> Blame {
-    let BodyError::Broken(error) = error else {
-        return Blame::ClientLeft;
-    };
-    let mut causes = std::iter::successors(error.source(), |error| (*error).source());
-    let unreadable = causes.any(|cause| {
-        cause.downcast_ref::<io::Error>().is_some_and(|error| {
-            matches!(
-                error.kind(),
-                io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
-            )
-        })
-    });
-    if unreadable {
-        Blame::ClientMalformed
-    } else {
-        Blame::ClientLeft
     }
 }

@@ -1,7 +1,9 @@
 //! Bodies on their way through: frames pass as they come, trailers too, and references to their
 //! bytes go into the capture.
 
+use std::error::Error as _;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -12,6 +14,7 @@ use hyper::body::Incoming;
 use tokio::sync::watch;
 
 use crate::capture::flight::{Direction, Ending, Flight};
+use crate::capture::recorder::Recorder;
 use crate::capture::upstream::Lease;
 
 /// Why a body did not go through.
@@ -28,6 +31,23 @@ pub(super) enum BodyError {
     NotWanted,
 }
 
+impl BodyError {
+    /// Whether the body was there and could not be read, as chunks that are none. hyper's decoder of
+    /// them says so by the kind of its error.
+    fn is_malformed(&self) -> bool {
+        let Self::Broken(error) = self else {
+            return false;
+        };
+        let mut causes = std::iter::successors(error.source(), |error| (*error).source());
+        causes.any(|cause| {
+            cause.downcast_ref::<io::Error>().is_some_and(|error| {
+                let kind = error.kind();
+                kind == io::ErrorKind::InvalidInput || kind == io::ErrorKind::InvalidData
+            })
+        })
+    }
+}
+
 /// Decides when an announced body (`expect: 100-continue`) may flow; true: send it.
 pub(super) type Gate = Pin<Box<dyn Future<Output = bool> + Send>>;
 
@@ -35,6 +55,7 @@ pub(super) type Gate = Pin<Box<dyn Future<Output = bool> + Send>>;
 pub(super) struct RequestBody {
     inner: Incoming,
     streamed: bool,
+    recorder: Arc<Recorder>,
     flight: Option<Arc<Flight>>,
     gate: Option<Gate>,
 }
@@ -44,12 +65,14 @@ impl RequestBody {
     pub(super) fn new(
         inner: Incoming,
         streamed: bool,
+        recorder: Arc<Recorder>,
         flight: Option<Arc<Flight>>,
         gate: Option<Gate>,
     ) -> Self {
         let body = Self {
             inner,
             streamed,
+            recorder,
             flight,
             gate,
         };
@@ -81,11 +104,16 @@ impl Body for RequestBody {
             self.gate = None;
         }
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
-        if frame.is_none() && self.streamed && !self.inner.is_end_stream() {
-            if let Some(flight) = &self.flight {
-                flight.request_broke();
-            }
-            return Poll::Ready(Some(Err(BodyError::CutOff)));
+        let cut_off = frame.is_none() && self.streamed && !self.inner.is_end_stream();
+        let frame = if cut_off {
+            Some(Err(BodyError::CutOff))
+        } else {
+            frame.map(|f| f.map_err(BodyError::from))
+        };
+        if let Some(Err(error)) = &frame
+            && error.is_malformed()
+        {
+            self.recorder.telemetry.refuse("malformed");
         }
         if let Some(flight) = &self.flight {
             match &frame {
@@ -103,7 +131,7 @@ impl Body for RequestBody {
                 Some(Err(_)) => flight.request_broke(),
             }
         }
-        Poll::Ready(frame.map(|f| f.map_err(BodyError::from)))
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, watch};
 use tokio_rustls::{TlsAcceptor, TlsStream};
 
 use crate::capture::reverse_proxy::Proxy;
+use crate::capture::room::Used;
 use crate::capture::socket::{Begun, Socket};
 use crate::capture::streams::{
     CONNECTION_WINDOW, HEADER_LINES, HEADERS, SEND_BUFFER, STREAM_WINDOW, STREAMS, Taken,
@@ -40,13 +41,15 @@ pub(super) async fn serve(
         let _ = draining.wait_for(|d| *d).await;
         tokio::time::sleep(LAST_CALL).await;
     };
+    let used = Arc::new(Used::now());
     let begun = tokio::select! {
         begun = tokio::time::timeout(HEAD, begin(&proxy, socket, certificates)) => begun,
         () = last_call => return,
+        () = proxy.room.gives_way(&used) => return,
     };
     match begun {
-        Ok(Some((begun, true))) => serve_http2(proxy, begun, draining).await,
-        Ok(Some((begun, false))) => serve_http1(proxy, begun, draining).await,
+        Ok(Some((begun, true))) => serve_http2(proxy, begun, used, draining).await,
+        Ok(Some((begun, false))) => serve_http1(proxy, begun, used, draining).await,
         Ok(None) | Err(_) => {}
     }
 }
@@ -58,7 +61,7 @@ async fn begin(
     certificates: Option<Arc<Certificates>>,
 ) -> Option<(Begun, bool)> {
     let (socket, certificates) = match (socket, certificates) {
-        (socket @ Socket::Tcp(_), Some(certificates)) => (socket, certificates),
+        (socket @ Socket::Tcp(..), Some(certificates)) => (socket, certificates),
         (socket, _) => return Begun::sniffed(socket).await.ok(),
     };
     let accepting = TlsAcceptor::from(certificates.current()).accept(socket);
@@ -94,11 +97,29 @@ pub(crate) fn http1() -> http1::Builder {
     builder
 }
 
-async fn serve_http1(proxy: Arc<Proxy>, begun: Begun, mut draining: watch::Receiver<bool>) {
-    let recorder = Arc::clone(&proxy.recorder);
+/// Ready once a connection shall take no more requests: the agent stops, or others wait for its place.
+async fn shall_end(proxy: &Proxy, used: &Used, mut draining: watch::Receiver<bool>) {
+    tokio::select! {
+        _ = draining.wait_for(|d| *d) => {}
+        () = proxy.room.gives_way(used) => {}
+    }
+}
+
+async fn serve_http1(
+    proxy: Arc<Proxy>,
+    begun: Begun,
+    used: Arc<Used>,
+    draining: watch::Receiver<bool>,
+) {
+    let (path, use_of) = (Arc::clone(&proxy), Arc::clone(&used));
     let service = service_fn(move |request: Request<Incoming>| {
-        let proxy = Arc::clone(&proxy);
-        async move { proxy.handle(request).await }
+        let (proxy, used) = (Arc::clone(&path), Arc::clone(&use_of));
+        async move {
+            used.again();
+            let answer = proxy.handle(request).await;
+            used.again();
+            answer
+        }
     });
     let connection = http1()
         .serve_connection(TokioIo::new(begun), service)
@@ -108,26 +129,33 @@ async fn serve_http1(proxy: Arc<Proxy>, begun: Begun, mut draining: watch::Recei
     let ended = tokio::select! {
         biased;
         ended = connection.as_mut() => ended,
-        () = async { let _ = draining.wait_for(|d| *d).await; } => {
+        () = shall_end(&proxy, &used, draining) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     };
     if let Err(error) = ended {
         if error.is_parse() {
-            recorder.telemetry.refuse("malformed");
+            proxy.recorder.telemetry.refuse("malformed");
         }
         tracing::debug!(%error, "a client's connection ended");
     }
 }
 
-async fn serve_http2(proxy: Arc<Proxy>, begun: Begun, mut draining: watch::Receiver<bool>) {
-    let recorder = Arc::clone(&proxy.recorder);
+async fn serve_http2(
+    proxy: Arc<Proxy>,
+    begun: Begun,
+    used: Arc<Used>,
+    draining: watch::Receiver<bool>,
+) {
+    let (path, use_of) = (Arc::clone(&proxy), Arc::clone(&used));
     let client = Arc::new((Taken::default(), Notify::new()));
     let judged = Arc::clone(&client);
     let service = service_fn(move |request: Request<Incoming>| {
-        let (proxy, client) = (Arc::clone(&proxy), Arc::clone(&client));
+        let (proxy, client) = (Arc::clone(&path), Arc::clone(&client));
+        let used = Arc::clone(&use_of);
         async move {
+            used.again();
             let (taken, flood) = &*client;
             let asked = taken.ask();
             if taken.is_flood() {
@@ -135,6 +163,7 @@ async fn serve_http2(proxy: Arc<Proxy>, begun: Begun, mut draining: watch::Recei
             }
             let answer = proxy.handle(request).await;
             asked.answered();
+            used.again();
             answer
         }
     });
@@ -155,11 +184,11 @@ async fn serve_http2(proxy: Arc<Proxy>, begun: Begun, mut draining: watch::Recei
         biased;
         ended = connection.as_mut() => ended,
         () = flood => {
-            recorder.telemetry.refuse("flood");
+            proxy.recorder.telemetry.refuse("flood");
             tracing::warn!("a client's connection was closed: it takes back most of its requests");
             return;
         }
-        () = async { let _ = draining.wait_for(|d| *d).await; } => {
+        () = shall_end(&proxy, &used, draining) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use listenfd::ListenFd;
 
-use crate::capture::socket::Socket;
+use crate::capture::socket::{Held, Socket};
 use crate::capture::tls::Certificates;
 
 /// What is listened on, bound.
@@ -92,9 +92,9 @@ impl OpenDoors {
         let accepted = tokio::select! {
             tcp = self.tcp.accept() => tcp.map(|(stream, _)| {
                 let _ = stream.set_nodelay(true);
-                Socket::Tcp(stream)
+                Socket::Tcp(stream, Held::default())
             }),
-            unix = accept_unix(self.unix.as_ref()) => unix.map(Socket::Unix),
+            unix = accept_unix(self.unix.as_ref()) => unix.map(|stream| Socket::Unix(stream, Held::default())),
         };
         match accepted {
             Ok(socket) => Some(socket),

@@ -12,6 +12,7 @@ mod headers;
 pub mod panes;
 mod recorder;
 pub mod reverse_proxy;
+mod room;
 pub(crate) mod small;
 mod socket;
 mod streams;
@@ -24,7 +25,8 @@ pub use recorder::{Captured, Recorder};
 
 #[cfg(feature = "fuzzing")]
 pub(crate) use connection::http1 as http1_of_clients;
-pub(crate) use socket::{Begun, Socket};
+pub use room::raise_open_files;
+pub(crate) use socket::{Begun, Held, Socket};
 
 /// Whether a request can be passed on; see [`framing`].
 #[cfg(feature = "fuzzing")]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::{Body as _, Incoming};
 use hyper_util::rt::TokioIo;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use crate::capture::blame::{Blame, blame};
 use crate::capture::body::{Gate, RequestBody, ResponseBody};
@@ -19,19 +19,19 @@ use crate::capture::framing;
 use crate::capture::headers::{strip_hop_by_hop, wants_upgrade};
 use crate::capture::panes::Admission;
 use crate::capture::recorder::Recorder;
+use crate::capture::room::{Place, Room};
 use crate::capture::upstream::{Pool, UpstreamError};
 use crate::config::{DrainConfig, Upstream};
 use crate::decode::{self, Decoders};
 use crate::exchange::{self, Exchange, Message, Target};
 
-/// Most client connections at once; more wait in the listener's backlog.
-const MAX_CONNECTIONS: usize = 16_384;
 /// How long an announced body waits for the server to ask for it.
 const CONTINUE: Duration = Duration::from_secs(1);
 
 /// The proxy of one model server.
 pub struct Proxy {
     pool: Arc<Pool>,
+    pub(super) room: Arc<Room>,
     pub(super) recorder: Arc<Recorder>,
     decoders: Decoders,
     drain: DrainConfig,
@@ -58,8 +58,10 @@ impl Proxy {
         decoders: Decoders,
         drain: DrainConfig,
     ) -> Self {
+        let room = Arc::new(Room::of_this_process());
         Self {
-            pool: Arc::new(Pool::new(upstream)),
+            pool: Arc::new(Pool::new(upstream, Arc::clone(&room))),
+            room,
             recorder,
             decoders,
             drain,
@@ -74,17 +76,17 @@ impl Proxy {
         mut stop: watch::Receiver<bool>,
     ) -> std::io::Result<()> {
         let doors = doors.open()?;
-        let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let (alive, mut all_gone) = mpsc::channel::<()>(1);
         let (drain, draining) = watch::channel(false);
         let accept = async {
             loop {
-                let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-                    return;
-                };
                 let Some(socket) = doors.accept().await else {
                     continue;
                 };
+                let Some(place) = self.place().await else {
+                    return;
+                };
+                let socket = socket.on(place);
                 let certificates = doors.certificates.clone();
                 let connection = super::connection::serve(
                     Arc::clone(&self),
@@ -95,7 +97,7 @@ impl Proxy {
                 let alive = alive.clone();
                 tokio::spawn(async move {
                     connection.await;
-                    drop((slot, alive));
+                    drop(alive);
                 });
             }
         };
@@ -112,6 +114,15 @@ impl Proxy {
             tracing::warn!("exchanges still under way were broken off");
         }
         Ok(())
+    }
+
+    /// A place for the client who is there. While there is none, others wait in the listeners' backlogs.
+    async fn place(&self) -> Option<Place> {
+        if let Some(free) = self.room.free_place() {
+            return Some(free);
+        }
+        self.recorder.telemetry.crowded.inc();
+        self.room.next_place().await
     }
 
     async fn leave(&self, stop: &mut watch::Receiver<bool>) {
@@ -180,7 +191,9 @@ impl Proxy {
         } else {
             (None, None)
         };
-        let request = request.map(|body| RequestBody::new(body, streamed, flight.clone(), gate));
+        let recorder = Arc::clone(&self.recorder);
+        let request =
+            request.map(|body| RequestBody::new(body, streamed, recorder, flight.clone(), gate));
         match self.pool.send(request).await {
             Ok((mut response, lease)) => {
                 let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
@@ -217,13 +230,11 @@ impl Proxy {
         let whose = blame(error);
         let error = error as &dyn std::error::Error;
         tracing::debug!(error, ?whose, "a request got no answer");
-        match whose {
-            Blame::ClientLeft => {}
-            Blame::ClientMalformed => self.recorder.telemetry.refuse("malformed"),
-            Blame::ServerReset(_) | Blame::Server => self.recorder.telemetry.upstream_errors.inc(),
+        if whose != Blame::Client {
+            self.recorder.telemetry.upstream_errors.inc();
         }
         match whose {
-            Blame::ClientLeft | Blame::ClientMalformed => {
+            Blame::Client => {
                 // Not completed: the exchange counts as aborted.
                 drop(ending);
                 let mut refused = status_only(StatusCode::BAD_REQUEST, None);

@@ -9,24 +9,42 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsStream;
 
+use crate::capture::room::Place;
+
 /// What a client that speaks HTTP/2 sends first (RFC 9113, section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A connection to a client or to the model server.
+/// A place that comes back when the socket is closed.
+#[derive(Default)]
+pub(crate) struct Held(#[expect(dead_code, reason = "held")] pub(super) Option<Place>);
+
+/// A connection to a client or to the model server, with its place among those there is room for.
 pub(crate) enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
+    Tcp(TcpStream, #[expect(dead_code, reason = "held")] Held),
+    Unix(UnixStream, #[expect(dead_code, reason = "held")] Held),
     Tls(Box<TlsStream<Socket>>),
+}
+
+impl Socket {
+    /// The same, which takes that place.
+    pub(super) fn on(self, place: Place) -> Self {
+        match self {
+            Self::Tcp(stream, _) => Self::Tcp(stream, Held(Some(place))),
+            Self::Unix(stream, _) => Self::Unix(stream, Held(Some(place))),
+            // What is below it has one.
+            Self::Tls(stream) => Self::Tls(stream),
+        }
+    }
 }
 
 macro_rules! each {
     ($socket:expr, $inner:ident => $does:expr) => {
         match $socket.get_mut() {
-            Socket::Tcp(inner) => {
+            Socket::Tcp(inner, _) => {
                 let $inner = Pin::new(inner);
                 $does
             }
-            Socket::Unix(inner) => {
+            Socket::Unix(inner, _) => {
                 let $inner = Pin::new(inner);
                 $does
             }
@@ -75,8 +93,8 @@ impl AsyncWrite for Socket {
 
     fn is_write_vectored(&self) -> bool {
         match self {
-            Self::Tcp(s) => s.is_write_vectored(),
-            Self::Unix(s) => s.is_write_vectored(),
+            Self::Tcp(s, _) => s.is_write_vectored(),
+            Self::Unix(s, _) => s.is_write_vectored(),
             Self::Tls(s) => s.is_write_vectored(),
         }
     }

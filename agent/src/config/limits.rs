@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Bounds on memory and disk. What exceeds one is let go and counted; traffic is never held up.
+/// How many clients may connect follows from the limit of open files (`LimitNOFILE`, `ulimit -n`): half of
+/// what it permits beyond 256, and 16384 at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsConfig {

@@ -8,7 +8,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -40,6 +40,27 @@ impl Program {
         more: &str,
         socket: Option<&TcpListener>,
     ) -> Self {
+        let (port, admin, file) = Self::configure(folder, model, more, socket);
+        // The third descriptor, and the process's own number, as sd_listen_fds(3) wants them.
+        let hand_over = "exec 3<&0 0</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$";
+        let before = socket.map_or("", |_| hand_over);
+        Self::start_after(before, &file, socket, (port, admin))
+    }
+
+    /// The same, under limits of open files: soft and hard.
+    pub(crate) fn start_limited(folder: &Path, model: u16, [soft, hard]: [u32; 2]) -> Self {
+        let (port, admin, file) = Self::configure(folder, model, "", None);
+        let before = format!("ulimit -Sn {soft}; ulimit -Hn {hard}");
+        Self::start_after(&before, &file, None, (port, admin))
+    }
+
+    /// Writes its configuration; tells its ports and the file.
+    fn configure(
+        folder: &Path,
+        model: u16,
+        more: &str,
+        socket: Option<&TcpListener>,
+    ) -> (u16, u16, PathBuf) {
         let (free, admin, outcomes) = (free_port(), free_port(), free_port());
         let port = socket.map_or(free, |s| s.local_addr().unwrap().port());
         let text = format!(
@@ -48,20 +69,29 @@ impl Program {
         );
         let file = folder.join("agent.yaml");
         std::fs::write(&file, text).unwrap();
+        (port, admin, file)
+    }
+
+    /// Starts the program in a shell that has run those commands.
+    fn start_after(
+        before: &str,
+        file: &Path,
+        socket: Option<&TcpListener>,
+        (port, admin): (u16, u16),
+    ) -> Self {
         let program = env!("CARGO_BIN_EXE_clause9-agent");
-        let mut command = Command::new(program);
-        if socket.is_some() {
-            // The third descriptor, and the process's own number, as sd_listen_fds(3) wants them.
-            let script = r#"exec 3<&0 0</dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@""#;
-            command = Command::new("sh");
-            command.args(["-c", script, program]);
-        }
+        let mut command = Command::new("sh");
+        let script = format!(
+            r#"{before}{}exec "$0" "$@""#,
+            if before.is_empty() { "" } else { "; " }
+        );
+        command.args(["-c", &script, program]);
         let stdin = socket.map_or_else(Stdio::null, |s| {
             Stdio::from(OwnedFd::from(s.try_clone().unwrap()))
         });
         let mut child = command
             .args(["run", "--config"])
-            .arg(&file)
+            .arg(file)
             .env("RUST_LOG", "info,clause9_agent=trace")
             .stdin(stdin)
             .stderr(Stdio::piped())

@@ -9,6 +9,8 @@ mod agent_world;
 mod handover;
 mod http2;
 mod http2_limits;
+#[cfg(target_os = "linux")]
+mod open_files;
 mod own_goals;
 #[path = "../../../tests/src/ports.rs"]
 mod ports;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::{TlsConnector, TlsStream};
 
-use crate::capture::socket::Socket;
+use crate::capture::room::Place;
+use crate::capture::socket::{Held, Socket};
 use crate::capture::tls::{H2, Offer};
-use crate::config::{Place, Speaks, Upstream};
+use crate::config::{Place as Address, Speaks, Upstream};
 
 /// How long connecting may take, and a TLS handshake after it.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -19,9 +20,13 @@ pub(super) struct Dialled {
     pub(super) chose_http2: bool,
 }
 
-/// Connects; `offer` matters with TLS only.
-pub(super) async fn dial(upstream: &Upstream, offer: Offer) -> io::Result<Dialled> {
-    let plain = within(plain(&upstream.place)).await?;
+/// Connects, which takes that place; `offer` matters with TLS only.
+pub(super) async fn dial(
+    upstream: &Upstream,
+    offer: Offer,
+    place: Option<Place>,
+) -> io::Result<Dialled> {
+    let plain = within(plain(&upstream.place, place)).await?;
     let (name, config) = match &upstream.speaks {
         Speaks::Http1 | Speaks::Http2 => {
             return Ok(Dialled {
@@ -44,14 +49,14 @@ pub(super) async fn dial(upstream: &Upstream, offer: Offer) -> io::Result<Dialle
     })
 }
 
-async fn plain(place: &Place) -> io::Result<Socket> {
-    match place {
-        Place::Tcp { host, port } => {
+async fn plain(address: &Address, place: Option<Place>) -> io::Result<Socket> {
+    match address {
+        Address::Tcp { host, port } => {
             let stream = TcpStream::connect((&**host, *port)).await?;
             stream.set_nodelay(true)?;
-            Ok(Socket::Tcp(stream))
+            Ok(Socket::Tcp(stream, Held(place)))
         }
-        Place::Unix(path) => Ok(Socket::Unix(UnixStream::connect(path).await?)),
+        Address::Unix(path) => Ok(Socket::Unix(UnixStream::connect(path).await?, Held(place))),
     }
 }
 
@@ -62,6 +67,6 @@ async fn within<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
 }
 
 /// Whether the server takes connections.
-pub(super) async fn reachable(place: &Place) -> bool {
-    within(plain(place)).await.is_ok()
+pub(super) async fn reachable(address: &Address) -> bool {
+    within(plain(address, None)).await.is_ok()
 }

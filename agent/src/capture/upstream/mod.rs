@@ -12,6 +12,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 
 use crate::capture::body::RequestBody;
+use crate::capture::room::{Place, Room};
 use crate::capture::streams::{HEADER_LINES, HEADERS, SEND_BUFFER};
 use crate::capture::tls::Offer;
 use crate::capture::versions;
@@ -48,6 +49,7 @@ struct Idle {
 /// Connections to one server.
 pub(super) struct Pool {
     upstream: Upstream,
+    room: Arc<Room>,
     idle: Mutex<Vec<Idle>>,
     carriers: http2::Carriers,
     /// The server chose HTTP/1.1 when it had the choice.
@@ -78,7 +80,8 @@ impl Lease {
             .position(|i| since - i.since < KEPT)
             .unwrap_or(idle.len());
         idle.drain(..fresh);
-        if idle.len() < MAX_IDLE {
+        // Whoever waits for room cannot use this one: it was not there when they looked.
+        if idle.len() < MAX_IDLE && !pool.room.is_waited_for() {
             idle.push(Idle { sender, since });
         }
     }
@@ -93,9 +96,10 @@ enum Wanted {
 }
 
 impl Pool {
-    pub(super) fn new(upstream: Upstream) -> Self {
+    pub(super) fn new(upstream: Upstream, room: Arc<Room>) -> Self {
         Self {
             upstream,
+            room,
             idle: Mutex::new(Vec::new()),
             carriers: http2::Carriers::default(),
             prefers_http1: AtomicBool::new(false),
@@ -168,7 +172,7 @@ impl Pool {
                 let Dialled {
                     socket,
                     chose_http2,
-                } = dial(&self.upstream, offer).await?;
+                } = dial(&self.upstream, offer, self.place().await).await?;
                 if offer == Offer::Both && !chose_http2 {
                     self.prefers_http1.store(true, Ordering::Relaxed);
                     return Err(io::ErrorKind::Unsupported.into());
@@ -203,8 +207,20 @@ impl Pool {
         Some(idle.remove(ready).sender)
     }
 
+    /// A place for a new connection. If all are taken, one that nobody uses makes room.
+    async fn place(&self) -> Option<Place> {
+        let make_room = || {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            if !idle.is_empty() {
+                idle.remove(0);
+            }
+        };
+        self.room.server_place(make_room).await
+    }
+
     async fn connect(&self) -> Result<SendRequest<RequestBody>, UpstreamError> {
-        let dialled = dial(&self.upstream, Offer::Http1).await;
+        let place = self.place().await;
+        let dialled = dial(&self.upstream, Offer::Http1, place).await;
         let socket = dialled.map_err(UpstreamError::Connect)?.socket;
         let (sender, connection) = http1::Builder::new()
             .preserve_header_case(true)
