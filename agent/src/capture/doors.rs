@@ -14,6 +14,10 @@ use listenfd::ListenFd;
 use crate::capture::socket::{Held, Socket};
 use crate::capture::tls::Certificates;
 
+/// Most connections that wait to be taken, if the system permits as many (`net.core.somaxconn` on Linux:
+/// 4096 mostly). A burst beyond costs its clients a second each, until they ask again.
+const BACKLOG: i32 = 4096;
+
 /// What is listened on, bound.
 #[derive(Debug)]
 pub struct Doors {
@@ -39,7 +43,7 @@ impl Doors {
                 tracing::info!(address = ?handed.local_addr().ok(), "listening on the socket that was handed over");
                 handed
             }
-            None => TcpListener::bind(address)?,
+            None => listening(address)?,
         };
         tcp.set_nonblocking(true)?;
         Ok(Self {
@@ -78,6 +82,13 @@ impl Doors {
             certificates: self.certificates,
         })
     }
+}
+
+/// Listens on an address. The standard library lets 128 connections wait; asking again changes that.
+fn listening(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    rustix::net::listen(&listener, BACKLOG)?;
+    Ok(listener)
 }
 
 fn is_abandoned(path: &Path) -> bool {
@@ -120,6 +131,21 @@ async fn accept_unix(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_burst_of_clients_waits_to_be_taken_and_none_has_to_ask_again() {
+        let doors = Doors::tcp(SocketAddr::from(([127, 0, 0, 1], 0)), None).unwrap();
+        let address = doors.address().unwrap();
+        let permitted = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+        let burst = permitted.trim().parse::<usize>().unwrap().min(1000);
+        // Nobody accepts; who finds no room would be heard a second later.
+        let soon = Duration::from_millis(900);
+        let clients: Vec<_> = (0..burst)
+            .map(|_| std::net::TcpStream::connect_timeout(&address, soon).unwrap())
+            .collect();
+        assert_eq!(clients.len(), burst);
+    }
 
     #[test]
     fn a_socket_file_that_nobody_listens_on_is_replaced_and_others_are_not() {
