@@ -31,6 +31,8 @@ pub struct Telemetry {
     pub for_groups: IntCounter,
     /// Requests that the model server could not be reached for, or did not answer.
     pub upstream_errors: IntCounter,
+    /// Answers with two framings, passed on with one.
+    pub answers_ambiguous: IntCounter,
     /// Requests that were refused because two readers could take them for different ones.
     pub requests_refused: IntCounterVec,
     /// Times that the next client had to wait for room.
@@ -218,6 +220,7 @@ impl Telemetry {
             for_groups: make.counter("clause9_exchanges_for_groups_total", "Exchanges left out by the sampling rule of which rows were counted for comparisons by group.")?,
             late: make.counter("clause9_late_exchanges_total", "Exchanges that ended after their pane was closed, which counted them as unfinished.")?,
             upstream_errors: make.counter("clause9_upstream_errors_total", "Requests that the model server could not be reached for or did not answer.")?,
+            answers_ambiguous: make.counter("clause9_answers_ambiguous_total", "Answers of the model server with a length and chunks at once, passed on in chunks without the length.")?,
             requests_refused: make.counters("clause9_requests_refused_total", "Requests refused at the data path, by reason; bodies that cannot be read were counted as seen before.", "reason", REFUSALS)?,
             crowded: make.counter("clause9_connections_crowded_total", "Times that as many clients were connected as the limit of open files permits, and the next had to wait.")?,
             tls_failures: make.counter("clause9_tls_handshakes_failed_total", "TLS handshakes of clients that failed or took too long.")?,

@@ -142,6 +142,12 @@ pub const TELEMETRY: &[Telemetry] = &[
     ),
     counter(
         Agent,
+        "clause9_answers_ambiguous_total",
+        &[],
+        "Answers of the model server with a length and chunks at once, passed on in chunks without the length.",
+    ),
+    counter(
+        Agent,
         "clause9_requests_refused_total",
         &[("reason", "malformed, ambiguous, flood")],
         "Requests refused at the data path. `malformed` counts bodies, too, whose chunks cannot be read: those were seen, and count as aborted.",

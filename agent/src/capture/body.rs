@@ -150,6 +150,8 @@ pub(super) struct ResponseBody {
     ending: Option<Ending>,
     lease: Option<Lease>,
     flight: Option<Arc<Flight>>,
+    /// Nothing is said of its length.
+    silent: bool,
     /// Tells an announced request body that nobody will ask for it any more.
     _gate: Option<Arc<watch::Sender<Option<bool>>>>,
 }
@@ -166,6 +168,7 @@ impl ResponseBody {
             ending: None,
             lease: None,
             flight: None,
+            silent: false,
             _gate: None,
         }
     }
@@ -186,12 +189,20 @@ impl ResponseBody {
             ending,
             lease: Some(lease),
             flight,
+            silent: false,
             _gate: gate,
         };
         if ended {
             body.end();
         }
         body
+    }
+
+    /// The same, for an answer whose length is that of another one, which the client has (304): hyper
+    /// keeps such a length only if the body does not say at once that there is none.
+    pub(super) fn of_another(mut self) -> Self {
+        self.silent = true;
+        self
     }
 
     fn end(&mut self) {
@@ -240,10 +251,13 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(Body::is_end_stream)
+        !self.silent && self.inner.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
+        if self.silent {
+            return SizeHint::default();
+        }
         self.inner
             .as_ref()
             .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)

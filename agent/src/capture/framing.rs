@@ -5,7 +5,7 @@
 //! colon, control bytes, fields of a connection in HTTP/2.
 
 use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderValue, Method, Request, Uri, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
 
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,13 @@ pub(super) fn settle<B>(request: &mut Request<B>) -> Result<(), Ambiguous> {
         absolute_to_origin(request)?;
     }
     Ok(())
+}
+
+/// Leaves the length out of an answer that comes in chunks, too, and tells whether it was there: chunks
+/// win (RFC 9112, section 6.3), and whoever believed the other would read another answer.
+pub(super) fn settle_answer(headers: &mut HeaderMap) -> bool {
+    headers.contains_key(header::TRANSFER_ENCODING)
+        && headers.remove(header::CONTENT_LENGTH).is_some()
 }
 
 fn check_coding<B>(request: &Request<B>) -> Result<(), Ambiguous> {
@@ -164,6 +171,20 @@ mod tests {
         assert!(h2("http://m/a", &[("host", "m")]).is_ok());
         assert_eq!(h2("http://m/a", &[("host", "evil")]), Err(Ambiguous::Host));
         assert_eq!(h2("/a", &[]), Err(Ambiguous::Host));
+    }
+
+    #[test]
+    fn an_answer_keeps_one_framing() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("3"));
+        assert!(!settle_answer(&mut headers));
+        assert_eq!(headers[header::CONTENT_LENGTH], "3");
+        headers.insert(
+            header::TRANSFER_ENCODING,
+            HeaderValue::from_static("chunked"),
+        );
+        assert!(settle_answer(&mut headers) && !settle_answer(&mut headers));
+        assert_eq!(headers.len(), 1);
     }
 
     #[test]

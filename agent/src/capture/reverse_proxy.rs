@@ -198,8 +198,18 @@ impl Proxy {
             Ok((mut response, lease)) => {
                 let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
                 let version = response.version();
+                if switched && client_side.is_none() {
+                    tracing::debug!(
+                        "the model server switched protocols, and nobody had asked it to"
+                    );
+                    self.recorder.telemetry.upstream_errors.inc();
+                    return Ok(bad_gateway(flight.as_ref(), ending));
+                }
                 if version != Version::HTTP_2 {
                     strip_hop_by_hop(response.headers_mut(), switched);
+                    if framing::settle_answer(response.headers_mut()) {
+                        self.recorder.telemetry.answers_ambiguous.inc();
+                    }
                 }
                 if let Some(flight) = &flight {
                     let whole = response.body().is_end_stream();
@@ -210,8 +220,17 @@ impl Proxy {
                     return Ok(response.map(|_| ResponseBody::empty(ending)));
                 }
                 let from_stream = version == Version::HTTP_2;
+                // The length of what the client has already.
+                let tells_length = !streamed
+                    && response.status() == StatusCode::NOT_MODIFIED
+                    && response.headers().contains_key(header::CONTENT_LENGTH);
                 Ok(response.map(|body| {
-                    ResponseBody::new(body, from_stream, flight, ending, lease, opener)
+                    let body = ResponseBody::new(body, from_stream, flight, ending, lease, opener);
+                    if tells_length {
+                        body.of_another()
+                    } else {
+                        body
+                    }
                 }))
             }
             Err(error) => self.no_answer(&error, streamed, flight, ending),
@@ -242,13 +261,7 @@ impl Proxy {
                 Ok(refused)
             }
             Blame::ServerReset(reason) if streamed => Err(BrokenOff(reason.into())),
-            Blame::ServerReset(_) | Blame::Server => {
-                if let Some(flight) = &flight {
-                    let none = HeaderMap::new();
-                    flight.answered(StatusCode::BAD_GATEWAY, &none, Version::default(), true);
-                }
-                Ok(status_only(StatusCode::BAD_GATEWAY, ending))
-            }
+            Blame::ServerReset(_) | Blame::Server => Ok(bad_gateway(flight.as_ref(), ending)),
         }
     }
 }
@@ -279,6 +292,15 @@ fn begun(
         },
         response: Message::default(),
     }
+}
+
+/// The server gave no answer that could be passed on.
+fn bad_gateway(flight: Option<&Arc<Flight>>, ending: Option<Ending>) -> Response<ResponseBody> {
+    if let Some(flight) = flight {
+        let none = HeaderMap::new();
+        flight.answered(StatusCode::BAD_GATEWAY, &none, Version::default(), true);
+    }
+    status_only(StatusCode::BAD_GATEWAY, ending)
 }
 
 fn status_only(status: StatusCode, ending: Option<Ending>) -> Response<ResponseBody> {

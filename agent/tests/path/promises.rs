@@ -138,6 +138,7 @@ fn the_monitors_threads_yield_to_those_that_serve() {
         })
     };
     // The kernel keeps the first 15 letters of a name.
+    until("the data path", || niceness("clause9-data").is_some());
     let serving = niceness("clause9-data").unwrap();
     until("lower priorities", || {
         niceness("clause9-monitor") == Some(serving + 5)
