@@ -11,8 +11,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::sync::watch;
 
+use crate::capture::announced::Opener;
 use crate::capture::flight::{Direction, Ending, Flight};
 use crate::capture::recorder::Recorder;
 use crate::capture::upstream::Lease;
@@ -153,7 +153,7 @@ pub(super) struct ResponseBody {
     /// Nothing is said of its length.
     silent: bool,
     /// Tells an announced request body that nobody will ask for it any more.
-    _gate: Option<Arc<watch::Sender<Option<bool>>>>,
+    _gate: Option<Arc<Opener>>,
 }
 
 impl ResponseBody {
@@ -180,7 +180,7 @@ impl ResponseBody {
         flight: Option<Arc<Flight>>,
         ending: Option<Ending>,
         lease: Lease,
-        gate: Option<Arc<watch::Sender<Option<bool>>>>,
+        gate: Option<Arc<Opener>>,
     ) -> Self {
         let ended = inner.is_end_stream();
         let mut body = Self {

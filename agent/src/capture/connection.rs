@@ -112,11 +112,13 @@ async fn serve_http1(
     draining: watch::Receiver<bool>,
 ) {
     let (path, use_of) = (Arc::clone(&proxy), Arc::clone(&used));
+    let (begun, announced) = begun.with_announced();
     let service = service_fn(move |request: Request<Incoming>| {
         let (proxy, used) = (Arc::clone(&path), Arc::clone(&use_of));
+        let announced = Arc::clone(&announced);
         async move {
             used.again();
-            let answer = proxy.handle(request).await;
+            let answer = proxy.handle(request, Some(&announced)).await;
             used.again();
             answer
         }
@@ -161,7 +163,7 @@ async fn serve_http2(
             if taken.is_flood() {
                 flood.notify_one();
             }
-            let answer = proxy.handle(request).await;
+            let answer = proxy.handle(request, None).await;
             asked.answered();
             used.again();
             answer

@@ -1,6 +1,7 @@
 //! The data path: passes traffic through and hands copies of references to the monitor. Nothing here
 //! understands a body, and nothing here waits for the monitor.
 
+mod announced;
 mod blame;
 mod body;
 mod budget;

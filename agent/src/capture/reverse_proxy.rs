@@ -4,15 +4,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::{Body as _, Incoming};
 use hyper_util::rt::TokioIo;
 use tokio::sync::{mpsc, watch};
 
+use crate::capture::announced::{Announced, gated, is_announced};
 use crate::capture::blame::{Blame, blame};
-use crate::capture::body::{Gate, RequestBody, ResponseBody};
+use crate::capture::body::{RequestBody, ResponseBody};
 use crate::capture::doors::Doors;
 use crate::capture::flight::{Ending, Flight};
 use crate::capture::framing;
@@ -24,9 +24,6 @@ use crate::capture::upstream::{Pool, UpstreamError};
 use crate::config::{DrainConfig, Upstream};
 use crate::decode::{self, Decoders};
 use crate::exchange::{self, Exchange, Message, Target};
-
-/// How long an announced body waits for the server to ask for it.
-const CONTINUE: Duration = Duration::from_secs(1);
 
 /// The proxy of one model server.
 pub struct Proxy {
@@ -136,9 +133,11 @@ impl Proxy {
         self.pool.reachable().await
     }
 
+    /// Answers one request; `announced`: what its connection knows of announced bodies, by HTTP/1.
     pub(super) async fn handle(
         &self,
         mut request: Request<Incoming>,
+        announced: Option<&Announced>,
     ) -> Result<Response<ResponseBody>, BrokenOff> {
         let streamed = request.version() == Version::HTTP_2;
         if let Err(why) = framing::settle(&mut request) {
@@ -165,7 +164,7 @@ impl Proxy {
             close(refused.headers_mut(), streamed);
             return Ok(refused);
         }
-        let mut answer = self.pass(request, flight, ending).await?;
+        let mut answer = self.pass(request, announced, flight, ending).await?;
         if self.leaving.load(Ordering::Relaxed)
             && answer.status() != StatusCode::SWITCHING_PROTOCOLS
         {
@@ -177,6 +176,7 @@ impl Proxy {
     async fn pass(
         &self,
         mut request: Request<Incoming>,
+        announced: Option<&Announced>,
         flight: Option<Arc<Flight>>,
         ending: Option<Ending>,
     ) -> Result<Response<ResponseBody>, BrokenOff> {
@@ -186,10 +186,11 @@ impl Proxy {
         if !streamed {
             strip_hop_by_hop(request.headers_mut(), upgrading);
         }
-        let (gate, opener) = if announced(&request) && !self.pool.only_http2() {
-            gated(&mut request)
-        } else {
-            (None, None)
+        let (gate, opener) = match announced {
+            Some(announced) if is_announced(&request) && !self.pool.only_http2() => {
+                gated(&mut request, announced)
+            }
+            Some(_) | None => (None, None),
         };
         let recorder = Arc::clone(&self.recorder);
         let request =
@@ -307,34 +308,6 @@ fn status_only(status: StatusCode, ending: Option<Ending>) -> Response<ResponseB
     let mut response = Response::new(ResponseBody::empty(ending));
     *response.status_mut() = status;
     response
-}
-
-/// Whether the client waits to be asked for the body.
-fn announced(request: &Request<Incoming>) -> bool {
-    let expects = request.headers().get(header::EXPECT);
-    request.version() == Version::HTTP_11
-        && expects.is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"100-continue"))
-}
-
-type Opener = Arc<watch::Sender<Option<bool>>>;
-
-/// Holds an announced body back until the server asks for it, or for a while, as RFC 9110 advises.
-fn gated(request: &mut Request<Incoming>) -> (Option<Gate>, Option<Opener>) {
-    let (opener, mut opened) = watch::channel(None);
-    let opener = Arc::new(opener);
-    let weak = Arc::downgrade(&opener);
-    hyper::ext::on_informational(request, move |response| {
-        if let (StatusCode::CONTINUE, Some(opener)) = (response.status(), weak.upgrade()) {
-            let _ = opener.send(Some(true));
-        }
-    });
-    let gate = async move {
-        tokio::select! {
-            told = opened.wait_for(Option::is_some) => told.is_ok_and(|t| *t == Some(true)),
-            () = tokio::time::sleep(CONTINUE) => true,
-        }
-    };
-    (Some(Box::pin(gate)), Some(opener))
 }
 
 /// Copies both ways until both sides are done. Nothing of it is captured.

@@ -2,13 +2,17 @@
 //! of HTTP begins on it.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use rustix::net::RecvFlags;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsStream;
 
+use crate::capture::announced::{ASKING, Announced, goes_on};
 use crate::capture::room::Place;
 
 /// What a client that speaks HTTP/2 sends first (RFC 9113, section 3.4).
@@ -35,6 +39,34 @@ impl Socket {
             Self::Tls(stream) => Self::Tls(stream),
         }
     }
+
+    /// Ready once more can be read, or the other side ended. Nothing is read: the caller may not want
+    /// to be asked for it yet. With TLS, the next record may hold nothing that concerns a reader.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let looked = match self {
+                Self::Tcp(stream, _) => {
+                    let _ = ready!(stream.poll_read_ready(cx));
+                    stream.try_io(Interest::READABLE, || peek(&*stream))
+                }
+                Self::Unix(stream, _) => {
+                    let _ = ready!(stream.poll_read_ready(cx));
+                    stream.try_io(Interest::READABLE, || peek(&*stream))
+                }
+                Self::Tls(stream) => return stream.get_mut().0.poll_more(cx),
+            };
+            // What was ready may have been read before; then the system says when more comes.
+            match looked {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(()) | Err(_) => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
+fn peek(socket: impl AsFd) -> io::Result<()> {
+    rustix::net::recv(socket, &mut [0; 1], RecvFlags::PEEK)?;
+    Ok(())
 }
 
 macro_rules! each {
@@ -106,6 +138,9 @@ pub(crate) struct Begun {
     read: usize,
     taken: usize,
     socket: Socket,
+    /// Bytes follow what was read as the end of a head.
+    goes_on: bool,
+    announced: Option<Arc<Announced>>,
 }
 
 impl Begun {
@@ -116,7 +151,32 @@ impl Begun {
             read: 0,
             taken: 0,
             socket,
+            goes_on: false,
+            announced: None,
         }
+    }
+
+    /// The same, which tells what it sees of announced bodies.
+    pub(super) fn with_announced(mut self) -> (Self, Arc<Announced>) {
+        let announced = Arc::<Announced>::default();
+        self.announced = Some(Arc::clone(&announced));
+        (self, announced)
+    }
+
+    /// Looks whether an announced body has begun to come; woken when it does.
+    fn look_for_body(&mut self, cx: &mut Context<'_>) {
+        if let Some(announced) = &self.announced
+            && announced.is_awaited()
+            && (self.goes_on || self.socket.poll_more(cx).is_ready())
+        {
+            announced.came();
+        }
+    }
+
+    /// How much of what is about to be written is only said to have been.
+    fn kept_back(&self, bytes: &[u8]) -> Option<usize> {
+        let announced = self.announced.as_ref()?;
+        announced.is_idle_talk(bytes).then_some(ASKING.len())
     }
 
     /// Reads until it is clear whether the client speaks HTTP/2, and says so.
@@ -143,8 +203,11 @@ impl AsyncRead for Begun {
     ) -> Poll<io::Result<()>> {
         let me = &mut *self;
         let again = &me.first[me.taken..me.read];
+        let before = into.filled().len();
         if again.is_empty() {
-            return Pin::new(&mut me.socket).poll_read(cx, into);
+            ready!(Pin::new(&mut me.socket).poll_read(cx, into))?;
+            me.goes_on = goes_on(&into.filled()[before..]);
+            return Poll::Ready(Ok(()));
         }
         let fits = again.len().min(into.remaining());
         into.put_slice(&again[..fits]);
@@ -154,6 +217,7 @@ impl AsyncRead for Begun {
             // connection reads as ended.
             let _ = Pin::new(&mut me.socket).poll_read(cx, into);
         }
+        me.goes_on = goes_on(&into.filled()[before..]);
         Poll::Ready(Ok(()))
     }
 }
@@ -164,10 +228,14 @@ impl AsyncWrite for Begun {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if let Some(kept_back) = self.kept_back(bytes) {
+            return Poll::Ready(Ok(kept_back));
+        }
         Pin::new(&mut self.socket).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.look_for_body(cx);
         Pin::new(&mut self.socket).poll_flush(cx)
     }
 
@@ -180,6 +248,9 @@ impl AsyncWrite for Begun {
         cx: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let Some(kept_back) = pieces.first().and_then(|first| self.kept_back(first)) {
+            return Poll::Ready(Ok(kept_back));
+        }
         Pin::new(&mut self.socket).poll_write_vectored(cx, pieces)
     }
 

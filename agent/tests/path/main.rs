@@ -6,6 +6,7 @@
 #[path = "../../../tests/it/agent_world.rs"]
 mod agent_world;
 
+mod announced;
 mod answers;
 mod handover;
 mod http2;

@@ -284,7 +284,8 @@ pub(crate) async fn ask2(
     futures_ready(sender).await?;
     let (answer, mut stream) = sender.send_request(request, body.is_empty())?;
     if !body.is_empty() {
-        stream.send_data(Bytes::copy_from_slice(body), true)?;
+        // The whole answer may have come by then, which ends the stream.
+        let _ = stream.send_data(Bytes::copy_from_slice(body), true);
     }
     read_answer(answer.await?).await
 }
