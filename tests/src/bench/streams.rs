@@ -20,8 +20,8 @@ use crate::process::{Running, allow_open_files};
 use crate::sidecar::{Sidecar, http};
 
 const OBJECTIVES: &str = include_str!("streams.objectives.yaml");
-const HEAD: &str =
-    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+/// A connection serves one stream, and says so: whoever kept it would find nobody there in the next round.
+const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
 /// What a stream may add to the agent's memory, in KiB.
 const HELD_AT_MOST: f64 = 64.0;
 
@@ -240,8 +240,7 @@ async fn speak(stream: TcpStream, options: Options, clock: Clock) -> anyhow::Res
     }
     let end = chunk(&event("", r#""stop""#)) + &chunk("data: [DONE]\n\n") + "0\r\n\r\n";
     stream.write_all(end.as_bytes()).await?;
-    // The client ends the connection; until then nothing else is expected of it.
-    let _ = stream.read(&mut [0; 64]).await;
+    stream.shutdown().await?;
     Ok(())
 }
 
