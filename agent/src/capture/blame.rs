@@ -1,7 +1,7 @@
 //! Whose doing it was that a request got no answer. What a client does to its own request must never
 //! count against the model server: clients could push a share of failures over its level that way.
 
-use std::error::Error as _;
+use std::error::Error;
 
 use crate::capture::body::BodyError;
 use crate::capture::upstream::UpstreamError;
@@ -24,7 +24,7 @@ pub(super) fn blame(error: &UpstreamError) -> Blame {
         return Blame::Server;
     };
     let causes = || std::iter::successors(error.source(), |error| (*error).source());
-    if causes().any(|cause| cause.is::<BodyError>()) {
+    if causes().any(<dyn Error>::is::<BodyError>) {
         return Blame::Client;
     }
     let Some(error) = causes().find_map(|cause| cause.downcast_ref::<h2::Error>()) else {

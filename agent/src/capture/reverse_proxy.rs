@@ -234,7 +234,7 @@ impl Proxy {
                     }
                 }))
             }
-            Err(error) => self.no_answer(&error, streamed, flight, ending),
+            Err(error) => self.no_answer(&error, streamed, flight.as_ref(), ending),
         }
     }
 
@@ -244,7 +244,7 @@ impl Proxy {
         &self,
         error: &UpstreamError,
         streamed: bool,
-        flight: Option<Arc<Flight>>,
+        flight: Option<&Arc<Flight>>,
         ending: Option<Ending>,
     ) -> Result<Response<ResponseBody>, BrokenOff> {
         let whose = blame(error);
@@ -262,7 +262,7 @@ impl Proxy {
                 Ok(refused)
             }
             Blame::ServerReset(reason) if streamed => Err(BrokenOff(reason.into())),
-            Blame::ServerReset(_) | Blame::Server => Ok(bad_gateway(flight.as_ref(), ending)),
+            Blame::ServerReset(_) | Blame::Server => Ok(bad_gateway(flight, ending)),
         }
     }
 }

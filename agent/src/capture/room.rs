@@ -108,7 +108,7 @@ impl Room {
                 return;
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// A place for one more connection to the server; if all are taken, `make_room` is called, and the
