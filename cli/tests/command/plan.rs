@@ -167,5 +167,8 @@ fn a_plan_reckons_with_groups_that_are_kept_at_a_share_of_their_own() {
     let of = "attribute: sex_age, group: female & old";
     assert_eq!(assumed("    sampled_at_least: { female: 1 }\n", of).0, 1900);
     // Less than all are kept at asks for nothing.
-    assert_eq!(assumed("    sampled_at_least: { female: 0.05 }\n", women), plain);
+    assert_eq!(
+        assumed("    sampled_at_least: { female: 0.05 }\n", women),
+        plain
+    );
 }
