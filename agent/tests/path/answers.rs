@@ -7,6 +7,7 @@
 )]
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use crate::agent_world::{Model, Raw, Running, config, connect, read_message};
 
@@ -100,4 +101,23 @@ fn hints_before_an_answer_are_left_out_and_the_answer_is_not() {
         (200, "ok")
     );
     assert_eq!(answers[1].text(), "ok");
+}
+
+#[test]
+fn a_server_that_closes_after_a_stream_and_does_not_say_so_costs_no_request() {
+    let model = Model::start(|_, stream| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let answer = format!("{head}9\r\ndata: a\n\n\r\n0\r\n\r\n");
+        stream.write_all(answer.as_bytes()).unwrap();
+        // The client has it all; then the connection is closed.
+        std::thread::sleep(Duration::from_millis(50));
+        None
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let agent = Running::start(config(folder.path(), model.port, None));
+    let requests = [("GET", "/stream"); 10];
+    for answer in ask_all(agent.port, &requests) {
+        assert_eq!(answer.status(), 200, "{}", answer.head);
+    }
+    assert_eq!(agent.metric("clause9_upstream_errors_total"), 0);
 }

@@ -25,6 +25,9 @@ mod http2;
 
 /// How long an unused connection is kept: less than what common model servers wait (5 s).
 const KEPT: Duration = Duration::from_secs(4);
+/// How long a connection is left alone after a stream of events: servers are known that close it then and do
+/// not say so (cpp-httplib, with llama-server), and a request that meets the closing is lost.
+const REST: Duration = Duration::from_secs(1);
 /// Most unused connections kept.
 const MAX_IDLE: usize = 1024;
 /// How often a request of which nothing was sent is offered to a connection anew.
@@ -44,6 +47,8 @@ pub(super) enum UpstreamError {
 struct Idle {
     sender: SendRequest<RequestBody>,
     since: Instant,
+    /// How long it is not used from then on.
+    rest: Duration,
 }
 
 /// Connections to one server.
@@ -56,18 +61,19 @@ pub(super) struct Pool {
     prefers_http1: AtomicBool,
 }
 
-/// A connection in use, or a place on one; comes back when the exchange went through.
+/// A connection in use with how long it rests afterwards, or a place on one; comes back when the exchange
+/// went through.
 pub(super) enum Lease {
-    Alone(Arc<Pool>, SendRequest<RequestBody>),
+    Alone(Arc<Pool>, SendRequest<RequestBody>, Duration),
     Shared(http2::Ticket),
 }
 
 impl Lease {
     /// Puts the connection back for the next request.
     pub(super) fn give_back(self) {
-        let (pool, sender) = match self {
+        let (pool, sender, rest) = match self {
             Self::Shared(ticket) => return drop(ticket),
-            Self::Alone(pool, sender) => (pool, sender),
+            Self::Alone(pool, sender, rest) => (pool, sender, rest),
         };
         if sender.is_closed() {
             return;
@@ -82,7 +88,11 @@ impl Lease {
         idle.drain(..fresh);
         // Whoever waits for room cannot use this one: it was not there when they looked.
         if idle.len() < MAX_IDLE && !pool.room.is_waited_for() {
-            idle.push(Idle { sender, since });
+            idle.push(Idle {
+                sender,
+                since,
+                rest,
+            });
         }
     }
 }
@@ -146,7 +156,7 @@ impl Pool {
         }
         while let Some(mut sender) = self.take_idle() {
             match sender.try_send_request(request).await {
-                Ok(response) => return Ok((response, Lease::Alone(Arc::clone(self), sender))),
+                Ok(response) => return Ok(self.leased(response, sender)),
                 Err(mut failed) => match failed.take_message() {
                     Some(unsent) => request = unsent,
                     None => return Err(UpstreamError::Broken(failed.into_error())),
@@ -158,7 +168,21 @@ impl Pool {
             .send_request(request)
             .await
             .map_err(UpstreamError::Broken)?;
-        Ok((response, Lease::Alone(Arc::clone(self), sender)))
+        Ok(self.leased(response, sender))
+    }
+
+    /// An answer with the connection that it comes by.
+    fn leased(
+        self: &Arc<Self>,
+        response: Response<Incoming>,
+        sender: SendRequest<RequestBody>,
+    ) -> (Response<Incoming>, Lease) {
+        let rest = if is_of_events(&response) {
+            REST
+        } else {
+            Duration::ZERO
+        };
+        (response, Lease::Alone(Arc::clone(self), sender, rest))
     }
 
     async fn send_shared(
@@ -203,7 +227,9 @@ impl Pool {
         let now = Instant::now();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(|i| !i.sender.is_closed() && now - i.since < KEPT);
-        let ready = idle.iter().rposition(|i| i.sender.is_ready())?;
+        let ready = idle
+            .iter()
+            .rposition(|i| i.sender.is_ready() && now - i.since >= i.rest)?;
         Some(idle.remove(ready).sender)
     }
 
@@ -242,4 +268,12 @@ impl Pool {
     pub(super) async fn reachable(&self) -> bool {
         dial::reachable(&self.upstream.place).await
     }
+}
+
+/// Whether an answer is a stream of events (WHATWG HTML, server-sent events).
+fn is_of_events(response: &Response<Incoming>) -> bool {
+    const EVENTS: &[u8] = b"text/event-stream";
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    kind.and_then(|kind| kind.as_bytes().get(..EVENTS.len()))
+        .is_some_and(|kind| kind.eq_ignore_ascii_case(EVENTS))
 }
