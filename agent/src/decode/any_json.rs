@@ -64,6 +64,15 @@ enum Kind {
     Values,
 }
 
+impl Kind {
+    const fn is_list(self) -> bool {
+        match self {
+            Self::Objects | Self::Lists | Self::Values => true,
+            Self::Object => false,
+        }
+    }
+}
+
 struct Place {
     kind: Kind,
     rows: usize,
@@ -72,14 +81,16 @@ struct Place {
 }
 
 /// Where in an exchange's bodies there are as many rows as answers: lists of objects before lists of lists, one
-/// object and lists of values, and what stands higher first. None if there is no such pair.
+/// object and lists of values, and what stands higher first; lists are answered by lists. None if there is no such pair.
 pub(crate) fn mapping(exchange: &Exchange) -> Result<Mapping, UndecodableReason> {
     let (request, response) = texts(exchange)?;
     let (request, response): (Value, Value) = (parse(&request)?, parse(&response)?);
     let (rows, answers) = (places(&request), places(&response));
     let pair = rows.iter().find_map(|row| {
-        let answer = answers.iter().find(|answer| answer.rows == row.rows)?;
-        Some((row, answer))
+        // A list of one row is answered by a list, even where the answer is an object, too.
+        let unlike = |answer: &&Place| answer.kind.is_list() != row.kind.is_list();
+        let as_many = answers.iter().filter(|answer| answer.rows == row.rows);
+        Some((row, as_many.min_by_key(unlike)?))
     });
     let (row, answer) = pair.ok_or(UndecodableReason::Unsupported)?;
     Ok(Mapping {
@@ -163,6 +174,12 @@ mod tests {
                 "/request/applicants",
                 "/scores",
             ),
+            (
+                r#"{"request":{"applicants":[{"age":30}]}}"#,
+                r#"{"scores":[0.25],"version":3}"#,
+                "/request/applicants",
+                "/scores",
+            ),
             (r#"{"age":30,"city":"Ulm"}"#, r#"{"score":0.25}"#, "", ""),
             (r#"{"id":"a","data":[[1,2],[3,4]]}"#, "[0,1]", "/data", ""),
             (
@@ -172,7 +189,7 @@ mod tests {
                 "/out",
             ),
             (r#"[{"a":1},{"a":2}]"#, r#"[{"p":1},{"p":0}]"#, "", ""),
-            (r#"{"a/b":[{"x":1}]}"#, r#"{"y":[1]}"#, "/a~1b", ""),
+            (r#"{"a/b":[{"x":1}]}"#, r#"{"y":[1]}"#, "/a~1b", "/y"),
         ] {
             let expected = Some((rows.to_owned(), answers.to_owned()));
             let found = found(request, response);
