@@ -13,8 +13,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::capture::reverse_proxy::Proxy;
 use crate::monitor::{Command, MonitorStatus};
+use crate::outbox::Outbox;
 use crate::service::{self, Answer, problem};
-use crate::ship::outbox::Outbox;
 use crate::ship::{RefusedItem, RefusedItems};
 use crate::telemetry::Telemetry;
 

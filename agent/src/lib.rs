@@ -2,8 +2,8 @@
 //! them, signed, to a collector.
 //!
 //! Core (told the time, no I/O): [`exchange`], [`decode`], [`sample`], [`engine`], [`ship::packing`].
-//! Shell: [`capture`] (data path), [`monitor`] (thread around the engine), [`ship`], [`admin`],
-//! [`outcomes`], [`sink`]. The data path hands over by `try_send` and never waits for any of the others.
+//! Shell: [`capture`] (data path), [`monitor`] (thread around the engine), [`outbox`], [`ship`],
+//! [`admin`], [`outcomes`], [`sink`]. The data path hands over by `try_send` and never waits for any of the others.
 
 pub mod admin;
 pub mod capture;
@@ -17,6 +17,7 @@ pub mod fuzzing;
 pub mod identity;
 pub mod monitor;
 pub mod observe;
+pub mod outbox;
 pub mod outcomes;
 pub mod sample;
 pub mod shelf;

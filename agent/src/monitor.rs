@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clause9_shared::plan::Outcome;
 use clause9_shared::time::{Clock, Span, Timestamp};
@@ -19,7 +19,7 @@ use crate::engine::shelf::Reason;
 use crate::engine::{
     Answer, Asked, Engine, Input, Looked, OutcomeReport, Output, SocketCounts, Tally, Undecoded,
 };
-use crate::ship::outbox::Outbox;
+use crate::outbox::Outbox;
 use crate::ship::{OnTheWay, Sealer};
 use crate::sink::Delivery;
 
@@ -29,6 +29,8 @@ pub use intake::{Intake, SinkStatus};
 
 /// How often the clock is looked at when nothing happens.
 const TICK: Duration = Duration::from_millis(200);
+/// How often what open panes hold is put by.
+const PUT_BY: Duration = Duration::from_secs(10);
 /// Most exchanges taken before looking at the clock and at commands again.
 const TURN: usize = 64;
 /// Most commands waiting.
@@ -123,6 +125,9 @@ pub struct Monitor {
     /// A pane that is being closed, and what the engine said of it so far.
     closing: Option<(PaneStart, SocketCounts)>,
     out: Vec<Output>,
+    /// How often open panes were put by, and when last.
+    put_by: u64,
+    put_by_at: Option<Instant>,
 }
 
 impl Monitor {
@@ -143,6 +148,8 @@ impl Monitor {
             closing: None,
             on_the_way: None,
             out: Vec::new(),
+            put_by: 0,
+            put_by_at: Some(Instant::now()),
             engine,
             recorder,
             intake,
@@ -225,6 +232,7 @@ impl Monitor {
                 None => {}
             }
             self.close_due();
+            self.put_by();
             self.publish();
             tokio::select! {
                 biased;
@@ -382,7 +390,7 @@ impl Monitor {
                     m.value,
                     m.support,
                 ),
-                Output::Answer(_) | Output::Told(_) => {}
+                Output::Answer(_) | Output::Told(_) | Output::Held(_) => {}
             }
         }
         // A long jump of the clock closes many panes: do not pile them up.
@@ -395,9 +403,32 @@ impl Monitor {
         let shipped = std::mem::take(&mut self.shipped);
         if let Some((sealer, outbox)) = &mut self.shipping {
             let since = self.recorder.panes.watching_since();
-            for (sequence, envelope) in sealer.seal(shipped, since, clock::wall()) {
-                outbox.push(sealer.boot(), sequence, envelope);
+            let (losses, now) = (outbox.untold(), clock::wall());
+            let batches = sealer.seal(shipped, &losses, since, now);
+            if !batches.is_empty() {
+                outbox.push(batches, losses, now);
             }
+        }
+    }
+
+    /// Puts by what open panes hold, every now and then: a crash takes no more than what came since.
+    fn put_by(&mut self) {
+        let due = self.put_by_at.is_none_or(|at| at.elapsed() >= PUT_BY);
+        if self.shipping.is_none() || !due {
+            return;
+        }
+        self.put_by_at = Some(Instant::now());
+        self.put_by += 1;
+        let (open, now) = (self.recorder.panes.open(), self.now());
+        let mut out = Vec::new();
+        self.engine
+            .handle(Input::Hold(open, self.put_by), now, &mut out);
+        if let (Some(Output::Held(Some(held))), Some((sealer, outbox))) =
+            (out.pop(), &self.shipping)
+        {
+            let since = self.recorder.panes.watching_since();
+            let batches = sealer.put_by(vec![held], since, clock::wall());
+            outbox.put_by(self.put_by, batches);
         }
     }
 

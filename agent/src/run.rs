@@ -23,6 +23,7 @@ use crate::config::{AgentConfig, AgentPlan};
 use crate::decode::{self, Decoders};
 use crate::identity::{self, IdentityError};
 use crate::monitor::{Command, Intake, MAX_COMMANDS, Monitor};
+use crate::outbox::Outbox;
 use crate::outcomes::Outcomes;
 use crate::priority;
 use crate::reload::Reloading;
@@ -92,6 +93,7 @@ pub struct Agent {
     outcomes: (TcpListener, Arc<Outcomes>),
     monitor: Monitor,
     commands: mpsc::Sender<Command>,
+    outbox: Option<Arc<Outbox>>,
     shipper: Option<Shipper>,
     stopping: watch::Sender<bool>,
 }
@@ -129,14 +131,16 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         event_time_header.clone(),
         queue,
     ));
-    let (engine, salt) = parts::engine(&config, capture, system_key, boot);
+    let outbox = parts::outbox(&config, &telemetry);
+    let restored = outbox.as_ref().and_then(|outbox| outbox.restored());
+    let (engine, salt) = parts::engine(&config, capture, system_key, boot, restored);
     let system = document.system.id.clone();
     let (commands, asked) = mpsc::channel(MAX_COMMANDS);
     let whose = (key.clone(), boot, system.clone(), salt);
     let (asking, on_the_way) = parts::asking(&config, whose, &telemetry, &commands);
     let refused = Arc::<RefusedItems>::default();
-    let (outbox, shipper) =
-        parts::shipping(&config, collector.as_ref(), &refused, asking, &telemetry)?;
+    let to = (collector.as_ref(), outbox.as_ref());
+    let shipper = parts::shipping(to, &refused, asking, &telemetry)?;
     let sealer = Sealer::new(key, boot, system.clone(), config.clock);
     let sealing = outbox.clone().map(|outbox| (sealer, outbox));
     let path =
@@ -152,7 +156,7 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         system,
         clock: config.clock,
         telemetry: telemetry.clone(),
-        outbox,
+        outbox: outbox.clone(),
         refused,
         proxy: path.as_ref().map(|(proxy, _)| Arc::clone(proxy)),
         monitor: commands.clone(),
@@ -171,6 +175,7 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         monitor: Monitor::new(engine, recorder, document, asked, intake, sealing)
             .with_way(on_the_way),
         commands,
+        outbox,
         shipper,
         stopping,
     })
@@ -229,6 +234,9 @@ impl Agent {
                 monitor.run(&runtime);
             })?
         };
+        let (keep_stop, keep_stopped) = watch::channel(false);
+        let keeping = self.outbox.map(|outbox| keeping(outbox, keep_stopped));
+        let keeping = keeping.transpose()?;
         let shipper = self.shipper;
         let shipping = shipper.map(|shipper| shipping(shipper, ship_stopped));
         let shipping = shipping.transpose()?;
@@ -272,6 +280,8 @@ impl Agent {
         stop_monitor(&self.commands, monitor);
         let _ = ship_stop.send(true);
         shipping.into_iter().for_each(join);
+        let _ = keep_stop.send(true);
+        keeping.into_iter().for_each(join);
         let _ = side_stop.send(true);
         join(side);
         tracing::info!("stopped");
@@ -306,6 +316,15 @@ fn shipping(shipper: Shipper, stop: watch::Receiver<bool>) -> io::Result<JoinHan
     spawn("clause9-ship", move || {
         priority::lower("shipping");
         runtime.block_on(shipper.run(stop));
+    })
+}
+
+/// Writes batches to disk, on a thread that may wait for it.
+fn keeping(outbox: Arc<Outbox>, stop: watch::Receiver<bool>) -> io::Result<JoinHandle<()>> {
+    let runtime = single()?;
+    spawn("clause9-outbox", move || {
+        priority::lower("outbox");
+        runtime.block_on(outbox.keep(stop));
     })
 }
 

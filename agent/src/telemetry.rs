@@ -5,6 +5,7 @@ use crate::engine::shelf::Reason;
 use clause9_shared::objective::Document;
 use clause9_shared::window::{DropReason, UndecodableReason};
 use clause9_shared::wire::batch::RefusalReason;
+use clause9_shared::wire::loss::LossReason;
 use prometheus::{
     Encoder, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
@@ -89,6 +90,8 @@ pub struct Telemetry {
     pub outbox_bytes: IntGauge,
     /// Batches waiting.
     pub outbox_batches: IntGauge,
+    /// Bytes of batches that are not on disk.
+    pub outbox_unwritten: IntGauge,
     /// Batches let go unsent.
     pub outbox_dropped: IntCounterVec,
     /// Writes to the state folder that failed.
@@ -139,10 +142,14 @@ pub const SIGNALS: [&str; 3] = ["traces", "metrics", "logs"];
 pub const BATCH_RESULTS: [&str; 4] = ["stored", "duplicate", "refused", "failed"];
 /// What happens to outcomes between replicas.
 pub const FORWARDED: [&str; 6] = ["handed_over", "settled", "lost", "asked", "found", "failed"];
-/// Why a batch is let go unsent.
-pub const OUTBOX_DROPS: [&str; 2] = ["full", "damaged"];
 /// What is written to the state folder.
-pub const STATE_WRITES: [&str; 3] = ["outbox", "outbox_release", "joins"];
+pub const STATE_WRITES: [&str; 5] = [
+    "outbox",
+    "outbox_mark",
+    "outbox_read",
+    "open_panes",
+    "joins",
+];
 
 /// Why a request, or what should have been one, was refused.
 pub const REFUSALS: [&str; 3] = ["malformed", "ambiguous", "flood"];
@@ -248,7 +255,8 @@ impl Telemetry {
             items_refused: make.counters("clause9_items_refused_total", "Items or whole batches that the collector refused, by reason.", "reason", RefusalReason::ALL.iter().map(|r| r.as_str()))?,
             outbox_bytes: make.gauge("clause9_outbox_bytes", "Bytes of batches waiting for the collector.")?,
             outbox_batches: make.gauge("clause9_outbox_batches", "Batches waiting for the collector.")?,
-            outbox_dropped: make.counters("clause9_outbox_dropped_total", "Batches let go unsent, by reason.", "reason", OUTBOX_DROPS)?,
+            outbox_unwritten: make.gauge("clause9_outbox_unwritten_bytes", "Bytes of batches waiting for the collector that are in memory only.")?,
+            outbox_dropped: make.counters("clause9_outbox_dropped_total", "Batches let go unsent, by reason.", "reason", LossReason::ALL.iter().map(|r| r.as_str()))?,
             state_write_failures: make.counters("clause9_state_write_failures_total", "Writes to the state folder that failed.", "what", STATE_WRITES)?,
             monitor_restarts: make.counter("clause9_monitor_restarts_total", "Times the monitor was started again after a panic.")?,
             metric_value: make.gauges("clause9_metric_value", "Value of an objective's metric on this replica's last closed pane.", &metric)?,

@@ -119,7 +119,7 @@ pub struct Missing {
     pub end: Timestamp,
     /// Whether it is missing, labels may still come, or there was nothing to be measured.
     pub status: MissingStatus,
-    /// Why, in a word: `agent_silent`, `agent_not_watching`, `batch_lost`,
+    /// Why, in a word: `agent_silent`, `agent_not_watching`, `agent_crashed`, `agent_lost`, `batch_lost`,
     /// `items_refused`, `not_sealed`, `sealed_before`, `no_traffic`, `insufficient`, `not_measured`.
     pub reason: &'static str,
     /// Why, in a sentence.
@@ -193,7 +193,13 @@ pub fn list(
 }
 
 /// Reasons of gaps besides silence, the one that says most first.
-const GAPS: [&str; 3] = ["agent_not_watching", "batch_lost", "items_refused"];
+const GAPS: [&str; 5] = [
+    "agent_not_watching",
+    "agent_crashed",
+    "agent_lost",
+    "batch_lost",
+    "items_refused",
+];
 
 /// The gap that touches a window, if there is one.
 fn gap(window: Window, rows: &Rows) -> Option<(&'static str, String, Vec<AgentId>)> {

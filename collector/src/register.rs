@@ -456,7 +456,8 @@ pub struct MemberBody {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GapBody {
     /// Why: `agent_silent` (not closed when the pane was sealed), `agent_not_watching` (between two
-    /// runs of an agent), `batch_lost` (a hole in its sequence) or `items_refused`.
+    /// runs of an agent), `agent_crashed` (its open panes were restored as of some time before), `agent_lost`
+    /// (batches that it says are lost), `batch_lost` (a hole in its sequence) or `items_refused`.
     pub reason: String,
     /// First point of the stretch.
     pub start: Timestamp,

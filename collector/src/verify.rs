@@ -81,6 +81,9 @@ pub const CLOCK_AHEAD: &str = "clock_ahead";
 /// Mark of a batch signed long before it was received: a clock that is behind, or a long way here.
 pub const CLOCK_BEHIND: &str = "clock_behind";
 
+/// Mark of a restored batch in whose place a later one of the same number was stored.
+pub const SUPERSEDED: &str = "superseded";
+
 /// Checks everything that depends on the bytes and on what is configured: format, author,
 /// signature, system, and each item.
 pub fn open(bytes: &[u8], known: &Known) -> Result<Opened, Refused> {
@@ -271,6 +274,14 @@ pub fn admit(
                 batch: digest,
                 items: vec![ItemReceipt::Duplicate; opened.batch.items.len()],
                 marks: Vec::new(),
+            }));
+        }
+        // What a crashed run had put by, and then shipped all the same, with what came after.
+        Before::Stored(_) if opened.batch.restored.is_some() => {
+            return Ok(Admitted::Duplicate(Receipt {
+                batch: opened.digest,
+                items: vec![ItemReceipt::Duplicate; opened.batch.items.len()],
+                marks: vec![SUPERSEDED.to_owned()],
             }));
         }
         Before::Stored(digest) => {

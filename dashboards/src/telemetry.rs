@@ -352,19 +352,25 @@ pub const TELEMETRY: &[Telemetry] = &[
         Agent,
         "clause9_outbox_bytes",
         &[],
-        "Bytes on disk that wait for the collector.",
+        "Bytes of batches that wait for the collector.",
     ),
     gauge(
         Agent,
         "clause9_outbox_batches",
         &[],
-        "Batches on disk that wait for the collector.",
+        "Batches that wait for the collector.",
+    ),
+    gauge(
+        Agent,
+        "clause9_outbox_unwritten_bytes",
+        &[],
+        "Bytes of batches that are in memory only: the disk has not taken them yet.",
     ),
     counter(
         Agent,
         "clause9_outbox_dropped_total",
         &[REASON],
-        "Batches lost because the outbox had no room or could not be written.",
+        "Batches lost: `outbox_full`, `damaged` on disk, or `disk_refused` with memory full. Each is told to the collector, too.",
     ),
     counter(
         Agent,

@@ -237,6 +237,8 @@ pub fn batches() -> Vec<Vec<u8>> {
         watermark: Timestamp::EPOCH,
         watching_since: Timestamp::EPOCH,
         items,
+        losses: Vec::new(),
+        restored: None,
     };
     let key = PaneKey {
         system: document.system.id.clone(),

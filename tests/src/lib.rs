@@ -11,3 +11,4 @@ pub mod sidecar;
 pub mod sim;
 pub mod site;
 pub mod tools;
+pub mod world;

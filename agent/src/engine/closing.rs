@@ -115,6 +115,47 @@ impl Engine {
         }
     }
 
+    /// What open panes hold so far, as it would be shipped if the agent stopped now; nothing is closed and
+    /// nothing taken away. None if they hold nothing. `number` is noted beside what is remembered, so that
+    /// the next run knows which outcomes are in it.
+    pub(super) fn held(
+        &mut self,
+        open: Vec<(PaneStart, SocketCounts)>,
+        number: u64,
+    ) -> Option<(Vec<ClosedWindow>, Timestamp)> {
+        let mut items = Vec::new();
+        let mut first = None;
+        for (start, socket) in open {
+            let known = self.panes.get(&start).map_or(0, |pane| pane.received);
+            if socket == SocketCounts::default() && known == 0 {
+                continue;
+            }
+            // Requests are counted when a pane is closed: here in what is put by, and nowhere else.
+            let pane = self.panes.entry(start).or_default();
+            let answers = pane.unattributed_answers.clone();
+            self.count_requests(start, &socket);
+            let rates = self.rate(start).map(Rates::one);
+            if let Some(pane) = self.panes.get(&start) {
+                let unfinished = missing(pane, &socket);
+                items.extend(self.traffic_items((start, rates), pane, &socket, unfinished));
+            }
+            if let Some(pane) = self.panes.get_mut(&start) {
+                pane.unattributed_answers = answers;
+            }
+            first = first.or(Some(start));
+        }
+        for (start, arrived) in &self.arrivals {
+            items.extend(self.outcome_items(*start, arrived));
+            first = first.map_or(Some(*start), |f| Some(f.min(*start)));
+        }
+        if items.is_empty() {
+            return None;
+        }
+        self.memory.put_by(number);
+        let watermark = self.watermark.or(first.map(|f| f.0))?;
+        Some((items, watermark))
+    }
+
     /// One unattributed item, always, and one per model; of each shell, if shells are kept apart.
     fn traffic_items(
         &self,

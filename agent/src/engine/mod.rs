@@ -60,6 +60,8 @@ pub enum Input {
     Close(PaneStart, SocketCounts),
     /// The agent stops: ship what open panes hold so far, without claiming that they are closed.
     Stop(Vec<(PaneStart, SocketCounts)>),
+    /// Tell what open panes hold so far, under this number; answered by [`Output::Held`].
+    Hold(Vec<(PaneStart, SocketCounts)>, u64),
 }
 
 /// An exchange after decoding.
@@ -99,6 +101,8 @@ pub enum Output {
     Answer(OutcomeReport),
     /// What became of outcomes that were asked about, in the order of the questions.
     Told(Vec<Fate>),
+    /// What open panes hold, and the watermark; none if they hold nothing.
+    Held(Option<(Vec<ClosedWindow>, Timestamp)>),
 }
 
 /// What an objective's metric says of a pane on this replica.
@@ -297,6 +301,10 @@ impl Engine {
             Input::LostOnTheWay(outcomes) => self.lost_on_the_way(outcomes, now),
             Input::Close(pane, socket) => self.close(pane, &socket, now, out),
             Input::Stop(open) => self.stop(open, out),
+            Input::Hold(open, number) => {
+                let held = self.held(open, number);
+                out.push(Output::Held(held));
+            }
         }
     }
 

@@ -153,6 +153,13 @@ impl Remembering {
         }
     }
 
+    /// What outcomes added up to now is put by under this number.
+    pub(super) fn put_by(&mut self, number: u64) {
+        if let Some(shelf) = &mut self.shelf {
+            shelf.put_by(number);
+        }
+    }
+
     /// Forgets what comes from panes before the horizon.
     pub(super) fn expire(&mut self, horizon: PaneStart, tally: &mut Tally) {
         self.horizon = self.horizon.max(Some(horizon));

@@ -36,6 +36,10 @@ pub trait Shelf: std::fmt::Debug + Send {
     /// one is lost if the process ends now.
     fn handed_over(&mut self, before: Timestamp);
 
+    /// What outcomes added up to now is put by under this number: if the process ends and the next run finds
+    /// it, it is not lost.
+    fn put_by(&mut self, number: u64);
+
     /// Lets go what comes from panes before the horizon, and what is over the bound. `known` says what is
     /// remembered elsewhere.
     fn trim(&mut self, horizon: Option<PaneStart>, known: &dyn Fn(u64) -> bool);

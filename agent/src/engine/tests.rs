@@ -151,7 +151,7 @@ impl World {
         let out = std::mem::take(&mut self.out);
         let ships = out.into_iter().filter_map(|o| match o {
             Output::Ship(items, _) => Some(items),
-            Output::Measured(_) | Output::Answer(_) | Output::Told(_) => None,
+            Output::Measured(_) | Output::Answer(_) | Output::Told(_) | Output::Held(_) => None,
         });
         ships.flatten().collect()
     }
@@ -498,7 +498,7 @@ fn stopping_ships_open_panes_without_claiming_them_closed() {
     );
     let watermark = world.out.iter().find_map(|o| match o {
         Output::Ship(_, watermark) => Some(*watermark),
-        Output::Measured(_) | Output::Answer(_) | Output::Told(_) => None,
+        Output::Measured(_) | Output::Answer(_) | Output::Told(_) | Output::Held(_) => None,
     });
     assert_eq!(watermark, Some(at(60)));
     let items = world.shipped();
@@ -527,7 +527,7 @@ fn each_objective_in_force_is_measured_on_the_panes_own_counts() {
         .iter()
         .filter_map(|o| match o {
             Output::Measured(m) => Some((m.objective.as_str(), m.support)),
-            Output::Ship(..) | Output::Answer(_) | Output::Told(_) => None,
+            Output::Ship(..) | Output::Answer(_) | Output::Told(_) | Output::Held(_) => None,
         })
         .collect();
     assert_eq!(measured, [("x-missing", 4), ("right-enough", 4)]);

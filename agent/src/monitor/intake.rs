@@ -356,7 +356,13 @@ impl Monitor {
             Some(Output::Answer(told)) if told.joined + told.waiting + told.sampled_out > 0 => {
                 Fate::Outcome
             }
-            Some(Output::Answer(_) | Output::Told(_) | Output::Ship(..) | Output::Measured(_))
+            Some(
+                Output::Answer(_)
+                | Output::Told(_)
+                | Output::Held(_)
+                | Output::Ship(..)
+                | Output::Measured(_),
+            )
             | None => Fate::OutcomeLost,
         }
     }

@@ -18,20 +18,24 @@ use crate::capture::panes::PaneTable;
 use crate::capture::reverse_proxy::Proxy;
 use crate::capture::tls::Certificates;
 use crate::capture::{Budget, Captured, Recorder};
-use crate::clock::SystemClock;
+use crate::clock::{self, SystemClock};
 use crate::config::{AgentConfig, SinkConfig, Upstream};
 use crate::decode::Decoders;
 use crate::engine::shelf::Shelf;
 use crate::engine::{Engine, Settings};
 use crate::identity::{self, IdentityError};
 use crate::monitor::Command;
+use crate::outbox::disk::Folder;
+use crate::outbox::{Outbox, Room};
 use crate::outcomes::{Outcomes, Turns};
 use crate::sample::{self, Sampler};
 use crate::shelf::{DiskShelf, Setup};
-use crate::ship::outbox::Outbox;
 use crate::ship::{Asking, OnTheWay, RefusedItems, ShipError, Shipper};
 use crate::sink::{Bounds, Joins, Names, Naming, Reader, Sink};
 use crate::telemetry::Telemetry;
+
+/// Most bytes of batches in memory that the disk would not take.
+const MOST_UNWRITTEN: usize = 16 << 20;
 
 /// The proxy and its doors.
 pub(super) fn path(
@@ -176,6 +180,18 @@ fn forwards(config: &AgentConfig) -> bool {
     config.outcomes.forward && config.collector.is_some()
 }
 
+/// The outbox, if there is a collector.
+pub(super) fn outbox(config: &AgentConfig, telemetry: &Telemetry) -> Option<Arc<Outbox>> {
+    config.collector.as_ref()?;
+    let folder = Folder::new(config.state_dir.join("outbox"));
+    let room = Room {
+        bytes: config.limits.outbox_bytes,
+        memory: config.limits.outbox_bytes.min(MOST_UNWRITTEN),
+    };
+    let outbox = Outbox::open(folder, room, telemetry.clone(), clock::wall());
+    Some(Arc::new(outbox))
+}
+
 /// What asking other replicas takes, if they are asked.
 pub(super) fn asking(
     config: &AgentConfig,
@@ -207,15 +223,21 @@ pub(super) fn engine(
     plan: Arc<CapturePlan>,
     system_key: [u8; 32],
     boot: BootId,
+    restored: Option<(u64, u64)>,
 ) -> (Engine, Digest) {
     let settings = settings(config, plan, system_key);
-    let shelf = shelf(config, &settings, boot);
+    let shelf = shelf(config, &settings, boot, restored);
     let salt = settings.salt;
     (Engine::new(settings).with_shelf(shelf), salt)
 }
 
 /// Predictions on disk, if they are kept there.
-fn shelf(config: &AgentConfig, settings: &Settings, boot: BootId) -> Option<Box<dyn Shelf>> {
+fn shelf(
+    config: &AgentConfig,
+    settings: &Settings,
+    boot: BootId,
+    restored: Option<(u64, u64)>,
+) -> Option<Box<dyn Shelf>> {
     if config.limits.remembered_disk_bytes == 0 {
         return None;
     }
@@ -228,6 +250,7 @@ fn shelf(config: &AgentConfig, settings: &Settings, boot: BootId) -> Option<Box<
         stride: Engine::packed_bytes(settings),
         boot: boot.0,
         horizon: settings.plan.document().panes.outcome_horizon,
+        restored,
     })))
 }
 
@@ -252,21 +275,17 @@ pub(super) fn recorder(
 
 /// Outbox and shipper, if there is a collector to ship to.
 pub(super) fn shipping(
-    config: &AgentConfig,
-    collector: Option<&reqwest::Url>,
+    (collector, outbox): (Option<&reqwest::Url>, Option<&Arc<Outbox>>),
     refused: &Arc<RefusedItems>,
     asking: Option<Asking>,
     telemetry: &Telemetry,
-) -> Result<(Option<Arc<Outbox>>, Option<Shipper>), ShipError> {
-    let Some(address) = collector else {
-        return Ok((None, None));
+) -> Result<Option<Shipper>, ShipError> {
+    let Some((address, outbox)) = collector.zip(outbox) else {
+        return Ok(None);
     };
-    let folder = config.state_dir.join("outbox");
-    let outbox = Outbox::open(folder, config.limits.outbox_bytes, telemetry.clone());
-    let outbox = Arc::new(outbox);
-    let waiting = Arc::clone(&outbox);
+    let waiting = Arc::clone(outbox);
     let shipper = Shipper::new(address, waiting, Arc::clone(refused), telemetry.clone())?;
-    Ok((Some(outbox), Some(shipper.with_forwarder(asking)?)))
+    Ok(Some(shipper.with_forwarder(asking)?))
 }
 
 pub(super) fn system_key(config: &AgentConfig) -> Result<[u8; 32], IdentityError> {

@@ -55,6 +55,8 @@ pub struct Setup {
     pub boot: u64,
     /// How long outcomes are waited for.
     pub horizon: Span,
+    /// What an earlier run had put by of its open panes and was found: the run and the number.
+    pub restored: Option<(u64, u64)>,
 }
 
 /// Predictions in files.
@@ -70,6 +72,8 @@ pub struct DiskShelf {
     resting: u32,
     /// Whether outcomes were kept since it was last said until when they are handed over.
     unsaid: bool,
+    /// Whether outcomes were kept since open panes were last put by, or it was never said that they were.
+    not_put_by: bool,
     forgotten: Forgotten,
     tally: ShelfTally,
 }
@@ -91,6 +95,7 @@ impl DiskShelf {
             next: 1,
             resting: 0,
             unsaid: false,
+            not_put_by: true,
             forgotten: Forgotten::default(),
             tally: ShelfTally::default(),
             setup,
@@ -138,7 +143,8 @@ impl DiskShelf {
                 }
             }
         }
-        self.tally.lost_outcomes = settle(&mut restored);
+        let found = self.setup.restored;
+        self.tally.lost_outcomes = settle(&mut restored, found);
         for mut found in restored {
             if let Err(error) = found.segment.close() {
                 self.failed(&error);
@@ -146,9 +152,11 @@ impl DiskShelf {
             self.segments.push_back(found.segment);
         }
         self.resting = 0;
-        if self.tally.lost_outcomes > 0 {
+        if self.tally.lost_outcomes > 0 || found.is_some() {
             // Told once: the next run finds this one between.
-            self.ready(None);
+            if let (Some(last), Some(found)) = (self.ready(None), found) {
+                last.restored(found);
+            }
             self.flush();
         }
     }
@@ -262,7 +270,7 @@ impl DiskShelf {
     fn gather(&self, tag: Tag) -> io::Result<Option<Kept>> {
         let mut amended = Vec::new();
         for segment in self.segments.iter().rev().filter(|s| s.may_hold(tag)) {
-            for record in segment.records(tag)? {
+            for (at, record) in segment.records(tag)? {
                 match record {
                     Record::Amended {
                         row,
@@ -270,7 +278,7 @@ impl DiskShelf {
                         packed,
                         ..
                     } => {
-                        if trusted(segment.trust, arrival) {
+                        if segment.trust.covers(arrival, at) {
                             amended.push((row, packed));
                         }
                     }
@@ -282,7 +290,11 @@ impl DiskShelf {
                         let rows = self.amended(rows, amended);
                         return Ok(Some(Kept { origin, rows }));
                     }
-                    Record::Header(_) | Record::Origin(_) | Record::HandedOver(_) => {}
+                    Record::Header(_)
+                    | Record::Origin(_)
+                    | Record::HandedOver(_)
+                    | Record::PutBy(_)
+                    | Record::Restored { .. } => {}
                 }
             }
         }
@@ -322,6 +334,7 @@ impl Shelf for DiskShelf {
         if let Some(segment) = self.ready(Some(arrival)) {
             segment.amend(tag, row, packed, arrival);
             self.unsaid = true;
+            self.not_put_by = true;
         }
     }
 
@@ -356,6 +369,23 @@ impl Shelf for DiskShelf {
             last.handed_over(before);
             self.unsaid = false;
             self.flush();
+        }
+    }
+
+    fn put_by(&mut self, number: u64) {
+        if !self.not_put_by {
+            return;
+        }
+        let Some(last) = self.ready(None) else {
+            return;
+        };
+        last.put_by(number);
+        self.not_put_by = false;
+        self.flush();
+        // Before what was put by can be found, it must be known which outcomes are in it.
+        let synced = self.segments.back().map_or(Ok(()), Segment::sync);
+        if let Err(error) = synced {
+            self.failed(&error);
         }
     }
 
@@ -409,32 +439,56 @@ impl DiskShelf {
     }
 }
 
-fn trusted(trust: Trust, arrival: PaneStart) -> bool {
-    match trust {
-        Trust::All => true,
-        Trust::Before(end) => arrival.0 < end,
-    }
-}
-
-/// Says of each earlier run what it had handed over; counts what the last one had not.
-fn settle(restored: &mut [Restored]) -> u64 {
+/// Says of each earlier run what it had handed over; counts what the last one had not. `found` is what was
+/// put by, by which run and under which number, and is found now.
+fn settle(restored: &mut [Restored], found: Option<(u64, u64)>) -> u64 {
     let mut ends = BTreeMap::<u64, Timestamp>::new();
-    for found in restored.iter() {
-        let end = ends.entry(found.header.boot).or_insert(Timestamp::EPOCH);
-        *end = (*end).max(found.handed_over.unwrap_or(Timestamp::EPOCH));
+    let mut put_by: BTreeMap<u64, u64> = found.into_iter().collect();
+    for one in restored.iter() {
+        let end = ends.entry(one.header.boot).or_insert(Timestamp::EPOCH);
+        *end = (*end).max(one.said.handed_over.unwrap_or(Timestamp::EPOCH));
+        put_by.extend(one.said.restored.iter().copied());
     }
     let last = ends.keys().next_back().copied();
     let mut lost = 0;
-    for found in restored {
-        let boot = found.segment.boot;
-        let trust = Trust::Before(ends.get(&boot).copied().unwrap_or(Timestamp::EPOCH));
-        found.segment.trust = trust;
+    for at in 0..restored.len() {
+        let boot = restored[at].segment.boot;
+        let end = ends.get(&boot).copied().unwrap_or(Timestamp::EPOCH);
+        let number = put_by.get(&boot);
+        let offset = number.map_or(0, |number| put_by_until(restored, at, *number));
+        let trust = Trust::Before(end, offset);
+        restored[at].segment.trust = trust;
         if Some(boot) == last {
-            let arrivals = found.arrivals.iter();
-            lost += arrivals.filter(|at| !trusted(trust, **at)).count() as u64;
+            let mut arrivals = restored[at].said.arrivals.iter();
+            let covered = |(arrival, at): &&(PaneStart, u64)| !trust.covers(*arrival, *at);
+            lost += arrivals.by_ref().filter(covered).count() as u64;
         }
     }
     lost
+}
+
+/// Up to where what stands in a segment was put by under that number or before.
+fn put_by_until(restored: &[Restored], at: usize, number: u64) -> u64 {
+    let boot = restored[at].segment.boot;
+    let marks = |one: &Restored| {
+        let marks = one.said.put_by.iter().filter(|(n, _)| *n <= number);
+        marks.map(|(_, offset)| *offset).max()
+    };
+    let same = |one: &&Restored| one.segment.boot == boot;
+    if let Some(offset) = marks(&restored[at]) {
+        let later = restored[at + 1..]
+            .iter()
+            .filter(same)
+            .any(|r| marks(r).is_some());
+        return if later { u64::MAX } else { offset };
+    }
+    let elsewhere = |rest: &[Restored]| rest.iter().filter(same).any(|r| marks(r).is_some());
+    // Segments before the one that says so; all of them, if the saying itself was torn off.
+    if elsewhere(&restored[at..]) || !elsewhere(restored) {
+        u64::MAX
+    } else {
+        0
+    }
 }
 
 fn restore_one(path: &Path, stride: usize) -> io::Result<Option<Restored>> {

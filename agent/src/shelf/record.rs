@@ -65,6 +65,10 @@ pub(super) enum Record {
     },
     /// What arrived before this point is about to be handed over.
     HandedOver(Timestamp),
+    /// What stands before this is put by, with open panes, under this number.
+    PutBy(u64),
+    /// What that run of the agent put by under that number was found by a later run.
+    Restored { boot: u64, number: u64 },
 }
 
 /// What stands at a place.
@@ -121,6 +125,15 @@ pub(super) fn write(record: &Record, into: &mut Vec<u8>) {
         Record::HandedOver(before) => {
             w.byte(4);
             w.signed(before.micros());
+        }
+        Record::PutBy(number) => {
+            w.byte(5);
+            w.unsigned(*number);
+        }
+        Record::Restored { boot, number } => {
+            w.byte(6);
+            w.unsigned(*boot);
+            w.unsigned(*number);
         }
     }
     let body = w.into_bytes();
@@ -196,6 +209,11 @@ fn parse(body: &[u8]) -> Result<Record, Malformed> {
             packed: r.bytes(MAX_RECORD)?.to_vec(),
         },
         4 => Record::HandedOver(time(&mut r)?),
+        5 => Record::PutBy(r.unsigned()?),
+        6 => Record::Restored {
+            boot: r.unsigned()?,
+            number: r.unsigned()?,
+        },
         _ => return Err(Malformed::Value("record")),
     };
     if r.remaining() > 0 {

@@ -21,8 +21,31 @@ use crate::sample::Tag;
 pub(super) enum Trust {
     /// All: it is written by this run of the agent, which knows.
     All,
-    /// Those that arrived before this point.
-    Before(Timestamp),
+    /// Those that arrived before a point, and those that stand before an offset, which were put by.
+    Before(Timestamp, u64),
+}
+
+impl Trust {
+    /// Whether an outcome that arrived then and stands there was handed over.
+    pub(super) fn covers(self, arrival: PaneStart, at: u64) -> bool {
+        match self {
+            Self::All => true,
+            Self::Before(end, offset) => arrival.0 < end || at < offset,
+        }
+    }
+}
+
+/// What a segment of an earlier run says of outcomes.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// The end of what was handed over, if it says so.
+    pub(super) handed_over: Option<Timestamp>,
+    /// When outcomes arrived, and where they stand.
+    pub(super) arrivals: Vec<(PaneStart, u64)>,
+    /// What was put by: numbers and offsets.
+    pub(super) put_by: Vec<(u64, u64)>,
+    /// What of other runs was found: runs and numbers.
+    pub(super) restored: Vec<(u64, u64)>,
 }
 
 /// A file of records.
@@ -51,10 +74,7 @@ pub(super) struct Restored {
     pub(super) header: Header,
     /// Whether bytes in it are not what was written.
     pub(super) damaged: bool,
-    /// The end of what was handed over, if it says so.
-    pub(super) handed_over: Option<Timestamp>,
-    /// When outcomes arrived.
-    pub(super) arrivals: Vec<PaneStart>,
+    pub(super) said: Said,
 }
 
 impl Segment {
@@ -98,11 +118,11 @@ impl Segment {
         let mut at = MAGIC.len() + used;
         let records = bytes.len() / (FRAME + 16 + stride);
         let mut segment = Self::empty(path, file, header.boot, records.max(1));
-        let mut restored = (None, Vec::new());
+        let mut said = Said::default();
         let damaged = loop {
             match record::read(&bytes[at..]) {
                 Read::Whole(record, used) => {
-                    segment.note(&record, at, header.stride, &mut restored);
+                    segment.note(record, at, header.stride, &mut said);
                     at += used;
                 }
                 Read::Torn => break false,
@@ -110,37 +130,34 @@ impl Segment {
             }
         };
         segment.written = bytes.len() as u64;
-        let (handed_over, arrivals) = restored;
         Ok(Some(Restored {
             segment,
             header,
             damaged,
-            handed_over,
-            arrivals,
+            said,
         }))
     }
 
     /// Takes in a record that stands in the file.
-    fn note(
-        &mut self,
-        record: &Record,
-        at: usize,
-        stride: usize,
-        (handed_over, arrivals): &mut (Option<Timestamp>, Vec<PaneStart>),
-    ) {
+    fn note(&mut self, record: Record, at: usize, stride: usize, said: &mut Said) {
+        let offset = at as u64;
         match record {
             Record::Header(_) => {}
-            Record::Origin(origin) => self.origins.push(Arc::new(origin.clone())),
+            Record::Origin(origin) => self.origins.push(Arc::new(origin)),
             Record::Request { tag, origin, rows } => {
-                let origin = usize::try_from(*origin).ok();
+                let origin = usize::try_from(origin).ok();
                 let pane = origin.and_then(|o| self.origins.get(o)).map(|o| o.0);
-                self.enter(*tag, at, rows.len() / stride.max(1), pane);
+                self.enter(tag, at, rows.len() / stride.max(1), pane);
             }
             Record::Amended { tag, arrival, .. } => {
-                arrivals.push(*arrival);
-                self.enter(*tag, at, 0, Some(*arrival));
+                said.arrivals.push((arrival, offset));
+                self.enter(tag, at, 0, Some(arrival));
             }
-            Record::HandedOver(before) => *handed_over = (*handed_over).max(Some(*before)),
+            Record::HandedOver(before) => {
+                said.handed_over = said.handed_over.max(Some(before));
+            }
+            Record::PutBy(number) => said.put_by.push((number, offset)),
+            Record::Restored { boot, number } => said.restored.push((boot, number)),
         }
     }
 
@@ -196,6 +213,21 @@ impl Segment {
         record::write(&Record::HandedOver(before), &mut self.pending);
     }
 
+    /// Adds that what stands before is put by.
+    pub(super) fn put_by(&mut self, number: u64) {
+        record::write(&Record::PutBy(number), &mut self.pending);
+    }
+
+    /// Adds that what another run put by was found.
+    pub(super) fn restored(&mut self, (boot, number): (u64, u64)) {
+        record::write(&Record::Restored { boot, number }, &mut self.pending);
+    }
+
+    /// Returns once what was written survives a loss of power.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
     fn end(&self) -> usize {
         usize::try_from(self.written).unwrap_or(usize::MAX) + self.pending.len()
     }
@@ -228,12 +260,14 @@ impl Segment {
         self.filter.has(tag)
     }
 
-    /// Its records of a tag, the latest first.
-    pub(super) fn records(&self, tag: Tag) -> io::Result<Vec<Record>> {
+    /// Its records of a tag and where they stand, the latest first.
+    pub(super) fn records(&self, tag: Tag) -> io::Result<Vec<(u64, Record)>> {
         let mut records = Vec::new();
         for entry in self.index.find(tag.bits())?.into_iter().rev() {
             match self.record(u64::from(entry.offset))? {
-                Some(found) if of(&found) == Some(tag) => records.push(found),
+                Some(found) if of(&found) == Some(tag) => {
+                    records.push((u64::from(entry.offset), found));
+                }
                 Some(_) | None => {}
             }
         }
@@ -313,7 +347,11 @@ impl Segment {
 fn of(record: &Record) -> Option<Tag> {
     match record {
         Record::Request { tag, .. } | Record::Amended { tag, .. } => Some(*tag),
-        Record::Header(_) | Record::Origin(_) | Record::HandedOver(_) => None,
+        Record::Header(_)
+        | Record::Origin(_)
+        | Record::HandedOver(_)
+        | Record::PutBy(_)
+        | Record::Restored { .. } => None,
     }
 }
 

@@ -19,6 +19,7 @@ fn set_up(folder: &Path, bytes: u64, boot: u64) -> Setup {
         stride: STRIDE,
         boot,
         horizon: Span::from_days(30),
+        restored: None,
     }
 }
 

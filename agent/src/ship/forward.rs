@@ -14,7 +14,7 @@ use ed25519_dalek::SigningKey;
 use reqwest::{StatusCode, Url, header};
 use tokio::sync::{mpsc, oneshot};
 
-use super::pause::Pause;
+use super::pause::{self, Pause};
 use super::{OnTheWay, ShipError, bounded_by};
 use crate::clock;
 use crate::engine::{Asked, Question};
@@ -124,7 +124,7 @@ impl Forwarder {
                             Some(STRANGER)
                         }
                     };
-                    tokio::time::sleep(pause.next(wait)).await;
+                    tokio::time::sleep(pause.next(wait, pause::chance())).await;
                 }
             }
         }

@@ -1,29 +1,34 @@
-//! Shipping: closed panes as signed batches to the collector, in order, until it says that it stored
-//! them. Runs on its own thread; a slow disk or collector holds up nothing else.
+//! Shipping: closed panes as signed batches to the collector, until it says that it stored them. Runs on
+//! its own thread; a slow disk or collector holds up nothing else.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use clause9_shared::wire::batch::{BatchRefused, ItemReceipt, MEDIA_TYPE, Receipt, RefusalReason};
+use clause9_shared::wire::batch::{ItemReceipt, MEDIA_TYPE, Receipt};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use reqwest::{Response, StatusCode, Url, header};
 use tokio::sync::watch;
 
+use crate::clock;
+use crate::outbox::{Outbox, Waiting};
 use crate::telemetry::Telemetry;
 
+mod answer;
+mod courier;
 mod forward;
 mod on_the_way;
-pub mod outbox;
 pub mod packing;
 mod pause;
 mod refused;
 mod sealer;
 
+pub use answer::{Said, read as read_answer};
+pub use courier::{Courier, Delivered, Step};
 pub use forward::{Asking, Forwarder};
 pub use on_the_way::OnTheWay;
-use outbox::{Outbox, Waiting};
-use pause::Pause;
 pub use refused::{RefusedItem, RefusedItems};
-pub use sealer::Sealer;
+pub use sealer::{Sealer, Shipped};
 
 /// Longest answer that is read.
 const MAX_ANSWER: usize = 64 << 10;
@@ -33,8 +38,6 @@ const CONNECT: Duration = Duration::from_secs(2);
 const DELIVERY: Duration = Duration::from_secs(30);
 /// How long the outbox may take to empty after the stop signal.
 const FLUSH: Duration = Duration::from_secs(5);
-/// Shortest pause of an agent that the collector does not know.
-const STRANGER: Duration = Duration::from_secs(2);
 
 /// Why the shipping could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -56,14 +59,6 @@ pub struct Shipper {
     refused: Arc<RefusedItems>,
     telemetry: Telemetry,
     forwarder: Option<Forwarder>,
-}
-
-/// What became of one delivery.
-enum Delivery {
-    /// The collector is done with the batch.
-    Settled,
-    /// Try again, not before the given time has passed.
-    Again(Option<Duration>),
 }
 
 impl Shipper {
@@ -114,39 +109,63 @@ impl Shipper {
                 None => std::future::pending().await,
             }
         };
-        let work = async {
-            tokio::join!(
-                self.outbox.persist_forever(),
-                self.deliver_forever(),
-                asking
-            )
-        };
+        let shipper = &self;
+        let work = async { tokio::join!(shipper.deliver_forever(), asking) };
         let stopped = async {
             let _ = stop.wait_for(|s| *s).await;
             let _ = tokio::time::timeout(FLUSH, self.outbox.emptied()).await;
         };
         tokio::select! { _ = work => {} () = stopped => {} }
-        self.outbox.persist();
     }
 
     async fn deliver_forever(&self) {
-        let mut pause = Pause::default();
+        let mut courier = Courier::default();
+        let mut under_way = FuturesUnordered::new();
+        let begun = Instant::now();
         loop {
-            let batch = self.outbox.front().await;
-            match self.deliver(&batch).await {
-                Delivery::Settled => {
-                    self.outbox.release(&batch);
-                    pause = Pause::default();
+            let until = match courier.next(begun.elapsed(), |from| self.outbox.first(from)) {
+                Step::Send(number) => {
+                    match self.outbox.read(number, clock::wall()) {
+                        Ok(Some(batch)) => under_way.push(self.deliver(batch)),
+                        Ok(None) => courier.gone(number),
+                        // The disk may give it another time; others need not wait.
+                        Err(_) => {
+                            let failed = Delivered::Failed(None);
+                            courier.answered(number, failed, begun.elapsed(), pause::chance());
+                        }
+                    }
+                    continue;
                 }
-                Delivery::Again(at_least) => {
-                    self.telemetry.batches.with_label_values(&["failed"]).inc();
-                    tokio::time::sleep(pause.next(at_least)).await;
+                Step::Wait(until) => until,
+            };
+            let now = begun.elapsed();
+            let due = async {
+                match until {
+                    Some(until) => tokio::time::sleep(until.saturating_sub(now)).await,
+                    None => std::future::pending().await,
                 }
+            };
+            tokio::select! {
+                Some((number, what)) = under_way.next() => {
+                    match what {
+                        Delivered::Settled => self.outbox.release(number),
+                        Delivered::Unanswered(_) | Delivered::Failed(_) | Delivered::Stranger(_) => {
+                            self.telemetry.batches.with_label_values(&["failed"]).inc();
+                        }
+                    }
+                    courier.answered(number, what, begun.elapsed(), pause::chance());
+                }
+                () = self.outbox.added() => {}
+                () = due => {}
             }
         }
     }
 
-    async fn deliver(&self, batch: &Waiting) -> Delivery {
+    async fn deliver(&self, batch: Waiting) -> (u64, Delivered) {
+        (batch.number, self.send(&batch).await)
+    }
+
+    async fn send(&self, batch: &Waiting) -> Delivered {
         let request = self.client.post(self.batches.clone());
         let request = request
             .header(header::CONTENT_TYPE, MEDIA_TYPE)
@@ -158,51 +177,34 @@ impl Shipper {
                     error = &error as &dyn std::error::Error,
                     "the collector gave no answer"
                 );
-                return Delivery::Again(None);
+                return Delivered::Unanswered(None);
             }
         };
         let status = response.status();
         let wait = retry_after(&response);
         let Some(answer) = bounded(response).await else {
-            return Delivery::Again(wait);
+            return Delivered::Unanswered(wait);
         };
-        if status == StatusCode::OK {
-            return self.receipt(batch, &answer);
-        }
-        let again = [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT];
-        if !status.is_client_error() || again.contains(&status) {
-            return Delivery::Again(wait);
-        }
-        if let Ok(refusal) = serde_json::from_slice::<BatchRefused>(&answer) {
-            self.refused.batch(batch, &refusal, &self.telemetry);
-            return match refusal.refused {
-                // Who set out before the collector knew of it is let in by a line of configuration.
-                RefusalReason::UnknownAgent | RefusalReason::UnknownSystem => {
-                    Delivery::Again(Some(wait.unwrap_or_default().max(STRANGER)))
-                }
-                RefusalReason::Malformed
-                | RefusalReason::TooLarge
-                | RefusalReason::BadSignature
-                | RefusalReason::ReplayedSequence
-                | RefusalReason::UnknownPlan
-                | RefusalReason::BadSummary
-                | RefusalReason::BadCoverage
-                | RefusalReason::ClockMixed
-                | RefusalReason::ClockAhead => Delivery::Settled,
-            };
-        }
-        tracing::warn!(%status, "what answers at the collector's address is no collector");
-        Delivery::Again(wait)
+        let said = answer::read(batch.digest, status.as_u16(), &answer);
+        let follows = said.follows(wait);
+        self.note(batch, said, status);
+        follows
     }
 
-    fn receipt(&self, batch: &Waiting, answer: &[u8]) -> Delivery {
-        let receipt = match serde_json::from_slice::<Receipt>(answer) {
-            Ok(receipt) if receipt.batch == batch.digest => receipt,
-            Ok(_) | Err(_) => {
-                tracing::warn!("the collector's answer is no receipt for the batch that was sent");
-                return Delivery::Again(None);
+    /// Counts and keeps what the collector said.
+    fn note(&self, batch: &Waiting, said: Said, status: StatusCode) {
+        match said {
+            Said::Receipt(receipt) => self.note_receipt(batch, receipt),
+            Said::Refused(refusal) => self.refused.batch(batch, &refusal, &self.telemetry),
+            Said::Later => tracing::debug!(%status, "the collector takes no batch now"),
+            Said::Failed => tracing::warn!(%status, "the collector failed over a batch"),
+            Said::Strange => {
+                tracing::warn!(%status, "what answers at the collector's address is no collector");
             }
-        };
+        }
+    }
+
+    fn note_receipt(&self, batch: &Waiting, receipt: Receipt) {
         for mark in receipt.marks.iter().take(8) {
             tracing::warn!(mark = %mark.chars().take(64).collect::<String>(), "the collector marked a batch");
         }
@@ -222,7 +224,6 @@ impl Shipper {
         };
         self.telemetry.batches.with_label_values(&[result]).inc();
         self.refused.items(batch, receipt, &self.telemetry);
-        Delivery::Settled
     }
 }
 

@@ -17,21 +17,26 @@ pub(super) struct Pause {
 }
 
 impl Pause {
-    /// The next wait: at random up to a bound that doubles, and not less than asked for.
-    pub(super) fn next(&mut self, at_least: Option<Duration>) -> Duration {
+    /// The next wait: by chance, from 0 to 1, up to a bound that doubles, and not less than asked for.
+    pub(super) fn next(&mut self, at_least: Option<Duration>, chance: f64) -> Duration {
         let bound = FIRST
             .saturating_mul(1 << self.failures.min(16))
             .min(LONGEST);
         self.failures = self.failures.saturating_add(1);
-        let mut random = [0; 4];
-        // Without randomness the wait is the bound.
-        let share = match getrandom::fill(&mut random) {
-            Ok(()) => f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX),
-            Err(_) => 1.0,
-        };
         // Never at once: a collector that refuses connections answers in microseconds.
-        let wait = bound.mul_f64(share).max(Duration::from_millis(10));
+        let wait = bound
+            .mul_f64(chance.clamp(0.0, 1.0))
+            .max(Duration::from_millis(10));
         wait.max(at_least.unwrap_or_default().min(MAX_ASKED))
+    }
+}
+
+/// A number from 0 to 1 that nobody can foresee; without randomness it is 1.
+pub(super) fn chance() -> f64 {
+    let mut random = [0; 4];
+    match getrandom::fill(&mut random) {
+        Ok(()) => f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX),
+        Err(_) => 1.0,
     }
 }
 
@@ -42,11 +47,11 @@ mod tests {
     #[test]
     fn waits_grow_to_a_bound_and_honour_what_is_asked() {
         let mut pause = Pause::default();
-        assert!(pause.next(None) <= FIRST);
+        assert!(pause.next(None, 1.0) <= FIRST);
         for _ in 0..40 {
-            assert!(pause.next(None) <= LONGEST);
+            assert!(pause.next(None, chance()) <= LONGEST);
         }
-        assert!(pause.next(Some(Duration::from_secs(40))) >= Duration::from_secs(40));
-        assert!(pause.next(Some(Duration::from_hours(25))) <= MAX_ASKED);
+        assert!(pause.next(Some(Duration::from_secs(40)), 0.0) >= Duration::from_secs(40));
+        assert!(pause.next(Some(Duration::from_hours(25)), 1.0) <= MAX_ASKED);
     }
 }

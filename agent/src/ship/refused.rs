@@ -9,7 +9,7 @@ use clause9_shared::wire::batch::{BatchRefused, Envelope, ItemReceipt, Receipt, 
 use serde::Serialize;
 
 use crate::clock;
-use crate::ship::outbox::Waiting;
+use crate::outbox::Waiting;
 use crate::telemetry::Telemetry;
 
 /// Most refusals remembered; older ones are forgotten (the counters are not).

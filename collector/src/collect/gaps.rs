@@ -1,12 +1,13 @@
-//! What is known not to be known: the time between two runs of an agent, batches that never came,
-//! and items that were refused. Each is a gap record, so that nobody takes it for a quiet hour.
+//! What is known not to be known: the time between two runs of an agent, batches that never came or that
+//! the agent says it lost, and items that were refused. Each is a gap record, so that nobody takes it for a quiet hour.
 
 use std::collections::BTreeMap;
 
 use clause9_shared::evidence::RecordKind;
 use clause9_shared::ids::AgentId;
-use clause9_shared::time::Timestamp;
+use clause9_shared::time::{Clock, Timestamp};
 use clause9_shared::window::PaneStart;
+use clause9_shared::wire::loss::{Loss, LossReason, Place};
 
 use crate::execute::Counts;
 use crate::known::KnownSystem;
@@ -55,7 +56,42 @@ impl Gaps<'_> {
                 self.to.keep_hole(self.system.id(), &hole)?;
             }
         }
+        self.told(verified, counts)?;
         self.refused_items(verified, counts)
+    }
+
+    /// What the agent says of itself: that it ended without warning, and what its outbox lost.
+    fn told(&self, verified: &VerifiedBatch, counts: &mut Counts) -> Result<(), StoreError> {
+        let (agent, batch) = (verified.agent(), verified.batch());
+        let length = self.system.pane();
+        if let Some(as_of) = batch.restored {
+            let start = match batch.clock {
+                Clock::Live => as_of,
+                Clock::Replay => batch.watermark,
+            };
+            let ends = batch.items.iter().map(|item| item.pane.end(length));
+            let end = ends.fold(PaneStart::of(start, length).end(length), Timestamp::max);
+            let detail = format!(
+                "the agent ended without warning; what its open panes held is as of {as_of}, and what \
+                 came after it is not in them"
+            );
+            self.write("agent_crashed", (start, end), agent, &detail, counts)?;
+        }
+        for loss in &batch.losses {
+            let detail = lost(loss);
+            // An agent tells it until it knows that it was heard.
+            let read = self.to.read();
+            if read.knows_gap(self.system.id(), ("agent_lost", agent, &detail))? {
+                continue;
+            }
+            let state = read.system_state(self.system.id())?;
+            let closed = state.watermarks.get(&agent).copied();
+            let start = closed.unwrap_or(batch.watching_since).min(batch.watermark);
+            let end = PaneStart::of(start, length).end(length);
+            let stretch = (start, end.max(batch.watermark));
+            self.write("agent_lost", stretch, agent, &detail, counts)?;
+        }
+        Ok(())
     }
 
     fn refused_items(
@@ -134,4 +170,28 @@ impl Gaps<'_> {
         };
         self.to.keep_gap(self.system.id(), &row)
     }
+}
+
+/// A loss in words; the same words for the same loss.
+fn lost(loss: &Loss) -> String {
+    let place = |place: Option<Place>| {
+        place.map_or_else(
+            || "an unknown one".to_owned(),
+            |p| format!("boot {} sequence {}", p.boot.0, p.sequence.0),
+        )
+    };
+    let why = match loss.reason {
+        LossReason::OutboxFull => "the outbox was full, and the oldest went first",
+        LossReason::Damaged => "the disk did not give them back as they were written",
+        LossReason::DiskRefused => "the disk would not take them, and memory was full",
+    };
+    format!(
+        "the agent noticed at {} that {} batches of its outbox ({} to {}) are lost, between {} and {}: {why}",
+        loss.noticed_at,
+        loss.batches,
+        loss.first,
+        loss.last,
+        place(loss.after),
+        place(loss.before),
+    )
 }

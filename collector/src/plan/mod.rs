@@ -229,7 +229,7 @@ pub struct SealRow {
 /// A stretch of time of which not everything is known, besides agents silent at a seal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GapRow {
-    /// Why: `agent_not_watching`, `batch_lost` or `items_refused`.
+    /// Why: `agent_not_watching`, `agent_crashed`, `agent_lost`, `batch_lost` or `items_refused`.
     pub reason: String,
     /// First point.
     pub start: Timestamp,

@@ -57,6 +57,20 @@ impl ReadStore<'_> {
         Ok(all)
     }
 
+    /// Whether a gap of that reason, told in these words by that agent, is known.
+    pub(crate) fn knows_gap(
+        &self,
+        system: &SystemId,
+        (reason, agent, detail): (&str, AgentId, &str),
+    ) -> Result<bool, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT 1 FROM gaps WHERE system = ?1 AND body ->> 'reason' = ?2
+             AND body ->> 'agent' = ?3 AND body ->> 'detail' = ?4",
+        )?;
+        let agent = agent.to_string();
+        Ok(statement.exists(params![system.as_str(), reason, agent, detail])?)
+    }
+
     /// The highest sequence number stored of a run; none if the run was never heard of.
     pub(crate) fn highest(&self, agent: AgentId, boot: BootId) -> Result<Option<u64>, StoreError> {
         Ok(self

@@ -1,7 +1,10 @@
 //! What the register does not know, or was told twice, it says: gaps and their reasons, proofs,
 //! notes, and breaches that are seen again.
 
+use clause9_shared::ids::{BootId, Sequence};
+use clause9_shared::time::Span;
 use clause9_shared::wire::batch;
+use clause9_shared::wire::loss::{Loss, LossReason, Place};
 
 use crate::http::get;
 use crate::world::{Agents, Running, agent, hour, key};
@@ -38,7 +41,7 @@ fn the_time_between_two_runs_is_no_quiet_hour() {
     assert!(gaps(&running).is_empty(), "the first run leaves no gap");
     // Hours 4 to 8 nobody watched; the next run says so by when it began.
     let mut next = agents.batch(1, 9, (4..10).map(|h| agents.heartbeat(h)).collect());
-    next.boot = clause9_shared::ids::BootId(2);
+    next.boot = BootId(2);
     next.watching_since = hour(8).0;
     assert_eq!(running.post(&batch::seal(&next, &key(1))).status, 200);
     running.wait_sealed(10);
@@ -107,6 +110,81 @@ fn a_hole_in_a_sequence_and_refused_items_are_gaps() {
     let page = get(running.address, "/systems/loan").text();
     assert!(page.contains("lost a batch"), "{page}");
     assert!(page.contains("had items refused"), "{page}");
+}
+
+#[test]
+fn what_an_agent_says_it_lost_is_a_gap_once_however_often_it_is_told() {
+    let running = Running::start(&[1]);
+    let agents = Agents::new();
+    let place = |sequence| {
+        Some(Place {
+            boot: BootId(1),
+            sequence: Sequence(sequence),
+        })
+    };
+    let loss = Loss {
+        reason: LossReason::OutboxFull,
+        first: 2,
+        last: 5,
+        batches: 4,
+        after: place(1),
+        before: place(6),
+        noticed_at: hour(2).0,
+    };
+    assert_eq!(running.post(&agents.hourly(1, 0)).status, 200);
+    for (sequence, h) in [(6, 5), (7, 6)] {
+        let mut batch = agents.batch(sequence, h, vec![agents.heartbeat(h), agents.traffic(1, h)]);
+        batch.losses = vec![loss];
+        assert_eq!(running.post(&batch::seal(&batch, &key(1))).status, 200);
+    }
+    running.wait_sealed(7);
+    let told = |g: &&serde_json::Value| g["reason"] == "agent_lost";
+    let gaps = gaps(&running);
+    let lost: Vec<_> = gaps.iter().filter(told).collect();
+    assert_eq!(lost.len(), 1, "{gaps:?}");
+    assert_eq!(lost[0]["start"], hour(1).0.to_string());
+    assert_eq!(lost[0]["end"], hour(6).0.to_string());
+    let detail = lost[0]["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("4 batches of its outbox (2 to 5)"),
+        "{detail}"
+    );
+    let page = get(running.address, "/systems/loan").text();
+    assert!(page.contains("lost batches of its outbox"), "{page}");
+}
+
+#[test]
+fn open_panes_of_a_crashed_run_are_counted_once_and_say_what_they_lack() {
+    let running = Running::start(&[1]);
+    let agents = Agents::new();
+    assert_eq!(running.post(&agents.hourly(1, 0)).status, 200);
+    let mut restored = agents.batch(2, 1, vec![agents.traffic(1, 1)]);
+    restored.restored = Some(hour(1).0 + Span::from_secs(60));
+    restored.watermark = hour(1).0;
+    let restored = batch::seal(&restored, &key(1));
+    let receipt = running.post(&restored).json();
+    assert_eq!(receipt["items"][0]["status"], "stored");
+    assert_eq!(
+        running.post(&restored).json()["items"][0]["status"],
+        "duplicate"
+    );
+    let gaps = gaps(&running);
+    assert_eq!(
+        (gaps.len(), &gaps[0]["reason"]),
+        (1, &"agent_crashed".into()),
+        "{gaps:?}"
+    );
+    let detail = gaps[0]["detail"].as_str().unwrap();
+    assert!(detail.contains("is as of"), "{detail}");
+    // A run that had shipped it after all: what was put by before is not counted beside it.
+    assert_eq!(running.post(&agents.hourly(1, 2)).status, 200);
+    let mut late = agents.batch(3, 2, vec![agents.traffic(1, 2)]);
+    late.restored = Some(hour(2).0 + Span::from_secs(60));
+    let receipt = running.post(&batch::seal(&late, &key(1))).json();
+    assert_eq!(receipt["items"][0]["status"], "duplicate");
+    assert_eq!(receipt["marks"][0], "superseded");
+    let refusals = crate::http::all(running.address, "/v1/evidence?type=refusal&limit=10");
+    assert_eq!(refusals.len(), 0, "nobody is accused");
 }
 
 /// Two batches that one agent signed under one sequence number.

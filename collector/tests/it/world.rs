@@ -241,6 +241,8 @@ impl Agents {
             watermark: hour(h).end(HOUR),
             watching_since: Timestamp::EPOCH,
             items,
+            losses: Vec::new(),
+            restored: None,
         }
     }
 

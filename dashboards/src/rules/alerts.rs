@@ -587,20 +587,20 @@ pub const ALERTS: &[Alert] = &[
         fires: case(
             20,
             &[(
-                "clause9_outbox_dropped_total{job=\"clause9-agent\",instance=\"a:1\",reason=\"full\"}",
+                "clause9_outbox_dropped_total{job=\"clause9-agent\",instance=\"a:1\",reason=\"outbox_full\"}",
                 "0x10 1x20",
             )],
         ),
         labels: &[
             ("job", "clause9-agent"),
             ("instance", "a:1"),
-            ("reason", "full"),
+            ("reason", "outbox_full"),
         ],
         shown: "",
         silent: case(
             20,
             &[(
-                "clause9_outbox_dropped_total{job=\"clause9-agent\",instance=\"a:1\",reason=\"full\"}",
+                "clause9_outbox_dropped_total{job=\"clause9-agent\",instance=\"a:1\",reason=\"outbox_full\"}",
                 "1x30",
             )],
         ),

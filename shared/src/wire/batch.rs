@@ -1,8 +1,11 @@
-//! Batch, version 1: what an agent ships and signs.
+//! Batch, versions 1 and 2: what an agent ships and signs.
 //!
-//! A batch on the wire is an envelope: the magic `C9B1`, the public key (32 bytes), the Ed25519
-//! signature (64 bytes) and the payload. The signature is over the domain tag, a zero byte and the
-//! payload exactly as sent; the collector keeps the envelope as it came.
+//! A batch on the wire is an envelope: the magic `C9B1` or `C9B2`, the public key (32 bytes), the
+//! Ed25519 signature (64 bytes) and the payload. The signature is over the version's domain tag, a zero
+//! byte and the payload exactly as sent; the collector keeps the envelope as it came.
+//!
+//! Version 2 says besides what was lost on the way and what was brought back after a crash. A batch that
+//! has nothing of that to say is written as version 1, which every collector reads.
 //! Adding up, deduplicating and judging are not done here.
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
@@ -13,6 +16,7 @@ use crate::ids::{AgentId, BootId, Name, Sequence, SystemId};
 use crate::time::{Clock, Timestamp};
 use crate::window::{Coverage, OutcomeCoverage, PaneKey, PaneStart};
 use crate::wire::codec::{Decode, Encode, Malformed, Reader, Writer};
+use crate::wire::loss::{Loss, MAX_LOSSES};
 
 /// Media type of an envelope.
 pub const MEDIA_TYPE: &str = "application/vnd.clause9.batch.v1";
@@ -22,9 +26,43 @@ pub const MAX_ENVELOPE: usize = 16 << 20;
 pub const MAX_ITEMS: usize = 4096;
 /// Largest encoded summary of one item in bytes.
 pub const MAX_SUMMARY: usize = 8 << 20;
-/// Signed together with the payload, so that no other signature of the same key fits here.
-const DOMAIN: &[u8] = b"clause9/batch/v1\0";
-const MAGIC: &[u8; 4] = b"C9B1";
+
+/// A version of the format. Append, never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Version {
+    /// Items alone.
+    One,
+    /// Losses, and whether it was restored.
+    Two,
+}
+
+impl Version {
+    const ALL: [Self; 2] = [Self::One, Self::Two];
+
+    const fn magic(self) -> &'static [u8; 4] {
+        match self {
+            Self::One => b"C9B1",
+            Self::Two => b"C9B2",
+        }
+    }
+
+    /// Signed together with the payload, so that no other signature of the same key fits here.
+    const fn domain(self) -> &'static [u8] {
+        match self {
+            Self::One => b"clause9/batch/v1\0",
+            Self::Two => b"clause9/batch/v2\0",
+        }
+    }
+
+    /// The lowest version that can say all of it.
+    const fn of(batch: &Batch) -> Self {
+        if batch.losses.is_empty() && batch.restored.is_none() {
+            Self::One
+        } else {
+            Self::Two
+        }
+    }
+}
 
 /// What an agent says in one go, about one AI system.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +85,11 @@ pub struct Batch {
     pub watching_since: Timestamp,
     /// Pane contributions.
     pub items: Vec<ClosedWindow>,
+    /// Batches of this agent that were accepted for shipping and are gone.
+    pub losses: Vec<Loss>,
+    /// Set if the agent ended without warning and the next run found this batch as it had been put by:
+    /// its panes are as of this point on the agent's wall clock, and what came after it is not in it.
+    pub restored: Option<Timestamp>,
 }
 
 /// One contribution of one agent to one pane. A later batch may add to the same pane again.
@@ -130,8 +173,8 @@ fn timestamp(r: &mut Reader<'_>) -> Result<Timestamp, Malformed> {
     Timestamp::from_micros(r.signed()?).ok_or(Malformed::Value("timestamp"))
 }
 
-impl Encode for Batch {
-    fn encode(&self, w: &mut Writer) {
+impl Batch {
+    fn write(&self, version: Version, w: &mut Writer) {
         w.unsigned(self.boot.0);
         w.unsigned(self.sequence.0);
         w.signed(self.created_at.micros());
@@ -146,14 +189,29 @@ impl Encode for Batch {
         for item in &self.items {
             item.encode(w);
         }
+        match version {
+            Version::One => {}
+            Version::Two => {
+                match self.restored {
+                    None => w.byte(0),
+                    Some(as_of) => {
+                        w.byte(1);
+                        w.signed(as_of.micros());
+                    }
+                }
+                w.unsigned(self.losses.len() as u64);
+                for loss in &self.losses {
+                    loss.encode(w);
+                }
+            }
+        }
     }
-}
 
-impl Decode for Batch {
-    fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
+    fn read(version: Version, payload: &[u8]) -> Result<Self, Malformed> {
+        let mut r = Reader::new(payload);
         let boot = BootId(r.unsigned()?);
         let sequence = Sequence(r.unsigned()?);
-        let created_at = timestamp(r)?;
+        let created_at = timestamp(&mut r)?;
         let clock = match r.byte()? {
             0 => Clock::Live,
             1 => Clock::Replay,
@@ -161,13 +219,18 @@ impl Decode for Batch {
         };
         let system = Name::new(r.text(crate::ids::MAX_NAME)?)
             .map_err(|_| Malformed::Value("system name"))?;
-        let watermark = timestamp(r)?;
-        let watching_since = timestamp(r)?;
+        let watermark = timestamp(&mut r)?;
+        let watching_since = timestamp(&mut r)?;
         let count = r.count(MAX_ITEMS)?;
         let items = (0..count)
-            .map(|_| ClosedWindow::decode(r))
+            .map(|_| ClosedWindow::decode(&mut r))
             .collect::<Result<_, _>>()?;
-        Ok(Self {
+        let (restored, losses) = match version {
+            Version::One => (None, Vec::new()),
+            Version::Two => beside(&mut r)?,
+        };
+        r.finish()?;
+        let batch = Self {
             boot,
             sequence,
             created_at,
@@ -176,13 +239,32 @@ impl Decode for Batch {
             watermark,
             watching_since,
             items,
-        })
+            losses,
+            restored,
+        };
+        if Version::of(&batch) != version {
+            return Err(Malformed::Value("a version higher than needed"));
+        }
+        Ok(batch)
     }
+}
+
+/// What version 2 says besides items.
+fn beside(r: &mut Reader<'_>) -> Result<(Option<Timestamp>, Vec<Loss>), Malformed> {
+    let restored = match r.byte()? {
+        0 => None,
+        1 => Some(timestamp(r)?),
+        _ => return Err(Malformed::Value("restored")),
+    };
+    let count = r.count(MAX_LOSSES)?;
+    let losses = (0..count).map(|_| Loss::decode(r));
+    Ok((restored, losses.collect::<Result<_, _>>()?))
 }
 
 /// A batch as it travels: signed bytes, not yet checked.
 #[derive(Clone, Debug)]
 pub struct Envelope<'a> {
+    version: Version,
     key: &'a [u8; 32],
     signature: &'a [u8; 64],
     payload: &'a [u8],
@@ -190,10 +272,13 @@ pub struct Envelope<'a> {
 
 /// Signs a batch and returns the envelope's bytes.
 pub fn seal(batch: &Batch, key: &SigningKey) -> Vec<u8> {
-    let payload = batch.to_bytes();
-    let signature = key.sign(&[DOMAIN, &payload].concat());
-    let mut bytes = Vec::with_capacity(MAGIC.len() + 96 + payload.len());
-    bytes.extend_from_slice(MAGIC);
+    let version = Version::of(batch);
+    let mut w = Writer::default();
+    batch.write(version, &mut w);
+    let payload = w.into_bytes();
+    let signature = key.sign(&[version.domain(), &payload].concat());
+    let mut bytes = Vec::with_capacity(4 + 96 + payload.len());
+    bytes.extend_from_slice(version.magic());
     bytes.extend_from_slice(key.verifying_key().as_bytes());
     bytes.extend_from_slice(&signature.to_bytes());
     bytes.extend_from_slice(&payload);
@@ -207,12 +292,13 @@ impl<'a> Envelope<'a> {
             return Err(Malformed::TooLong);
         }
         let mut r = Reader::new(bytes);
-        if r.raw(MAGIC.len())? != MAGIC {
-            return Err(Malformed::Value("magic"));
-        }
+        let magic: [u8; 4] = r.array()?;
+        let version = Version::ALL.into_iter().find(|v| *v.magic() == magic);
+        let version = version.ok_or(Malformed::Value("magic"))?;
         let key = r.raw(32)?.try_into().map_err(|_| Malformed::Short)?;
         let signature = r.raw(64)?.try_into().map_err(|_| Malformed::Short)?;
         Ok(Self {
+            version,
             key,
             signature,
             payload: r.raw(r.remaining())?,
@@ -228,9 +314,9 @@ impl<'a> Envelope<'a> {
     pub fn open(&self) -> Result<Batch, OpenError> {
         let key = VerifyingKey::from_bytes(self.key).map_err(|_| OpenError::Signature)?;
         let signature = Signature::from_bytes(self.signature);
-        key.verify_strict(&[DOMAIN, self.payload].concat(), &signature)
+        key.verify_strict(&[self.version.domain(), self.payload].concat(), &signature)
             .map_err(|_| OpenError::Signature)?;
-        Ok(Batch::from_bytes(self.payload)?)
+        Ok(Batch::read(self.version, self.payload)?)
     }
 }
 

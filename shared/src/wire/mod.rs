@@ -3,3 +3,4 @@
 pub mod batch;
 pub mod codec;
 pub mod forward;
+pub mod loss;

@@ -273,7 +273,7 @@ fn no_collector(tried: &Tried, options: &Options) -> anyhow::Result<String> {
     let waiting = metric(&tried.agent, "clause9_outbox_bytes")?;
     let dropped = metric(
         &tried.agent,
-        "clause9_outbox_dropped_total{reason=\"full\"}",
+        "clause9_outbox_dropped_total{reason=\"outbox_full\"}",
     )?;
     anyhow::ensure!(waiting > 0, "nothing waits");
     anyhow::ensure!(waiting <= LIMITS[2], "{waiting} bytes wait");

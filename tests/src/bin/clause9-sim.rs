@@ -7,6 +7,8 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use clause9_tests::sim::table::Table;
 use clause9_tests::sim::{self, Effort, page};
+use clause9_tests::world::sabotage::Sabotage;
+use clause9_tests::world::{self, Exercised};
 
 /// Simulations with fixed seeds: the same figures on every machine.
 #[derive(Parser)]
@@ -19,6 +21,22 @@ struct Arguments {
 enum Name {
     /// False alarms and delays of our rules beside the default rules of others.
     Alarms(Options),
+    /// Agents and a collector in worlds in which everything goes wrong: nothing that was kept may be lost, and
+    /// nothing counted twice.
+    World(Worlds),
+}
+
+#[derive(Args)]
+struct Worlds {
+    /// The first seed.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// How many seeds.
+    #[arg(long, default_value_t = 1)]
+    seeds: u64,
+    /// Plant each fault in turn, and tell after how many seeds it is found.
+    #[arg(long)]
+    planted: bool,
 }
 
 #[derive(Args)]
@@ -35,7 +53,65 @@ struct Options {
 }
 
 fn main() -> anyhow::Result<()> {
-    let Name::Alarms(options) = Arguments::parse().name;
+    match Arguments::parse().name {
+        Name::Alarms(options) => alarms(&options),
+        Name::World(options) if options.planted => planted(&options),
+        Name::World(options) => worlds(&options),
+    }
+}
+
+/// Runs worlds; an error if something does not hold in one of them.
+fn worlds(options: &Worlds) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let begun = std::time::Instant::now();
+    let mut exercised = Exercised::default();
+    let mut wrong = 0_u64;
+    for seed in options.seed..options.seed.saturating_add(options.seeds) {
+        let (judged, more) = world::tell(seed, None);
+        exercised.add(&more);
+        if let Err(error) = judged {
+            wrong += 1;
+            writeln!(out, "seed {seed}: {error}")?;
+            if options.seeds == 1 {
+                writeln!(out, "{}", more.story.join("\n"))?;
+            }
+        }
+        let done = seed - options.seed + 1;
+        if done % 1000 == 0 {
+            eprintln!("{done} of {} worlds, {wrong} wrong", options.seeds);
+        }
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    writeln!(
+        out,
+        "{} worlds in {seconds:.1} s, {wrong} wrong",
+        options.seeds
+    )?;
+    writeln!(out, "{exercised:#?}")?;
+    anyhow::ensure!(wrong == 0, "{wrong} worlds are wrong");
+    Ok(())
+}
+
+/// Plants each fault; an error if one is not found.
+fn planted(options: &Worlds) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let mut missed = 0;
+    for sabotage in Sabotage::ALL {
+        let mut seeds = options.seed..options.seed.saturating_add(options.seeds);
+        let found = seeds.find_map(|seed| Some((seed, world::run(seed, Some(sabotage)).err()?)));
+        match found {
+            Some((seed, wrong)) => writeln!(out, "{sabotage:?}: seed {seed}: {wrong}")?,
+            None => {
+                missed += 1;
+                writeln!(out, "{sabotage:?}: NOT FOUND")?;
+            }
+        }
+    }
+    anyhow::ensure!(missed == 0, "{missed} planted faults are not found");
+    Ok(())
+}
+
+fn alarms(options: &Options) -> anyhow::Result<()> {
     let (effort, command) = if options.full {
         (Effort::FULL, "clause9-sim alarms --full")
     } else {

@@ -45,6 +45,12 @@ impl Random {
         ((self.next() >> 11) as f64 + 0.5) / 9_007_199_254_740_992.0
     }
 
+    /// Evenly one of the numbers below this one; 0 if there are none.
+    pub fn below(&mut self, most: u64) -> u64 {
+        // The unevenness of a product is below most / 2^64.
+        ((u128::from(self.next()) * u128::from(most)) >> 64) as u64
+    }
+
     /// Standard normal, by the inverse of its law.
     pub fn normal(&mut self) -> f64 {
         normal_quantile(self.uniform())

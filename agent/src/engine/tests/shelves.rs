@@ -15,6 +15,7 @@ fn set_up(settings: &Settings, folder: &std::path::Path, boot: u64) -> Setup {
         stride: Engine::packed_bytes(settings),
         boot: BootId(boot).0,
         horizon: Span::from_secs(3600),
+        restored: None,
     }
 }
 

@@ -102,7 +102,7 @@ impl World {
         self.monitor.engine.handle(input, at(61), &mut out);
         let items = out.into_iter().find_map(|output| match output {
             Output::Ship(items, _) => Some(items),
-            Output::Measured(_) | Output::Answer(_) | Output::Told(_) => None,
+            Output::Measured(_) | Output::Answer(_) | Output::Told(_) | Output::Held(_) => None,
         });
         items.unwrap()
     }

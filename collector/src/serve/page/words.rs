@@ -91,6 +91,8 @@ pub(super) fn sentence(text: &str) -> String {
 pub(super) fn gap(reason: &str) -> String {
     match reason {
         "agent_not_watching" => "was not watching".to_owned(),
+        "agent_crashed" => "ended without warning".to_owned(),
+        "agent_lost" => "lost batches of its outbox".to_owned(),
         "batch_lost" => "lost a batch".to_owned(),
         "items_refused" => "had items refused".to_owned(),
         other => other.replace('_', " "),

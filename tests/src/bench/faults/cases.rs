@@ -3,6 +3,14 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use clause9_agent::outbox::disk::Folder;
+use clause9_agent::outbox::{Outbox, Room};
+use clause9_agent::telemetry::Telemetry;
+use clause9_shared::ids::{BootId, Sequence, SystemId};
+use clause9_shared::time::{Clock, Timestamp};
+use clause9_shared::wire::batch::{self, Batch};
+use clause9_shared::wire::loss::Place;
+use ed25519_dalek::SigningKey;
 
 use super::door::Door;
 use super::faulty::STALLED;
@@ -92,7 +100,7 @@ fn reach_zero(agent: &Sidecar, series: &str) -> anyhow::Result<()> {
     })
 }
 
-const OUTBOX_FULL: &str = "clause9_outbox_dropped_total{reason=\"full\"}";
+const OUTBOX_FULL: &str = "clause9_outbox_dropped_total{reason=\"outbox_full\"}";
 const DAMAGED: &str = "clause9_outbox_dropped_total{reason=\"damaged\"}";
 const UNSENT: &str = "clause9_batches_total{result=\"failed\"}";
 const UNWRITTEN: &str = "clause9_state_write_failures_total{what=\"outbox\"}";
@@ -194,8 +202,8 @@ pub const CASES: &[Case] = &[
         name: "state damaged at the start",
         before: damage,
         fault: |scene| {
-            let damaged = reach(scene.agent()?, DAMAGED, 3)?;
-            Ok(format!("{damaged} files of the outbox set aside (damaged)"))
+            let damaged = reach(scene.agent()?, DAMAGED, 1)?;
+            Ok(format!("{damaged} batches of the outbox damaged, and told"))
         },
         ..HEALTHY
     },
@@ -299,19 +307,47 @@ fn unwritten(scene: &mut Scene) -> anyhow::Result<String> {
     Ok(format!("{failures} writes failed ({why})"))
 }
 
+/// Three batches of an earlier run, of which the second has a changed byte; and files that are none.
 fn damage(ground: &Ground) -> anyhow::Result<()> {
-    let outbox = ground.folder().join("state/outbox");
-    std::fs::create_dir_all(&outbox)?;
-    let right_beginning = [b"C9B1".as_slice(), &[7; 4096]].concat();
-    let files: [(&str, &[u8]); 3] = [
-        ("1-1", b""),
-        ("1-2", b"nonsense"),
-        ("1-3", &right_beginning),
-    ];
-    for (name, bytes) in files {
-        std::fs::write(outbox.join(format!("{name}.batch")), bytes)?;
+    let folder = ground.folder().join("state/outbox");
+    let room = Room {
+        bytes: 1 << 20,
+        memory: 1 << 20,
+    };
+    let telemetry = Telemetry::new()?;
+    let disk = Folder::new(folder.clone());
+    let outbox = Outbox::open(disk, room, telemetry, Timestamp::EPOCH);
+    for sequence in 1..=3 {
+        let place = Place {
+            boot: BootId(1),
+            sequence: Sequence(sequence),
+        };
+        let batch = Batch {
+            boot: place.boot,
+            sequence: place.sequence,
+            created_at: Timestamp::EPOCH,
+            clock: Clock::Live,
+            system: SystemId::new("toy").context("a name")?,
+            watermark: Timestamp::EPOCH,
+            watching_since: Timestamp::EPOCH,
+            items: Vec::new(),
+            losses: Vec::new(),
+            restored: None,
+        };
+        let batch = batch::seal(&batch, &SigningKey::from_bytes(&[3; 32])).into();
+        outbox.push(vec![(place, batch)], Vec::new(), Timestamp::EPOCH);
     }
-    Ok(std::fs::write(outbox.join("1-4.tmp"), "unfinished")?)
+    anyhow::ensure!(
+        outbox.persist(Timestamp::EPOCH),
+        "the outbox cannot be written"
+    );
+    let log = folder.join("00000000000000000001.log");
+    let mut bytes = std::fs::read(&log)?;
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&log, bytes)?;
+    std::fs::write(folder.join("00000000000000000009.log"), "nonsense")?;
+    Ok(std::fs::write(folder.join("notes.txt"), "unfinished")?)
 }
 
 fn leaping(scene: &mut Scene) -> anyhow::Result<String> {

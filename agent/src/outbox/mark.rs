@@ -1,0 +1,185 @@
+//! What the outbox remembers beside its batches: up to which number they are on disk, and up to which they
+//! are done with. Without it nobody could tell a file that was cut short from one that never held more.
+//! It is written in two places in turn, so that the one that is not being written always holds.
+
+use std::io;
+
+use clause9_shared::ids::{BootId, Sequence};
+use clause9_shared::wire::codec::{Decode, Encode, Malformed, Reader, Writer};
+use clause9_shared::wire::loss::{Loss, MAX_LOSSES, Place};
+
+use super::disk::Disk;
+use super::frame;
+
+/// The file's name.
+pub(super) const NAME: &str = "mark";
+const MAGIC: &[u8; 4] = b"C9M1";
+/// Bytes of one of the two places.
+const SLOT: usize = 8192;
+
+/// A loss, and whether the collector was told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) loss: Loss,
+    /// Told for good: kept only until nothing before it waits any more.
+    pub(super) told: bool,
+    /// Told with a batch that waits; not written down.
+    pub(super) carried: bool,
+}
+
+impl Known {
+    /// Whether it is still to be told.
+    pub(super) const fn untold(&self) -> bool {
+        !self.told && !self.carried
+    }
+}
+
+/// What is remembered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// Counts the writings.
+    pub(super) generation: u64,
+    /// The highest number that was synced; 0 for none.
+    pub(super) durable: u64,
+    /// Every number up to this one is done with.
+    pub(super) released: u64,
+    /// The batch of `durable`.
+    pub(super) last: Option<Place>,
+    /// Losses that are not told yet, or lie behind batches that wait.
+    pub(super) losses: Vec<Known>,
+}
+
+/// Adds a loss to those that are known: to one of its kind that it follows, and if there are too many to be
+/// kept apart, to the last one that is not told yet.
+pub(super) fn remember(losses: &mut Vec<Known>, loss: Loss) {
+    let full = losses.len() >= MAX_LOSSES;
+    if full && let Some(told) = losses.iter().position(|k| k.told) {
+        losses.remove(told);
+    }
+    let full = losses.len() >= MAX_LOSSES;
+    let near = losses.iter_mut().rev().find(|known| {
+        let follows = known.loss.last.checked_add(1) == Some(loss.first);
+        known.untold() && (full || (follows && known.loss.reason == loss.reason))
+    });
+    match near {
+        Some(known) => {
+            known.loss.first = known.loss.first.min(loss.first);
+            known.loss.last = known.loss.last.max(loss.last);
+            known.loss.batches = known.loss.batches.saturating_add(loss.batches);
+            known.loss.before = loss.before;
+            known.loss.noticed_at = loss.noticed_at;
+        }
+        None if !full => losses.push(Known {
+            loss,
+            told: false,
+            carried: false,
+        }),
+        // Every place is taken by one that is on its way: counted in telemetry alone.
+        None => {}
+    }
+}
+
+impl Encode for Mark {
+    fn encode(&self, w: &mut Writer) {
+        w.unsigned(self.generation);
+        w.unsigned(self.durable);
+        w.unsigned(self.released);
+        match self.last {
+            None => w.byte(0),
+            Some(place) => {
+                w.byte(1);
+                w.unsigned(place.boot.0);
+                w.unsigned(place.sequence.0);
+            }
+        }
+        w.unsigned(self.losses.len() as u64);
+        for known in &self.losses {
+            w.byte(u8::from(known.told));
+            known.loss.encode(w);
+        }
+    }
+}
+
+impl Decode for Mark {
+    fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (generation, durable, released) = (r.unsigned()?, r.unsigned()?, r.unsigned()?);
+        let last = match r.byte()? {
+            0 => None,
+            1 => Some(Place {
+                boot: BootId(r.unsigned()?),
+                sequence: Sequence(r.unsigned()?),
+            }),
+            _ => return Err(Malformed::Value("last")),
+        };
+        let losses = (0..r.count(MAX_LOSSES)?).map(|_| {
+            let told = r.byte()? != 0;
+            Ok(Known {
+                loss: Loss::decode(r)?,
+                told,
+                carried: false,
+            })
+        });
+        Ok(Self {
+            generation,
+            durable,
+            released,
+            last,
+            losses: losses.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// The file that a mark is written to.
+pub(super) struct MarkFile<F>(F);
+
+impl<F> MarkFile<F> {
+    /// The file, made if it is not there, and the newest mark in it that is whole.
+    pub(super) fn open<D: Disk<File = F>>(
+        disk: &D,
+        length: Option<u64>,
+    ) -> io::Result<(Self, Option<Mark>)> {
+        let Some(length) = length else {
+            return Ok((Self(disk.create(NAME)?), None));
+        };
+        let file = disk.open(NAME)?;
+        let mut newest: Option<Mark> = None;
+        for at in [0, SLOT as u64] {
+            let there = length.saturating_sub(at).min(SLOT as u64);
+            let mut bytes = vec![0; usize::try_from(there).unwrap_or(0)];
+            disk.read_at(&file, at, &mut bytes)?;
+            let mark = read(&bytes);
+            if mark.as_ref().map(|m| m.generation) > newest.as_ref().map(|m| m.generation) {
+                newest = mark;
+            }
+        }
+        if newest.is_none() && length > 0 {
+            tracing::error!("the outbox's mark is damaged; losses before now cannot be counted");
+        }
+        Ok((Self(file), newest))
+    }
+
+    /// Writes a mark, and returns once it is kept.
+    pub(super) fn write<D: Disk<File = F>>(&self, disk: &D, mark: &Mark) -> io::Result<()> {
+        let body = mark.to_bytes();
+        let mut bytes = Vec::with_capacity(SLOT);
+        bytes.extend_from_slice(MAGIC);
+        let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.extend_from_slice(&frame::checksum(&body).to_le_bytes());
+        bytes.extend_from_slice(&body);
+        let at = (mark.generation % 2) * SLOT as u64;
+        disk.write_at(&self.0, at, &bytes)?;
+        disk.sync(&self.0)
+    }
+}
+
+fn read(slot: &[u8]) -> Option<Mark> {
+    let rest = slot.strip_prefix(MAGIC)?;
+    let (length, rest) = rest.split_first_chunk::<4>()?;
+    let (sum, rest) = rest.split_first_chunk::<4>()?;
+    let body = rest.get(..u32::from_le_bytes(*length) as usize)?;
+    if frame::checksum(body) != u32::from_le_bytes(*sum) {
+        return None;
+    }
+    Mark::from_bytes(body).ok()
+}

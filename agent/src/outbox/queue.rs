@@ -1,0 +1,286 @@
+//! Batches that wait, in the order of their numbers. Pure: where they stand is told.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use clause9_shared::time::Timestamp;
+use clause9_shared::wire::loss::{Loss, LossReason, Place};
+
+use super::journal::{Entry, Restored, Spot};
+
+/// Where a batch is.
+#[derive(Debug)]
+enum Where<F> {
+    /// In memory; on disk as soon as the disk takes it.
+    Memory(Bytes),
+    /// On disk.
+    Disk(Spot<F>),
+}
+
+/// A batch that waits.
+#[derive(Debug)]
+struct Record<F> {
+    number: u64,
+    place: Place,
+    /// Which batches count only together.
+    group: u64,
+    at: Where<F>,
+    /// Done with, behind others that are not.
+    done: bool,
+}
+
+/// What can be had of a batch.
+#[derive(Debug)]
+pub(super) enum Held<F> {
+    Bytes(Bytes),
+    Stored(Spot<F>),
+}
+
+/// Batches that wait.
+#[derive(Debug)]
+pub(super) struct Queue<F> {
+    records: VecDeque<Record<F>>,
+    last: u64,
+    groups: u64,
+    waiting: usize,
+    bytes: usize,
+    memory: usize,
+}
+
+impl<F> Queue<F> {
+    /// With what was found at start.
+    pub(super) fn new(found: Vec<Restored<F>>, last: u64) -> Self {
+        let bytes = found.iter().map(|r| r.spot.length()).sum();
+        let records = found.into_iter().map(|restored| Record {
+            number: restored.number,
+            place: restored.place,
+            group: 0,
+            at: Where::Disk(restored.spot),
+            done: false,
+        });
+        let records: VecDeque<_> = records.collect();
+        Self {
+            waiting: records.len(),
+            records,
+            last,
+            groups: 0,
+            bytes,
+            memory: 0,
+        }
+    }
+
+    /// Puts what was found late before what waits, which gets other numbers. Gives back by how much these
+    /// are higher.
+    pub(super) fn adopt(&mut self, found: Vec<Restored<F>>, last: u64) -> u64 {
+        let before = Self::new(found, last);
+        for record in &mut self.records {
+            record.number += last;
+        }
+        self.waiting += before.waiting;
+        self.bytes += before.bytes;
+        self.last += last;
+        let later = std::mem::replace(&mut self.records, before.records);
+        self.records.extend(later);
+        self.forget();
+        last
+    }
+
+    /// How many wait.
+    pub(super) const fn len(&self) -> usize {
+        self.waiting
+    }
+
+    /// Bytes of all batches.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Bytes of those that are in memory only.
+    pub(super) const fn memory(&self) -> usize {
+        self.memory
+    }
+
+    /// Every number up to this one is done with.
+    pub(super) fn released(&self) -> u64 {
+        self.records.front().map_or(self.last, |r| r.number - 1)
+    }
+
+    /// The highest number used so far.
+    pub(super) const fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// The highest number that is on disk, as is every number before it.
+    pub(super) fn kept(&self) -> u64 {
+        let mut records = self.records.iter();
+        let first = records.find(|r| r.is_in_memory());
+        first.map_or(self.last, |r| r.number - 1)
+    }
+
+    /// Adds the batches of one group.
+    pub(super) fn push(&mut self, group: Vec<(Place, Bytes)>) {
+        self.groups += 1;
+        for (place, batch) in group {
+            self.last += 1;
+            self.waiting += 1;
+            self.bytes += batch.len();
+            self.memory += batch.len();
+            self.records.push_back(Record {
+                number: self.last,
+                place,
+                group: self.groups,
+                at: Where::Memory(batch),
+                done: false,
+            });
+        }
+    }
+
+    /// Lets the oldest batches go until no more than so many bytes wait, and those in memory alone until no
+    /// more than so many do: what is lost.
+    pub(super) fn trim(&mut self, bytes: usize, memory: usize, now: Timestamp) -> Vec<Loss> {
+        let mut losses = Vec::new();
+        while self.bytes > bytes && self.waiting > 1 {
+            let Some(number) = self.from(0) else { break };
+            losses.extend(self.lose(number, LossReason::OutboxFull, now));
+        }
+        while self.memory > memory {
+            let mut unwritten = self.waiting_in_memory();
+            let first = unwritten.next();
+            let (Some(number), Some(_)) = (first, unwritten.next()) else {
+                break;
+            };
+            drop(unwritten);
+            losses.extend(self.lose(number, LossReason::DiskRefused, now));
+        }
+        losses
+    }
+
+    fn waiting_in_memory(&self) -> impl Iterator<Item = u64> {
+        let waiting = self.records.iter().filter(|r| r.is_in_memory() && !r.done);
+        waiting.map(|r| r.number)
+    }
+
+    /// Lets a batch go that did not arrive.
+    pub(super) fn lose(&mut self, number: u64, reason: LossReason, now: Timestamp) -> Option<Loss> {
+        let at = self.position(number)?;
+        let before = at.checked_sub(1).and_then(|i| self.records.get(i));
+        let loss = Loss {
+            reason,
+            first: number,
+            last: number,
+            batches: 1,
+            after: before.map(|r| r.place),
+            before: self.records.get(at + 1).map(|r| r.place),
+            noticed_at: now,
+        };
+        self.finish(at);
+        self.records.remove(at);
+        self.forget();
+        Some(loss)
+    }
+
+    /// A batch is done with; false if it is not waiting.
+    pub(super) fn release(&mut self, number: u64) -> bool {
+        let Some(at) = self.position(number).filter(|at| !self.records[*at].done) else {
+            return false;
+        };
+        self.finish(at);
+        let record = &mut self.records[at];
+        record.done = true;
+        if record.is_in_memory() {
+            // Its place among the others is still to be written, or its number would be missed.
+            record.at = Where::Memory(Bytes::new());
+        }
+        self.forget();
+        true
+    }
+
+    /// Takes a record out of the sums.
+    fn finish(&mut self, at: usize) {
+        let record = &self.records[at];
+        self.waiting -= 1;
+        self.bytes -= record.length();
+        if record.is_in_memory() {
+            self.memory -= record.length();
+        }
+    }
+
+    /// Nothing before the first batch that waits need be known.
+    fn forget(&mut self) {
+        while self.records.front().is_some_and(|r| r.done) {
+            self.records.pop_front();
+        }
+    }
+
+    fn position(&self, number: u64) -> Option<usize> {
+        self.records
+            .binary_search_by_key(&number, |r| r.number)
+            .ok()
+    }
+
+    /// The first batch from this number on.
+    pub(super) fn from(&self, number: u64) -> Option<u64> {
+        let at = self.records.partition_point(|r| r.number < number);
+        let mut later = self.records.range(at..);
+        later.find(|r| !r.done).map(|r| r.number)
+    }
+
+    /// What there is of a batch.
+    pub(super) fn get(&self, number: u64) -> Option<(Place, Held<F>)> {
+        let record = &self.records[self.position(number)?];
+        if record.done {
+            return None;
+        }
+        let held = match &record.at {
+            Where::Memory(batch) => Held::Bytes(batch.clone()),
+            Where::Disk(spot) => Held::Stored(spot.clone()),
+        };
+        Some((record.place, held))
+    }
+
+    /// The next group that is not on disk.
+    pub(super) fn unwritten(&self) -> Vec<Entry> {
+        let mut waiting = self.records.iter().filter_map(|r| match &r.at {
+            Where::Memory(batch) => Some((r, batch)),
+            Where::Disk(_) => None,
+        });
+        let Some((first, batch)) = waiting.next() else {
+            return Vec::new();
+        };
+        let entry = |(record, batch): (&Record<F>, &Bytes)| Entry {
+            number: record.number,
+            place: record.place,
+            batch: batch.clone(),
+        };
+        let rest = waiting.take_while(|(r, _)| r.group == first.group);
+        std::iter::once(entry((first, batch)))
+            .chain(rest.map(entry))
+            .collect()
+    }
+
+    /// Batches are on disk.
+    pub(super) fn written(&mut self, group: &[Entry], spots: Vec<Spot<F>>) {
+        for (entry, spot) in group.iter().zip(spots) {
+            let Some(at) = self.position(entry.number) else {
+                continue;
+            };
+            if self.records[at].is_in_memory() {
+                self.memory -= self.records[at].length();
+                self.records[at].at = Where::Disk(spot);
+            }
+        }
+    }
+}
+
+impl<F> Record<F> {
+    const fn is_in_memory(&self) -> bool {
+        matches!(self.at, Where::Memory(_))
+    }
+
+    const fn length(&self) -> usize {
+        match &self.at {
+            Where::Memory(batch) => batch.len(),
+            Where::Disk(spot) => spot.length(),
+        }
+    }
+}

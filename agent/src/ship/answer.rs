@@ -1,0 +1,131 @@
+//! What the collector's answer to a batch means. Pure.
+
+use std::time::Duration;
+
+use clause9_shared::digest::Digest;
+use clause9_shared::wire::batch::{BatchRefused, Receipt, RefusalReason};
+
+use crate::ship::courier::Delivered;
+
+/// What an answer says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// What became of each item.
+    Receipt(Receipt),
+    /// The batch as a whole is refused.
+    Refused(BatchRefused),
+    /// The collector cannot take it now.
+    Later,
+    /// The collector failed over it.
+    Failed,
+    /// Nothing that a collector says of this batch.
+    Strange,
+}
+
+/// Reads an answer to the batch of that name: its status, and a body that was read to its end.
+pub fn read(batch: Digest, status: u16, body: &[u8]) -> Said {
+    match status {
+        200 => match serde_json::from_slice::<Receipt>(body) {
+            Ok(receipt) if receipt.batch == batch => Said::Receipt(receipt),
+            Ok(_) | Err(_) => Said::Strange,
+        },
+        408 | 429 => Said::Later,
+        400..=499 => serde_json::from_slice(body).map_or(Said::Strange, Said::Refused),
+        500 => Said::Failed,
+        501..=599 => Said::Later,
+        _ => Said::Strange,
+    }
+}
+
+impl Said {
+    /// What follows for the batch. `wait` is what the collector asked for.
+    pub fn follows(&self, wait: Option<Duration>) -> Delivered {
+        match self {
+            Self::Receipt(_) => Delivered::Settled,
+            Self::Later => Delivered::Unanswered(wait),
+            // A proxy on the way may mind this one alone, as one that is too long for it.
+            Self::Failed | Self::Strange => Delivered::Failed(wait),
+            Self::Refused(refusal) => match refusal.refused {
+                // Who set out before the collector knew of it is let in by a line of configuration.
+                RefusalReason::UnknownAgent | RefusalReason::UnknownSystem => {
+                    Delivered::Stranger(wait)
+                }
+                // It was whole when it left: something on the way changed it, or a clock has yet to catch up.
+                RefusalReason::Malformed
+                | RefusalReason::BadSignature
+                | RefusalReason::ClockAhead => Delivered::Failed(wait),
+                RefusalReason::TooLarge
+                | RefusalReason::ReplayedSequence
+                | RefusalReason::UnknownPlan
+                | RefusalReason::BadSummary
+                | RefusalReason::BadCoverage
+                | RefusalReason::ClockMixed => Delivered::Settled,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receipt(of: &[u8]) -> Vec<u8> {
+        let receipt = Receipt {
+            batch: Digest::of(of),
+            items: Vec::new(),
+            marks: Vec::new(),
+        };
+        serde_json::to_vec(&receipt).unwrap()
+    }
+
+    fn refused(refused: RefusalReason) -> Vec<u8> {
+        let refusal = BatchRefused {
+            refused,
+            detail: "why".to_owned(),
+        };
+        serde_json::to_vec(&refusal).unwrap()
+    }
+
+    #[test]
+    fn only_a_receipt_for_these_bytes_or_a_refusal_for_good_lets_a_batch_go() {
+        let this = Digest::of(b"this");
+        let follows = |status, body: &[u8]| read(this, status, body).follows(None);
+        assert_eq!(follows(200, &receipt(b"this")), Delivered::Settled);
+        for body in [&receipt(b"another")[..], b"", b"ok", b"{}"] {
+            assert_eq!(follows(200, body), Delivered::Failed(None));
+        }
+        for reason in RefusalReason::ALL {
+            let expected = match reason {
+                RefusalReason::UnknownAgent | RefusalReason::UnknownSystem => {
+                    Delivered::Stranger(None)
+                }
+                RefusalReason::Malformed
+                | RefusalReason::BadSignature
+                | RefusalReason::ClockAhead => Delivered::Failed(None),
+                RefusalReason::TooLarge
+                | RefusalReason::ReplayedSequence
+                | RefusalReason::UnknownPlan
+                | RefusalReason::BadSummary
+                | RefusalReason::BadCoverage
+                | RefusalReason::ClockMixed => Delivered::Settled,
+            };
+            assert_eq!(follows(400, &refused(*reason)), expected, "{reason:?}");
+        }
+        // Words of a proxy on the way are no refusal.
+        for status in [301, 401, 403, 404, 413, 500] {
+            let expected = Delivered::Failed(None);
+            assert_eq!(follows(status, b"<html>"), expected, "{status}");
+        }
+        let refusal = refused(RefusalReason::TooLarge);
+        for (status, body) in [
+            (408, &b""[..]),
+            (429, &refusal),
+            (502, b""),
+            (503, b""),
+            (504, b""),
+        ] {
+            let expected = Delivered::Unanswered(None);
+            assert_eq!(follows(status, body), expected, "{status}");
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Which batch is sent when, and how many at once. Pure: time and chance are parameters, sending is up to
+//! the caller.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::ship::pause::Pause;
+
+/// Most batches under way at once.
+const MAX_AT_ONCE: f64 = 16.0;
+/// Share of the batches under way that is left after an answer that took too long.
+const SLOWER: f64 = 0.9;
+/// By how much of the usual deviation an answer may take longer than usual.
+const DEVIATIONS: f64 = 2.5;
+/// Weight of the newest answer in what is usual.
+const NEWEST: f64 = 0.4;
+/// After how many failures of one batch others go before it.
+const STRIKES: u32 = 3;
+/// Most batches that others go before; of more, nobody is let by.
+const MAX_ASIDE: usize = 64;
+/// Shortest pause of an agent that the collector does not know.
+const STRANGER: Duration = Duration::from_secs(2);
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivered {
+    /// The collector is done with the batch.
+    Settled,
+    /// There was no answer, or none that says anything about this batch; the time is what was asked for.
+    Unanswered(Option<Duration>),
+    /// The collector failed over it.
+    Failed(Option<Duration>),
+    /// The collector does not know the agent, or not for this system.
+    Stranger(Option<Duration>),
+}
+
+/// What is to be done next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Send this batch.
+    Send(u64),
+    /// Nothing, until then or until something is answered or added.
+    Wait(Option<Duration>),
+}
+
+/// Chooses what is sent. Times are since some fixed point, by a clock that never steps.
+#[derive(Debug)]
+pub struct Courier {
+    under_way: BTreeMap<u64, Duration>,
+    /// Batches that failed again and again, with how often and until when they are left alone.
+    aside: BTreeMap<u64, (u32, Duration)>,
+    at_once: f64,
+    usual: Option<Usual>,
+    pause: Pause,
+    quiet_until: Duration,
+}
+
+/// How long answers take, in seconds.
+#[derive(Clone, Copy, Debug)]
+struct Usual {
+    mean: f64,
+    variance: f64,
+}
+
+impl Default for Courier {
+    fn default() -> Self {
+        Self {
+            under_way: BTreeMap::new(),
+            aside: BTreeMap::new(),
+            at_once: 1.0,
+            usual: None,
+            pause: Pause::default(),
+            quiet_until: Duration::ZERO,
+        }
+    }
+}
+
+impl Courier {
+    /// What to do now. `first` tells the first waiting batch from a number on.
+    pub fn next(&mut self, now: Duration, first: impl Fn(u64) -> Option<u64>) -> Step {
+        if now < self.quiet_until {
+            return Step::Wait(Some(self.quiet_until));
+        }
+        if self.under_way.len() as f64 >= self.at_once.floor() {
+            return Step::Wait(None);
+        }
+        let mut from = 0;
+        let mut due: Option<Duration> = None;
+        while let Some(number) = first(from) {
+            let left_alone = self.aside.get(&number).map(|(_, until)| *until);
+            match left_alone.filter(|until| now < *until) {
+                Some(until) => due = Some(due.map_or(until, |d| d.min(until))),
+                None if self.under_way.contains_key(&number) => {}
+                None => {
+                    self.under_way.insert(number, now);
+                    return Step::Send(number);
+                }
+            }
+            from = number + 1;
+        }
+        Step::Wait(due)
+    }
+
+    /// How many batches may be under way at once now.
+    pub fn at_once(&self) -> usize {
+        // Between 1 and MAX_AT_ONCE.
+        self.at_once.floor() as usize
+    }
+
+    /// A batch that was to be sent is not there any more.
+    pub fn gone(&mut self, number: u64) {
+        self.under_way.remove(&number);
+        self.aside.remove(&number);
+    }
+
+    /// What became of a delivery. `chance` is a number from 0 to 1.
+    pub fn answered(&mut self, number: u64, what: Delivered, now: Duration, chance: f64) {
+        let full = self.under_way.len() as f64 >= self.at_once.floor();
+        let since = self.under_way.remove(&number);
+        match what {
+            Delivered::Settled => {
+                self.aside.remove(&number);
+                self.pause = Pause::default();
+                let took = since.map(|since| now.saturating_sub(since));
+                self.learn(took.unwrap_or_default().as_secs_f64(), full);
+            }
+            Delivered::Unanswered(asked) => self.rest(now, asked, chance),
+            Delivered::Failed(asked) => {
+                let strikes = self
+                    .aside
+                    .get(&number)
+                    .map_or(1, |(strikes, _)| strikes + 1);
+                if self.aside.len() < MAX_ASIDE || self.aside.contains_key(&number) {
+                    let until = now + aside_for(strikes);
+                    self.aside.insert(number, (strikes, until));
+                }
+                self.rest(now, asked, chance);
+            }
+            Delivered::Stranger(asked) => {
+                self.rest(now, Some(asked.unwrap_or_default().max(STRANGER)), chance);
+            }
+        }
+    }
+
+    /// Leaves the collector alone for a while, and then begins with one batch.
+    fn rest(&mut self, now: Duration, asked: Option<Duration>, chance: f64) {
+        self.at_once = 1.0;
+        let until = now + self.pause.next(asked, chance);
+        self.quiet_until = self.quiet_until.max(until);
+    }
+
+    /// More at once while answers take no longer than usual, fewer when they do.
+    fn learn(&mut self, seconds: f64, full: bool) {
+        let usual = self.usual.unwrap_or(Usual {
+            mean: seconds,
+            variance: 0.0,
+        });
+        if seconds > usual.mean + DEVIATIONS * usual.variance.sqrt() {
+            self.at_once = (self.at_once * SLOWER).max(1.0);
+        } else if full && seconds <= usual.mean {
+            self.at_once = (self.at_once + 1.0).min(MAX_AT_ONCE);
+        }
+        let off = seconds - usual.mean;
+        self.usual = Some(Usual {
+            mean: usual.mean + NEWEST * off,
+            variance: (1.0 - NEWEST) * (usual.variance + NEWEST * off * off),
+        });
+    }
+}
+
+/// How long a batch is left alone after so many failures: not at all at first, then twice as long each time,
+/// up to about four minutes.
+fn aside_for(strikes: u32) -> Duration {
+    match strikes.checked_sub(STRIKES) {
+        None => Duration::ZERO,
+        Some(more) => Duration::from_secs(1 << (more + 1).min(8)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    fn upto(last: u64) -> impl Fn(u64) -> Option<u64> {
+        move |from| (from.max(1) <= last).then_some(from.max(1))
+    }
+
+    #[test]
+    fn more_are_under_way_at_once_while_answers_come_quickly_and_one_after_a_failure() {
+        let mut courier = Courier::default();
+        let mut next = 1;
+        for turn in 0..200_u64 {
+            let now = Duration::from_millis(turn * 10);
+            while let Step::Send(number) = courier.next(now, |from| Some(from.max(next))) {
+                assert!(number >= next);
+            }
+            assert!(courier.at_once() <= 16 && !courier.under_way.is_empty());
+            let sent: Vec<u64> = courier.under_way.keys().copied().collect();
+            for number in sent {
+                courier.answered(
+                    number,
+                    Delivered::Settled,
+                    now + Duration::from_millis(5),
+                    0.5,
+                );
+                next = next.max(number + 1);
+            }
+        }
+        assert_eq!(courier.at_once(), 16);
+        let Step::Send(number) = courier.next(secs(5), |from| Some(from.max(next))) else {
+            panic!("nothing is sent");
+        };
+        courier.answered(number, Delivered::Unanswered(None), secs(6), 1.0);
+        assert_eq!(courier.at_once(), 1);
+        assert_eq!(
+            courier.next(secs(6), upto(9)),
+            Step::Wait(Some(secs(6) + Duration::from_millis(200)))
+        );
+    }
+
+    #[test]
+    fn a_batch_that_fails_again_and_again_lets_others_go_before_it() {
+        let mut courier = Courier::default();
+        let mut now = secs(0);
+        for _ in 0..3 {
+            assert_eq!(courier.next(now, upto(2)), Step::Send(1));
+            courier.answered(1, Delivered::Failed(None), now, 0.0);
+            now += secs(1);
+        }
+        // Left alone until two seconds after its third failure.
+        assert_eq!(courier.next(now, upto(2)), Step::Send(2));
+        courier.answered(2, Delivered::Settled, now, 0.0);
+        assert_eq!(courier.next(now, upto(1)), Step::Wait(Some(secs(4))));
+        assert_eq!(courier.next(secs(4), upto(1)), Step::Send(1));
+        courier.answered(1, Delivered::Settled, secs(4), 0.0);
+        assert!(courier.aside.is_empty());
+    }
+
+    #[test]
+    fn what_the_collector_asks_for_is_honoured_and_strangers_do_not_hurry() {
+        let mut courier = Courier::default();
+        assert_eq!(courier.next(secs(0), upto(1)), Step::Send(1));
+        courier.answered(1, Delivered::Unanswered(Some(secs(40))), secs(0), 0.0);
+        assert_eq!(courier.next(secs(39), upto(1)), Step::Wait(Some(secs(40))));
+        assert_eq!(courier.next(secs(40), upto(1)), Step::Send(1));
+        courier.answered(1, Delivered::Stranger(None), secs(40), 0.0);
+        assert_eq!(courier.next(secs(41), upto(1)), Step::Wait(Some(secs(42))));
+    }
+
+    #[test]
+    fn an_answer_that_takes_long_makes_room_for_fewer() {
+        let mut courier = Courier::default();
+        for n in 1..=40_u64 {
+            assert_eq!(
+                courier.next(secs(n * 10), |from| Some(from.max(n))),
+                Step::Send(n)
+            );
+            courier.answered(n, Delivered::Settled, secs(n * 10 + 1), 0.0);
+        }
+        let before = courier.at_once();
+        assert!(before > 8, "{before}");
+        let _ = courier.next(secs(1000), |from| Some(from.max(50)));
+        courier.answered(50, Delivered::Settled, secs(1009), 0.0);
+        assert!(courier.at_once() < before);
+    }
+}
