@@ -58,6 +58,8 @@ pub enum RecordKind {
     Objectives,
     /// A baseline came into use.
     Baseline,
+    /// Who may write for which system was changed while a program ran.
+    Agents,
     /// A batch was stored, with what its items brought.
     Batch,
     /// A batch or item was refused, with its reason.
@@ -83,6 +85,7 @@ impl RecordKind {
             Self::Started => "started",
             Self::Objectives => "objectives",
             Self::Baseline => "baseline",
+            Self::Agents => "agents",
             Self::Batch => "batch",
             Self::Refusal => "refusal",
             Self::Block => "block",

@@ -2,5 +2,6 @@
 
 pub mod batch;
 pub mod codec;
+pub mod enrol;
 pub mod forward;
 pub mod loss;
