@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod decode;
 pub mod engine;
+pub mod enrol;
 pub mod exchange;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

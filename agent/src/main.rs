@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use clause9_agent::config::{AgentConfig, AgentPlan};
-use clause9_agent::{Reloading, build, identity};
+use clause9_agent::{Reloading, build, enrol, identity};
 
 /// Sidecar beside a model server: passes traffic through, keeps summaries, ships signed windows.
 #[derive(Parser)]
@@ -34,10 +34,38 @@ enum Command {
         config: PathBuf,
     },
     /// Print the agent's id, creating its key if there is none.
+    #[command(args_conflicts_with_subcommands = true)]
     Identity {
+        /// Configuration file.
+        #[arg(long, required = true)]
+        config: Option<PathBuf>,
+        #[command(subcommand)]
+        then: Option<IdentityCommand>,
+    },
+    /// Let the agent in at the collector, by a token from `clause9-collector enrol`.
+    Enrol {
         /// Configuration file.
         #[arg(long)]
         config: PathBuf,
+        /// File with the token.
+        #[arg(long)]
+        token_file: PathBuf,
+        /// Base address of the collector. Default: the configuration's.
+        #[arg(long)]
+        collector: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum IdentityCommand {
+    /// Make a new key, and have the collector take it in place of the old one. Start the agent again afterwards.
+    Rotate {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        /// Base address of the collector. Default: the configuration's.
+        #[arg(long)]
+        collector: Option<String>,
     },
 }
 
@@ -51,7 +79,16 @@ fn main() -> ExitCode {
             run(&config)
         }
         Command::Check { config } => check(&config),
-        Command::Identity { config } => print_identity(&config),
+        Command::Identity {
+            then: Some(IdentityCommand::Rotate { config, collector }),
+            ..
+        } => rotate(&config, collector.as_deref()),
+        Command::Identity { config, then: None } => print_identity(&config.unwrap_or_default()),
+        Command::Enrol {
+            config,
+            token_file,
+            collector,
+        } => let_in(&config, collector.as_deref(), &token_file),
     }
 }
 
@@ -164,6 +201,36 @@ fn print_identity(path: &std::path::Path) -> ExitCode {
     match identity::signing_key(&config.state_dir) {
         Ok((_, id)) => {
             println!("{id}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(error, 1),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "for the person at the terminal")]
+fn let_in(path: &std::path::Path, collector: Option<&str>, token: &std::path::Path) -> ExitCode {
+    let config = match AgentConfig::from_file(path) {
+        Ok(config) => config,
+        Err(error) => return fail(error, BAD_CONFIGURATION),
+    };
+    match enrol::enrol(&config, collector, token) {
+        Ok(answer) => {
+            println!("{}  {}", answer.agent, enrol::explained(answer.state));
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(error, 1),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "for the person at the terminal")]
+fn rotate(path: &std::path::Path, collector: Option<&str>) -> ExitCode {
+    let config = match AgentConfig::from_file(path) {
+        Ok(config) => config,
+        Err(error) => return fail(error, BAD_CONFIGURATION),
+    };
+    match enrol::rotate(&config, collector) {
+        Ok(id) => {
+            println!("{id}  takes the old id's place; start the agent again");
             ExitCode::SUCCESS
         }
         Err(error) => fail(error, 1),

@@ -28,6 +28,7 @@ use crate::outcomes::Outcomes;
 use crate::priority;
 use crate::reload::Reloading;
 use crate::service::{self, Speaks};
+use crate::ship::client::Client;
 use crate::ship::{RefusedItems, Sealer, ShipError, Shipper};
 use crate::sink::{Reader, Sink};
 use crate::telemetry::Telemetry;
@@ -89,6 +90,7 @@ pub struct Agent {
     sink: Option<(TcpListener, Arc<Sink>)>,
     reader: Option<Reader>,
     certificates: Option<Arc<Certificates>>,
+    client: Option<Arc<Client>>,
     admin: (TcpListener, Arc<Admin>),
     outcomes: (TcpListener, Arc<Outcomes>),
     monitor: Monitor,
@@ -171,6 +173,7 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         sink,
         reader,
         certificates,
+        client: collector.map(|(_, client)| client),
         admin: (parts::listen("admin", config.admin)?, Arc::new(admin)),
         monitor: Monitor::new(engine, recorder, document, asked, intake, sealing)
             .with_way(on_the_way),
@@ -206,7 +209,11 @@ impl Agent {
 
     /// What can be read again while the agent runs.
     pub fn reloading(&self) -> Reloading {
-        Reloading::new(self.certificates.clone(), self.telemetry.clone())
+        Reloading::new(
+            self.certificates.clone(),
+            self.client.clone(),
+            self.telemetry.clone(),
+        )
     }
 
     /// Where /metrics and /status are.

@@ -42,6 +42,10 @@ pub struct Telemetry {
     pub tls_failures: IntCounter,
     /// Times the listener's certificate was read again.
     pub certificate_reloads: IntCounterVec,
+    /// Times the files by which the agent speaks with the collector were read again.
+    pub client_reloads: IntCounterVec,
+    /// Until when the certificate is valid that it shows there.
+    pub client_not_after: Gauge,
     /// Rows counted into summaries.
     pub rows: IntCounter,
     /// Outcomes by what became of them.
@@ -153,7 +157,7 @@ pub const STATE_WRITES: [&str; 5] = [
 
 /// Why a request, or what should have been one, was refused.
 pub const REFUSALS: [&str; 3] = ["malformed", "ambiguous", "flood"];
-/// What reading the listener's certificate again came to.
+/// What reading certificates again came to.
 pub const RELOADS: [&str; 2] = ["loaded", "failed"];
 
 /// Registers families as they are made.
@@ -188,6 +192,12 @@ impl Making {
         Ok(gauge)
     }
 
+    fn plain(&self, name: &str, help: &str) -> prometheus::Result<Gauge> {
+        let gauge = Gauge::new(name, help)?;
+        self.0.register(Box::new(gauge.clone()))?;
+        Ok(gauge)
+    }
+
     fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<GaugeVec> {
         let family = GaugeVec::new(Opts::new(name, help), labels)?;
         self.0.register(Box::new(family.clone()))?;
@@ -207,19 +217,11 @@ impl Telemetry {
         build
             .with_label_values(&[env!("CARGO_PKG_VERSION")])
             .set(1.0);
-        let watermark = Gauge::new(
-            "clause9_watermark_timestamp_seconds",
-            "End of the newest closed pane on the system's clock.",
-        )?;
-        make.0.register(Box::new(watermark.clone()))?;
-        let sampling_rate = Gauge::new(
-            "clause9_sampling_rate",
-            "Share of request ids that is kept in the newest pane.",
-        )?;
-        make.0.register(Box::new(sampling_rate.clone()))?;
         let metric = ["system", "objective", "metric", "scope"];
         Ok(Self {
-            sampling_rate,
+            sampling_rate: make.plain("clause9_sampling_rate", "Share of request ids that is kept in the newest pane.")?,
+            client_not_after: make.plain("clause9_client_certificate_not_after_timestamp_seconds", "Until when the certificate is valid that the agent shows to the collector; 0 if it shows none.")?,
+            client_reloads: make.counters("clause9_client_certificate_reloads_total", "Times the files by which the agent speaks TLS with the collector were found changed, by what came of it.", "result", RELOADS)?,
             seen: make.counter("clause9_exchanges_seen_total", "Requests that came in at the data path.")?,
             exchanges: make.counters("clause9_exchanges_total", "Exchanges by what became of them.", "fate", FATES)?,
             dropped: make.counters("clause9_exchanges_dropped_total", "Exchanges let go before decoding, by reason.", "reason", DropReason::ALL.iter().map(|r| r.as_str()))?,
@@ -241,7 +243,7 @@ impl Telemetry {
             sink_waiting_bytes: make.gauge("clause9_sink_waiting_bytes", "Bytes of requests and answers that wait for each other.")?,
             kafka: Kafka::new(&make)?,
             panes_closed: make.counter("clause9_panes_closed_total", "Panes closed.")?,
-            watermark,
+            watermark: make.plain("clause9_watermark_timestamp_seconds", "End of the newest closed pane on the system's clock.")?,
             queue_exchanges: make.gauge("clause9_capture_queue_exchanges", "Exchanges waiting for the monitor.")?,
             queue_bytes: make.gauge("clause9_capture_queue_bytes", "Bytes of bodies held for the monitor.")?,
             remembered: make.gauge("clause9_remembered_predictions", "Predictions remembered for their outcomes.")?,

@@ -2,6 +2,7 @@
 //! and compiled objectives, and the agents trusted for each. Core: no I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use clause9_shared::baseline::Baseline;
 use clause9_shared::digest::Digest;
@@ -11,6 +12,8 @@ use clause9_shared::metric::StreamKind;
 use clause9_shared::objective::{Document, Objective};
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::time::{Clock, Span};
+
+use crate::trust::{Standing, Trusted};
 
 /// One AI system with everything that is derived from its files.
 #[derive(Clone, Debug)]
@@ -31,6 +34,8 @@ pub struct KnownSystem {
     pub objectives: Vec<Compiled>,
     /// Agents that may write for it, and that a pane waits for.
     pub agents: BTreeSet<AgentId>,
+    /// Agents whose place another one takes, with that one.
+    pub heirs: BTreeMap<AgentId, AgentId>,
     /// Plans of documents that were in use before: items counted by them are still taken.
     pub older: Vec<CapturePlan>,
 }
@@ -55,6 +60,7 @@ impl KnownSystem {
             plan,
             objectives,
             agents: BTreeSet::new(),
+            heirs: BTreeMap::new(),
             older: Vec::new(),
         })
     }
@@ -67,6 +73,34 @@ impl KnownSystem {
     /// Length of a pane.
     pub fn pane(&self) -> Span {
         self.document.panes.length
+    }
+
+    /// The agents that a pane waits for: of one that hands its place over and its heir, the heir once anything of it was
+    /// heard, since it ships what is left of the old one first.
+    pub fn awaited(&self, heard: impl Fn(&AgentId) -> bool) -> impl Iterator<Item = AgentId> {
+        let passed_on = |agent: &AgentId| {
+            let mut heir = self.heirs.get(agent);
+            // Places are handed over in a line; a bound, in case a file makes it a ring.
+            for _ in 0..=self.heirs.len() {
+                match heir {
+                    Some(next) if heard(next) => return true,
+                    Some(next) => heir = self.heirs.get(next),
+                    None => return false,
+                }
+            }
+            false
+        };
+        let to_come = |agent: &AgentId| {
+            let takes_over =
+                |(old, heir): (&AgentId, &AgentId)| heir == agent && self.agents.contains(old);
+            !heard(agent) && self.heirs.iter().any(takes_over)
+        };
+        self.agents
+            .iter()
+            .filter(move |agent| !passed_on(agent) && !to_come(agent))
+            .copied()
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     /// The plan of that name, present or earlier.
@@ -99,7 +133,7 @@ impl KnownSystem {
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     systems: BTreeMap<SystemId, KnownSystem>,
-    agents: BTreeMap<AgentId, BTreeSet<SystemId>>,
+    trusted: Trusted,
 }
 
 impl Known {
@@ -114,12 +148,42 @@ impl Known {
 
     /// Lets an agent write for a system; false if there is no such system.
     pub fn trust(&mut self, agent: AgentId, system: &SystemId) -> bool {
-        let Some(known) = self.systems.get_mut(system) else {
+        if !self.systems.contains_key(system) {
             return false;
-        };
-        known.agents.insert(agent);
-        self.agents.entry(agent).or_default().insert(system.clone());
+        }
+        let mut trusted = std::mem::take(&mut self.trusted);
+        trusted.trust(agent, system);
+        self.trust_only(trusted);
         true
+    }
+
+    /// From now on exactly these agents are known. What they may write for and is no system here counts for nothing.
+    pub fn trust_only(&mut self, trusted: Trusted) {
+        for system in self.systems.values_mut() {
+            system.agents.clear();
+            system.heirs.clear();
+        }
+        for entry in trusted.entries() {
+            match entry.standing {
+                Standing::Approved => {}
+                // Nobody waits for an agent of whom nothing is taken.
+                Standing::Pending | Standing::Revoked(_) => continue,
+            }
+            for id in &entry.systems {
+                if let Some(system) = self.systems.get_mut(id) {
+                    system.agents.insert(entry.id);
+                    system
+                        .heirs
+                        .extend(entry.previous.map(|old| (old, entry.id)));
+                }
+            }
+        }
+        self.trusted = trusted;
+    }
+
+    /// Everybody who is known.
+    pub const fn trusted(&self) -> &Trusted {
+        &self.trusted
     }
 
     /// The system of that name.
@@ -137,13 +201,33 @@ impl Known {
         self.systems.values()
     }
 
-    /// Whether the agent is trusted for anything.
-    pub fn trusts(&self, agent: AgentId) -> bool {
-        self.agents.contains_key(&agent)
+    /// Whether the agent may write for the system, as far as it is believed at all.
+    pub fn may_write(&self, agent: AgentId, system: &SystemId) -> bool {
+        let systems = self.trusted.get(agent).map(|e| &e.systems);
+        systems.is_some_and(|s| s.contains(system))
+    }
+}
+
+/// What is known now; replaced as a whole when files change, so that whoever reads sees one state.
+#[derive(Clone, Debug)]
+pub struct Current(Arc<RwLock<Arc<Known>>>);
+
+impl Current {
+    /// What is known at first.
+    pub fn new(known: Known) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(known))))
     }
 
-    /// Whether the agent may write for the system.
-    pub fn may_write(&self, agent: AgentId, system: &SystemId) -> bool {
-        self.agents.get(&agent).is_some_and(|s| s.contains(system))
+    /// What is known now.
+    pub fn now(&self) -> Arc<Known> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The same systems, and from now on exactly these agents.
+    pub fn trust_only(&self, trusted: Trusted) {
+        let mut place = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = Known::clone(&place);
+        known.trust_only(trusted);
+        *place = Arc::new(known);
     }
 }

@@ -1,18 +1,22 @@
 //! The collector: verifies what agents ship, merges replicas, judges sealed panes against the
 //! objectives in force, and keeps the evidence.
 //!
-//! Core (pure): [`known`], [`verify`], [`seal`], [`plan`], [`register`], [`missing`].
-//! Shell: listening and receiving, the writer's thread (`collect`, `execute`), [`store`], `serve`, [`config`].
+//! Core (pure): [`known`], [`trust`], [`spiffe`], [`access`], [`verify`], [`seal`], [`plan`], [`register`], [`missing`].
+//! Shell: listening and receiving, TLS, [`enrolment`], the writer's thread (`collect`, `execute`), [`store`], `serve`,
+//! [`config`], and what reads files again (`held`, `reload`).
 //! A batch goes `receive → verify → collect → store`; a seal goes `seal → plan → execute`.
 //!
 //! Not here: people's evaluations, the life of a nonconformity after its candidate, proofs of the
 //! register, notifications. No route changes a record; no code path deletes one.
 
+pub mod access;
 mod clock;
 mod collect;
 pub mod config;
+pub mod enrolment;
 mod execute;
 mod forward;
+mod held;
 pub mod known;
 mod listen;
 pub mod missing;
@@ -20,11 +24,20 @@ pub mod plan;
 mod program;
 mod receive;
 pub mod register;
+mod reload;
 pub mod seal;
+mod secret;
 mod serve;
+pub mod spiffe;
 pub mod store;
 mod telemetry;
+mod tls;
+mod tokens;
+pub mod trust;
 pub mod verify;
 
 pub use listen::Limits;
 pub use program::{Collector, VERSION, run};
+pub use reload::Reloading;
+pub use serve::declared as declared_routes;
+pub use tokens::{NewToken, new as new_token};

@@ -8,21 +8,28 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::ConnectInfo;
-use axum::http::{Request, Response};
+use axum::http::{HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
+use crate::config::TlsConfig;
+use crate::held::Held;
+use crate::spiffe::SpiffeId;
 use crate::telemetry::{Cut, Telemetry};
+use crate::tls;
 
 /// Most bytes of a request's head, and of what is read ahead of a body.
 const READ_AHEAD: usize = 64 << 10;
@@ -36,6 +43,11 @@ pub struct Limits {
     pub idle: Duration,
     /// How long the body of an upload may take to come. Default: 30 s.
     pub upload: Duration,
+    /// How long a TLS handshake may take. Default: 10 s.
+    pub handshake: Duration,
+    /// From which age on a connection is ended with its next answer, so that whoever stays connected is asked again who they
+    /// are. Default: 10 min.
+    pub age: Duration,
 }
 
 impl Default for Limits {
@@ -44,6 +56,8 @@ impl Default for Limits {
             connections: 256,
             idle: Duration::from_secs(30),
             upload: Duration::from_secs(30),
+            handshake: Duration::from_secs(10),
+            age: Duration::from_mins(10),
         }
     }
 }
@@ -135,9 +149,25 @@ impl Drop for PlaceInner {
     }
 }
 
+/// Who a connection's certificate says is there. Requests carry it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Caller {
+    pub(crate) spiffe: Option<Arc<SpiffeId>>,
+}
+
+impl Caller {
+    fn of(session: &rustls::ServerConnection) -> Self {
+        let own = session.peer_certificates().and_then(<[_]>::first);
+        let spiffe = own.and_then(|own| tls::spiffe_id(own)).map(Arc::new);
+        Self { spiffe }
+    }
+}
+
 /// What connections are served with.
 pub(crate) struct Door {
     pub(crate) routes: Router,
+    /// What connections begin with, if they are encrypted.
+    pub(crate) tls: Option<Arc<Held<TlsConfig>>>,
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) limits: Limits,
 }
@@ -226,38 +256,117 @@ impl Door {
         stream: TcpStream,
         peer: SocketAddr,
         place: Place,
-        mut draining: watch::Receiver<bool>,
+        draining: watch::Receiver<bool>,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let telemetry = Arc::clone(&self.telemetry);
-        let routes = TowerToHyperService::new(self.routes.clone());
-        let cut = Arc::clone(&place.0.cut);
-        let service = service_fn(move |request: Request<Incoming>| {
-            answer(routes.clone(), request, peer, place.clone())
-        });
-        let idle = self.limits.idle;
+        let talk = Talk {
+            telemetry: Arc::clone(&self.telemetry),
+            routes: TowerToHyperService::new(self.routes.clone()),
+            limits: self.limits,
+            begun: Instant::now(),
+            peer,
+            place,
+            draining,
+        };
+        let tls = self.tls.as_ref().map(|tls| Arc::clone(&tls.now().config));
         async move {
+            let telemetry = Arc::clone(&talk.telemetry);
             telemetry.connections.inc();
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(idle)
-                .max_buf_size(READ_AHEAD)
-                .serve_connection(TokioIo::new(stream), service);
-            let mut connection = std::pin::pin!(connection);
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = cut.notified() => Ok(()),
-                () = async { drop(draining.wait_for(|d| *d).await); } => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
+            match tls {
+                None => talk.serve(stream, Caller::default()).await,
+                Some(config) => {
+                    if let Some(stream) = talk.handshake(stream, config).await {
+                        let caller = Caller::of(stream.get_ref().1);
+                        talk.serve(stream, caller).await;
+                    }
                 }
-            };
-            telemetry.connections.dec();
-            if let Err(error) = ended {
-                if error.is_timeout() {
-                    telemetry.count_cut(Cut::Idle);
-                }
-                tracing::debug!(%error, "a connection ended");
             }
+            telemetry.connections.dec();
+        }
+    }
+}
+
+/// What one connection needs.
+struct Talk {
+    telemetry: Arc<Telemetry>,
+    routes: TowerToHyperService<Router>,
+    limits: Limits,
+    begun: Instant,
+    peer: SocketAddr,
+    place: Place,
+    draining: watch::Receiver<bool>,
+}
+
+impl Talk {
+    /// Who dawdles or fails here is nobody yet: counted, and given no answer.
+    async fn handshake(
+        &self,
+        stream: TcpStream,
+        config: Arc<rustls::ServerConfig>,
+    ) -> Option<TlsStream<TcpStream>> {
+        let accepting = TlsAcceptor::from(config).accept(stream);
+        let cut = Arc::clone(&self.place.0.cut);
+        let accepted = tokio::select! {
+            accepted = tokio::time::timeout(self.limits.handshake, accepting) => accepted,
+            () = cut.notified() => return None,
+        };
+        match accepted {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, peer = %self.peer, "a TLS handshake failed");
+                self.telemetry.handshakes_failed.inc();
+            }
+            Err(_) => self.telemetry.count_cut(Cut::Handshake),
+        }
+        None
+    }
+
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        self,
+        stream: S,
+        caller: Caller,
+    ) {
+        let Self {
+            telemetry,
+            routes,
+            limits,
+            begun,
+            peer,
+            place,
+            mut draining,
+        } = self;
+        let cut = Arc::clone(&place.0.cut);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(caller.clone());
+            let answered = answer(routes.clone(), request, place.clone());
+            async move {
+                let mut response = answered.await;
+                if begun.elapsed() >= limits.age {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(header::CONNECTION, close);
+                }
+                Ok::<_, Infallible>(response)
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.idle)
+            .max_buf_size(READ_AHEAD)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = cut.notified() => Ok(()),
+            () = async { drop(draining.wait_for(|d| *d).await); } => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            if error.is_timeout() {
+                telemetry.count_cut(Cut::Idle);
+            }
+            tracing::debug!(%error, "a connection ended");
         }
     }
 }
@@ -265,15 +374,13 @@ impl Door {
 async fn answer(
     routes: TowerToHyperService<Router>,
     mut request: Request<Incoming>,
-    peer: SocketAddr,
     place: Place,
-) -> Result<Response<Body>, Infallible> {
+) -> Response<Body> {
     if request.body().is_end_stream() {
         place.work();
     }
-    request.extensions_mut().insert(ConnectInfo(peer));
     request.extensions_mut().insert(place.clone());
-    let response = routes.call(request).await;
+    let Ok(response) = routes.call(request).await;
     place.wait();
     response
 }

@@ -9,14 +9,20 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clause9_shared::digest::Digest;
 
+use crate::access::guard::Gate;
 use crate::clock::WallClock;
-use crate::collect::{Program, Writer, begin};
-use crate::config::CollectorConfig;
+use crate::collect::{Inbox, Program, Writer, begin};
+use crate::config::{CollectorConfig, CollectorPlan, TlsConfig};
+use crate::enrolment::Roll;
+use crate::enrolment::desk::Desk;
 use crate::forward::Forwarding;
+use crate::held::Held;
+use crate::known::Current;
 use crate::listen::{Door, Limits};
 use crate::receive::Uploads;
 use crate::register::Pen;
-use crate::serve::{Shared, routes};
+use crate::reload::{Parts, Reloading};
+use crate::serve::{Hub, Shared, routes};
 use crate::store::{self, Readers};
 use crate::telemetry::Telemetry;
 
@@ -33,15 +39,16 @@ pub struct Collector {
     listener: std::net::TcpListener,
     address: SocketAddr,
     limits: Limits,
+    tls: Option<Arc<Held<TlsConfig>>>,
     shared: SharedParts,
     register: JoinHandle<()>,
 }
 
-struct SharedParts(Shared);
+struct SharedParts(Hub);
 
 impl std::fmt::Debug for SharedParts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Shared")
+        f.write_str("Hub")
     }
 }
 
@@ -56,8 +63,8 @@ pub fn run(
 impl Collector {
     /// Reads every file, opens the register, writes the start down and binds the address.
     pub fn build(config: &CollectorConfig) -> anyhow::Result<Self> {
-        let plan = config.resolve()?;
-        let mut known = plan.known;
+        let mut plan = config.resolve()?;
+        let mut known = std::mem::take(&mut plan.known);
         let clock = WallClock;
         let build = own_digest();
         let author = build.map_or_else(
@@ -81,10 +88,11 @@ impl Collector {
         let counts = begin(&mut store, &mut known, &program, &pen)?;
         let telemetry = Arc::new(Telemetry::new(VERSION)?);
         telemetry.count_records(&counts);
-        let known = Arc::new(known);
+        let known = Current::new(known);
         let mut writer = Writer {
             store,
-            known: Arc::clone(&known),
+            known: known.now(),
+            current: known.clone(),
             telemetry: Arc::clone(&telemetry),
             clock,
             author,
@@ -96,26 +104,15 @@ impl Collector {
             tracing::warn!("no system could be sealed at the start; it is tried again");
         }
         let (inbox, register) = writer.start()?;
+        let tls = plan.tls.take().map(Arc::new);
         let limits = Limits::default();
-        let shared = Shared {
-            known,
-            readers: Arc::new(Readers::new(&plan.store)),
-            inbox,
-            telemetry,
-            clock,
-            uploads: Uploads::within(limits.upload),
-            forwarding: Forwarding::new(
-                plan.outcomes_token,
-                plan.outcomes_hold,
-                plan.clock_skew,
-                clock.now(),
-            ),
-        };
+        let reach = (inbox, telemetry, clock);
         Ok(Self {
             listener,
             address,
             limits,
-            shared: SharedParts(shared),
+            tls: tls.clone(),
+            shared: SharedParts(hub(plan, known, tls, reach, limits)),
             register,
         })
     }
@@ -124,8 +121,13 @@ impl Collector {
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
-        self.shared.0.uploads = Uploads::within(limits.upload);
+        self.shared.0.shared.uploads = Uploads::within(limits.upload);
         self
+    }
+
+    /// What can be read again while it runs.
+    pub fn reloading(&self) -> Reloading {
+        self.shared.0.shared.reloading.clone()
     }
 
     /// Where it listens: tells the port when the configuration says 0.
@@ -140,14 +142,18 @@ impl Collector {
             .enable_all()
             .build()?;
         tracing::info!(address = %self.address, "listening");
+        let reloading = self.reloading();
         let door = Door {
-            telemetry: Arc::clone(&self.shared.0.telemetry),
+            telemetry: Arc::clone(&self.shared.0.shared.telemetry),
             routes: routes(self.shared.0),
+            tls: self.tls,
             limits: self.limits,
         };
         runtime.block_on(async move {
             let listener = tokio::net::TcpListener::from_std(self.listener)?;
+            let watching = tokio::spawn(reloading.watch());
             door.serve(listener, shutdown, FAREWELL).await;
+            watching.abort();
             std::io::Result::Ok(())
         })?;
         runtime.shutdown_timeout(FAREWELL);
@@ -157,6 +163,41 @@ impl Collector {
         tracing::info!("ended");
         Ok(())
     }
+}
+
+/// What requests are served with.
+fn hub(
+    plan: CollectorPlan,
+    known: Current,
+    tls: Option<Arc<Held<TlsConfig>>>,
+    (inbox, telemetry, clock): (Inbox, Arc<Telemetry>, WallClock),
+    limits: Limits,
+) -> Hub {
+    let tokens = plan.tokens.map(Arc::new);
+    let reloading = Reloading::new(Parts {
+        tls,
+        tokens: tokens.clone(),
+        trust: plan.trust,
+        known: known.clone(),
+        telemetry: Arc::clone(&telemetry),
+    });
+    let shared = Shared {
+        known: known.now(),
+        readers: Arc::new(Readers::new(&plan.store)),
+        inbox,
+        telemetry,
+        clock,
+        uploads: Uploads::within(limits.upload),
+        forwarding: Forwarding::new(plan.outcomes_hold, plan.clock_skew, clock.now()),
+        gate: Gate {
+            tokens,
+            outcomes: plan.outcomes_token.map(Into::into),
+            beyond: !plan.listen.ip().is_loopback(),
+        },
+        desk: Desk::new(Roll::of(&plan.store)),
+        reloading,
+    };
+    Hub { shared, known }
 }
 
 /// The digest of the running program's file, so that every record says what wrote it.

@@ -13,7 +13,7 @@ use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::collect::{Unavailable, status};
-use crate::listen::Place;
+use crate::listen::{Caller, Place};
 use crate::serve::Shared;
 use crate::telemetry::Cut;
 use crate::verify::{self, Refused};
@@ -61,6 +61,7 @@ pub(crate) async fn receive(
     State(shared): State<Shared>,
     ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>,
     Extension(place): Extension<Place>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     request: axum::extract::Request,
 ) -> Response {
@@ -73,8 +74,8 @@ pub(crate) async fn receive(
         Err(Unread::TooLarge) => (Err(Refused::too_large(MAX_ENVELOPE)), Upload::nothing()),
         Ok(upload) => {
             let (known, bytes) = (shared.known.clone(), upload.envelope.clone());
-            let opened = tokio::task::spawn_blocking(move || verify::open(&bytes, &known)).await;
-            match opened {
+            let open = move || verify::open(&bytes, &known, caller.spiffe.as_deref());
+            match tokio::task::spawn_blocking(open).await {
                 Ok(opened) => (opened, upload),
                 Err(_) => return unavailable(&shared, Unavailable::Failed),
             }

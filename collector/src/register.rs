@@ -173,6 +173,18 @@ pub struct CompiledRef {
     pub compiled: Digest,
 }
 
+/// Body of `agents`: who may write for which system changed while the program ran. What it was at the start is in the
+/// configuration that `started` names.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AgentsBody {
+    /// Everybody with systems and standing; the canonical list is kept under this name.
+    pub agents: Digest,
+    /// Who may write from now on.
+    pub added: Vec<AgentId>,
+    /// Who may write no more.
+    pub removed: Vec<AgentId>,
+}
+
 /// Body of `batch`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BatchBody {
@@ -532,10 +544,11 @@ pub enum Shown {
 
 /// The record type of that word.
 pub fn kind_of_word(word: &str) -> Option<RecordKind> {
-    const ALL: [RecordKind; 11] = [
+    const ALL: [RecordKind; 12] = [
         RecordKind::Started,
         RecordKind::Objectives,
         RecordKind::Baseline,
+        RecordKind::Agents,
         RecordKind::Batch,
         RecordKind::Refusal,
         RecordKind::Block,

@@ -13,6 +13,7 @@ use clause9_shared::wire::batch::{
 use clause9_shared::wire::codec::Decode;
 
 use crate::known::{Known, KnownSystem};
+use crate::spiffe::SpiffeId;
 
 /// A batch or item that was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,8 +86,8 @@ pub const CLOCK_BEHIND: &str = "clock_behind";
 pub const SUPERSEDED: &str = "superseded";
 
 /// Checks everything that depends on the bytes and on what is configured: format, author,
-/// signature, system, and each item.
-pub fn open(bytes: &[u8], known: &Known) -> Result<Opened, Refused> {
+/// signature, system, and each item. `shown` is who the connection's certificate says it is.
+pub fn open(bytes: &[u8], known: &Known, shown: Option<&SpiffeId>) -> Result<Opened, Refused> {
     let digest = batch::digest(bytes);
     let refuse = |reason, detail: String, agent, system| Refused {
         reason,
@@ -104,10 +105,7 @@ pub fn open(bytes: &[u8], known: &Known) -> Result<Opened, Refused> {
         )
     })?;
     let agent = envelope.agent();
-    if !known.trusts(agent) {
-        let detail = format!(
-            "agent {agent} is not among the trusted agents; add its id to the collector's agents file"
-        );
+    if let Err(detail) = known.trusted().believes(agent, shown) {
         return Err(refuse(RefusalReason::UnknownAgent, detail, None, None));
     }
     let batch = envelope.open().map_err(|e| match e {

@@ -172,6 +172,18 @@ pub const TELEMETRY: &[Telemetry] = &[
     ),
     counter(
         Agent,
+        "clause9_client_certificate_reloads_total",
+        &[("result", "loaded, failed")],
+        "Times the files by which the agent speaks TLS with the collector were found changed.",
+    ),
+    gauge(
+        Agent,
+        "clause9_client_certificate_not_after_timestamp_seconds",
+        &[],
+        "Until when the certificate is valid that the agent shows to the collector; 0 if it shows none.",
+    ),
+    counter(
+        Agent,
         "clause9_rows_observed_total",
         &[],
         "Rows (cases) inside sampled exchanges.",
@@ -418,8 +430,44 @@ pub const TELEMETRY: &[Telemetry] = &[
     counter(
         Collector,
         "clause9_collector_connections_cut_total",
-        &[("reason", "idle, slow_body, displaced")],
-        "Connections cut because their clients kept the collector waiting: no complete head or body in time, or all places taken and the longest wait.",
+        &[("reason", "handshake, idle, slow_body, displaced")],
+        "Connections cut because their clients kept the collector waiting: no TLS handshake, head or body in time, or all places taken and the longest wait.",
+    ),
+    counter(
+        Collector,
+        "clause9_collector_tls_handshakes_failed_total",
+        &[],
+        "TLS handshakes that failed, for want of a certificate that somebody vouches for among others.",
+    ),
+    gauge(
+        Collector,
+        "clause9_collector_certificate_not_after_timestamp_seconds",
+        &[],
+        "Until when the collector's certificate is valid; 0 without TLS.",
+    ),
+    counter(
+        Collector,
+        "clause9_collector_reloads_total",
+        &[
+            ("what", "certificates, tokens, agents"),
+            ("result", "loaded, failed"),
+        ],
+        "Times that files were found changed while the collector ran; of those that failed, what was in force stays.",
+    ),
+    counter(
+        Collector,
+        "clause9_collector_requests_denied_total",
+        &[("reason", "no_token, unknown, expired, scope, system")],
+        "Requests that showed no token that lets them in.",
+    ),
+    counter(
+        Collector,
+        "clause9_collector_enrolments_total",
+        &[(
+            "result",
+            "approved, pending, repeated, malformed, unknown_token, expired, used, untrusted, limited, failed",
+        )],
+        "Requests of agents to be let in or to hand over to a new key; `limited` were not looked at, because there were too many in vain.",
     ),
     counter(
         Collector,

@@ -10,6 +10,7 @@ use clause9_shared::time::Timestamp;
 use clause9_shared::window::PaneStart;
 use clause9_shared::wire::batch::{Batch, Envelope};
 use clause9_shared::wire::codec::{Decode, Encode};
+use clause9_shared::wire::enrol;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 /// Between a request and its response: a control byte that no text has.
@@ -160,12 +161,13 @@ pub fn outcomes(data: &[u8]) {
     fuzzing::outcomes(data);
 }
 
-/// An envelope, and the same bytes as a batch and as a summary, which no signature keeps out here. Whatever
+/// An envelope of each kind, and the same bytes as a batch and as a summary, which no signature keeps out here. Whatever
 /// can be read is written as the same bytes again: there is one encoding of each value.
 pub fn batches(data: &[u8]) {
     if let Ok(envelope) = Envelope::parse(data) {
         let _ = envelope.open();
     }
+    let _ = enrol::open(data);
     if let Ok(batch) = Batch::from_bytes(data) {
         assert!(
             batch.to_bytes() == data,

@@ -18,6 +18,8 @@ mod first_nonconformity;
 mod house_dashboards;
 mod house_documents;
 mod house_readme;
+mod identity_enrolment;
+mod identity_rotation;
 mod live_clock;
 mod mlserver_grpc;
 mod mlserver_passthrough;

@@ -57,11 +57,16 @@ const CORE: &[&str] = &[
     "agent/src/decode/",
     "agent/src/engine/",
     "agent/src/sample.rs",
+    "collector/src/access/mod.rs",
+    "collector/src/enrolment/tries.rs",
     "collector/src/known.rs",
     "collector/src/missing.rs",
     "collector/src/plan/",
     "collector/src/register.rs",
     "collector/src/seal.rs",
+    "collector/src/spiffe.rs",
+    "collector/src/tls/certificate.rs",
+    "collector/src/trust.rs",
     "collector/src/verify.rs",
 ];
 

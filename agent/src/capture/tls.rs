@@ -57,18 +57,18 @@ pub enum TlsProblem {
     #[error("`{0}` cannot be the name of a server")]
     Name(String),
     /// Nobody is trusted.
-    #[error("no certificate vouches for servers; name one in upstream_tls.roots")]
-    NoRoots,
+    #[error("no certificate vouches for servers; name one in {0}")]
+    NoRoots(&'static str),
     /// rustls refuses.
     #[error("TLS cannot be set up")]
     Rustls(#[from] rustls::Error),
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, TlsProblem> {
+pub(crate) fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, TlsProblem> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|f| f.take(MAX_FILE).read_to_end(&mut bytes));
     read.map(|_| bytes).map_err(|source| TlsProblem::Read {
@@ -78,7 +78,7 @@ fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, TlsProblem> {
     })
 }
 
-fn certificates(
+pub(crate) fn certificates(
     what: &'static str,
     path: &Path,
     pem: &[u8],
@@ -214,7 +214,7 @@ impl UpstreamTls {
         let mut store = RootCertStore::empty();
         store.add_parsable_certificates(trusted);
         if store.is_empty() {
-            return Err(TlsProblem::NoRoots);
+            return Err(TlsProblem::NoRoots("upstream_tls.roots"));
         }
         let config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?

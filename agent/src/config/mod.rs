@@ -26,11 +26,12 @@ pub use kafka::{Content, KafkaConfig, KafkaTlsConfig, Mechanism, SaslConfig, Sta
 pub use limits::LimitsConfig;
 pub use otlp::{Meaning, OtlpConfig};
 pub use outcomes::OutcomesConfig;
+pub(crate) use plan::collector;
 pub use plan::{AgentPlan, PlanProblem};
 pub use protocols::ProtocolConfig;
 pub use sampling::{CapConfig, SamplingConfig};
 pub use sink::SinkConfig;
-pub use tls::{TlsConfig, UpstreamTlsConfig};
+pub use tls::{CollectorTlsConfig, TlsConfig, UpstreamTlsConfig};
 pub use upstream::{Place, Speaks, Upstream, upstream};
 
 /// The agent's configuration file.
@@ -69,6 +70,9 @@ pub struct AgentConfig {
     /// Base address of the collector. Without one, the agent measures and serves /metrics only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collector: Option<String>,
+    /// Whom to trust at a collector behind `https://`, and what to show there.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub collector_tls: CollectorTlsConfig,
     /// Where /live, /ready, /metrics and /status are served. Default: 127.0.0.1:9301.
     #[serde(default = "default_admin")]
     #[schemars(with = "String")]
@@ -114,6 +118,10 @@ pub struct AgentConfig {
     /// Worker threads of the data path. Default: one per available core.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
+}
+
+fn is_default(tls: &CollectorTlsConfig) -> bool {
+    *tls == CollectorTlsConfig::default()
 }
 
 fn default_admin() -> SocketAddr {
@@ -178,6 +186,9 @@ impl AgentConfig {
             &mut self.outcomes.token_file,
             &mut self.listen_unix,
             &mut self.upstream_tls.roots,
+            &mut self.collector_tls.roots,
+            &mut self.collector_tls.certificate,
+            &mut self.collector_tls.key,
         ];
         for path in others.into_iter().flatten().chain(tls).chain(sink) {
             *path = folder.join(&path);

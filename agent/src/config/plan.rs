@@ -17,6 +17,7 @@ use crate::config::protocols::MAX_PROTOCOLS;
 use crate::config::upstream::{Upstream, upstream};
 use crate::config::{AgentConfig, SinkConfig};
 use crate::decode::JsonRows;
+use crate::ship::client::{Client, ClientProblem};
 use crate::sink::{KAFKA, Reader, Shapes};
 
 /// The longest delivery that can be allowed, in bytes.
@@ -31,8 +32,8 @@ pub struct AgentPlan {
     pub upstream: Option<(SocketAddr, Upstream)>,
     /// Who clients see, if they speak TLS.
     pub certificates: Option<Arc<Certificates>>,
-    /// Where batches go.
-    pub collector: Option<reqwest::Url>,
+    /// Where batches go, and by whom.
+    pub collector: Option<(reqwest::Url, Arc<Client>)>,
     /// What is counted and how.
     pub capture: Arc<CapturePlan>,
     /// The trusted header with the time of arrival.
@@ -70,6 +71,9 @@ pub enum PlanProblem {
     /// TLS cannot be spoken as configured.
     #[error(transparent)]
     Tls(#[from] TlsProblem),
+    /// The collector cannot be spoken with as configured.
+    #[error(transparent)]
+    Client(#[from] ClientProblem),
     /// Objectives and baseline do not fit.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -100,7 +104,7 @@ impl AgentPlan {
     pub fn new(config: AgentConfig) -> Result<Self, PlanProblem> {
         let upstream = path(&config)?;
         let certificates = config.tls.clone().map(Certificates::load).transpose()?;
-        let collector = config.collector.as_deref().map(collector).transpose()?;
+        let collector = shipping(&config)?;
         check_limits(&config)?;
         let event_time_header = match &config.event_time_header {
             Some(name) => Some(name.parse().map_err(|_| {
@@ -219,11 +223,23 @@ fn baseline(path: &Path) -> Result<Baseline, PlanProblem> {
     })
 }
 
-fn collector(text: &str) -> Result<reqwest::Url, PlanProblem> {
+/// The collector's address, and the client for it.
+fn shipping(config: &AgentConfig) -> Result<Option<(reqwest::Url, Arc<Client>)>, PlanProblem> {
+    let checked = config.collector_tls.check(config.collector.as_deref());
+    checked.map_err(|(key, message)| wrong(key, message))?;
+    let Some(text) = config.collector.as_deref() else {
+        return Ok(None);
+    };
+    let url = collector(text)?;
+    let client = Client::new(&url, config.collector_tls.clone())?;
+    Ok(Some((url, Arc::new(client))))
+}
+
+pub(crate) fn collector(text: &str) -> Result<reqwest::Url, PlanProblem> {
     let bad = || {
         wrong(
             "collector",
-            format!("`{text}` is not an address; write http://HOST:PORT"),
+            format!("`{text}` is not an address; write https://HOST:PORT, or http://HOST:PORT"),
         )
     };
     let with_slash = format!("{}/", text.trim_end_matches('/'));

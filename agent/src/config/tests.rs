@@ -238,6 +238,54 @@ fn what_cannot_be_run_is_said_by_key() {
     starts(problem(&|_| ()), "cannot read the objectives file");
 }
 
+#[test]
+fn what_is_shown_to_the_collector_has_to_fit_before_anything_runs() {
+    let problem = |collector: &str, change: &dyn Fn(&mut CollectorTlsConfig)| {
+        let mut config: AgentConfig = yaml::from_str("a", SMALLEST).unwrap().value;
+        config.collector = Some(collector.into());
+        change(&mut config.collector_tls);
+        AgentPlan::new(config).unwrap_err().to_string()
+    };
+    let identity = |name: &str| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/identity");
+        Some(folder.join(name))
+    };
+    let (tls, plain) = ("https://c:9300", "http://c:9300");
+    let roots = |t: &mut CollectorTlsConfig| t.roots = identity("authority.pem");
+    let starts = |text: String, with: &str| assert!(text.starts_with(with), "{text}");
+    starts(
+        problem(plain, &roots),
+        "collector_tls.roots: is of use only with a `collector` that begins with https://",
+    );
+    starts(
+        problem(tls, &|t| t.certificate = identity("client-a.pem")),
+        "collector_tls.key: is missing",
+    );
+    starts(
+        problem(tls, &|t| t.key = identity("client-a.key")),
+        "collector_tls.certificate: is missing",
+    );
+    let pair = |certificate: &'static str, key: &'static str| {
+        problem(tls, &|t| {
+            roots(t);
+            t.certificate = identity(certificate);
+            t.key = identity(key);
+        })
+    };
+    assert!(pair("client-a.pem", "client-b.key").contains("cannot be used together"));
+    assert!(pair("client-a.key", "client-a.key").contains("holds no certificate"));
+    assert!(pair("client-a.pem", "client-a.pem").contains("holds no private key"));
+    starts(
+        problem(tls, &|t| t.roots = identity("nowhere.pem")),
+        "cannot read the collector_tls.roots file",
+    );
+    // What fits is read, and the next thing is what is missing.
+    starts(
+        pair("client-a.pem", "client-a.key"),
+        "cannot read the objectives file",
+    );
+}
+
 /// A page for people, from the schema: one row per key.
 fn page(schema: &serde_json::Value) -> String {
     let mut text = String::from(

@@ -30,6 +30,7 @@ use crate::outbox::{Outbox, Room};
 use crate::outcomes::{Outcomes, Turns};
 use crate::sample::{self, Sampler};
 use crate::shelf::{DiskShelf, Setup};
+use crate::ship::client::Client;
 use crate::ship::{Asking, OnTheWay, RefusedItems, ShipError, Shipper};
 use crate::sink::{Bounds, Joins, Names, Naming, Reader, Sink};
 use crate::telemetry::Telemetry;
@@ -275,16 +276,18 @@ pub(super) fn recorder(
 
 /// Outbox and shipper, if there is a collector to ship to.
 pub(super) fn shipping(
-    (collector, outbox): (Option<&reqwest::Url>, Option<&Arc<Outbox>>),
+    (collector, outbox): (Option<&(reqwest::Url, Arc<Client>)>, Option<&Arc<Outbox>>),
     refused: &Arc<RefusedItems>,
     asking: Option<Asking>,
     telemetry: &Telemetry,
 ) -> Result<Option<Shipper>, ShipError> {
-    let Some((address, outbox)) = collector.zip(outbox) else {
+    let Some(((address, client), outbox)) = collector.zip(outbox) else {
         return Ok(None);
     };
     let waiting = Arc::clone(outbox);
-    let shipper = Shipper::new(address, waiting, Arc::clone(refused), telemetry.clone())?;
+    let refused = Arc::clone(refused);
+    let client = Arc::clone(client);
+    let shipper = Shipper::new(address, client, waiting, refused, telemetry.clone())?;
     Ok(Some(shipper.with_forwarder(asking)?))
 }
 

@@ -14,6 +14,7 @@ use ed25519_dalek::SigningKey;
 use reqwest::{StatusCode, Url, header};
 use tokio::sync::{mpsc, oneshot};
 
+use super::client::Client;
 use super::pause::{self, Pause};
 use super::{OnTheWay, ShipError, bounded_by};
 use crate::clock;
@@ -50,7 +51,7 @@ pub struct Asking {
 /// Asks the collector again and again.
 pub struct Forwarder {
     asking: Asking,
-    client: reqwest::Client,
+    client: Arc<Client>,
     url: Url,
     state: Mutex<State>,
 }
@@ -82,7 +83,7 @@ enum Unanswered {
 impl Forwarder {
     pub(super) fn new(
         asking: Asking,
-        client: reqwest::Client,
+        client: Arc<Client>,
         batches: &Url,
     ) -> Result<Self, ShipError> {
         let url = batches
@@ -176,7 +177,7 @@ impl Forwarder {
     async fn exchange(&self, poll: &Poll) -> Result<Answer, Unanswered> {
         let failed = |why: &dyn std::fmt::Display| Unanswered::Failed(why.to_string());
         let body = forward::seal(poll, &self.asking.key).map_err(|e| failed(&e))?;
-        let request = self.client.post(self.url.clone());
+        let request = self.client.current().post(self.url.clone());
         let request = request.header(header::CONTENT_TYPE, MEDIA_TYPE).body(body);
         let response = request.send().await.map_err(|e| failed(&e))?;
         let status = response.status();

@@ -15,6 +15,7 @@ use crate::outbox::{Outbox, Waiting};
 use crate::telemetry::Telemetry;
 
 mod answer;
+pub mod client;
 mod courier;
 mod forward;
 mod on_the_way;
@@ -25,6 +26,7 @@ mod sealer;
 
 pub use answer::{Said, read as read_answer};
 pub use courier::{Courier, Delivered, Step};
+use client::Client;
 pub use forward::{Asking, Forwarder};
 pub use on_the_way::OnTheWay;
 pub use refused::{RefusedItem, RefusedItems};
@@ -32,19 +34,12 @@ pub use sealer::{Sealer, Shipped};
 
 /// Longest answer that is read.
 const MAX_ANSWER: usize = 64 << 10;
-/// How long connecting may take.
-const CONNECT: Duration = Duration::from_secs(2);
-/// How long one delivery may take as a whole.
-const DELIVERY: Duration = Duration::from_secs(30);
 /// How long the outbox may take to empty after the stop signal.
 const FLUSH: Duration = Duration::from_secs(5);
 
 /// Why the shipping could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum ShipError {
-    /// No HTTP client.
-    #[error("cannot set up the client for the collector")]
-    Client(#[from] reqwest::Error),
     /// The address cannot be extended.
     #[error("`{0}` cannot be the collector's address")]
     Address(Url),
@@ -53,7 +48,7 @@ pub enum ShipError {
 /// Delivers what is in the outbox.
 #[derive(Debug)]
 pub struct Shipper {
-    client: reqwest::Client,
+    client: Arc<Client>,
     batches: Url,
     outbox: Arc<Outbox>,
     refused: Arc<RefusedItems>,
@@ -65,20 +60,11 @@ impl Shipper {
     /// A shipper to the collector at that base address.
     pub fn new(
         collector: &Url,
+        client: Arc<Client>,
         outbox: Arc<Outbox>,
         refused: Arc<RefusedItems>,
         telemetry: Telemetry,
     ) -> Result<Self, ShipError> {
-        // An error means that a provider is there already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .connect_timeout(CONNECT)
-            .timeout(DELIVERY)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .tcp_nodelay(true)
-            .user_agent(concat!("clause9-agent/", env!("CARGO_PKG_VERSION")))
-            .build()?;
         let batches = collector
             .join("v1/batches")
             .map_err(|_| ShipError::Address(collector.clone()))?;
@@ -95,7 +81,7 @@ impl Shipper {
     /// The same, asking other replicas for requests of outcomes as well.
     pub fn with_forwarder(mut self, asking: Option<Asking>) -> Result<Self, ShipError> {
         let base = self.batches.clone();
-        let client = self.client.clone();
+        let client = Arc::clone(&self.client);
         let forwarder = asking.map(|asking| Forwarder::new(asking, client, &base));
         self.forwarder = forwarder.transpose()?;
         Ok(self)
@@ -166,7 +152,7 @@ impl Shipper {
     }
 
     async fn send(&self, batch: &Waiting) -> Delivered {
-        let request = self.client.post(self.batches.clone());
+        let request = self.client.current().post(self.batches.clone());
         let request = request
             .header(header::CONTENT_TYPE, MEDIA_TYPE)
             .body(batch.envelope.clone());
@@ -234,7 +220,7 @@ fn retry_after(response: &Response) -> Option<Duration> {
 }
 
 /// The answer, if it is not longer than an answer may be.
-async fn bounded(response: Response) -> Option<Vec<u8>> {
+pub(crate) async fn bounded(response: Response) -> Option<Vec<u8>> {
     bounded_by(response, MAX_ANSWER).await
 }
 

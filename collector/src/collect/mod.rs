@@ -1,6 +1,7 @@
 //! The one writer: a thread of its own that takes batches from a bounded queue, commits many of them
 //! at once, answers only then, and seals what can be sealed, each seal in one transaction.
 
+mod agents;
 mod begin;
 pub(crate) use begin::begin;
 pub(crate) use sealing::progress;
@@ -21,7 +22,7 @@ use clause9_shared::wire::batch::{Receipt, RefusalReason};
 use tokio::sync::oneshot;
 
 use crate::clock::WallClock;
-use crate::known::Known;
+use crate::known::{Current, Known};
 use crate::register::Pen;
 use crate::seal::Patience;
 use crate::store::{StoreError, WriteStore};
@@ -65,6 +66,8 @@ pub(crate) enum Unavailable {
 pub(crate) struct Writer {
     pub(crate) store: WriteStore,
     pub(crate) known: Arc<Known>,
+    /// What is known in the meantime.
+    pub(crate) current: Current,
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) clock: WallClock,
     pub(crate) author: String,
@@ -147,6 +150,7 @@ impl Writer {
                 .chain(deliveries.try_iter())
                 .take(GROUP)
                 .collect();
+            self.catch_up();
             let tried = !group.is_empty();
             let written = self.ingest(group);
             if tried {

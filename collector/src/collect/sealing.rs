@@ -91,9 +91,8 @@ impl Writer {
 /// How far a system has come, as far as its trusted agents say.
 pub(crate) fn progress(system: &KnownSystem, state: &SystemState, wall: Timestamp) -> Progress {
     let watermarks: std::collections::BTreeMap<_, _> = system
-        .agents
-        .iter()
-        .map(|agent| (*agent, state.watermarks.get(agent).copied()))
+        .awaited(|agent| state.watermarks.contains_key(agent))
+        .map(|agent| (agent, state.watermarks.get(&agent).copied()))
         .collect();
     let clock = state.clock.unwrap_or_default();
     Progress {

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use schemars::{JsonSchema, schema_for};
 use serde_json::Value;
 
-use super::{AgentsFile, CollectorConfig};
+use super::{AgentsFile, CollectorConfig, TokensFile};
+use crate::access::{About, Needs, Route, Scope};
 
 const SMALLEST: &str = "\
 systems:
@@ -17,6 +18,14 @@ agents: agents.yaml
 const AGENTS: &str = "\
 agents:
   - { id: \"sha256:...\", systems: [car-loan] }
+  - { id: \"sha256:...\", systems: [car-loan], spiffe: \"spiffe://example.org/ns/loans/sa/scoring\" }
+  - { id: \"sha256:...\", systems: [car-loan], revoked_at: \"2026-11-01T12:00:00Z\" }
+";
+
+const TOKENS: &str = "\
+tokens:
+  - { name: dashboards, digest: \"sha256:...\", scopes: [read], expires: \"2027-01-01T00:00:00Z\" }
+  - { name: labels-job, digest: \"sha256:...\", scopes: [outcomes], systems: [car-loan] }
 ";
 
 fn schema<T: JsonSchema>() -> Value {
@@ -36,10 +45,42 @@ fn page() -> String {
     )
     .unwrap();
     rows(&mut text, &schema::<AgentsFile>());
+    write!(
+        text,
+        "\n# Tokens\n\nThe file that `tokens` names. `clause9-collector token new` makes a secret and its line; how to hand them out is in \
+         [identity.md](../identity.md).\n\n```yaml\n{TOKENS}```\n\n"
+    )
+    .unwrap();
+    rows(&mut text, &schema::<TokensFile>());
+    text.push_str("\n# What routes ask for\n\n| route | asks for | for a token of single systems |\n| --- | --- | --- |\n");
+    for route in crate::serve::declared() {
+        routed(&mut text, &route);
+    }
     text.push_str(
         "\nA bad configuration ends the program with exit code 78, after saying file, line and column.\n",
     );
     text
+}
+
+fn routed(text: &mut String, route: &Route) {
+    let asks = match route.needs {
+        Needs::Nothing => "nothing".to_owned(),
+        Needs::Signature => "an agent's signature".to_owned(),
+        Needs::Scope(Scope::Read) => "scope `read` or `audit`".to_owned(),
+        Needs::Scope(scope) => format!("scope `{}`", scope.as_str()),
+    };
+    let single = match (route.needs, route.about) {
+        (Needs::Nothing | Needs::Signature, _) => "",
+        (Needs::Scope(_), About::Everything) => "no",
+        (Needs::Scope(_), About::Path) => "its systems",
+        (Needs::Scope(_), About::Query) => "its systems, with `?system=ID`",
+    };
+    writeln!(
+        text,
+        "| `{} {}` | {asks} | {single} |",
+        route.method, route.path
+    )
+    .unwrap();
 }
 
 fn rows(text: &mut String, root: &Value) {
@@ -49,7 +90,8 @@ fn rows(text: &mut String, root: &Value) {
 
 fn row_group(text: &mut String, prefix: &str, at: &Value, root: &Value) {
     for (key, value) in at["properties"].as_object().into_iter().flatten() {
-        let target = [value, &value["items"]]
+        let (items, maybe) = (&value["items"], &value["anyOf"][0]);
+        let target = [value, items, maybe]
             .into_iter()
             .filter_map(|v| v["$ref"].as_str())
             .find_map(|r| root.pointer(&r[1..]));
@@ -59,7 +101,8 @@ fn row_group(text: &mut String, prefix: &str, at: &Value, root: &Value) {
             .unwrap_or("");
         writeln!(text, "| `{prefix}{key}` | {} |", said.replace('\n', " ")).unwrap();
         if let Some(inner) = target.filter(|t| t["properties"].is_object()) {
-            row_group(text, &format!("{key}[]."), inner, root);
+            let each = if items.is_object() { "[]" } else { "" };
+            row_group(text, &format!("{prefix}{key}{each}."), inner, root);
         }
     }
 }
@@ -76,6 +119,10 @@ fn the_reference_and_the_schema_are_up_to_date() {
         (
             "collector-agents.schema.json",
             format!("{:#}\n", schema::<AgentsFile>()),
+        ),
+        (
+            "collector-tokens.schema.json",
+            format!("{:#}\n", schema::<TokensFile>()),
         ),
     ] {
         expect_test::expect_file![folder.join(name)].assert_eq(&text);

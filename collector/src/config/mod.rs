@@ -6,7 +6,11 @@ mod agents;
 mod docs;
 mod outcomes;
 mod systems;
+mod tls;
+mod tokens;
 
+use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -18,10 +22,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use agents::{AgentEntry, AgentsFile};
+pub(crate) use agents::{MAX_AGENTS, TrustSource};
 pub use outcomes::OutcomesConfig;
 pub use systems::SystemEntry;
+pub use tls::{ClientsConfig, TlsConfig};
+pub(crate) use tokens::TokensSource;
+pub use tokens::{TokenEntry, TokensFile};
 
+use crate::enrolment::Roll;
+use crate::held::Held;
 use crate::known::Known;
+use crate::trust::Trusted;
 
 /// Largest configuration, objectives or baseline file that is read, in bytes.
 pub const MAX_FILE: u64 = 16 << 20;
@@ -30,8 +41,8 @@ pub const MAX_FILE: u64 = 16 << 20;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CollectorConfig {
-    /// Where to listen, for agents and for people alike. Only a loopback address is accepted while
-    /// no authentication can be configured. Default: `127.0.0.1:9300`.
+    /// Where to listen, for agents and for people alike. Beyond loopback addresses only with `tls`, and if whoever comes
+    /// has to show who they are: with `tokens`, or with `tls.clients` that are `required`. Default: `127.0.0.1:9300`.
     #[serde(default = "default_listen")]
     pub listen: SocketAddr,
     /// Folder of the register (`clause9.sqlite`); created if absent. Default: `./clause9-collector`.
@@ -39,8 +50,18 @@ pub struct CollectorConfig {
     pub store: PathBuf,
     /// The AI systems that are judged: 1 to 1000.
     pub systems: Vec<SystemEntry>,
-    /// File with the trusted agents.
+    /// File with the trusted agents, read again when it changes (looked at every 10 seconds and on SIGHUP). One that does not
+    /// fit changes nothing, and the log says why.
     pub agents: PathBuf,
+    /// Who connects speaks TLS (1.2 and 1.3) only. Certificate, key and roots are looked at every 10 seconds and on SIGHUP: if
+    /// they changed and fit together, new connections get the new ones; else the old ones stay and the log says why.
+    /// Default: no TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsConfig>,
+    /// File with the tokens by which people and programs show who they are, read again when it changes. Default: none, and
+    /// whoever reaches the collector may read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<PathBuf>,
     /// How long after a pane's end and lateness silent agents are waited for, on the system's
     /// clock. Then the pane is sealed without them and the gap is recorded. Default: `5m`.
     #[serde(default = "default_seal_grace")]
@@ -110,6 +131,9 @@ pub struct CollectorPlan {
     pub store: PathBuf,
     /// Systems and agents.
     pub known: Known,
+    pub(crate) trust: Held<TrustSource>,
+    pub(crate) tls: Option<Held<TlsConfig>>,
+    pub(crate) tokens: Option<Held<TokensSource>>,
     /// See [`CollectorConfig::seal_grace`].
     pub seal_grace: Span,
     /// See [`CollectorConfig::clock_skew`].
@@ -141,10 +165,22 @@ impl CollectorConfig {
                 message,
             })
         };
-        if !self.listen.ip().is_loopback() {
+        let shows = self.tokens.is_some()
+            || self
+                .tls
+                .as_ref()
+                .is_some_and(TlsConfig::requires_certificates);
+        let lacks = match (&self.tls, shows) {
+            _ if self.listen.ip().is_loopback() => None,
+            (None, _) => Some("is not encrypted: configure `tls`"),
+            (Some(_), false) => Some(
+                "asks nobody who they are: configure `tokens`, or `tls.clients` with `required: true`",
+            ),
+            (Some(_), true) => None,
+        };
+        if let Some(lacks) = lacks {
             return unfit(format!(
-                "`listen: {}` is reachable from outside, and no authentication can be configured yet; \
-                 use a loopback address as 127.0.0.1:9300",
+                "`listen: {}` is reachable from outside and {lacks}; or use a loopback address as 127.0.0.1:9300",
                 self.listen
             ));
         }
@@ -168,8 +204,21 @@ impl CollectorConfig {
                     message,
                 })?;
         }
-        let agents = AgentsFile::read(&self.base.join(&self.agents))?;
-        agents.trust_in(&mut known, &shown(&self.base.join(&self.agents)))?;
+        let store = self.base.join(&self.store);
+        let systems: BTreeSet<_> = known.systems().map(|s| s.id().clone()).collect();
+        let path = self.base.join(&self.agents);
+        let agents = AgentsFile::read(&path)?;
+        let trust = Held::load(TrustSource {
+            path,
+            enrolled: Roll::of(&store),
+            systems: systems.clone(),
+        })?;
+        known.trust_only(Trusted::clone(&trust.now()));
+        let tls = self.tls.as_ref().map(|tls| Held::load(tls.at(&self.base)));
+        let tokens = self.tokens.as_ref().map(|path| {
+            let path = self.base.join(path);
+            Held::load(TokensSource { path, systems })
+        });
         let parts: Vec<_> = known
             .systems()
             .map(|s| (s.document_digest, s.baseline_digest))
@@ -181,8 +230,11 @@ impl CollectorConfig {
             })?;
         Ok(CollectorPlan {
             listen: self.listen,
-            store: self.base.join(&self.store),
+            store,
             known,
+            trust,
+            tls: tls.transpose()?,
+            tokens: tokens.transpose()?,
             seal_grace: self.seal_grace,
             clock_skew: self.clock_skew,
             outcomes_token: self.outcomes.token(&self.base)?,
@@ -197,20 +249,36 @@ fn lines(problems: &[Problem]) -> String {
     lines.join("\n")
 }
 
-fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     path.file_name().map_or_else(
         || path.display().to_string(),
         |n| n.to_string_lossy().into_owned(),
     )
 }
 
-fn read_text(path: &Path) -> Result<String, ConfigProblem> {
+/// The bytes of a file of sensible length.
+pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, ConfigProblem> {
     let unreadable = |source| ConfigProblem::Unreadable {
         path: path.to_owned(),
         source,
     };
-    if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_FILE {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let read = file.take(MAX_FILE + 1).read_to_end(&mut bytes);
+    if read.map_err(unreadable)? as u64 > MAX_FILE {
         return Err(ConfigProblem::TooLong(path.to_owned()));
     }
-    std::fs::read_to_string(path).map_err(unreadable)
+    Ok(bytes)
+}
+
+/// The same as text.
+fn text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, ConfigProblem> {
+    std::str::from_utf8(bytes).map_err(|e| ConfigProblem::Unfit {
+        file: shown(path),
+        message: format!("is no text in UTF-8: {e}"),
+    })
+}
+
+fn read_text(path: &Path) -> Result<String, ConfigProblem> {
+    text(path, &read_bytes(path)?).map(str::to_owned)
 }

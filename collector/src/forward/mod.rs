@@ -1,5 +1,5 @@
 //! Outcomes whose prediction another replica made: `POST /v1/outcomes` for agents, who sign, and
-//! `POST /v1/systems/{id}/outcomes` for applications, who show a token.
+//! `POST /v1/systems/{id}/outcomes` for applications, who showed a token before (`access::guard`).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,11 +13,11 @@ use clause9_shared::plan::Outcome;
 use clause9_shared::time::{Span, Timestamp};
 use clause9_shared::wire::forward::{Carried, Envelope, MAX_POLL, Named, Refused};
 use serde_json::json;
-use subtle::ConstantTimeEq as _;
 
-use crate::listen::Place;
+use crate::listen::{Caller, Place};
 use crate::receive::{Unread, read_within};
 use crate::serve::Shared;
+use crate::spiffe::SpiffeId;
 
 mod queue;
 
@@ -32,16 +32,14 @@ const MAX_LISTED: usize = 100;
 #[derive(Clone, Debug)]
 pub(crate) struct Forwarding {
     queue: Arc<Mutex<Queue>>,
-    token: Option<Arc<str>>,
 }
 
 impl Forwarding {
     /// Nothing is looked for yet. `begun` tells this run of the collector from others.
-    pub(crate) fn new(token: Option<String>, hold: Span, skew: Span, begun: Timestamp) -> Self {
+    pub(crate) fn new(hold: Span, skew: Span, begun: Timestamp) -> Self {
         let boot = begun.micros().unsigned_abs();
         Self {
             queue: Arc::new(Mutex::new(Queue::new(boot, hold, skew))),
-            token: token.map(Into::into),
         }
     }
 
@@ -54,6 +52,7 @@ impl Forwarding {
 pub(crate) async fn poll(
     State(shared): State<Shared>,
     Extension(place): Extension<Place>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     request: axum::extract::Request,
 ) -> Response {
@@ -61,7 +60,7 @@ pub(crate) async fn poll(
         Ok(upload) => upload,
         Err(unread) => return unreadable(&shared, &unread, MAX_POLL),
     };
-    let answered = answered(&shared, upload.bytes());
+    let answered = answered(&shared, upload.bytes(), caller.spiffe.as_deref());
     match answered {
         Ok(answer) => answer,
         Err((status, why)) => {
@@ -72,22 +71,26 @@ pub(crate) async fn poll(
     }
 }
 
-fn answered(shared: &Shared, bytes: &[u8]) -> Result<Response, (StatusCode, String)> {
+fn answered(
+    shared: &Shared,
+    bytes: &[u8],
+    shown: Option<&SpiffeId>,
+) -> Result<Response, (StatusCode, String)> {
     let bad = |e: &dyn std::fmt::Display| (StatusCode::BAD_REQUEST, e.to_string());
     let envelope = Envelope::parse(bytes).map_err(|e| bad(&e))?;
     let agent = envelope.agent();
-    let forbidden = |what: &str| (StatusCode::FORBIDDEN, what.to_owned());
-    if !shared.known.trusts(agent) {
-        return Err(forbidden(
-            "the agent is not among the trusted agents; add its id to the collector's agents file",
-        ));
-    }
+    let forbidden = |what| (StatusCode::FORBIDDEN, what);
+    let trusted = shared.known.trusted();
+    trusted.believes(agent, shown).map_err(forbidden)?;
     let poll = envelope.open().map_err(|e| match e {
         Refused::Signature | Refused::Malformed => bad(&e),
     })?;
     let system = match shared.known.system(&poll.system) {
         Some(system) if shared.known.may_write(agent, &poll.system) => system,
-        Some(_) | None => return Err(forbidden("the agent may not write for this system")),
+        Some(_) | None => {
+            let why = "the agent may not write for this system";
+            return Err(forbidden(why.to_owned()));
+        }
     };
     if poll.clock != system.clock {
         return Err((
@@ -121,17 +124,6 @@ pub(crate) async fn post(
         Ok(system) => (system.id().clone(), system.clock),
         Err(error) => return error.into_response(),
     };
-    let Some(token) = &shared.forwarding.token else {
-        let why = "no token is configured: set `outcomes.token_file` in the collector's configuration, or post to an agent";
-        return refuse(StatusCode::FORBIDDEN, why);
-    };
-    let shown = headers.get(header::AUTHORIZATION);
-    let shown = shown.and_then(|v| v.as_bytes().strip_prefix(b"Bearer "));
-    if !shown.is_some_and(|t| bool::from(t.ct_eq(token.as_bytes()))) {
-        shared.telemetry.count_forwarded("unauthorized", 1);
-        let why = "show the token as `authorization: Bearer TOKEN`";
-        return refuse(StatusCode::UNAUTHORIZED, why);
-    }
     let media = headers.get(header::CONTENT_TYPE);
     let Some(lines) = media.and_then(|m| has_lines(m.to_str().ok()?)) else {
         let why = "send application/json (one outcome) or application/x-ndjson (one per line)";

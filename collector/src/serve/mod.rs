@@ -9,20 +9,42 @@ mod view;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{FromRef, State};
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get, post};
 
+use crate::access::guard::{self, Gate};
+use crate::access::{About, Needs, Route, Scope};
 use crate::clock::WallClock;
 use crate::collect::Inbox;
+use crate::enrolment::desk::{self, Desk};
 use crate::forward::{self, Forwarding};
-use crate::known::{Known, KnownSystem};
+use crate::known::{Current, Known, KnownSystem};
 use crate::receive::{self, Uploads};
+use crate::reload::Reloading;
 use crate::store::{ReadStore, Readers, StoreError};
 use crate::telemetry::Telemetry;
 
 pub(crate) use view::{carry_tallies, first_due, lacking};
+
+/// What requests are served with.
+#[derive(Clone)]
+pub(crate) struct Hub {
+    pub(crate) shared: Shared,
+    pub(crate) known: Current,
+}
+
+/// A request sees who is known when it comes, to its end.
+impl FromRef<Hub> for Shared {
+    fn from_ref(hub: &Hub) -> Self {
+        Self {
+            known: hub.known.now(),
+            ..hub.shared.clone()
+        }
+    }
+}
 
 /// What every request can reach.
 #[derive(Clone)]
@@ -34,6 +56,9 @@ pub(crate) struct Shared {
     pub(crate) clock: WallClock,
     pub(crate) uploads: Uploads,
     pub(crate) forwarding: Forwarding,
+    pub(crate) gate: Gate,
+    pub(crate) desk: Desk,
+    pub(crate) reloading: Reloading,
 }
 
 /// Why a request gets no answer.
@@ -97,24 +122,63 @@ impl Shared {
     }
 }
 
-/// Every route.
-pub(crate) fn routes(shared: Shared) -> Router {
-    Router::new()
-        .route("/live", get(|| async { "live\n" }))
-        .route("/ready", get(ready))
-        .route("/metrics", get(metrics))
-        .route("/", get(page::systems))
-        .route("/systems/{id}", get(page::system))
-        .route("/v1/batches", axum::routing::post(receive::receive))
-        .route("/v1/outcomes", axum::routing::post(forward::poll))
-        .route(
-            "/v1/systems/{id}/outcomes",
-            axum::routing::post(forward::post),
-        )
-        .merge(v1::routes())
+/// A route, and what answers there.
+type Served = (Route, MethodRouter<Hub>);
+
+/// What is served beside version 1 of the interface for programs, and what agents and applications send.
+fn own() -> Vec<Served> {
+    const READ: Needs = Needs::Scope(Scope::Read);
+    const OUTCOMES: Needs = Needs::Scope(Scope::Outcomes);
+    use About::{Everything, Path};
+    vec![
+        (
+            Route::get("/live", Needs::Nothing, Everything),
+            get(|| async { "live\n" }),
+        ),
+        (Route::get("/ready", Needs::Nothing, Everything), get(ready)),
+        (Route::get("/metrics", READ, Everything), get(metrics)),
+        (Route::get("/", READ, Everything), get(page::systems)),
+        (Route::get("/systems/{id}", READ, Path), get(page::system)),
+        (
+            Route::post("/v1/batches", Needs::Signature, Everything),
+            post(receive::receive),
+        ),
+        (
+            Route::post("/v1/outcomes", Needs::Signature, Everything),
+            post(forward::poll),
+        ),
+        (
+            Route::post("/v1/agents", Needs::Signature, Everything),
+            post(desk::enrol),
+        ),
+        (
+            Route::post("/v1/systems/{id}/outcomes", OUTCOMES, Path),
+            post(forward::post),
+        ),
+    ]
+}
+
+/// Every route with what it asks for.
+pub fn declared() -> Vec<Route> {
+    own()
+        .into_iter()
+        .chain(v1::served())
+        .map(|(route, _)| route)
+        .collect()
+}
+
+/// Every route, each behind its guard.
+pub(crate) fn routes(hub: Hub) -> Router {
+    let mut router = Router::new();
+    for (route, answers) in own().into_iter().chain(v1::served()) {
+        let state = (hub.shared.clone(), route);
+        let guarded = answers.route_layer(from_fn_with_state(state, guard::pass));
+        router = router.route(route.path, guarded);
+    }
+    router
         .fallback(|| async { ApiError::NotFound("nothing is here".to_owned()) })
-        .layer(axum::middleware::map_response(harden))
-        .with_state(shared)
+        .layer(map_response(harden))
+        .with_state(hub)
 }
 
 /// What every answer carries: no guessing of types, no framing.

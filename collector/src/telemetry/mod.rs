@@ -12,9 +12,14 @@ use prometheus::{
     TextEncoder,
 };
 
+use crate::access::Denied;
+use crate::config::TlsConfig;
+use crate::enrolment;
 use crate::execute::Counts;
 use crate::forward::{self, Forwarded};
+use crate::held::Held;
 use crate::known::KnownSystem;
+use crate::reload;
 use crate::serve::lacking;
 use crate::store::{ReadStore, StoreError, SystemState};
 use objectives::ObjectiveGauges;
@@ -25,6 +30,8 @@ const NAT: f64 = 4_294_967_296.0;
 /// Why a connection was cut although its client had not ended it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
+    /// Its TLS handshake took too long.
+    Handshake,
     /// It sent no complete request head in time.
     Idle,
     /// It sent no complete body in time.
@@ -34,10 +41,11 @@ pub(crate) enum Cut {
 }
 
 impl Cut {
-    const ALL: [Self; 3] = [Self::Idle, Self::SlowBody, Self::Displaced];
+    const ALL: [Self; 4] = [Self::Handshake, Self::Idle, Self::SlowBody, Self::Displaced];
 
     const fn as_str(self) -> &'static str {
         match self {
+            Self::Handshake => "handshake",
             Self::Idle => "idle",
             Self::SlowBody => "slow_body",
             Self::Displaced => "displaced",
@@ -52,6 +60,11 @@ pub(crate) struct Telemetry {
     pub(crate) connections: IntGauge,
     cut: IntCounterVec,
     pub(crate) write_failures: IntCounter,
+    pub(crate) handshakes_failed: IntCounter,
+    denied: IntCounterVec,
+    enrolments: IntCounterVec,
+    reloads: IntCounterVec,
+    not_after: Gauge,
     batches: IntCounterVec,
     items: IntCounterVec,
     refusals: IntCounterVec,
@@ -144,9 +157,19 @@ impl Telemetry {
             "Connections that are open.",
         )?;
         let write_failures = make.events("clause9_collector_write_failures_total", "Times that batches could not be written to the register; none of them was acknowledged.")?;
+        let handshakes_failed = make.events("clause9_collector_tls_handshakes_failed_total", "TLS handshakes that failed, for want of a certificate that somebody vouches for among others.")?;
+        let not_after = make.plain(
+            "clause9_collector_certificate_not_after_timestamp_seconds",
+            "Until when the collector's certificate is valid; 0 without TLS.",
+        )?;
         let telemetry = Self {
             connections,
             write_failures,
+            handshakes_failed,
+            not_after,
+            denied: make.counter("clause9_collector_requests_denied_total", "Requests that showed no token that lets them in, by reason.", &["reason"])?,
+            enrolments: make.counter("clause9_collector_enrolments_total", "Requests of agents to be let in or to hand over to a new key, by what became of them.", &["result"])?,
+            reloads: make.counter("clause9_collector_reloads_total", "Times that files were found changed, by what they are and what came of it.", &["what", "result"])?,
             cut: make.counter("clause9_collector_connections_cut_total", "Connections cut because their clients kept the collector waiting, by how.", &["reason"])?,
             batches: make.counter("clause9_collector_batches_total", "Batches received, by what became of them.", &["result"])?,
             items: make.counter("clause9_collector_items_total", "Items in batches, by stream and what became of them.", &["stream", "result"])?,
@@ -191,6 +214,17 @@ impl Telemetry {
         for result in forward::RESULTS {
             self.forwarded.with_label_values(&[result]);
         }
+        for reason in Denied::REASONS {
+            self.denied.with_label_values(&[reason]);
+        }
+        for result in enrolment::desk::RESULTS {
+            self.enrolments.with_label_values(&[result]);
+        }
+        for what in reload::WHAT {
+            for result in ["loaded", "failed"] {
+                self.reloads.with_label_values(&[what, result]);
+            }
+        }
     }
 
     pub(crate) fn count_forwarded(&self, result: &str, times: u64) {
@@ -206,6 +240,30 @@ impl Telemetry {
         self.looked_for
             .with_label_values(&[system.as_str()])
             .set(held);
+    }
+
+    pub(crate) fn count_denied(&self, reason: &str) {
+        self.denied.with_label_values(&[reason]).inc();
+    }
+
+    pub(crate) fn count_enrolment(&self, result: &str) {
+        self.enrolments.with_label_values(&[result]).inc();
+    }
+
+    pub(crate) fn count_reload(&self, what: &str, result: &str) {
+        self.reloads.with_label_values(&[what, result]).inc();
+    }
+
+    /// Shows until when the certificate of new connections is valid.
+    pub(crate) fn show_certificate(&self, tls: Option<&Held<TlsConfig>>) {
+        if let Some(tls) = tls {
+            self.not_after.set(tls.now().not_after.seconds_f64());
+        }
+    }
+
+    /// Shows no agent any more until each is shown again: some may be known no longer.
+    pub(crate) fn forget_agents(&self) {
+        self.watermark.reset();
     }
 
     pub(crate) fn count_cut(&self, cut: Cut) {
@@ -296,9 +354,9 @@ impl Telemetry {
     /// How far agents and seals have come.
     fn show_progress(&self, system: &KnownSystem, state: &SystemState, grace: Span) {
         let name = system.id().as_str();
-        for agent in &system.agents {
+        for agent in system.awaited(|agent| state.watermarks.contains_key(agent)) {
             // Zero for one that was never heard: it is waited for like the others.
-            let watermark = state.watermarks.get(agent);
+            let watermark = state.watermarks.get(&agent);
             self.watermark
                 .with_label_values(&[name, &agent.digest().short()])
                 .set(watermark.map_or(0.0, |w| w.seconds_f64()));

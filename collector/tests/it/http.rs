@@ -42,6 +42,17 @@ pub(crate) fn request_with(
 ) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(to)?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    exchange(&mut stream, method, path, headers, body)
+}
+
+/// One request and its answer over a connection that may be encrypted.
+pub(crate) fn exchange(
+    stream: &mut (impl Read + Write),
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &[u8],
+) -> std::io::Result<Answer> {
     write!(
         stream,
         "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n",
@@ -50,6 +61,10 @@ pub(crate) fn request_with(
     stream.write_all(body)?;
     let mut all = Vec::new();
     stream.read_to_end(&mut all)?;
+    parsed(all)
+}
+
+fn parsed(mut all: Vec<u8>) -> std::io::Result<Answer> {
     let cut = all
         .windows(4)
         .position(|w| w == b"\r\n\r\n")

@@ -1,7 +1,11 @@
 //! The collector as a whole, and its core through its public types. One binary.
 
 #[cfg(test)]
+mod agents;
+#[cfg(test)]
 mod api;
+#[cfg(test)]
+mod enrolling;
 #[cfg(test)]
 mod forwarding;
 #[cfg(test)]
@@ -24,9 +28,13 @@ mod recompute;
 #[cfg(test)]
 mod sealing;
 #[cfg(test)]
+mod secure;
+#[cfg(test)]
 mod serving;
 #[cfg(test)]
 mod starving;
+#[cfg(test)]
+mod tokens;
 #[cfg(test)]
 mod upgrading;
 #[cfg(test)]

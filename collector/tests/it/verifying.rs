@@ -12,7 +12,7 @@ const SKEW: Span = Span::from_secs(300);
 
 fn admitted(batch: &Batch, known: &Known) -> Result<Admitted, Refused> {
     let bytes = batch::seal(batch, &key(1));
-    let opened = verify::open(&bytes, known)?;
+    let opened = verify::open(&bytes, known, None)?;
     verify::admit(opened, Before::Nothing, batch.clock, now(), SKEW)
 }
 
@@ -39,13 +39,13 @@ fn a_batch_with_any_one_bit_flipped_is_refused() {
     let known = known(&[1]);
     let mut bytes = batch::seal(&agents.batch(1, 5, vec![agents.heartbeat(5)]), &key(1));
     assert!(
-        verify::open(&bytes, &known).is_ok(),
+        verify::open(&bytes, &known, None).is_ok(),
         "unchanged, it is taken"
     );
     let mut reasons = std::collections::BTreeMap::new();
     for bit in 0..bytes.len() * 8 {
         bytes[bit / 8] ^= 1 << (bit % 8);
-        let refused = verify::open(&bytes, &known).expect_err("a changed bit is noticed");
+        let refused = verify::open(&bytes, &known, None).expect_err("a changed bit is noticed");
         assert_eq!(
             refused.agent, None,
             "nobody is blamed for what he did not sign"
@@ -67,11 +67,14 @@ fn truncated_and_lengthened_batches_are_refused() {
     let known = known(&[1]);
     let bytes = batch::seal(&agents.batch(1, 5, vec![agents.heartbeat(5)]), &key(1));
     for length in 0..bytes.len() {
-        assert!(verify::open(&bytes[..length], &known).is_err(), "{length}");
+        assert!(
+            verify::open(&bytes[..length], &known, None).is_err(),
+            "{length}"
+        );
     }
     let longer = [bytes.as_slice(), b"\0"].concat();
     assert_eq!(
-        verify::open(&longer, &known).unwrap_err().reason,
+        verify::open(&longer, &known, None).unwrap_err().reason,
         RefusalReason::BadSignature
     );
 }
@@ -221,12 +224,12 @@ fn a_sequence_number_names_one_batch_for_ever() {
     let first = batch::seal(&agents.batch(7, 5, vec![agents.heartbeat(5)]), &key(1));
     let other = batch::seal(&agents.batch(7, 6, vec![agents.heartbeat(6)]), &key(1));
     let before = Before::Stored(batch::digest(&first));
-    let again = verify::open(&first, &known).unwrap();
+    let again = verify::open(&first, &known, None).unwrap();
     match verify::admit(again, before, Clock::Replay, now(), SKEW).unwrap() {
         Admitted::Duplicate(receipt) => assert_eq!(receipt.items, [ItemReceipt::Duplicate]),
         Admitted::New(_) => panic!("it is stored already"),
     }
-    let replayed = verify::open(&other, &known).unwrap();
+    let replayed = verify::open(&other, &known, None).unwrap();
     let refused = verify::admit(replayed, before, Clock::Replay, now(), SKEW).unwrap_err();
     assert_eq!(refused.reason, RefusalReason::ReplayedSequence);
 }
@@ -249,7 +252,7 @@ fn a_clock_that_is_off_is_marked_and_mixed_clocks_are_refused() {
         }
     }
     let batch = agents.batch(1, 5, vec![agents.heartbeat(5)]);
-    let opened = verify::open(&batch::seal(&batch, &key(1)), &known).unwrap();
+    let opened = verify::open(&batch::seal(&batch, &key(1)), &known, None).unwrap();
     let refused = verify::admit(opened, Before::Nothing, Clock::Live, now(), SKEW).unwrap_err();
     assert_eq!(refused.reason, RefusalReason::ClockMixed);
 }

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use clause9_collector::config::CollectorConfig;
 use clause9_collector::known::{Known, KnownSystem};
-use clause9_collector::{Collector, Limits};
+use clause9_collector::{Collector, Limits, Reloading};
 use clause9_shared::baseline::{Baseline, BaselineBuilder};
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::{AgentId, BootId, Sequence};
@@ -285,7 +285,12 @@ impl Files {
             |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
         write("objectives.yaml", objectives);
         write("baseline.json", &baseline(&document).to_json().unwrap());
-        let mut list = "agents:\n".to_owned();
+        let mut list = if agents.is_empty() {
+            "agents: []\n"
+        } else {
+            "agents:\n"
+        }
+        .to_owned();
         for n in agents {
             list.push_str("  - { id: \"");
             list.push_str(&agent(*n).to_string());
@@ -312,11 +317,36 @@ impl Files {
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
+
+    /// Adds lines to the configuration.
+    pub(crate) fn and(self, more: &str) -> Self {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        std::fs::write(self.config(), format!("{text}{more}\n")).unwrap();
+        self
+    }
+
+    /// Writes a file beside the configuration.
+    pub(crate) fn put(&self, name: &str, text: &str) {
+        std::fs::write(self.path().join(name), text).unwrap();
+    }
+
+    /// Copies one of the certificates or keys of the tests beside the configuration.
+    pub(crate) fn copy(&self, name: &str, what: &str) {
+        std::fs::copy(identity(what), self.path().join(name)).unwrap();
+    }
+}
+
+/// A certificate or key of the tests.
+pub(crate) fn identity(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/fixtures/identity")
+        .join(name)
 }
 
 /// A collector in this process.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
+    reloading: Reloading,
     pub(crate) files: Files,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -335,6 +365,7 @@ impl Running {
         let config = CollectorConfig::read(&files.config()).unwrap();
         let collector = Collector::build(&config).unwrap().with_limits(limits);
         let address = collector.address();
+        let reloading = collector.reloading();
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let thread = std::thread::spawn(move || {
             collector
@@ -345,10 +376,19 @@ impl Running {
         });
         Self {
             address,
+            reloading,
             files,
             stop: Some(stop),
             thread: Some(thread),
         }
+    }
+
+    /// Has it read its files again, as SIGHUP does.
+    pub(crate) fn reload(&self) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(self.reloading.asked());
     }
 
     /// Starts it again on the same files, after [`Self::stop`].

@@ -662,6 +662,116 @@ pub const ALERTS: &[Alert] = &[
         ),
     },
     Alert {
+        name: "Clause9CertificateExpiring",
+        expr: "(clause9_collector_certificate_not_after_timestamp_seconds > 0) - time() < 604800 or (clause9_client_certificate_not_after_timestamp_seconds > 0) - time() < 604800",
+        hold: "10m",
+        severity: Ticket,
+        summary: "the certificate of {{ $labels.instance }} is valid for less than a week",
+        description: "After that, agents and collector do not speak with each other: batches stay in the agents' outboxes, which are bounded.",
+        fires: case(
+            20,
+            &[(
+                "clause9_collector_certificate_not_after_timestamp_seconds{job=\"clause9-collector\",instance=\"c:1\"}",
+                "604800x30",
+            )],
+        ),
+        labels: &[("job", "clause9-collector"), ("instance", "c:1")],
+        shown: "",
+        silent: case(
+            20,
+            &[
+                (
+                    "clause9_collector_certificate_not_after_timestamp_seconds{job=\"clause9-collector\",instance=\"c:1\"}",
+                    "700000x30",
+                ),
+                (
+                    "clause9_client_certificate_not_after_timestamp_seconds{job=\"clause9-agent\",instance=\"a:1\"}",
+                    "0x30",
+                ),
+            ],
+        ),
+    },
+    Alert {
+        name: "Clause9ReloadFailed",
+        expr: "sum by (job, instance) (increase(clause9_collector_reloads_total{result=\"failed\"}[1h]) or increase(clause9_client_certificate_reloads_total{result=\"failed\"}[1h])) > 0",
+        hold: "0m",
+        severity: Ticket,
+        summary: "{{ $labels.instance }} found files changed that do not fit",
+        description: "What was in force before stays: an old certificate until it ends, a token or an agent that was to be taken out still gets in. The log says why.",
+        fires: case(
+            20,
+            &[(
+                "clause9_collector_reloads_total{job=\"clause9-collector\",instance=\"c:1\",what=\"agents\",result=\"failed\"}",
+                "0x10 1x20",
+            )],
+        ),
+        labels: &[("job", "clause9-collector"), ("instance", "c:1")],
+        shown: "",
+        silent: case(
+            20,
+            &[(
+                "clause9_collector_reloads_total{job=\"clause9-collector\",instance=\"c:1\",what=\"agents\",result=\"loaded\"}",
+                "0x10 1x20",
+            )],
+        ),
+    },
+    Alert {
+        name: "Clause9RequestsDenied",
+        expr: "sum by (job, instance, reason) (increase(clause9_collector_requests_denied_total{reason=~\"unknown|expired\"}[15m])) > 10",
+        hold: "0m",
+        severity: Ticket,
+        summary: "requests show tokens that are not good ({{ $labels.reason }})",
+        description: "Somebody who once had a token is locked out, or somebody tries. Nothing was told or changed.",
+        fires: case(
+            20,
+            &[(
+                "clause9_collector_requests_denied_total{job=\"clause9-collector\",instance=\"c:1\",reason=\"unknown\"}",
+                "0x10 20x20",
+            )],
+        ),
+        labels: &[
+            ("job", "clause9-collector"),
+            ("instance", "c:1"),
+            ("reason", "unknown"),
+        ],
+        shown: "",
+        silent: case(
+            20,
+            &[(
+                "clause9_collector_requests_denied_total{job=\"clause9-collector\",instance=\"c:1\",reason=\"no_token\"}",
+                "0x10 20x20",
+            )],
+        ),
+    },
+    Alert {
+        name: "Clause9EnrolmentRefused",
+        expr: "sum by (job, instance, result) (increase(clause9_collector_enrolments_total{result=~\"unknown_token|used|untrusted|limited\"}[15m])) > 0",
+        hold: "0m",
+        severity: Ticket,
+        summary: "an agent was not let in ({{ $labels.result }})",
+        description: "Somebody showed a token that is none, or that another agent used before, or a key that is not believed. Nobody was let in by it.",
+        fires: case(
+            20,
+            &[(
+                "clause9_collector_enrolments_total{job=\"clause9-collector\",instance=\"c:1\",result=\"used\"}",
+                "0x10 1x20",
+            )],
+        ),
+        labels: &[
+            ("job", "clause9-collector"),
+            ("instance", "c:1"),
+            ("result", "used"),
+        ],
+        shown: "",
+        silent: case(
+            20,
+            &[(
+                "clause9_collector_enrolments_total{job=\"clause9-collector\",instance=\"c:1\",result=\"approved\"}",
+                "0x10 1x20",
+            )],
+        ),
+    },
+    Alert {
         name: "Clause9RegisterNotWritten",
         expr: "sum by (job, instance) (increase(clause9_collector_write_failures_total[15m])) > 0",
         hold: "0m",

@@ -12,7 +12,6 @@ mod refusals;
 mod systems;
 mod verdicts;
 
-use axum::Router;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use axum::routing::get;
@@ -20,7 +19,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{ApiError, Shared};
+use super::{ApiError, Served, Shared};
+use crate::access::{About, Needs, Route, Scope};
 use crate::store::{Page, ReadStore, RecordFilter, RecordRow};
 
 /// Items in a list unless asked otherwise.
@@ -28,21 +28,55 @@ const DEFAULT_LIMIT: usize = 100;
 /// Most items in a list.
 const MAX_LIMIT: usize = 1000;
 
-/// Every route of version 1 but `/v1/batches`.
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/v1/systems", get(systems::list))
-        .route("/v1/systems/{id}", get(systems::one))
-        .route("/v1/systems/{id}/objectives", get(objectives::list))
-        .route("/v1/systems/{id}/panes", get(panes::list))
-        .route("/v1/measurements", get(measurements::list))
-        .route("/v1/verdicts", get(verdicts::list))
-        .route("/v1/nonconformities", get(nonconformities::list))
-        .route("/v1/missing", get(missing::list))
-        .route("/v1/evidence", get(evidence::list))
-        .route("/v1/evidence/{digest}", get(evidence::one))
-        .route("/v1/blobs/{digest}", get(blobs::one))
-        .route("/v1/refusals", get(refusals::list))
+/// Every route of version 1 that reads, with what it asks for. What names who connected, or is evidence, is for audits.
+pub(super) fn served() -> Vec<Served> {
+    const READ: Needs = Needs::Scope(Scope::Read);
+    const AUDIT: Needs = Needs::Scope(Scope::Audit);
+    use About::{Everything, Path, Query};
+    vec![
+        (
+            Route::get("/v1/systems", READ, Everything),
+            get(systems::list),
+        ),
+        (
+            Route::get("/v1/systems/{id}", READ, Path),
+            get(systems::one),
+        ),
+        (
+            Route::get("/v1/systems/{id}/objectives", READ, Path),
+            get(objectives::list),
+        ),
+        (
+            Route::get("/v1/systems/{id}/panes", READ, Path),
+            get(panes::list),
+        ),
+        (
+            Route::get("/v1/measurements", READ, Query),
+            get(measurements::list),
+        ),
+        (Route::get("/v1/verdicts", READ, Query), get(verdicts::list)),
+        (
+            Route::get("/v1/nonconformities", READ, Query),
+            get(nonconformities::list),
+        ),
+        (Route::get("/v1/missing", READ, Query), get(missing::list)),
+        (
+            Route::get("/v1/evidence", AUDIT, Query),
+            get(evidence::list),
+        ),
+        (
+            Route::get("/v1/evidence/{digest}", AUDIT, Everything),
+            get(evidence::one),
+        ),
+        (
+            Route::get("/v1/blobs/{digest}", AUDIT, Everything),
+            get(blobs::one),
+        ),
+        (
+            Route::get("/v1/refusals", AUDIT, Everything),
+            get(refusals::list),
+        ),
+    ]
 }
 
 /// Query parameters, refused in words if they are not what the endpoint knows.
