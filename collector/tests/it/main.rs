@@ -3,11 +3,15 @@
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod durable;
+#[cfg(test)]
 mod forwarding;
 #[cfg(test)]
 mod full_disk;
 #[cfg(test)]
 mod growing;
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
