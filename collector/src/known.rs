@@ -37,7 +37,24 @@ pub struct KnownSystem {
     /// Agents whose place another one takes, with that one.
     pub heirs: BTreeMap<AgentId, AgentId>,
     /// Plans of documents that were in use before: items counted by them are still taken.
-    pub older: Vec<CapturePlan>,
+    pub older: Vec<OlderPlan>,
+}
+
+/// A plan that was in use before.
+#[derive(Clone, Debug)]
+pub struct OlderPlan {
+    plan: CapturePlan,
+    /// Name of its baseline: that of a long text, and asked for with every item.
+    baseline: Digest,
+}
+
+impl From<CapturePlan> for OlderPlan {
+    fn from(plan: CapturePlan) -> Self {
+        Self {
+            baseline: plan.baseline().digest(),
+            plan,
+        }
+    }
 }
 
 impl KnownSystem {
@@ -103,11 +120,12 @@ impl KnownSystem {
             .into_iter()
     }
 
-    /// The plan of that name, present or earlier.
-    pub fn plan_named(&self, digest: Digest) -> Option<&CapturePlan> {
-        std::iter::once(&self.plan)
-            .chain(&self.older)
-            .find(|p| p.digest() == digest)
+    /// The plan of that name, present or earlier, with the name of its baseline.
+    pub fn plan_named(&self, digest: Digest) -> Option<(&CapturePlan, Digest)> {
+        let older = self.older.iter().map(|older| (&older.plan, older.baseline));
+        std::iter::once((&self.plan, self.baseline_digest))
+            .chain(older)
+            .find(|(plan, _)| plan.digest() == digest)
     }
 
     /// Which stream an objective reads.

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -200,8 +200,14 @@ fn hub(
     Hub { shared, known }
 }
 
-/// The digest of the running program's file, so that every record says what wrote it.
+/// The digest of the running program's file, so that every record says what wrote it. It is read once:
+/// what runs does not change.
 fn own_digest() -> Option<Digest> {
+    static OWN: OnceLock<Option<Digest>> = OnceLock::new();
+    *OWN.get_or_init(read_own_digest)
+}
+
+fn read_own_digest() -> Option<Digest> {
     let path = std::env::current_exe().ok()?;
     match std::fs::read(path) {
         Ok(bytes) => Some(Digest::of(&bytes)),

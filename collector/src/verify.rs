@@ -159,13 +159,13 @@ fn check_item(
             "the item is on another clock than its batch",
         );
     }
-    let Some(plan) = system.plan_named(key.plan) else {
+    let Some((plan, baseline)) = system.plan_named(key.plan) else {
         return refuse(
             RefusalReason::UnknownPlan,
             "the capture plan is not known; give agent and collector the same objectives and baseline",
         );
     };
-    if key.baseline != plan.baseline().digest() {
+    if key.baseline != baseline {
         return refuse(RefusalReason::UnknownPlan, "the baseline is not the plan's");
     }
     if key.pane != plan.document().panes.length {

@@ -41,7 +41,7 @@ pub(crate) fn begin(
     })?;
     for (id, plans) in older {
         if let Some(system) = known.system_mut(&id) {
-            system.older = plans;
+            system.older = plans.into_iter().map(Into::into).collect();
         }
     }
     Ok(counts)

@@ -1,7 +1,9 @@
 //! The register on disk: one SQLite file, one writer, any number of readers. Durable means: after a
-//! commit the data survives power loss (WAL, `synchronous = FULL`). Not here: what to write.
+//! commit the data survives power loss (WAL, `synchronous = FULL`, names synced as well). Not here: what to write.
 
+mod folder;
 mod gaps;
+mod names;
 mod past;
 mod progress;
 mod read;
@@ -15,7 +17,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use clause9_shared::digest::Digest;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 pub(crate) use gaps::Hole;
 pub use progress::SystemState;
@@ -43,9 +46,30 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
-    /// SQLite failed: disk full, file damaged, or another program writes.
+    /// The names of the files are not sure to survive a loss of power.
+    #[error("the register cannot be kept safe from a loss of power: {} cannot be synced", path.display())]
+    Names {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// SQLite failed: disk full, or another program writes.
     #[error("the register could not be used")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(#[source] rusqlite::Error),
+    /// The file is not what SQLite wrote.
+    #[error(
+        "the register is damaged; end the collector, keep a copy of its folder, look after the disk, and \
+         put a backup in place or what `sqlite3 {FILE} .recover` reads"
+    )]
+    Damaged(#[source] rusqlite::Error),
+    /// What is kept under a name is something else.
+    #[error(
+        "what is kept as {0} is not what its name says: the register was changed from outside, or its disk is \
+         damaged; compare it with a backup"
+    )]
+    Altered(Digest),
     /// A probe found no room, or a disk that cannot be written.
     #[error("the register's disk has no room for a batch")]
     NoRoom(#[source] std::io::Error),
@@ -66,10 +90,19 @@ pub enum StoreError {
     Unwritable(#[from] crate::register::Unwritable),
 }
 
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error),
+            Some(_) | None => Self::Sqlite(error),
+        }
+    }
+}
+
 /// Opens the register for writing, creating it if absent. A second writer is refused by SQLite's
 /// lock at its first write.
 pub(crate) fn open(folder: &Path) -> Result<WriteStore, StoreError> {
-    std::fs::create_dir_all(folder).map_err(|source| StoreError::Folder {
+    folder::make(folder).map_err(|source| StoreError::Folder {
         path: folder.to_owned(),
         source,
     })?;
@@ -78,6 +111,8 @@ pub(crate) fn open(folder: &Path) -> Result<WriteStore, StoreError> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // Damage is found where it is met, not where it leads to.
+    connection.pragma_update(None, "cell_size_check", true)?;
     let found: i64 = connection.query_row("PRAGMA user_version", [], |r| r.get(0))?;
     if found > schema::VERSION {
         return Err(StoreError::Newer { found });
@@ -95,6 +130,11 @@ pub(crate) fn open(folder: &Path) -> Result<WriteStore, StoreError> {
         tx.commit()?;
     }
     connection.set_prepared_statement_cache_capacity(64);
+    // All of its files are there by now.
+    folder::keep_names(folder).map_err(|source| StoreError::Names {
+        path: folder.to_owned(),
+        source,
+    })?;
     Ok(WriteStore::new(connection))
 }
 
@@ -139,6 +179,7 @@ impl Readers {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.file, flags)?;
         connection.busy_timeout(BUSY)?;
+        connection.pragma_update(None, "cell_size_check", true)?;
         Ok(connection)
     }
 

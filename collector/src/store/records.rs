@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use clause9_shared::digest::Digest;
 use clause9_shared::time::Timestamp;
 use rusqlite::{OptionalExtension, Row};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::names::unaltered;
 use super::read::{count, digest, most, point};
 use super::{ReadStore, StoreError};
 
@@ -76,16 +77,16 @@ pub struct PendingRefusal {
 impl ReadStore<'_> {
     /// Bytes by name.
     pub fn content(&self, name: Digest) -> Result<Option<ContentRow>, StoreError> {
-        Ok(self
+        let row: Option<(String, Vec<u8>)> = self
             .connection
             .prepare_cached("SELECT kind, bytes FROM contents WHERE digest = ?1")?
-            .query_row([name.as_bytes()], |r| {
-                Ok(ContentRow {
-                    kind: r.get(0)?,
-                    bytes: r.get(1)?,
-                })
-            })
-            .optional()?)
+            .query_row([name.as_bytes()], |r| Ok((r.get(0)?, r.get(1)?)))
+            .optional()?;
+        row.map(|(kind, bytes)| {
+            let bytes = unaltered(name, &kind, bytes)?;
+            Ok(ContentRow { kind, bytes })
+        })
+        .transpose()
     }
 
     /// Records in order of the register, or newest first.
@@ -100,7 +101,7 @@ impl ReadStore<'_> {
             (">", "ASC")
         };
         let mut sql = "SELECT r.leaf, r.digest, r.type, r.system, r.created_at, c.bytes
-             FROM records r JOIN contents c ON c.digest = r.digest WHERE 1"
+             FROM records r LEFT JOIN contents c ON c.digest = r.digest WHERE 1"
             .to_owned();
         let mut values: Vec<&dyn rusqlite::ToSql> = Vec::new();
         let after = page.after.map(u64::cast_signed);
@@ -120,8 +121,16 @@ impl ReadStore<'_> {
         }
         let sql = format!("{sql} ORDER BY r.leaf {order} LIMIT {}", page.limit);
         let mut statement = self.connection.prepare_cached(&sql)?;
-        let rows = statement.query_map(values.as_slice(), record)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut rows = statement.query(values.as_slice())?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            all.push(record(row)?);
+        }
+        let whole = filter.is_empty() && !page.newest_first;
+        if whole && !follow(&all, page.after) {
+            return Err(StoreError::Row("records"));
+        }
+        Ok(all)
     }
 
     /// How many records there are of each type, for a system or in all.
@@ -152,13 +161,53 @@ impl ReadStore<'_> {
     }
 }
 
-fn record(row: &Row<'_>) -> rusqlite::Result<RecordRow> {
-    Ok(RecordRow {
+impl RecordFilter {
+    const fn is_empty(&self) -> bool {
+        self.kind.is_none() && self.system.is_none() && self.objective.is_none()
+    }
+}
+
+/// Whether leaves follow each other and what was asked for.
+fn follow(rows: &[RecordRow], after: Option<u64>) -> bool {
+    let first = after.map_or(0, |leaf| leaf.saturating_add(1));
+    rows.iter().zip(first..).all(|(row, leaf)| row.leaf == leaf)
+}
+
+/// What the index repeats of a record.
+#[derive(Deserialize)]
+struct Indexed {
+    header: Head,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    #[serde(rename = "type")]
+    kind: String,
+    system: Option<String>,
+    created_at: Timestamp,
+}
+
+fn record(row: &Row<'_>) -> Result<RecordRow, StoreError> {
+    let digest = digest(row, 1)?;
+    let bytes: Option<Vec<u8>> = row.get(5)?;
+    let bytes = bytes.ok_or(StoreError::Altered(digest))?;
+    let row = RecordRow {
         leaf: count(row, 0)?,
-        digest: digest(row, 1)?,
+        digest,
         kind: row.get(2)?,
         system: row.get(3)?,
         created_at: point(row, 4)?,
-        bytes: row.get(5)?,
-    })
+        bytes: unaltered(digest, "record", bytes)?,
+    };
+    let said: Indexed =
+        serde_json::from_slice(&row.bytes).map_err(|_| StoreError::Row("records"))?;
+    let Head {
+        kind,
+        system,
+        created_at,
+    } = said.header;
+    if (&kind, &system, created_at) != (&row.kind, &row.system, row.created_at) {
+        return Err(StoreError::Row("records"));
+    }
+    Ok(row)
 }

@@ -40,7 +40,17 @@ pub(crate) fn request_with(
     headers: &str,
     body: &[u8],
 ) -> std::io::Result<Answer> {
-    let mut stream = TcpStream::connect(to)?;
+    request_on(TcpStream::connect(to)?, method, path, headers, body)
+}
+
+/// On a connection that stands.
+pub(crate) fn request_on(
+    mut stream: TcpStream,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &[u8],
+) -> std::io::Result<Answer> {
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     exchange(&mut stream, method, path, headers, body)
 }

@@ -5,6 +5,8 @@ mod agents;
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod durable;
+#[cfg(test)]
 mod enrolling;
 #[cfg(test)]
 mod forwarding;
@@ -12,6 +14,8 @@ mod forwarding;
 mod full_disk;
 #[cfg(test)]
 mod growing;
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod http;
 #[cfg(test)]

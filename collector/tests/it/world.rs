@@ -460,17 +460,21 @@ impl Running {
 
     /// Waits until so many panes are sealed.
     pub(crate) fn wait_sealed(&self, panes: u64) {
-        for _ in 0..300 {
-            let system = crate::http::get(self.address, "/v1/systems/loan").json();
-            if system["sealed_panes"].as_u64() == Some(panes) {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(50));
+        wait_sealed(self.address, panes);
+    }
+}
+
+/// Waits until a collector has sealed so many panes.
+pub(crate) fn wait_sealed(address: SocketAddr, panes: u64) {
+    let begun = std::time::Instant::now();
+    loop {
+        let system = crate::http::get(address, "/v1/systems/loan").json();
+        if system["sealed_panes"].as_u64() == Some(panes) {
+            return;
         }
-        panic!(
-            "not sealed: {}",
-            crate::http::get(self.address, "/v1/systems/loan").text()
-        );
+        let waited = begun.elapsed() < std::time::Duration::from_secs(30);
+        assert!(waited, "not sealed: {system}");
+        std::thread::sleep(std::time::Duration::from_millis(10));
     }
 }
 

@@ -15,6 +15,7 @@ pub mod evaluate;
 pub mod faults;
 pub mod footprint;
 pub mod groups;
+pub mod ingest;
 pub mod instructions;
 pub mod labelled;
 pub mod load;

@@ -111,7 +111,7 @@ impl Bench for Options {
 }
 
 /// The plan of 25 columns; with score, decision, label and two attributes of the request, if wanted.
-fn plan(with_outputs: bool) -> anyhow::Result<CapturePlan> {
+pub(super) fn plan(with_outputs: bool) -> anyhow::Result<CapturePlan> {
     let mut document = serde_json::to_value(profile::document()?)?;
     if with_outputs {
         document["outputs"] = json!({
@@ -141,7 +141,7 @@ fn plan(with_outputs: bool) -> anyhow::Result<CapturePlan> {
 }
 
 /// An exchange of so many rows.
-fn exchange(rows: usize, seed: u64) -> Inference {
+pub(super) fn exchange(rows: usize, seed: u64) -> Inference {
     let tensor = |name: &str, values: Values| Tensor {
         name: name.into(),
         columns: 1,

@@ -1,0 +1,173 @@
+//! A run of the real collector as its disk and its clients saw it, and the states that its register
+//! went through.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+use std::sync::OnceLock;
+
+use clause9_shared::digest::Digest;
+
+use super::disk::{Disk, Survives};
+use super::events::Event;
+use super::oracle::{agreed, state};
+use super::reopened::Reopened;
+use super::script::{HOURS, Lot, Operation, RESTARTS, groups, send};
+use super::traced::Traced;
+use crate::kill::essence;
+use crate::ports::free_address;
+use crate::world::{Files, wait_sealed};
+
+/// The register's folder, as configured.
+pub(crate) const FOLDER: &str = "register";
+pub(crate) const FILE: &str = "register/clause9.sqlite";
+/// Of so many states of the undisturbed run one is looked at in all its parts.
+const LOOKED_AT: usize = 12;
+
+/// A run of the collector, as its disk and its clients saw it.
+pub(crate) struct Recording {
+    pub(crate) events: Vec<Event>,
+    pub(crate) operations: Vec<Operation>,
+    /// Which operation is answered by an event.
+    pub(crate) answers: BTreeMap<usize, usize>,
+    pub(crate) hours: u32,
+    /// How often a client was told to send again.
+    pub(crate) again: usize,
+    /// What the undisturbed register holds in the end.
+    pub(crate) essence: Essence,
+}
+
+pub(crate) type Essence = (BTreeMap<String, usize>, Vec<String>);
+
+/// The recording, made once for all tests here.
+pub(crate) fn recording() -> &'static Recording {
+    static RECORDING: OnceLock<Recording> = OnceLock::new();
+    RECORDING.get_or_init(|| record(HOURS, None))
+}
+
+pub(crate) fn record(length: u32, fault: Option<&str>) -> Recording {
+    let address = free_address().unwrap();
+    let files = Files::new(&address.to_string(), &[1, 2]);
+    let root = files.path().canonicalize().unwrap();
+    let logs = workplace();
+    let (mut events, mut disk) = (Vec::new(), Disk::default());
+    let (mut operations, mut ports, mut again) = (Vec::new(), Vec::new(), 0);
+    let mut hours = groups(length).into_iter();
+    let ends = RESTARTS.into_iter().filter(|(hour, _)| *hour < length - 1);
+    let ends = ends.chain([(length - 1, "TERM")]);
+    for (last, by) in ends {
+        let mut traced = Traced::record(&files.config(), &logs.path().join("calls"), fault);
+        assert!(traced.alive(address), "{}", traced.said());
+        for (hour, groups) in hours.by_ref() {
+            for group in groups {
+                let (sent, times) = send(address, &group);
+                ports.extend(sent);
+                again += times;
+                operations.extend(group);
+            }
+            wait_sealed(address, u64::from(hour) + 1);
+            if hour == last {
+                break;
+            }
+        }
+        traced.end(by);
+        let session = traced.events(&root);
+        for event in &session {
+            disk.take(event);
+        }
+        let found = disk.image(Survives::All, &mut Lot::new(0));
+        found.assert_is(&root, FOLDER);
+        events.extend(session);
+        events.push(Event::Restart);
+    }
+    let answers = answers(&events, &ports);
+    assert_eq!(answers.len(), operations.len(), "each answer was recorded");
+    let reopened = Reopened::on(&files.config()).unwrap();
+    Recording {
+        events,
+        operations,
+        answers,
+        hours: length,
+        again,
+        essence: content(&reopened),
+    }
+}
+
+/// Operations by the event that answers each; ports are those that they were sent from, in order.
+fn answers(events: &[Event], ports: &[u16]) -> BTreeMap<usize, usize> {
+    let mut waiting: HashMap<u16, Vec<usize>> = HashMap::new();
+    for (operation, port) in ports.iter().enumerate().rev() {
+        waiting.entry(*port).or_default().push(operation);
+    }
+    let answered = events.iter().enumerate().filter_map(|(at, event)| {
+        let Event::Answer(port) = event else {
+            return None;
+        };
+        Some((at, waiting.get_mut(port)?.pop()?))
+    });
+    answered.collect()
+}
+
+/// What a register holds, apart from when it was written, who started when, and what was refused.
+pub(crate) fn content(reopened: &Reopened) -> Essence {
+    let (mut counts, summaries) = essence(reopened.address);
+    counts.remove("refusal");
+    (counts, summaries)
+}
+
+/// A folder in memory, where that is at hand: nothing here is about a real disk.
+pub(crate) fn workplace() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        return tempfile::tempdir_in(memory).unwrap();
+    }
+    tempfile::tempdir().unwrap()
+}
+
+/// The states that the undisturbed register went through, in order.
+pub(crate) struct States {
+    /// Numbers of the states with a content, rising.
+    pub(crate) numbers: HashMap<Option<Digest>, Vec<usize>>,
+    /// By event: the last state that was reached before it.
+    pub(crate) at: Vec<usize>,
+    /// By event: the last state before it that was reached by a sync which did not fail.
+    pub(crate) sure: Vec<usize>,
+}
+
+impl States {
+    pub(crate) fn of(recording: &Recording) -> Self {
+        let place = workplace();
+        let (mut disk, mut lot) = (Disk::default(), Lot::new(0));
+        let mut numbers: HashMap<_, Vec<_>> = HashMap::from([(None, vec![0])]);
+        let (mut at, mut last, mut count) = (Vec::new(), None, 0);
+        let (mut sure, mut surest) = (Vec::new(), 0);
+        for event in &recording.events {
+            let synced = disk.take(event);
+            if synced || matches!(event, Event::Failed(_)) {
+                disk.image(Survives::All, &mut lot)
+                    .lay_out(place.path(), &[FOLDER]);
+                let now = state(&place.path().join(FILE)).unwrap();
+                if now != last {
+                    count += 1;
+                    numbers.entry(now).or_default().push(count);
+                    last = now;
+                    if count % LOOKED_AT == 1 {
+                        agreed(&place.path().join(FILE)).unwrap();
+                    }
+                }
+            }
+            if synced {
+                surest = count;
+            }
+            at.push(count);
+            sure.push(surest);
+        }
+        let all = agreed(&place.path().join(FILE)).unwrap();
+        let taken: HashSet<_> = recording
+            .operations
+            .iter()
+            .filter_map(Operation::taken)
+            .collect();
+        assert_eq!(all.len(), taken.len(), "each batch is in the register once");
+        Self { numbers, at, sure }
+    }
+}
