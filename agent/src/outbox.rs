@@ -89,13 +89,21 @@ enum Files<D: Disk> {
     Read(Journal<D>, OpenPanes),
 }
 
+/// What open panes hold that is not on disk as it is.
+enum Open {
+    /// Everything is.
+    AsWritten,
+    /// They hold nothing: what is on disk is to go.
+    Nothing,
+    Held(PutBy),
+}
+
 struct State<F> {
     queue: Queue<F>,
     losses: Vec<Known>,
     /// Losses told with a batch, by its number, until the collector has it.
     carried: Vec<(u64, Vec<Loss>)>,
-    /// What open panes hold now; to be written. Within it, none: nothing.
-    open: Option<Option<PutBy>>,
+    open: Open,
     /// Whether anything changed that the mark says.
     changed: bool,
 }
@@ -109,7 +117,7 @@ impl<D: Disk> Outbox<D> {
                 queue: Queue::new(Vec::new(), 0),
                 losses: Vec::new(),
                 carried: Vec::new(),
-                open: Some(None),
+                open: Open::Nothing,
                 changed: true,
             }),
             files: Mutex::new(Files::Unread(0)),
@@ -197,7 +205,8 @@ impl<D: Disk> Outbox<D> {
         self.state().queue.last()
     }
 
-    /// The highest number that a loss of power does not take any more, nor any before it.
+    /// The highest number that a loss of power does not take any more, nor any before it but what is lost
+    /// already.
     pub fn kept(&self) -> u64 {
         self.state().queue.kept()
     }
@@ -213,7 +222,7 @@ impl<D: Disk> Outbox<D> {
     pub fn push(&self, group: Vec<(Place, Bytes)>, told: Vec<Loss>, now: Timestamp) {
         let mut state = self.state();
         // They stand for what was put by before.
-        state.open = Some(None);
+        state.open = Open::Nothing;
         if !told.is_empty() {
             let first = state.queue.last() + 1;
             mark_carried(&mut state.losses, &told, true);
@@ -239,7 +248,7 @@ impl<D: Disk> Outbox<D> {
             number,
             batches,
         });
-        self.state().open = Some(put_by);
+        self.state().open = put_by.map_or(Open::Nothing, Open::Held);
         self.unwritten.notify_one();
     }
 
@@ -417,8 +426,10 @@ impl<D: Disk> Outbox<D> {
     }
 
     fn write_open(&self, open_panes: &mut OpenPanes) -> bool {
-        let Some(open) = self.state().open.take() else {
-            return true;
+        let open = match std::mem::replace(&mut self.state().open, Open::AsWritten) {
+            Open::AsWritten => return true,
+            Open::Nothing => None,
+            Open::Held(put_by) => Some(put_by),
         };
         let put = open_panes.put(&*self.disk, open.as_ref());
         if let Err(error) = &put {

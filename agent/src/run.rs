@@ -126,16 +126,10 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
     let (stopping, stop) = watch::channel(false);
 
     let (queue, exchanges) = mpsc::channel(config.limits.queue_exchanges);
-    let recorder = Arc::new(parts::recorder(
-        &config,
-        document.panes.length,
-        telemetry.clone(),
-        event_time_header.clone(),
-        queue,
-    ));
+    let of = (document.panes.length, event_time_header.clone());
+    let recorder = parts::recorder(&config, of, telemetry.clone(), queue);
     let outbox = parts::outbox(&config, &telemetry);
-    let restored = outbox.as_ref().and_then(|outbox| outbox.restored());
-    let (engine, salt) = parts::engine(&config, capture, system_key, boot, restored);
+    let (engine, salt) = parts::engine(&config, capture, system_key, boot, outbox.as_ref());
     let system = document.system.id.clone();
     let (commands, asked) = mpsc::channel(MAX_COMMANDS);
     let whose = (key.clone(), boot, system.clone(), salt);
@@ -145,9 +139,8 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
     let shipper = parts::shipping(to, &refused, asking, &telemetry)?;
     let sealer = Sealer::new(key, boot, system.clone(), config.clock);
     let sealing = outbox.clone().map(|outbox| (sealer, outbox));
-    let path =
-        upstream.map(|ends| parts::path(&config, ends, &recorder, decoders, certificates.as_ref()));
-    let path = path.transpose()?;
+    let before = |ends| parts::path(&config, ends, &recorder, decoders, certificates.as_ref());
+    let path = upstream.map(before).transpose()?;
     let (reader, sink) =
         parts::ways_in(&config, &document, event_time_header, &telemetry, &commands)?;
     let intake = Intake::new(parts::joins(&config), shapes, decoders);

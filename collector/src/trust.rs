@@ -9,6 +9,9 @@ use serde::{Serialize, Serializer};
 
 use crate::spiffe::SpiffeId;
 
+/// The domain in which a list of agents is named.
+pub(crate) const AGENTS_DOMAIN: &str = "clause9/agents/v1";
+
 /// How an agent stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -171,6 +171,11 @@ pub fn named(record: &Value, role: &str) -> anyhow::Result<String> {
 }
 
 impl Watcher {
+    /// Where it keeps what it has to keep.
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
     /// Sets the replayed clock; the answer tells what was closed by it.
     pub fn set_clock(&self, now: &str) -> anyhow::Result<Value> {
         let body = json!({ "now": now }).to_string();

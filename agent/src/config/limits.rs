@@ -16,7 +16,8 @@ pub struct LimitsConfig {
     pub queue_exchanges: usize,
     /// Most bytes of bodies held, being captured or waiting for the monitor. Default: 33554432.
     pub queue_bytes: usize,
-    /// Most bytes of batches waiting for the collector, in memory and on disk each.
+    /// Most bytes of batches waiting for the collector, on disk. Beyond it the oldest are let go, counted and told to the
+    /// collector. What the disk does not take waits in memory, at most 16 MiB.
     /// Default: 67108864.
     pub outbox_bytes: usize,
     /// Most predictions (rows) remembered for their outcomes. Default: 1000000.

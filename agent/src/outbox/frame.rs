@@ -190,7 +190,7 @@ mod tests {
     fn group(number: u64, of: u64) -> InGroup {
         InGroup {
             first: number % 3 == 1,
-            more: number % 3 != 0 && number < of,
+            more: !number.is_multiple_of(3) && number < of,
         }
     }
 

@@ -43,6 +43,7 @@ pub(super) struct Queue<F> {
     last: u64,
     groups: u64,
     waiting: usize,
+    kept: u64,
     bytes: usize,
     memory: usize,
 }
@@ -63,6 +64,7 @@ impl<F> Queue<F> {
             waiting: records.len(),
             records,
             last,
+            kept: last,
             groups: 0,
             bytes,
             memory: 0,
@@ -77,6 +79,7 @@ impl<F> Queue<F> {
             record.number += last;
         }
         self.waiting += before.waiting;
+        self.kept = last;
         self.bytes += before.bytes;
         self.last += last;
         let later = std::mem::replace(&mut self.records, before.records);
@@ -110,11 +113,9 @@ impl<F> Queue<F> {
         self.last
     }
 
-    /// The highest number that is on disk, as is every number before it.
-    pub(super) fn kept(&self) -> u64 {
-        let mut records = self.records.iter();
-        let first = records.find(|r| r.is_in_memory());
-        first.map_or(self.last, |r| r.number - 1)
+    /// The highest number that was written; those before it are on disk, done with, or lost.
+    pub(super) const fn kept(&self) -> u64 {
+        self.kept
     }
 
     /// Adds the batches of one group.
@@ -260,6 +261,8 @@ impl<F> Queue<F> {
 
     /// Batches are on disk.
     pub(super) fn written(&mut self, group: &[Entry], spots: Vec<Spot<F>>) {
+        let last = group.last().map_or(0, |entry| entry.number);
+        self.kept = self.kept.max(last);
         for (entry, spot) in group.iter().zip(spots) {
             let Some(at) = self.position(entry.number) else {
                 continue;

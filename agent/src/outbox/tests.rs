@@ -15,7 +15,10 @@ fn batch(sequence: u64) -> (Place, Bytes) {
         boot: BootId(1),
         sequence: Sequence(sequence),
     };
-    (place, Bytes::from(vec![sequence as u8; 100]))
+    (
+        place,
+        Bytes::from(sequence.to_le_bytes().repeat(13)[..100].to_vec()),
+    )
 }
 
 fn opened(folder: &Path, room: Room) -> (Outbox, Telemetry) {

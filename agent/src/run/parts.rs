@@ -224,8 +224,9 @@ pub(super) fn engine(
     plan: Arc<CapturePlan>,
     system_key: [u8; 32],
     boot: BootId,
-    restored: Option<(u64, u64)>,
+    outbox: Option<&Arc<Outbox>>,
 ) -> (Engine, Digest) {
+    let restored = outbox.and_then(|outbox| outbox.restored());
     let settings = settings(config, plan, system_key);
     let shelf = shelf(config, &settings, boot, restored);
     let salt = settings.salt;
@@ -257,12 +258,11 @@ fn shelf(
 
 pub(super) fn recorder(
     config: &AgentConfig,
-    pane: Span,
+    (pane, event_time_header): (Span, Option<HeaderName>),
     telemetry: Telemetry,
-    event_time_header: Option<HeaderName>,
     queue: mpsc::Sender<Captured>,
-) -> Recorder {
-    Recorder {
+) -> Arc<Recorder> {
+    Arc::new(Recorder {
         panes: PaneTable::new(pane),
         budget: Arc::new(Budget::new(config.limits.queue_bytes)),
         clock: Arc::new(SystemClock::new(config.clock)),
@@ -271,12 +271,15 @@ pub(super) fn recorder(
         body_bytes: config.limits.body_bytes,
         event_time_header,
         queue,
-    }
+    })
 }
 
-/// Outbox and shipper, if there is a collector to ship to.
+/// Where the collector is, and by what it is reached.
+type Collector = (reqwest::Url, Arc<Client>);
+
+/// The shipper, if there is a collector to ship to.
 pub(super) fn shipping(
-    (collector, outbox): (Option<&(reqwest::Url, Arc<Client>)>, Option<&Arc<Outbox>>),
+    (collector, outbox): (Option<&Collector>, Option<&Arc<Outbox>>),
     refused: &Arc<RefusedItems>,
     asking: Option<Asking>,
     telemetry: &Telemetry,

@@ -29,10 +29,9 @@ pub fn read(batch: Digest, status: u16, body: &[u8]) -> Said {
             Ok(receipt) if receipt.batch == batch => Said::Receipt(receipt),
             Ok(_) | Err(_) => Said::Strange,
         },
-        408 | 429 => Said::Later,
+        408 | 429 | 501..=599 => Said::Later,
         400..=499 => serde_json::from_slice(body).map_or(Said::Strange, Said::Refused),
         500 => Said::Failed,
-        501..=599 => Said::Later,
         _ => Said::Strange,
     }
 }

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use crate::ship::pause::Pause;
 
+/// Batches that may be under way are counted in tenths.
+const ONE: usize = 10;
 /// Most batches under way at once.
-const MAX_AT_ONCE: f64 = 16.0;
-/// Share of the batches under way that is left after an answer that took too long.
-const SLOWER: f64 = 0.9;
+const MAX_AT_ONCE: usize = 16 * ONE;
+/// Tenths that are left of them after an answer that took too long.
+const SLOWER: usize = 9;
 /// By how much of the usual deviation an answer may take longer than usual.
 const DEVIATIONS: f64 = 2.5;
 /// Weight of the newest answer in what is usual.
@@ -49,7 +51,7 @@ pub struct Courier {
     under_way: BTreeMap<u64, Duration>,
     /// Batches that failed again and again, with how often and until when they are left alone.
     aside: BTreeMap<u64, (u32, Duration)>,
-    at_once: f64,
+    at_once: usize,
     usual: Option<Usual>,
     pause: Pause,
     quiet_until: Duration,
@@ -67,7 +69,7 @@ impl Default for Courier {
         Self {
             under_way: BTreeMap::new(),
             aside: BTreeMap::new(),
-            at_once: 1.0,
+            at_once: ONE,
             usual: None,
             pause: Pause::default(),
             quiet_until: Duration::ZERO,
@@ -81,7 +83,7 @@ impl Courier {
         if now < self.quiet_until {
             return Step::Wait(Some(self.quiet_until));
         }
-        if self.under_way.len() as f64 >= self.at_once.floor() {
+        if self.under_way.len() >= self.at_once() {
             return Step::Wait(None);
         }
         let mut from = 0;
@@ -102,9 +104,8 @@ impl Courier {
     }
 
     /// How many batches may be under way at once now.
-    pub fn at_once(&self) -> usize {
-        // Between 1 and MAX_AT_ONCE.
-        self.at_once.floor() as usize
+    pub const fn at_once(&self) -> usize {
+        self.at_once / ONE
     }
 
     /// A batch that was to be sent is not there any more.
@@ -115,7 +116,7 @@ impl Courier {
 
     /// What became of a delivery. `chance` is a number from 0 to 1.
     pub fn answered(&mut self, number: u64, what: Delivered, now: Duration, chance: f64) {
-        let full = self.under_way.len() as f64 >= self.at_once.floor();
+        let full = self.under_way.len() >= self.at_once();
         let since = self.under_way.remove(&number);
         match what {
             Delivered::Settled => {
@@ -144,7 +145,7 @@ impl Courier {
 
     /// Leaves the collector alone for a while, and then begins with one batch.
     fn rest(&mut self, now: Duration, asked: Option<Duration>, chance: f64) {
-        self.at_once = 1.0;
+        self.at_once = ONE;
         let until = now + self.pause.next(asked, chance);
         self.quiet_until = self.quiet_until.max(until);
     }
@@ -156,9 +157,9 @@ impl Courier {
             variance: 0.0,
         });
         if seconds > usual.mean + DEVIATIONS * usual.variance.sqrt() {
-            self.at_once = (self.at_once * SLOWER).max(1.0);
+            self.at_once = (self.at_once * SLOWER / 10).max(ONE);
         } else if full && seconds <= usual.mean {
-            self.at_once = (self.at_once + 1.0).min(MAX_AT_ONCE);
+            self.at_once = (self.at_once + ONE).min(MAX_AT_ONCE);
         }
         let off = seconds - usual.mean;
         self.usual = Some(Usual {
@@ -254,17 +255,21 @@ mod tests {
     #[test]
     fn an_answer_that_takes_long_makes_room_for_fewer() {
         let mut courier = Courier::default();
-        for n in 1..=40_u64 {
-            assert_eq!(
-                courier.next(secs(n * 10), |from| Some(from.max(n))),
-                Step::Send(n)
-            );
-            courier.answered(n, Delivered::Settled, secs(n * 10 + 1), 0.0);
+        let mut next = 1;
+        for turn in 1..=9_u64 {
+            while let Step::Send(_) = courier.next(secs(turn * 10), |from| Some(from.max(next))) {}
+            let sent: Vec<u64> = courier.under_way.keys().copied().collect();
+            for number in sent {
+                courier.answered(number, Delivered::Settled, secs(turn * 10 + 1), 0.0);
+                next = next.max(number + 1);
+            }
         }
         let before = courier.at_once();
         assert!(before > 8, "{before}");
-        let _ = courier.next(secs(1000), |from| Some(from.max(50)));
-        courier.answered(50, Delivered::Settled, secs(1009), 0.0);
+        let Step::Send(number) = courier.next(secs(1000), |from| Some(from.max(next))) else {
+            panic!("nothing is sent");
+        };
+        courier.answered(number, Delivered::Settled, secs(1009), 0.0);
         assert!(courier.at_once() < before);
     }
 }

@@ -25,8 +25,8 @@ mod refused;
 mod sealer;
 
 pub use answer::{Said, read as read_answer};
-pub use courier::{Courier, Delivered, Step};
 use client::Client;
+pub use courier::{Courier, Delivered, Step};
 pub use forward::{Asking, Forwarder};
 pub use on_the_way::OnTheWay;
 pub use refused::{RefusedItem, RefusedItems};

@@ -13,7 +13,7 @@ use crate::execute::Counts;
 use crate::known::Known;
 use crate::register::{About, AgentsBody, Unwritable, reference};
 use crate::store::StoreError;
-use crate::trust::{Standing, Trusted};
+use crate::trust::{AGENTS_DOMAIN, Standing, Trusted};
 
 impl Writer {
     /// Takes over who is known by now. If that cannot be written down, it is tried again; batches are held against it
@@ -39,7 +39,7 @@ impl Writer {
         let pen = self.pen(self.clock.now());
         let list = canonical::to_json(current.trusted())
             .map_err(|e| Unwritable::new("agents", e.to_string()))?;
-        let name = Digest::tagged("clause9/agents/v1", list.as_bytes());
+        let name = Digest::tagged(AGENTS_DOMAIN, list.as_bytes());
         let (before, after) = (approved(self.known.trusted()), approved(current.trusted()));
         let body = AgentsBody {
             agents: name,

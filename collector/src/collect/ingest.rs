@@ -174,9 +174,13 @@ fn admit(
             Stream::Outcomes { .. } => "outcomes",
         })
         .collect();
-    let before = to
-        .batch_at(opened.agent(), batch.boot.0, batch.sequence.0)?
-        .map_or(Before::Nothing, Before::Stored);
+    let at = (opened.agent(), batch.boot.0, batch.sequence.0);
+    let mut known = to.batch_at(at.0, at.1, at.2)?;
+    if known.is_none() && batch.restored.is_some() {
+        // What a crashed run had put by may be in what it shipped under any later number.
+        known = to.shipped_after(at.0, at.1, at.2)?;
+    }
+    let before = known.map_or(Before::Nothing, Before::Stored);
     let system = desk.known.system(&batch.system);
     let clock = system.map_or(batch.clock, |s| s.clock);
     Ok(verify::admit(opened, before, clock, desk.pen.now, desk.skew).map(|a| (a, streams)))

@@ -5,6 +5,7 @@ use clause9_shared::digest::Digest;
 
 use super::StoreError;
 use crate::plan::LEDGER_DOMAIN;
+use crate::trust::AGENTS_DOMAIN;
 
 /// The domain in which contents of a kind are named; none of a kind that this version does not write.
 fn domain(kind: &str) -> Option<&'static str> {
@@ -15,6 +16,7 @@ fn domain(kind: &str) -> Option<&'static str> {
         "ledger" => LEDGER_DOMAIN,
         "objectives" => "clause9/objectives/v1",
         "baseline" => "clause9/baseline/v1",
+        "agents" => AGENTS_DOMAIN,
         "compiled" => "clause9/compiled-objective/v1",
         _ => return None,
     })

@@ -7,6 +7,7 @@ use std::path::Path;
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::{AgentId, ObjectiveId, SystemId};
 use clause9_shared::time::Timestamp;
+use clause9_shared::wire::batch::Envelope;
 use clause9_shared::wire::codec::Encode;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -18,6 +19,8 @@ use crate::verify::VerifiedBatch;
 
 /// Most distinct (reason, peer) pairs that refusals are counted by within one hour.
 const MAX_REFUSAL_ROWS: i64 = 256;
+/// Most batches that are looked through for one that was shipped, and not restored.
+const MAX_RESTORED: i64 = 64;
 /// What further peers of that hour are counted as.
 const OTHER_PEERS: &str = "others";
 /// Bytes that a probe takes of the disk for a moment: more than some ordinary batches need.
@@ -391,5 +394,32 @@ impl Appended<'_> {
             )
             .optional()?;
         Ok(found.map(Digest::from_bytes))
+    }
+
+    /// A batch that the agent shipped in that run behind a sequence number, not one that was restored.
+    pub(crate) fn shipped_after(
+        &self,
+        agent: AgentId,
+        boot: u64,
+        sequence: u64,
+    ) -> Result<Option<Digest>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT b.digest, c.bytes FROM batches b JOIN contents c ON c.digest = b.digest
+             WHERE b.agent = ?1 AND b.boot = ?2 AND b.sequence > ?3 ORDER BY b.sequence DESC LIMIT ?4",
+        )?;
+        let mut rows = statement.query(params![
+            agent.digest().as_bytes(),
+            word(boot),
+            word(sequence),
+            MAX_RESTORED
+        ])?;
+        while let Some(r) = rows.next()? {
+            let (digest, bytes): ([u8; 32], Vec<u8>) = (r.get(0)?, r.get(1)?);
+            let opened = Envelope::parse(&bytes).ok().and_then(|e| e.open().ok());
+            if opened.is_none_or(|batch| batch.restored.is_none()) {
+                return Ok(Some(Digest::from_bytes(digest)));
+            }
+        }
+        Ok(None)
     }
 }

@@ -77,8 +77,9 @@ fn worlds(options: &Worlds) -> anyhow::Result<()> {
             }
         }
         let done = seed - options.seed + 1;
-        if done % 1000 == 0 {
-            eprintln!("{done} of {} worlds, {wrong} wrong", options.seeds);
+        if done.is_multiple_of(1000) {
+            let all = options.seeds;
+            writeln!(std::io::stderr(), "{done} of {all} worlds, {wrong} wrong")?;
         }
     }
     let seconds = begun.elapsed().as_secs_f64();
@@ -99,12 +100,11 @@ fn planted(options: &Worlds) -> anyhow::Result<()> {
     for sabotage in Sabotage::ALL {
         let mut seeds = options.seed..options.seed.saturating_add(options.seeds);
         let found = seeds.find_map(|seed| Some((seed, world::run(seed, Some(sabotage)).err()?)));
-        match found {
-            Some((seed, wrong)) => writeln!(out, "{sabotage:?}: seed {seed}: {wrong}")?,
-            None => {
-                missed += 1;
-                writeln!(out, "{sabotage:?}: NOT FOUND")?;
-            }
+        if let Some((seed, wrong)) = found {
+            writeln!(out, "{sabotage:?}: seed {seed}: {wrong}")?;
+        } else {
+            missed += 1;
+            writeln!(out, "{sabotage:?}: NOT FOUND")?;
         }
     }
     anyhow::ensure!(missed == 0, "{missed} planted faults are not found");

@@ -51,6 +51,16 @@ impl Random {
         ((u128::from(self.next()) * u128::from(most)) >> 64) as u64
     }
 
+    /// Evenly one of so many places.
+    pub fn index(&mut self, most: usize) -> usize {
+        usize::try_from(self.below(most as u64)).unwrap_or(0)
+    }
+
+    /// Any byte.
+    pub fn byte(&mut self) -> u8 {
+        self.next().to_le_bytes()[7]
+    }
+
     /// Standard normal, by the inverse of its law.
     pub fn normal(&mut self) -> f64 {
         normal_quantile(self.uniform())

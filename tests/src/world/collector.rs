@@ -32,6 +32,8 @@ pub(super) struct Collector {
     pub(super) stored: BTreeMap<(AgentId, Place), (Digest, Batch)>,
     /// Batches stored under a place that was taken: a fault.
     pub(super) twice: u64,
+    /// Agents of which something restored was not taken, since something later was shipped.
+    pub(super) passed_over: BTreeSet<AgentId>,
     /// Answers that said `duplicate`.
     pub(super) duplicates: u64,
     /// Deliveries that wait for the commit under way.
@@ -50,6 +52,7 @@ impl Collector {
             trusted,
             stored: BTreeMap::new(),
             twice: 0,
+            passed_over: BTreeSet::new(),
             duplicates: 0,
             pending: Vec::new(),
             up: true,
@@ -126,11 +129,20 @@ impl Collector {
                 sequence: opened.batch().sequence,
             };
             let at = (opened.agent(), place);
-            let before = match self.stored.get(&at) {
+            let restored = opened.batch().restored.is_some();
+            let shipped = |((agent, later), (_, batch)): &(&(AgentId, Place), &(Digest, Batch))| {
+                let same = *agent == at.0 && later.boot == place.boot;
+                same && later.sequence > place.sequence && batch.restored.is_none()
+            };
+            let later = self.stored.iter().find(shipped).filter(|_| restored);
+            let before = match self.stored.get(&at).or(later.map(|(_, kept)| kept)) {
                 _ if self.sabotage == Some(Sabotage::TakenTwice) => Before::Nothing,
                 Some((digest, _)) => Before::Stored(*digest),
                 None => Before::Nothing,
             };
+            if restored && later.is_some() {
+                self.passed_over.insert(at.0);
+            }
             let answer = match verify::admit(opened, before, Clock::Live, now, SKEW) {
                 Ok(Admitted::Duplicate(receipt)) => {
                     self.duplicates += 1;

@@ -125,6 +125,11 @@ impl SimDisk {
         self.lock().faults.insert(call, fault);
     }
 
+    /// Lets no call fail that was to.
+    pub fn fail_no_more(&self) {
+        self.lock().faults.clear();
+    }
+
     /// Lets every call that changes the disk fail from now on, or none.
     pub fn fail_all(&self, fault: Option<Fault>) {
         self.lock().standing = fault;

@@ -4,7 +4,7 @@
 //! time, chance, network and disk are the world's. The same seed gives the same world.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -104,7 +104,7 @@ struct World {
     cut: Vec<u32>,
     slow: u32,
     /// Deliveries that nobody answered yet, and which attempt.
-    under_way: BTreeMap<Asker, ()>,
+    under_way: BTreeSet<Asker>,
     attempts: u64,
     poison_next: Vec<bool>,
     held_up: Option<String>,
@@ -130,7 +130,7 @@ impl World {
     fn new(seed: u64, sabotage: Option<Sabotage>) -> Self {
         let mut chance = Random::new(&[seed, 0x57]);
         let plan = stage::plan();
-        let number = 1 + chance.below(3);
+        let number = 1 + chance.byte() % 3;
         // In some worlds outboxes are too small for what comes.
         let small = chance.below(4) == 0;
         let room = Room {
@@ -138,7 +138,7 @@ impl World {
             memory: if small { 2_000 } else { 64 << 20 },
         };
         let agents: Vec<Agent> = (0..number)
-            .map(|n| Agent::new(n as u8, Arc::clone(&plan), room, sabotage))
+            .map(|n| Agent::new(n, Arc::clone(&plan), room, sabotage))
             .collect();
         let trusted = agents.iter().map(|a| a.id).collect();
         let collector = Collector::new(trusted, sabotage);
@@ -154,7 +154,7 @@ impl World {
             generation: 0,
             cut: vec![0; count],
             slow: 0,
-            under_way: BTreeMap::new(),
+            under_way: BTreeSet::new(),
             attempts: 0,
             poison_next: vec![false; count],
             held_up: None,
@@ -180,14 +180,14 @@ impl World {
         }
         let troubles = 3 + self.chance.below(14);
         for _ in 0..troubles {
-            let agent = self.chance.below(self.agents.len() as u64) as usize;
+            let agent = self.chance.index(self.agents.len());
             let trouble = match self.chance.below(22) {
                 0..=2 => Trouble::Partition(agent),
                 3..=5 => Trouble::Kill(agent),
                 6..=8 => Trouble::PowerLoss(agent),
                 9 | 10 => Trouble::DiskFull(agent),
                 11 | 12 => Trouble::DiskError(agent),
-                13 | 14 => Trouble::ClockStep(agent, self.chance.below(120) as i64 - 60),
+                13 | 14 => Trouble::ClockStep(agent, i64::from(self.chance.byte() % 120) - 60),
                 15..=17 => Trouble::CollectorCrash,
                 18 => Trouble::Stranger(agent),
                 19 | 20 => Trouble::Poison(agent),
@@ -197,7 +197,15 @@ impl World {
             let length = SECOND + self.chance.below(STORMY - from);
             let over = match trouble {
                 Trouble::Poison(_) => STORMY + 320 * SECOND,
-                _ => from + length.min(STORMY - from),
+                Trouble::Partition(_)
+                | Trouble::Kill(_)
+                | Trouble::PowerLoss(_)
+                | Trouble::DiskFull(_)
+                | Trouble::DiskError(_)
+                | Trouble::ClockStep(..)
+                | Trouble::CollectorCrash
+                | Trouble::Stranger(_)
+                | Trouble::Slow => from + length.min(STORMY - from),
             };
             self.after(from, Event::Trouble(trouble));
             self.after(over, Event::Over(trouble));
@@ -207,7 +215,7 @@ impl World {
 
     fn start(&mut self, agent: usize) {
         self.agents[agent].start(self.now);
-        self.tell(format!("agent {agent} starts"));
+        self.tell(&format!("agent {agent} starts"));
         let Some(process) = &self.agents[agent].process else {
             return;
         };
@@ -235,9 +243,8 @@ impl World {
         if self.now > BEGIN + STORMY + CALM || self.all_arrived() {
             return false;
         }
-        match self.waiting.remove(&key) {
-            Some(event) => self.happen(event),
-            None => {}
+        if let Some(event) = self.waiting.remove(&key) {
+            self.happen(event);
         }
         true
     }
@@ -277,7 +284,7 @@ impl World {
             Event::Commit(generation) => self.commit(generation),
             Event::Answer(asker, batch, answer) => self.answer(asker, batch, &answer),
             Event::Timeout(asker) => {
-                if self.under_way.remove(&asker).is_some() {
+                if self.under_way.remove(&asker) {
                     self.follow(asker, Delivered::Unanswered(None));
                 }
             }
@@ -309,7 +316,7 @@ impl World {
             }
             self.attempts += 1;
             let asker = (agent, process, number, self.attempts);
-            self.under_way.insert(asker, ());
+            self.under_way.insert(asker);
             self.after(TIMEOUT, Event::Timeout(asker));
             self.send(asker, batch.digest, &batch.envelope);
         }
@@ -341,7 +348,7 @@ impl World {
             }
             let mut bytes = envelope.to_vec();
             if self.stormy() && self.chance.below(60) == 0 {
-                let at = self.chance.below(bytes.len() as u64) as usize;
+                let at = self.chance.index(bytes.len());
                 bytes[at] ^= 1 << self.chance.below(8);
                 self.exercised.changed += 1;
             }
@@ -387,7 +394,7 @@ impl World {
     }
 
     fn answer(&mut self, asker: Asker, batch: Digest, (status, body): &Answer) {
-        if self.under_way.remove(&asker).is_some() {
+        if self.under_way.remove(&asker) {
             let follows = read_answer(batch, *status, body).follows(None);
             if matches!(follows, Delivered::Stranger(_)) {
                 self.exercised.strangers += 1;
@@ -404,7 +411,7 @@ impl World {
 
     fn trouble(&mut self, trouble: Trouble) {
         *self.exercised.troubles.entry(trouble.kind()).or_default() += 1;
-        self.tell(format!("{trouble:?}"));
+        self.tell(&format!("{trouble:?}"));
         match trouble {
             Trouble::Partition(agent) => self.cut[agent] += 1,
             Trouble::Kill(agent) => {
@@ -414,7 +421,7 @@ impl World {
             Trouble::PowerLoss(agent) => self.lose_power(agent),
             Trouble::DiskFull(agent) => {
                 self.agents[agent].trouble = u64::MAX / 2;
-                let through = self.chance.below(800) as usize;
+                let through = self.chance.index(800);
                 self.agents[agent]
                     .disk
                     .fail_all(Some(Fault::NoSpace(through)));
@@ -449,19 +456,19 @@ impl World {
     }
 
     fn lose_power(&mut self, agent: usize) {
-        self.tell(format!("agent {agent} loses power"));
+        self.tell(&format!("agent {agent} loses power"));
         let now = self.now;
         self.agents[agent].end(now);
         self.agents[agent].disk.power_loss(&mut self.chance);
-        if !self.stormy() {
-            self.start(agent);
-        } else {
+        if self.stormy() {
             let down = SECOND + self.chance.below(20 * SECOND);
             self.after(down, Event::Over(Trouble::PowerLoss(agent)));
+        } else {
+            self.start(agent);
         }
     }
 
-    fn tell(&mut self, what: String) {
+    fn tell(&mut self, what: &str) {
         if self.exercised.story.len() < MAX_STORY {
             let seconds = (self.now - BEGIN) as f64 / SECOND as f64;
             self.exercised.story.push(format!("{seconds:9.3} {what}"));
@@ -469,7 +476,7 @@ impl World {
     }
 
     fn over(&mut self, trouble: Trouble) {
-        self.tell(format!("over: {trouble:?}"));
+        self.tell(&format!("over: {trouble:?}"));
         match trouble {
             Trouble::Partition(agent) => self.cut[agent] -= 1,
             Trouble::Kill(agent) | Trouble::PowerLoss(agent) => {

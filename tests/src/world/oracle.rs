@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clause9_shared::window::PaneStart;
 use clause9_shared::wire::loss::Place;
 
 use super::World;
@@ -111,13 +112,28 @@ impl World {
             }
         }
         self.exercised.losses += lost.len() as u64;
-        let told = told_lost(agent, &places, &lost)
-            .map_err(|e| Wrong::Lost(format!("agent {number}, {e}")))?;
-        conserved(agent, &stored, &told, lost.is_empty()).map_err(|wrong| match wrong {
-            Wrong::Twice(e) => Wrong::Twice(format!("agent {number}, {e}")),
-            Wrong::Missing(e) => Wrong::Missing(format!("agent {number}, {e}")),
-            other => other,
-        })
+        let whose = |e: String| format!("agent {number}, {e}");
+        let told = told_lost(agent, &places, &lost).map_err(|e| Wrong::Lost(whose(e)))?;
+        if let Err(pane) = too_many(agent, &stored) {
+            let of = self
+                .collector
+                .stored
+                .iter()
+                .filter(|((id, _), _)| *id == agent.id);
+            let with = of.filter_map(|((_, place), (_, batch))| {
+                let seen = counts_in(batch).get(&pane).copied()?;
+                Some((place, batch.restored, seen))
+            });
+            let produced = agent.account.produced.get(&pane);
+            let with: Vec<_> = with.collect();
+            let what = format!(
+                "{produced:?} exchanges of pane {:?} are in {with:?}",
+                pane.0
+            );
+            return Err(Wrong::Twice(whose(what)));
+        }
+        let sure = lost.is_empty() && !self.collector.passed_over.contains(&agent.id);
+        too_few(agent, &stored, &told, sure).map_err(|e| Wrong::Missing(whose(e)))
     }
 }
 
@@ -138,38 +154,40 @@ fn told_lost(
     Ok(told)
 }
 
-/// No pane has more exchanges than came, and none has fewer than what no crash and no loss may take.
-fn conserved(agent: &Agent, stored: &Counts, told: &Counts, no_losses: bool) -> Result<(), Wrong> {
+fn of(counts: &Counts, pane: PaneStart) -> u64 {
+    counts.get(&pane).copied().unwrap_or(0)
+}
+
+/// No pane may have more exchanges than came; the one that has.
+fn too_many(agent: &Agent, stored: &Counts) -> Result<(), PaneStart> {
+    let more = |(pane, found): &(&PaneStart, &u64)| **found > of(&agent.account.produced, **pane);
+    stored
+        .iter()
+        .find(more)
+        .map_or(Ok(()), |(pane, _)| Err(*pane))
+}
+
+/// No pane may have fewer than what no crash and no loss may take.
+fn too_few(agent: &Agent, stored: &Counts, told: &Counts, sure: bool) -> Result<(), String> {
     let open = agent.open();
     let account = &agent.account;
-    let of = |counts: &Counts, pane| counts.get(pane).copied().unwrap_or(0);
     for (pane, produced) in &account.produced {
-        let found = of(stored, pane);
-        if found > *produced {
-            let what = format!("pane {:?}: {found} of {produced} exchanges", pane.0);
-            return Err(Wrong::Twice(what));
-        }
-        let gone = of(&account.excused, pane) + of(&open, pane) + of(told, pane);
-        // What was restored may be among what is told to be lost, where outboxes are too small.
-        let sure = if no_losses {
-            of(&account.guaranteed, pane)
+        let found = of(stored, *pane);
+        let gone = of(&account.excused, *pane) + of(&open, *pane) + of(told, *pane);
+        // What was restored may be among what is told to be lost, or not be taken, as something that holds
+        // it may have been shipped later.
+        let sure = if sure {
+            of(&account.guaranteed, *pane)
         } else {
             0
         };
         let least = produced.saturating_sub(gone) + sure;
         if found < least {
-            let what = format!(
-                "pane {:?}: {found} exchanges, at least {least} of {produced}",
-                pane.0
-            );
-            return Err(Wrong::Missing(what));
+            let pane = pane.0;
+            return Err(format!(
+                "pane {pane:?}: {found} exchanges, at least {least} of {produced}"
+            ));
         }
     }
-    match stored
-        .keys()
-        .find(|pane| !account.produced.contains_key(pane))
-    {
-        Some(pane) => Err(Wrong::Twice(format!("pane {:?} never was", pane.0))),
-        None => Ok(()),
-    }
+    Ok(())
 }

@@ -124,11 +124,18 @@ impl Agent {
     }
 
     fn persist(&mut self) {
-        if self.outbox.persist(at(self.last))
-            && let Some(put_by) = self.unwritten_put_by.take()
-        {
-            self.put_by = Some(put_by);
-        }
+        let before = self.outbox.last();
+        let written = self.outbox.persist(at(self.last));
+        // What could not be read at the start was read now: other numbers come before.
+        let shift = self.outbox.last() - before;
+        let pushed = std::mem::take(&mut self.pushed).into_iter();
+        self.pushed = pushed
+            .map(|(number, batch)| (number + shift, batch))
+            .collect();
+        self.last += shift;
+        // What could not be written is not tried again before it is put by anew.
+        let given = self.unwritten_put_by.take().filter(|_| written);
+        self.put_by = given.or_else(|| self.put_by.take());
     }
 
     fn release(&mut self, behind: u64) {
@@ -262,17 +269,10 @@ impl Agent {
             .iter()
             .map(|(number, place, batch)| (*number, (*place, batch.clone(), false)))
             .collect();
-        self.last = found
-            .last()
-            .map_or(self.last, |(number, ..)| *number)
-            .max(self.last_used());
+        self.last = self.outbox.last();
         self.kept = self.outbox.kept();
         self.put_by = None;
         self.unwritten_put_by = None;
-    }
-
-    fn last_used(&self) -> u64 {
-        self.outbox.last()
     }
 }
 
@@ -289,7 +289,7 @@ fn bytes_of(place: Place, salt: u64) -> Bytes {
     let mut chance = Random::new(&[place.boot.0, place.sequence.0, salt]);
     let length = 16 + chance.below(1500);
     let mut bytes = salt.to_le_bytes().to_vec();
-    bytes.extend((0..length).map(|_| chance.below(256) as u8));
+    bytes.extend((0..length).map(|_| chance.byte()));
     bytes.into()
 }
 

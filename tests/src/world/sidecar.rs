@@ -305,9 +305,9 @@ impl Agent {
         for (_, number, _) in &mut process.pushed {
             *number += shift;
         }
-        if written && let Some(given) = process.given.take() {
-            process.written = Some(given);
-        }
+        // What could not be written is not tried again before it is put by anew.
+        let given = process.given.take().filter(|_| written);
+        process.written = given.or_else(|| process.written.take());
     }
 
     /// What the courier would do now.
