@@ -407,6 +407,8 @@ impl Monitor {
             let batches = sealer.seal(shipped, &losses, since, now);
             if !batches.is_empty() {
                 outbox.push(batches, losses, now);
+                // What was put by before is over; panes that are still open are put by anew.
+                self.put_by_at = None;
             }
         }
     }

@@ -162,7 +162,9 @@ impl<D: Disk> Outbox<D> {
                 return None;
             }
         };
-        let put_by = put_by.filter(|p| !is_superseded(p, &recovery, journal.newest()));
+        let put_by = put_by
+            .into_iter()
+            .find(|p| comes_next(p, &recovery, journal.newest()));
         note(&self.telemetry, &recovery);
         *files = Files::Read(journal, open_panes);
         let mut state = self.state();
@@ -380,10 +382,19 @@ impl<D: Disk> Outbox<D> {
         match &mut *files {
             Files::Unread(_) => false,
             Files::Read(journal, open_panes) => {
+                let open = std::mem::replace(&mut self.state().open, Open::AsWritten);
+                let put_by = self.write_open(open_panes, &open);
                 let batches = self.write_batches(journal);
                 let marked = self.write_mark(journal);
                 // What was put by before stands until the batches that stand for it do.
-                batches && self.write_open(open_panes) && marked
+                if batches {
+                    return put_by && marked && self.remove_open(open_panes, &open);
+                }
+                let mut state = self.state();
+                if let (Open::Nothing, Open::AsWritten) = (open, &state.open) {
+                    state.open = Open::Nothing;
+                }
+                false
             }
         }
     }
@@ -425,18 +436,28 @@ impl<D: Disk> Outbox<D> {
         settled.is_ok()
     }
 
-    fn write_open(&self, open_panes: &mut OpenPanes) -> bool {
-        let open = match std::mem::replace(&mut self.state().open, Open::AsWritten) {
-            Open::AsWritten => return true,
-            Open::Nothing => None,
-            Open::Held(put_by) => Some(put_by),
+    fn write_open(&self, open_panes: &mut OpenPanes, open: &Open) -> bool {
+        let written = match open {
+            Open::AsWritten | Open::Nothing => Ok(()),
+            Open::Held(put_by) => open_panes.write(&*self.disk, put_by),
         };
-        let put = open_panes.put(&*self.disk, open.as_ref());
-        if let Err(error) = &put {
+        if let Err(error) = &written {
             // What open panes hold by then is put by the next time.
             self.failed("open_panes", error);
         }
-        put.is_ok()
+        written.is_ok()
+    }
+
+    fn remove_open(&self, open_panes: &mut OpenPanes, open: &Open) -> bool {
+        let removed = match open {
+            Open::AsWritten => Ok(()),
+            Open::Nothing => open_panes.remove(&*self.disk, true),
+            Open::Held(_) => open_panes.remove(&*self.disk, false),
+        };
+        if let Err(error) = &removed {
+            self.failed("open_panes", error);
+        }
+        removed.is_ok()
     }
 
     fn failed(&self, what: &str, error: &io::Error) {
@@ -454,14 +475,16 @@ fn mark_carried(losses: &mut [Known], told: &[Loss], carried: bool) {
     }
 }
 
-/// Whether a batch was written later that stands for what was put by.
-fn is_superseded<F>(put_by: &PutBy, recovery: &Recovery<F>, newest: Option<Place>) -> bool {
+/// Whether what was put by is what the run would have shipped next: no batch was written that stands for it,
+/// and none before it is missing, which would be in what was put by earlier.
+fn comes_next<F>(put_by: &PutBy, recovery: &Recovery<F>, newest: Option<Place>) -> bool {
     let Some((first, _)) = put_by.batches.first() else {
-        return true;
+        return false;
     };
-    let stands_for = |place: &Place| place.boot == first.boot && place.sequence >= first.sequence;
-    let mut later = recovery.batches.iter().map(|r| &r.place).chain(&newest);
-    later.any(stands_for)
+    let places = recovery.batches.iter().map(|r| &r.place).chain(&newest);
+    let of_the_run = places.filter(|place| place.boot == first.boot);
+    let last = of_the_run.map(|place| place.sequence.0).max();
+    last.unwrap_or(0) + 1 == first.sequence.0
 }
 
 fn note<F>(telemetry: &Telemetry, recovery: &Recovery<F>) {

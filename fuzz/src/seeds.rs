@@ -11,7 +11,7 @@ use clause9_shared::objective;
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::time::{Clock, Timestamp};
 use clause9_shared::window::{Coverage, PaneKey, PaneStart};
-use clause9_shared::wire::batch::{Batch, ClosedWindow, Stream};
+use clause9_shared::wire::batch::{self, Batch, ClosedWindow, Stream};
 use clause9_shared::wire::codec::Encode as _;
 
 use crate::laws::{BETWEEN, ENCODINGS};
@@ -262,7 +262,13 @@ pub fn batches() -> Vec<Vec<u8>> {
         stream: Stream::Traffic(coverage),
         summary: summary.clone(),
     };
-    let payload = batch(vec![item]).to_bytes();
-    let envelope = [&b"C9B1"[..], &[1; 96], &payload].concat();
-    vec![payload, summary, batch(Vec::new()).to_bytes(), envelope]
+    let payload = |batch: &Batch| batch::seal(batch, &crate::laws::key())[4 + 32 + 64..].to_vec();
+    let whole = payload(&batch(vec![item]));
+    let restored = Batch {
+        restored: Some(Timestamp::EPOCH),
+        ..batch(Vec::new())
+    };
+    let envelope = [&b"C9B1"[..], &[1; 96], &whole].concat();
+    let empty = payload(&batch(Vec::new()));
+    vec![whole, summary, empty, payload(&restored), envelope]
 }

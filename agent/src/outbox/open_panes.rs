@@ -33,8 +33,8 @@ pub(super) struct OpenPanes {
 }
 
 impl OpenPanes {
-    /// What an earlier run put by last; none if there is nothing, or not all of it.
-    pub(super) fn open<D: Disk>(disk: &D) -> io::Result<(Self, Option<PutBy>)> {
+    /// What earlier runs put by, the latest first: what is whole of it.
+    pub(super) fn open<D: Disk>(disk: &D) -> io::Result<(Self, Vec<PutBy>)> {
         let mut files = disk.list()?;
         files.retain(|(name, _)| named(name).is_some());
         // Names have one length: they sort by run and number.
@@ -42,33 +42,31 @@ impl OpenPanes {
         let this = Self {
             files: files.iter().map(|(name, _)| name.clone()).collect(),
         };
+        let mut found = Vec::new();
         for (name, length) in files.iter().rev() {
-            let found = read(disk, name, *length)?;
-            if let (Some(batches), Some((boot, number))) = (found, named(name)) {
-                let put_by = PutBy {
+            let batches = read(disk, name, *length)?;
+            if let (Some(batches), Some((boot, number))) = (batches, named(name)) {
+                found.push(PutBy {
                     boot,
                     number,
                     batches,
-                };
-                return Ok((this, Some(put_by)));
+                });
             }
         }
-        Ok((this, None))
+        Ok((this, found))
     }
 
-    /// Puts this by in place of what was put by before; with none, there is nothing to be found.
-    pub(super) fn put<D: Disk>(&mut self, disk: &D, put_by: Option<&PutBy>) -> io::Result<()> {
-        let before = self.files.len();
-        if let Some(put_by) = put_by {
-            self.write(disk, put_by)?;
-        }
-        for name in self.files.drain(..before) {
+    /// Removes what was put by before the last time; or everything.
+    pub(super) fn remove<D: Disk>(&mut self, disk: &D, everything: bool) -> io::Result<()> {
+        let stays = usize::from(!everything).min(self.files.len());
+        for name in self.files.drain(..self.files.len() - stays) {
             disk.remove(&name)?;
         }
         Ok(())
     }
 
-    fn write<D: Disk>(&mut self, disk: &D, put_by: &PutBy) -> io::Result<()> {
+    /// Puts this by, beside what was put by before.
+    pub(super) fn write<D: Disk>(&mut self, disk: &D, put_by: &PutBy) -> io::Result<()> {
         let mut bytes = Vec::new();
         let last = put_by.batches.len() as u64;
         for (number, (place, batch)) in (1..).zip(&put_by.batches) {

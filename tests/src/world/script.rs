@@ -188,6 +188,7 @@ impl Agent {
 
     /// What waits now.
     pub fn waiting(&self) -> Vec<(u64, Place, Bytes)> {
+        self.disk.look_at(true);
         let mut found = Vec::new();
         let mut from = 0;
         while let Some(number) = self.outbox.first(from) {
@@ -196,6 +197,7 @@ impl Agent {
             }
             from = number + 1;
         }
+        self.disk.look_at(false);
         found
     }
 
@@ -217,9 +219,11 @@ impl Agent {
             let there = places.get(place).is_some_and(|found| *found == batch);
             if *number <= self.kept && !released && !there {
                 return Err(format!(
-                    "batch {number} {place:?} was said to be kept up to {} and is gone; there are {:?}",
+                    "batch {number} {place:?} was said to be kept up to {} and is gone; there are {:?}; {:?}, {:?}",
                     self.kept,
-                    numbers(&found)
+                    numbers(&found),
+                    self.outbox.size(),
+                    self.losses(),
                 ));
             }
         }

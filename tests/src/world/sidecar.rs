@@ -213,7 +213,8 @@ impl Agent {
                 Output::Measured(_) | Output::Answer(_) | Output::Told(_) | Output::Held(_) => None,
             }));
         }
-        if !shipped.is_empty() {
+        let shipping = !shipped.is_empty();
+        if shipping {
             self.ship(shipped, wall);
         }
         let Some(process) = &mut self.process else {
@@ -223,7 +224,7 @@ impl Agent {
         process.past.push_back((now, open));
         process.past.retain(|(at, _)| at + BOUND + 2 * SECOND > now);
         let due = (now - process.began) / SECOND % PUT_BY == PUT_BY - 1;
-        if due && self.sabotage != Some(Sabotage::NothingIsPutBy) {
+        if (due || shipping) && self.sabotage != Some(Sabotage::NothingIsPutBy) {
             self.put_by(wall);
         }
     }
