@@ -194,6 +194,12 @@ impl<D: Disk> Journal<D> {
         self.disk.read_at(&file, 0, &mut bytes)?;
         let scanned = frame::scan(&bytes);
         recovery.strange += scanned.strange as u64 + (length - readable as u64);
+        // What a killed run had written and not synced is there until the power goes: now it is to stay.
+        let unsure = |f: &frame::Found| durable == u64::MAX || f.head.number > durable;
+        if scanned.frames.iter().any(unsure) {
+            self.disk.sync(&file)?;
+            self.disk.sync_folder()?;
+        }
         let mut last = 0;
         for (group, whole) in frame::groups(&scanned.frames) {
             // The rest of a group that is not all there was never said to be kept.

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use clause9_tests::sim::table::Table;
 use clause9_tests::sim::{self, Effort, page};
 use clause9_tests::world::sabotage::Sabotage;
-use clause9_tests::world::{self, Exercised};
+use clause9_tests::world::{self, Disks, Exercised};
 
 /// Simulations with fixed seeds: the same figures on every machine.
 #[derive(Parser)]
@@ -34,6 +34,9 @@ struct Worlds {
     /// How many seeds.
     #[arg(long, default_value_t = 1)]
     seeds: u64,
+    /// Let disks be full and fail, too. Some worlds are known to be wrong then.
+    #[arg(long)]
+    failing_disks: bool,
     /// Plant each fault in turn, and tell after how many seeds it is found.
     #[arg(long)]
     planted: bool,
@@ -60,6 +63,16 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
+impl Worlds {
+    const fn disks(&self) -> Disks {
+        if self.failing_disks {
+            Disks::Failing
+        } else {
+            Disks::Well
+        }
+    }
+}
+
 /// Runs worlds; an error if something does not hold in one of them.
 fn worlds(options: &Worlds) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
@@ -67,7 +80,7 @@ fn worlds(options: &Worlds) -> anyhow::Result<()> {
     let mut exercised = Exercised::default();
     let mut wrong = 0_u64;
     for seed in options.seed..options.seed.saturating_add(options.seeds) {
-        let (judged, more) = world::tell(seed, None);
+        let (judged, more) = world::tell(seed, None, options.disks());
         exercised.add(&more);
         if let Err(error) = judged {
             wrong += 1;
@@ -99,7 +112,12 @@ fn planted(options: &Worlds) -> anyhow::Result<()> {
     let mut missed = 0;
     for sabotage in Sabotage::ALL {
         let mut seeds = options.seed..options.seed.saturating_add(options.seeds);
-        let found = seeds.find_map(|seed| Some((seed, world::run(seed, Some(sabotage)).err()?)));
+        let found = seeds.find_map(|seed| {
+            Some((
+                seed,
+                world::run(seed, Some(sabotage), options.disks()).err()?,
+            ))
+        });
         if let Some((seed, wrong)) = found {
             writeln!(out, "{sabotage:?}: seed {seed}: {wrong}")?;
         } else {

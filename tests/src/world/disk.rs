@@ -331,8 +331,7 @@ impl Disk for SimDisk {
         let content = inner.content(*file)?;
         match &done {
             Ok(()) => content.sync(),
-            // Pages that could not be written count as written from then on: no later sync brings them.
-            Err((error, _)) if error.raw_os_error().is_some() => content.unsynced.clear(),
+            // What could not be synced may come with a later sync, or be lost with the power.
             Err(_) => {}
         }
         done.map_err(only)

@@ -111,16 +111,25 @@ struct World {
     exercised: Exercised,
 }
 
+/// What disks do besides losing power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disks {
+    /// Nothing.
+    Well,
+    /// They are full and fail, too.
+    Failing,
+}
+
 /// Runs the world of a seed. What is wrong, if anything; and what was put to the test.
-pub fn run(seed: u64, sabotage: Option<Sabotage>) -> Result<Exercised, Wrong> {
-    let (judged, exercised) = tell(seed, sabotage);
+pub fn run(seed: u64, sabotage: Option<Sabotage>, disks: Disks) -> Result<Exercised, Wrong> {
+    let (judged, exercised) = tell(seed, sabotage, disks);
     judged.map(|()| exercised)
 }
 
 /// The same, with the story of the world in any case.
-pub fn tell(seed: u64, sabotage: Option<Sabotage>) -> (Result<(), Wrong>, Exercised) {
+pub fn tell(seed: u64, sabotage: Option<Sabotage>, disks: Disks) -> (Result<(), Wrong>, Exercised) {
     let mut world = World::new(seed, sabotage);
-    world.schedule();
+    world.schedule(disks);
     while world.turn() {}
     let judged = world.check();
     (judged, world.exercised)
@@ -174,7 +183,7 @@ impl World {
     }
 
     /// Plans the storm.
-    fn schedule(&mut self) {
+    fn schedule(&mut self, disks: Disks) {
         for agent in 0..self.agents.len() {
             self.start(agent);
         }
@@ -185,8 +194,9 @@ impl World {
                 0..=2 => Trouble::Partition(agent),
                 3..=5 => Trouble::Kill(agent),
                 6..=8 => Trouble::PowerLoss(agent),
-                9 | 10 => Trouble::DiskFull(agent),
-                11 | 12 => Trouble::DiskError(agent),
+                9 | 10 if disks == Disks::Failing => Trouble::DiskFull(agent),
+                11 | 12 if disks == Disks::Failing => Trouble::DiskError(agent),
+                9..=12 => Trouble::PowerLoss(agent),
                 13 | 14 => Trouble::ClockStep(agent, i64::from(self.chance.byte() % 120) - 60),
                 15..=17 => Trouble::CollectorCrash,
                 18 => Trouble::Stranger(agent),
