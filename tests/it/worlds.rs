@@ -5,7 +5,7 @@ use clause9_tests::world::sabotage::Sabotage;
 use clause9_tests::world::{self, Disks, Exercised};
 
 /// Worlds of a run in CI; `clause9-sim world --seeds` runs more.
-const SEEDS: u64 = 2000;
+const SEEDS: u64 = 600;
 
 #[test]
 fn what_was_kept_arrives_once_whatever_goes_wrong() {

@@ -315,7 +315,7 @@ impl Agent {
     pub(super) fn step(&mut self, now: u64) -> Option<Step> {
         let sabotage = self.sabotage;
         let process = self.process.as_mut()?;
-        if sabotage == Some(Sabotage::GivesUp) && process.failures > 20 {
+        if sabotage == Some(Sabotage::GivesUp) && process.failures > 5 {
             return None;
         }
         let outbox = &process.outbox;
