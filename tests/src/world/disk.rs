@@ -329,10 +329,9 @@ impl Disk for SimDisk {
             return done.map_err(only);
         }
         let content = inner.content(*file)?;
-        match &done {
-            Ok(()) => content.sync(),
-            // What could not be synced may come with a later sync, or be lost with the power.
-            Err(_) => {}
+        // What could not be synced may come with a later sync, or be lost with the power.
+        if done.is_ok() {
+            content.sync();
         }
         done.map_err(only)
     }

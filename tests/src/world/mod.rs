@@ -193,10 +193,9 @@ impl World {
             let trouble = match self.chance.below(22) {
                 0..=2 => Trouble::Partition(agent),
                 3..=5 => Trouble::Kill(agent),
-                6..=8 => Trouble::PowerLoss(agent),
                 9 | 10 if disks == Disks::Failing => Trouble::DiskFull(agent),
                 11 | 12 if disks == Disks::Failing => Trouble::DiskError(agent),
-                9..=12 => Trouble::PowerLoss(agent),
+                6..=12 => Trouble::PowerLoss(agent),
                 13 | 14 => Trouble::ClockStep(agent, i64::from(self.chance.byte() % 120) - 60),
                 15..=17 => Trouble::CollectorCrash,
                 18 => Trouble::Stranger(agent),
