@@ -3,6 +3,7 @@
 
 mod folder;
 mod gaps;
+mod log;
 mod names;
 mod past;
 mod progress;
@@ -50,6 +51,15 @@ pub enum StoreError {
     #[error("the register cannot be kept safe from a loss of power: {} cannot be synced", path.display())]
     Names {
         /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// What an earlier run wrote to the write-ahead log is not sure to survive a loss of power.
+    #[error("the register cannot be kept safe from a loss of power: its write-ahead log {} cannot be written again", path.display())]
+    Log {
+        /// The log.
         path: PathBuf,
         /// Why.
         #[source]
@@ -113,6 +123,7 @@ pub(crate) fn open(folder: &Path) -> Result<WriteStore, StoreError> {
     connection.pragma_update(None, "foreign_keys", true)?;
     // Damage is found where it is met, not where it leads to.
     connection.pragma_update(None, "cell_size_check", true)?;
+    log::write_again(&mut connection, folder)?;
     let found: i64 = connection.query_row("PRAGMA user_version", [], |r| r.get(0))?;
     if found > schema::VERSION {
         return Err(StoreError::Newer { found });

@@ -1,9 +1,11 @@
 //! A run of the real collector as its disk and its clients saw it, and the states that its register
 //! went through.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use clause9_shared::digest::Digest;
 
@@ -11,11 +13,11 @@ use super::disk::{Disk, Survives};
 use super::events::Event;
 use super::oracle::{agreed, state};
 use super::reopened::Reopened;
-use super::script::{HOURS, Lot, Operation, RESTARTS, groups, send};
+use super::script::{HOURS, Lot, Operation, RESTARTS, TRIES, groups, send_at_most};
 use super::traced::Traced;
 use crate::kill::essence;
 use crate::ports::free_address;
-use crate::world::{Files, wait_sealed};
+use crate::world::{Files, sealed_within};
 
 /// The register's folder, as configured.
 pub(crate) const FOLDER: &str = "register";
@@ -38,35 +40,102 @@ pub(crate) struct Recording {
 
 pub(crate) type Essence = (BTreeMap<String, usize>, Vec<String>);
 
+/// How syncs fail while it is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failing {
+    Never,
+    /// One of so many.
+    OneOf(usize),
+    /// All from the one of this number on, until that run is killed. The next one has a good disk.
+    From(usize),
+}
+
+impl Failing {
+    /// What strace is told for a run, by its number.
+    fn fault(self, run: usize) -> Option<String> {
+        match self {
+            Self::Never => None,
+            Self::OneOf(n) => Some(format!("fsync,fdatasync:error=EIO:when=25+{n}")),
+            Self::From(n) => (run == 0).then(|| format!("fsync,fdatasync:error=EIO:when={n}+")),
+        }
+    }
+
+    /// When each run ends, after an hour of the script, and how.
+    fn ends(self, hours: u32) -> Vec<(u32, &'static str)> {
+        let given_up = match self {
+            Self::Never | Self::OneOf(_) => None,
+            Self::From(_) => Some((hours - 1, "KILL")),
+        };
+        let restarts = RESTARTS.into_iter().filter(|(hour, _)| *hour < hours - 1);
+        let ends = given_up.into_iter().chain(restarts);
+        ends.chain([(hours - 1, "TERM")]).collect()
+    }
+
+    /// Whether a run is given up when it does not go on.
+    fn given_up(self, run: usize) -> bool {
+        matches!(self, Self::From(_)) && run == 0
+    }
+}
+
 /// The recording, made once for all tests here.
 pub(crate) fn recording() -> &'static Recording {
     static RECORDING: OnceLock<Recording> = OnceLock::new();
-    RECORDING.get_or_init(|| record(HOURS, None))
+    RECORDING.get_or_init(|| record(HOURS, Failing::Never))
 }
 
-pub(crate) fn record(length: u32, fault: Option<&str>) -> Recording {
+/// Something that is done, and waited for.
+enum Step {
+    Send(Vec<Operation>),
+    /// This hour is to be sealed.
+    Sealed(u32),
+}
+
+impl Step {
+    /// Does it. From which ports something was sent, and how often it was to be sent again; nothing if it is
+    /// not done after a short time, and that is to be `given_up`.
+    fn done(&self, at: SocketAddr, given_up: bool) -> Option<(Vec<u16>, usize)> {
+        let tries = if given_up { 20 } else { TRIES };
+        let patience = Duration::from_secs(if given_up { 2 } else { 30 });
+        match self {
+            Self::Send(group) => send_at_most(at, group, tries),
+            Self::Sealed(hour) => {
+                sealed_within(at, u64::from(*hour) + 1, patience).then(|| (Vec::new(), 0))
+            }
+        }
+    }
+}
+
+pub(crate) fn record(length: u32, failing: Failing) -> Recording {
     let address = free_address().unwrap();
     let files = Files::new(&address.to_string(), &[1, 2]);
     let root = files.path().canonicalize().unwrap();
     let logs = workplace();
     let (mut events, mut disk) = (Vec::new(), Disk::default());
     let (mut operations, mut ports, mut again) = (Vec::new(), Vec::new(), 0);
-    let mut hours = groups(length).into_iter();
-    let ends = RESTARTS.into_iter().filter(|(hour, _)| *hour < length - 1);
-    let ends = ends.chain([(length - 1, "TERM")]);
-    for (last, by) in ends {
-        let mut traced = Traced::record(&files.config(), &logs.path().join("calls"), fault);
+    let mut steps: VecDeque<_> = groups(length)
+        .into_iter()
+        .flat_map(|(hour, groups)| {
+            let sent = groups.into_iter().map(Step::Send);
+            sent.chain([Step::Sealed(hour)])
+        })
+        .collect();
+    for (run, (last, by)) in failing.ends(length).into_iter().enumerate() {
+        let fault = failing.fault(run);
+        let calls = logs.path().join("calls");
+        let mut traced = Traced::record(&files.config(), &calls, fault.as_deref());
         assert!(traced.alive(address), "{}", traced.said());
-        for (hour, groups) in hours.by_ref() {
-            for group in groups {
-                let (sent, times) = send(address, &group);
-                ports.extend(sent);
-                again += times;
-                operations.extend(group);
-            }
-            wait_sealed(address, u64::from(hour) + 1);
-            if hour == last {
+        while let Some(step) = steps.pop_front() {
+            let Some((sent, times)) = step.done(address, failing.given_up(run)) else {
+                assert!(failing.given_up(run), "it is unavailable for good");
+                steps.push_front(step);
                 break;
+            };
+            ports.extend(sent);
+            again += times;
+            match step {
+                Step::Send(group) => operations.extend(group),
+                Step::Sealed(hour) if hour == last => break,
+                Step::Sealed(_) => {}
             }
         }
         traced.end(by);
@@ -79,6 +148,7 @@ pub(crate) fn record(length: u32, fault: Option<&str>) -> Recording {
         events.extend(session);
         events.push(Event::Restart);
     }
+    assert!(steps.is_empty(), "{} steps were left", steps.len());
     let answers = answers(&events, &ports);
     assert_eq!(answers.len(), operations.len(), "each answer was recorded");
     let reopened = Reopened::on(&files.config()).unwrap();

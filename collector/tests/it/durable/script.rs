@@ -101,35 +101,44 @@ fn besides(agents: &Agents, both: &[Operation], h: u32) -> Option<Operation> {
     }
 }
 
+/// Most times that something is sent.
+pub(crate) const TRIES: usize = 1000;
+
 /// Sends a group at once until each is answered for good, and checks the answers. From which port each
 /// was sent that time. How often it was told to send again.
 pub(crate) fn send(to: SocketAddr, group: &[Operation]) -> (Vec<u16>, usize) {
+    send_at_most(to, group, TRIES).expect("it is unavailable for good")
+}
+
+/// As [`send`]; nothing if one of them was not answered for good after so many tries.
+pub(crate) fn send_at_most(
+    to: SocketAddr,
+    group: &[Operation],
+    tries: usize,
+) -> Option<(Vec<u16>, usize)> {
     let sent: Vec<_> = group
         .iter()
         .map(|operation| {
             let operation = operation.clone();
-            std::thread::spawn(move || send_one(to, &operation))
+            std::thread::spawn(move || send_one(to, &operation, tries))
         })
         .collect();
-    let (mut ports, mut again) = (Vec::new(), 0);
-    for answer in sent {
-        let (port, times) = answer.join().unwrap();
-        ports.push(port);
-        again += times;
-    }
-    (ports, again)
+    let answers: Vec<_> = sent.into_iter().map(|a| a.join().unwrap()).collect();
+    let answers: Option<Vec<_>> = answers.into_iter().collect();
+    let (ports, again): (Vec<_>, Vec<_>) = answers?.into_iter().unzip();
+    Some((ports, again.iter().sum()))
 }
 
-fn send_one(to: SocketAddr, operation: &Operation) -> (u16, usize) {
-    for again in 0..1000 {
+fn send_one(to: SocketAddr, operation: &Operation, tries: usize) -> Option<(u16, usize)> {
+    for again in 0..tries {
         let stream = TcpStream::connect(to).unwrap();
         let port = stream.local_addr().unwrap().port();
         let answer = http::request_on(stream, "POST", "/v1/batches", "", &operation.body).unwrap();
         if answer.status != 503 {
             assert_eq!(answer.status, operation.status, "{}", answer.text());
-            return (port, again);
+            return Some((port, again));
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    panic!("it is unavailable for good");
+    None
 }

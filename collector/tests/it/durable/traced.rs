@@ -139,9 +139,13 @@ impl Traced {
     /// Waits until it has ended, and strace has written everything.
     fn settle(&mut self) {
         self.child.wait().unwrap();
-        let main = format!("{} +++", self.child.id());
+        let main = self.child.id().to_string();
+        let ended = |line: &str| {
+            let mut words = line.split_whitespace();
+            words.next() == Some(&main) && words.next() == Some("+++")
+        };
         let begun = Instant::now();
-        while !self.log().contains(&main) {
+        while !self.log().lines().any(ended) {
             if !self.watched {
                 return;
             }
