@@ -25,10 +25,10 @@ mod open_panes;
 mod queue;
 
 use disk::{Disk, Folder};
-use journal::{Journal, Recovery};
+use journal::{Entry, Journal, Recovery};
 use mark::Known;
 use open_panes::{OpenPanes, PutBy};
-use queue::{Held, Queue};
+use queue::{Held, Queue, Unwritten};
 
 /// How often it is tried to read all that is there, before what cannot be read is taken for lost.
 const TRIES: u32 = 5;
@@ -288,15 +288,7 @@ impl<D: Disk> Outbox<D> {
                 .inspect_err(|error| self.failed("outbox_read", error))?,
         };
         if envelope.is_none() {
-            tracing::error!(
-                number,
-                "a batch in the outbox is damaged; it is lost, and the collector is told"
-            );
-            let mut state = self.state();
-            if let Some(loss) = state.queue.lose(number, LossReason::Damaged, now) {
-                self.lose(&mut state, loss);
-                self.show(&state);
-            }
+            self.damaged(number, now);
         }
         Ok(envelope.map(|envelope| Waiting {
             number,
@@ -384,7 +376,7 @@ impl<D: Disk> Outbox<D> {
             Files::Read(journal, open_panes) => {
                 let open = std::mem::replace(&mut self.state().open, Open::AsWritten);
                 let put_by = self.write_open(open_panes, &open);
-                let batches = self.write_batches(journal);
+                let batches = self.write_batches(journal, now);
                 let marked = self.write_mark(journal);
                 // What was put by before stands until the batches that stand for it do.
                 if batches {
@@ -399,14 +391,18 @@ impl<D: Disk> Outbox<D> {
         }
     }
 
-    fn write_batches(&self, journal: &mut Journal<D>) -> bool {
+    fn write_batches(&self, journal: &mut Journal<D>, now: Timestamp) -> bool {
         loop {
-            let group = self.state().queue.unwritten();
-            if group.is_empty() {
+            let unwritten = self.state().queue.unwritten();
+            if unwritten.is_empty() {
                 return true;
             }
-            match journal.append(&group) {
-                Ok(spots) => {
+            let written = self.entries(unwritten, now).and_then(|group| {
+                let spots = journal.append(&group)?;
+                Ok((group, spots))
+            });
+            match written {
+                Ok((group, spots)) => {
                     let mut state = self.state();
                     state.queue.written(&group, spots);
                     state.changed = true;
@@ -420,15 +416,54 @@ impl<D: Disk> Outbox<D> {
         }
     }
 
+    /// The bytes of batches that are to be written: some were found at start. One that is damaged by now is
+    /// lost.
+    fn entries(&self, group: Vec<Unwritten<D::File>>, now: Timestamp) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        for Unwritten {
+            number,
+            place,
+            held,
+        } in group
+        {
+            let batch = match held {
+                Held::Bytes(bytes) => Some(bytes),
+                Held::Stored(spot) => spot.read(&*self.disk)?,
+            };
+            match batch {
+                Some(batch) => entries.push(Entry {
+                    number,
+                    place,
+                    batch,
+                }),
+                None => self.damaged(number, now),
+            }
+        }
+        Ok(entries)
+    }
+
+    fn damaged(&self, number: u64, now: Timestamp) {
+        tracing::error!(
+            number,
+            "a batch in the outbox is damaged; it is lost, and the collector is told"
+        );
+        let mut state = self.state();
+        if let Some(loss) = state.queue.lose(number, LossReason::Damaged, now) {
+            self.lose(&mut state, loss);
+            self.show(&state);
+        }
+    }
+
     fn write_mark(&self, journal: &mut Journal<D>) -> bool {
-        let (released, losses) = {
+        let (released, passed, losses) = {
             let mut state = self.state();
             if !std::mem::take(&mut state.changed) {
                 return true;
             }
-            (state.queue.released(), state.losses.clone())
+            let queue = &state.queue;
+            (queue.released(), queue.passed(), state.losses.clone())
         };
-        let settled = journal.settle(released, &losses);
+        let settled = journal.settle(released, passed, &losses);
         if let Err(error) = &settled {
             self.state().changed = true;
             self.failed("outbox_mark", error);
@@ -475,13 +510,15 @@ fn mark_carried(losses: &mut [Known], told: &[Loss], carried: bool) {
     }
 }
 
-/// Whether what was put by is what the run would have shipped next: no batch was written that stands for it,
+/// Whether what was put by is what the run would have shipped next: no batch was shipped that stands for it,
 /// and none before it is missing, which would be in what was put by earlier.
 fn comes_next<F>(put_by: &PutBy, recovery: &Recovery<F>, newest: Option<Place>) -> bool {
     let Some((first, _)) = put_by.batches.first() else {
         return false;
     };
-    let places = recovery.batches.iter().map(|r| &r.place).chain(&newest);
+    let written = recovery.newest.map(|(_, place)| place);
+    let waiting = recovery.batches.iter().map(|r| r.place);
+    let places = waiting.chain(newest).chain(written);
     let of_the_run = places.filter(|place| place.boot == first.boot);
     let last = of_the_run.map(|place| place.sequence.0).max();
     last.unwrap_or(0) + 1 == first.sequence.0

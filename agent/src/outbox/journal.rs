@@ -76,7 +76,12 @@ struct Segment<F> {
 pub(super) struct Restored<F> {
     pub(super) number: u64,
     pub(super) place: Place,
+    /// The first number of those that it was written with.
+    pub(super) group: u64,
     pub(super) spot: Spot<F>,
+    /// Whether its sync is known to have come back. What a killed run had written, or what a failed sync was
+    /// to keep, is there until the power goes, and no later sync of that file brings it back for certain.
+    pub(super) sure: bool,
 }
 
 /// What was found at start.
@@ -85,6 +90,8 @@ pub(super) struct Recovery<F> {
     pub(super) batches: Vec<Restored<F>>,
     /// The highest number that was ever used.
     pub(super) last: u64,
+    /// The newest batch that was written, with its number, whether it waits or not.
+    pub(super) newest: Option<(u64, Place)>,
     /// What is known to be gone; from earlier, and found now.
     pub(super) losses: Vec<Known>,
     /// Bytes that were no batch.
@@ -124,6 +131,7 @@ impl<D: Disk> Journal<D> {
         let mut recovery = Recovery {
             batches: Vec::new(),
             last: 0,
+            newest: None,
             losses: Vec::new(),
             strange: 0,
             damaged: 0,
@@ -151,7 +159,7 @@ impl<D: Disk> Journal<D> {
         segments.sort_unstable();
         let mut found = BTreeMap::new();
         // Without a mark, what is there is all that is known of.
-        let durable = if marked { self.mark.durable } else { u64::MAX };
+        let durable = marked.then_some(self.mark.durable);
         for (number, name, length) in segments {
             self.next = self.next.max(number.saturating_add(1));
             match self.look_into((number, name, length), durable, &mut found, recovery) {
@@ -159,14 +167,13 @@ impl<D: Disk> Journal<D> {
                 Ok(()) | Err(_) => {}
             }
         }
-        let highest = found.last_key_value().map_or(0, |(number, _)| *number);
         if !marked {
             // What came before the first that is there was done with, as far as anybody can tell.
             let first = found.first_key_value().map_or(0, |(number, _)| *number);
             self.mark.released = first.saturating_sub(1);
         }
-        self.mark.durable = self.mark.durable.max(highest);
-        recovery.last = self.mark.durable.max(self.mark.released);
+        let highest = found.last_key_value().map_or(0, |(number, _)| *number);
+        recovery.last = highest.max(self.mark.durable).max(self.mark.released);
         self.account(found, now, recovery);
         recovery.losses.clone_from(&self.mark.losses);
         Ok(())
@@ -184,7 +191,7 @@ impl<D: Disk> Journal<D> {
     fn look_into(
         &mut self,
         (number, name, length): (u64, &str, u64),
-        durable: u64,
+        durable: Option<u64>,
         found: &mut BTreeMap<u64, Restored<D::File>>,
         recovery: &mut Recovery<D::File>,
     ) -> io::Result<()> {
@@ -194,21 +201,20 @@ impl<D: Disk> Journal<D> {
         self.disk.read_at(&file, 0, &mut bytes)?;
         let scanned = frame::scan(&bytes);
         recovery.strange += scanned.strange as u64 + (length - readable as u64);
-        // What a killed run had written and not synced is there until the power goes: now it is to stay.
-        let unsure = |f: &frame::Found| durable == u64::MAX || f.head.number > durable;
-        if scanned.frames.iter().any(unsure) {
-            self.disk.sync(&file)?;
-            self.disk.sync_folder()?;
-        }
         let mut last = 0;
         for (group, whole) in frame::groups(&scanned.frames) {
             // The rest of a group that is not all there was never said to be kept.
             let kept = group
                 .iter()
-                .filter(|f| f.intact && (whole || f.head.number <= durable));
+                .filter(|f| f.intact && (whole || f.head.number <= durable.unwrap_or(u64::MAX)));
+            let first = group.first().map_or(0, |f| f.head.number);
             for found_frame in kept {
                 let head = found_frame.head;
                 last = last.max(head.number);
+                let newer = |known: (u64, Place)| known.0 <= head.number;
+                if recovery.newest.is_none_or(newer) {
+                    recovery.newest = Some((head.number, head.place));
+                }
                 if head.number <= self.mark.released {
                     continue;
                 }
@@ -223,7 +229,9 @@ impl<D: Disk> Journal<D> {
                 let restored = Restored {
                     number,
                     place,
+                    group: first,
                     spot,
+                    sure: durable.is_some_and(|durable| number <= durable),
                 };
                 found.insert(number, restored);
             }
@@ -275,7 +283,7 @@ impl<D: Disk> Journal<D> {
         known.any(|k| (k.loss.first..=k.loss.last).contains(&number))
     }
 
-    /// The newest batch that was ever written down as kept.
+    /// The newest batch that was ever written down as kept, or as done with.
     pub(super) const fn newest(&self) -> Option<Place> {
         self.mark.last
     }
@@ -349,11 +357,20 @@ impl<D: Disk> Journal<D> {
         Ok((file, at))
     }
 
-    /// Writes down how things stand: up to which number everything is done with, and what is lost. Then
-    /// removes files that hold nothing else, the oldest first, so that no file outlives a later one that
-    /// corrects it.
-    pub(super) fn settle(&mut self, released: u64, losses: &[Known]) -> io::Result<()> {
+    /// Writes down how things stand: up to which number everything is done with, which batch that was, and
+    /// what is lost. Then removes files that hold nothing else, the oldest first, so that no file outlives
+    /// a later one that corrects it.
+    pub(super) fn settle(
+        &mut self,
+        released: u64,
+        passed: Option<(u64, Place)>,
+        losses: &[Known],
+    ) -> io::Result<()> {
         self.mark.released = self.mark.released.max(released);
+        // It may have been done with before it was written.
+        if let Some((_, place)) = passed.filter(|(number, _)| *number > self.mark.durable) {
+            self.mark.last = Some(place);
+        }
         self.mark.losses = losses.to_vec();
         self.write_mark()?;
         let done = |s: &Segment<D::File>| s.last <= released;
@@ -379,13 +396,17 @@ impl<D: Disk> Journal<D> {
             self.file = Some(file);
         }
         let fresh = self.mark.generation == 0;
-        self.mark.generation += 1;
-        if let Some(file) = &self.file {
-            file.write(&*self.disk, &self.mark)?;
+        let mark = Mark {
+            generation: self.mark.generation + 1,
+            ..self.mark.clone()
+        };
+        if let Some(file) = &mut self.file {
+            file.write(&*self.disk, &mark)?;
         }
         if fresh {
             self.disk.sync_folder()?;
         }
+        self.mark.generation = mark.generation;
         Ok(())
     }
 }

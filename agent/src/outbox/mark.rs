@@ -43,7 +43,7 @@ pub(super) struct Mark {
     pub(super) durable: u64,
     /// Every number up to this one is done with.
     pub(super) released: u64,
-    /// The batch of `durable`.
+    /// The batch of `durable`, or a later one that was done with before it was written.
     pub(super) last: Option<Place>,
     /// Losses that are not told yet, or lie behind batches that wait.
     pub(super) losses: Vec<Known>,
@@ -129,8 +129,11 @@ impl Decode for Mark {
     }
 }
 
-/// The file that a mark is written to.
-pub(super) struct MarkFile<F>(F);
+/// The file, and in which of its two places the next mark goes: not where the last sure one stands.
+pub(super) struct MarkFile<F> {
+    file: F,
+    next: u64,
+}
 
 impl<F> MarkFile<F> {
     /// The file, made if it is not there, and the newest mark in it that is whole.
@@ -139,27 +142,39 @@ impl<F> MarkFile<F> {
         length: Option<u64>,
     ) -> io::Result<(Self, Option<Mark>)> {
         let Some(length) = length else {
-            return Ok((Self(disk.create(NAME)?), None));
+            let file = disk.create(NAME)?;
+            return Ok((Self { file, next: 0 }, None));
         };
         let file = disk.open(NAME)?;
-        let mut newest: Option<Mark> = None;
-        for at in [0, SLOT as u64] {
+        let mut newest: Option<(u64, Mark, Vec<u8>)> = None;
+        for slot in [0, 1] {
+            let at = slot * SLOT as u64;
             let there = length.saturating_sub(at).min(SLOT as u64);
             let mut bytes = vec![0; usize::try_from(there).unwrap_or(0)];
             disk.read_at(&file, at, &mut bytes)?;
-            let mark = read(&bytes);
-            if mark.as_ref().map(|m| m.generation) > newest.as_ref().map(|m| m.generation) {
-                newest = mark;
+            let Some(mark) = read(&bytes) else { continue };
+            let known = newest.as_ref().map(|(_, m, _)| m.generation);
+            if Some(mark.generation) > known {
+                newest = Some((slot, mark, bytes));
             }
         }
-        if newest.is_none() && length > 0 {
-            tracing::error!("the outbox's mark is damaged; losses before now cannot be counted");
-        }
-        Ok((Self(file), newest))
+        let Some((slot, mark, bytes)) = newest else {
+            if length > 0 {
+                tracing::error!(
+                    "the outbox's mark is damaged; losses before now cannot be counted"
+                );
+            }
+            return Ok((Self { file, next: 0 }, None));
+        };
+        // Its sync may have failed, and then the other one is the one that holds.
+        let again = disk.write_at(&file, slot * SLOT as u64, &bytes);
+        let sure = again.and_then(|()| disk.sync(&file)).is_ok();
+        let next = if sure { 1 - slot } else { slot };
+        Ok((Self { file, next }, Some(mark)))
     }
 
     /// Writes a mark, and returns once it is kept.
-    pub(super) fn write<D: Disk<File = F>>(&self, disk: &D, mark: &Mark) -> io::Result<()> {
+    pub(super) fn write<D: Disk<File = F>>(&mut self, disk: &D, mark: &Mark) -> io::Result<()> {
         let body = mark.to_bytes();
         let mut bytes = Vec::with_capacity(SLOT);
         bytes.extend_from_slice(MAGIC);
@@ -167,9 +182,10 @@ impl<F> MarkFile<F> {
         bytes.extend_from_slice(&length.to_le_bytes());
         bytes.extend_from_slice(&frame::checksum(&body).to_le_bytes());
         bytes.extend_from_slice(&body);
-        let at = (mark.generation % 2) * SLOT as u64;
-        disk.write_at(&self.0, at, &bytes)?;
-        disk.sync(&self.0)
+        disk.write_at(&self.file, self.next * SLOT as u64, &bytes)?;
+        disk.sync(&self.file)?;
+        self.next = 1 - self.next;
+        Ok(())
     }
 }
 

@@ -13,6 +13,8 @@ use super::journal::{Entry, Restored, Spot};
 enum Where<F> {
     /// In memory; on disk as soon as the disk takes it.
     Memory(Bytes),
+    /// Found there at start, and not known to survive a loss of power: to be written again.
+    Unsure(Spot<F>),
     /// On disk.
     Disk(Spot<F>),
 }
@@ -22,7 +24,7 @@ enum Where<F> {
 struct Record<F> {
     number: u64,
     place: Place,
-    /// Which batches count only together.
+    /// Which batches count only together: the number of the first.
     group: u64,
     at: Where<F>,
     /// Done with, behind others that are not.
@@ -36,27 +38,42 @@ pub(super) enum Held<F> {
     Stored(Spot<F>),
 }
 
+/// A batch that is to be written.
+#[derive(Debug)]
+pub(super) struct Unwritten<F> {
+    pub(super) number: u64,
+    pub(super) place: Place,
+    pub(super) held: Held<F>,
+}
+
 /// Batches that wait.
 #[derive(Debug)]
 pub(super) struct Queue<F> {
     records: VecDeque<Record<F>>,
     last: u64,
-    groups: u64,
     waiting: usize,
     kept: u64,
     bytes: usize,
     memory: usize,
+    /// The newest batch of those that nothing need be known of any more, with its number.
+    passed: Option<(u64, Place)>,
 }
 
 impl<F> Queue<F> {
     /// With what was found at start.
     pub(super) fn new(found: Vec<Restored<F>>, last: u64) -> Self {
         let bytes = found.iter().map(|r| r.spot.length()).sum();
+        let unsure = found.iter().find(|r| !r.sure);
+        let kept = unsure.map_or(last, |r| r.number - 1);
         let records = found.into_iter().map(|restored| Record {
             number: restored.number,
             place: restored.place,
-            group: 0,
-            at: Where::Disk(restored.spot),
+            group: restored.group,
+            at: if restored.sure {
+                Where::Disk(restored.spot)
+            } else {
+                Where::Unsure(restored.spot)
+            },
             done: false,
         });
         let records: VecDeque<_> = records.collect();
@@ -64,10 +81,10 @@ impl<F> Queue<F> {
             waiting: records.len(),
             records,
             last,
-            kept: last,
-            groups: 0,
+            kept,
             bytes,
             memory: 0,
+            passed: None,
         }
     }
 
@@ -77,9 +94,13 @@ impl<F> Queue<F> {
         let before = Self::new(found, last);
         for record in &mut self.records {
             record.number += last;
+            record.group += last;
+        }
+        if let Some((number, _)) = &mut self.passed {
+            *number += last;
         }
         self.waiting += before.waiting;
-        self.kept = last;
+        self.kept = before.kept;
         self.bytes += before.bytes;
         self.last += last;
         let later = std::mem::replace(&mut self.records, before.records);
@@ -118,9 +139,15 @@ impl<F> Queue<F> {
         self.kept
     }
 
+    /// The newest of the batches that nothing need be known of any more, with its number. It may never have
+    /// been written.
+    pub(super) const fn passed(&self) -> Option<(u64, Place)> {
+        self.passed
+    }
+
     /// Adds the batches of one group.
     pub(super) fn push(&mut self, group: Vec<(Place, Bytes)>) {
-        self.groups += 1;
+        let first = self.last + 1;
         for (place, batch) in group {
             self.last += 1;
             self.waiting += 1;
@@ -129,7 +156,7 @@ impl<F> Queue<F> {
             self.records.push_back(Record {
                 number: self.last,
                 place,
-                group: self.groups,
+                group: first,
                 at: Where::Memory(batch),
                 done: false,
             });
@@ -188,7 +215,7 @@ impl<F> Queue<F> {
         self.finish(at);
         let record = &mut self.records[at];
         record.done = true;
-        if record.is_in_memory() {
+        if !record.is_sure() {
             // Its place among the others is still to be written, or its number would be missed.
             record.at = Where::Memory(Bytes::new());
         }
@@ -208,8 +235,8 @@ impl<F> Queue<F> {
 
     /// Nothing before the first batch that waits need be known.
     fn forget(&mut self) {
-        while self.records.front().is_some_and(|r| r.done) {
-            self.records.pop_front();
+        while let Some(done) = self.records.pop_front_if(|r| r.done) {
+            self.passed = Some((done.number, done.place));
         }
     }
 
@@ -232,30 +259,23 @@ impl<F> Queue<F> {
         if record.done {
             return None;
         }
-        let held = match &record.at {
-            Where::Memory(batch) => Held::Bytes(batch.clone()),
-            Where::Disk(spot) => Held::Stored(spot.clone()),
-        };
-        Some((record.place, held))
+        Some((record.place, record.held()))
     }
 
-    /// The next group that is not on disk.
-    pub(super) fn unwritten(&self) -> Vec<Entry> {
-        let mut waiting = self.records.iter().filter_map(|r| match &r.at {
-            Where::Memory(batch) => Some((r, batch)),
-            Where::Disk(_) => None,
-        });
-        let Some((first, batch)) = waiting.next() else {
+    /// The next group that is not sure to be on disk.
+    pub(super) fn unwritten(&self) -> Vec<Unwritten<F>> {
+        let mut waiting = self.records.iter().filter(|r| !r.is_sure());
+        let Some(first) = waiting.next() else {
             return Vec::new();
         };
-        let entry = |(record, batch): (&Record<F>, &Bytes)| Entry {
+        let unwritten = |record: &Record<F>| Unwritten {
             number: record.number,
             place: record.place,
-            batch: batch.clone(),
+            held: record.held(),
         };
-        let rest = waiting.take_while(|(r, _)| r.group == first.group);
-        std::iter::once(entry((first, batch)))
-            .chain(rest.map(entry))
+        let rest = waiting.take_while(|r| r.group == first.group);
+        std::iter::once(unwritten(first))
+            .chain(rest.map(unwritten))
             .collect()
     }
 
@@ -267,9 +287,12 @@ impl<F> Queue<F> {
             let Some(at) = self.position(entry.number) else {
                 continue;
             };
-            if self.records[at].is_in_memory() {
-                self.memory -= self.records[at].length();
-                self.records[at].at = Where::Disk(spot);
+            let record = &mut self.records[at];
+            if record.is_in_memory() {
+                self.memory -= record.length();
+            }
+            if !record.is_sure() {
+                record.at = Where::Disk(spot);
             }
         }
     }
@@ -280,10 +303,24 @@ impl<F> Record<F> {
         matches!(self.at, Where::Memory(_))
     }
 
+    const fn is_sure(&self) -> bool {
+        match self.at {
+            Where::Memory(_) | Where::Unsure(_) => false,
+            Where::Disk(_) => true,
+        }
+    }
+
     const fn length(&self) -> usize {
         match &self.at {
             Where::Memory(batch) => batch.len(),
-            Where::Disk(spot) => spot.length(),
+            Where::Unsure(spot) | Where::Disk(spot) => spot.length(),
+        }
+    }
+
+    fn held(&self) -> Held<F> {
+        match &self.at {
+            Where::Memory(batch) => Held::Bytes(batch.clone()),
+            Where::Unsure(spot) | Where::Disk(spot) => Held::Stored(spot.clone()),
         }
     }
 }

@@ -328,10 +328,13 @@ impl Disk for SimDisk {
         if inner.lies.0 {
             return done.map_err(only);
         }
+        let off = inner.off;
         let content = inner.content(*file)?;
-        // What could not be synced may come with a later sync, or be lost with the power.
-        if done.is_ok() {
-            content.sync();
+        match &done {
+            Ok(()) => content.sync(),
+            // It is forgotten that it was to be written, and seen until the power goes. No later sync helps.
+            Err(_) if !off => content.unsynced.clear(),
+            Err(_) => {}
         }
         done.map_err(only)
     }
