@@ -24,8 +24,12 @@ use crate::ship::{OnTheWay, Sealer};
 use crate::sink::Delivery;
 
 mod intake;
+mod plans;
+mod unplanned;
 
 pub use intake::{Intake, SinkStatus};
+pub use plans::{MakeEngine, Offer, OpenShelf, Plans, Taken};
+pub use unplanned::Unplanned;
 
 /// How often the clock is looked at when nothing happens.
 const TICK: Duration = Duration::from_millis(200);
@@ -49,6 +53,8 @@ pub enum Command {
     Delivery(Delivery),
     /// Set the replayed clock forward and close what is due.
     SetClock(Timestamp, oneshot::Sender<ClockAnswer>),
+    /// Take up this plan.
+    Plan(Offer),
     /// Tell how things stand.
     Status(oneshot::Sender<MonitorStatus>),
     /// Ship what there is and end.
@@ -118,6 +124,8 @@ pub struct Monitor {
     on_the_way: Option<Arc<OnTheWay>>,
     shipped: Vec<(Vec<ClosedWindow>, Timestamp)>,
     phase: Phase,
+    /// Plans that may come while the agent runs; none if objectives are files.
+    plans: Option<Plans>,
     /// What is told by other ways than the proxy.
     intake: Intake,
     /// A command that is not obeyed yet.
@@ -147,6 +155,7 @@ impl Monitor {
             pending: None,
             closing: None,
             on_the_way: None,
+            plans: None,
             out: Vec::new(),
             put_by: 0,
             put_by_at: Some(Instant::now()),
@@ -167,6 +176,13 @@ impl Monitor {
         self
     }
 
+    /// The same, taking up other plans while it runs.
+    #[must_use]
+    pub fn with_plans(mut self, plans: Plans) -> Self {
+        self.plans = Some(plans);
+        self
+    }
+
     /// Works until told to stop. Blocks its thread.
     pub fn run(mut self, runtime: &tokio::runtime::Runtime) {
         loop {
@@ -178,7 +194,7 @@ impl Monitor {
             tracing::error!("the monitor panicked and is started again; traffic is not affected");
             let recovered = catch_unwind(AssertUnwindSafe(|| self.recover()));
             if recovered.is_err() {
-                self.engine = self.engine.after_panic();
+                self.distrust();
             }
             self.phase = Phase::Engine;
         }
@@ -198,7 +214,7 @@ impl Monitor {
                 request_only: false,
             }),
             Phase::Engine => {
-                self.engine = self.engine.after_panic();
+                self.distrust();
                 let said = self.out.iter().any(|o| matches!(o, Output::Ship(..)));
                 if let (Some((pane, socket)), false) = (self.closing.take(), said) {
                     let now = self.now();
@@ -208,6 +224,14 @@ impl Monitor {
                 self.perform();
                 self.ship();
             }
+        }
+    }
+
+    /// What was counted in open panes cannot be trusted any more.
+    fn distrust(&mut self) {
+        self.engine = self.engine.after_panic();
+        if let Some((_, next)) = self.next_engine() {
+            *next = next.after_panic();
         }
     }
 
@@ -298,7 +322,7 @@ impl Monitor {
 
     fn hand_in(&mut self, looked: Looked) {
         let now = self.now();
-        self.engine
+        self.engine_of(looked.pane.0)
             .handle(Input::Exchange(looked), now, &mut Vec::new());
     }
 
@@ -341,6 +365,7 @@ impl Monitor {
                     closed,
                 });
             }
+            Some(Command::Plan(offer)) => self.offered(offer),
             Some(Command::Status(answer)) => {
                 let _ = answer.send(self.status());
             }
@@ -371,6 +396,7 @@ impl Monitor {
                 .handle(Input::Close(pane, socket), now, &mut self.out);
             self.closing = None;
             self.perform();
+            self.turn_over();
             closed += 1;
         }
         if closed > 0 {
@@ -423,13 +449,17 @@ impl Monitor {
         self.put_by += 1;
         let (open, now) = (self.recorder.panes.open(), self.now());
         let mut out = Vec::new();
+        let (open, later) = self.split(open);
         self.engine
             .handle(Input::Hold(open, self.put_by), now, &mut out);
-        if let (Some(Output::Held(Some(held))), Some((sealer, outbox))) =
-            (out.pop(), &self.shipping)
-        {
+        let mut held = match out.pop() {
+            Some(Output::Held(Some(held))) => vec![held],
+            Some(_) | None => Vec::new(),
+        };
+        held.extend(self.later(Input::Hold(later, self.put_by), now));
+        if let (false, Some((sealer, outbox))) = (held.is_empty(), &self.shipping) {
             let since = self.recorder.panes.watching_since();
-            let batches = sealer.put_by(vec![held], since, clock::wall());
+            let batches = sealer.put_by(held, since, clock::wall());
             outbox.put_by(self.put_by, batches);
         }
     }
@@ -445,14 +475,18 @@ impl Monitor {
             self.engine
                 .handle(Input::LostOnTheWay(lost), now, &mut self.out);
         }
+        let (open, later) = self.split(open);
         self.engine.handle(Input::Stop(open), now, &mut self.out);
         self.perform();
+        let later = self.later(Input::Stop(later), now);
+        self.shipped.extend(later);
         self.ship();
         self.publish();
     }
 
     fn status(&self) -> MonitorStatus {
-        let known: std::collections::BTreeMap<_, _> = self.engine.open().collect();
+        let next = self.next_seen().into_iter().flat_map(Engine::open);
+        let known: std::collections::BTreeMap<_, _> = self.engine.open().chain(next).collect();
         let open = self
             .recorder
             .panes
@@ -518,7 +552,17 @@ impl Monitor {
             telemetry.watermark.set(watermark.seconds_f64());
         }
         let tally = self.engine.take_tally();
-        if tally == Tally::default() {
+        self.show(&tally);
+        if let Some((_, next)) = self.next_engine() {
+            next.tidy();
+            let tally = next.take_tally();
+            self.show(&tally);
+        }
+    }
+
+    fn show(&self, tally: &Tally) {
+        let telemetry = &self.recorder.telemetry;
+        if *tally == Tally::default() {
             return;
         }
         for (fate, count) in [

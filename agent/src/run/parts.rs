@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::{BootId, SystemId};
-use clause9_shared::objective::Document;
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::time::Span;
 use ed25519_dalek::SigningKey;
@@ -19,15 +18,16 @@ use crate::capture::reverse_proxy::Proxy;
 use crate::capture::tls::Certificates;
 use crate::capture::{Budget, Captured, Recorder};
 use crate::clock::{self, SystemClock};
-use crate::config::{AgentConfig, SinkConfig, Upstream};
+use crate::config::{AgentConfig, Objectives, SinkConfig, Upstream};
 use crate::decode::Decoders;
 use crate::engine::shelf::Shelf;
 use crate::engine::{Engine, Settings};
 use crate::identity::{self, IdentityError};
-use crate::monitor::Command;
+use crate::monitor::{Command, Plans};
 use crate::outbox::disk::Folder;
 use crate::outbox::{Outbox, Room};
 use crate::outcomes::{Outcomes, Turns};
+use crate::pull::{Cache, Puller, Pulling, Standing};
 use crate::sample::{self, Sampler};
 use crate::shelf::{DiskShelf, Setup};
 use crate::ship::client::Client;
@@ -54,11 +54,14 @@ pub(super) fn path(
 /// The ways in beside the proxy: the reader of topics and the sink's door, if there are such.
 pub(super) fn ways_in(
     config: &AgentConfig,
-    document: &Document,
+    objectives: &Objectives,
     event_time_header: Option<HeaderName>,
     telemetry: &Telemetry,
     commands: &mpsc::Sender<Command>,
 ) -> Result<(Option<Reader>, Option<Door>), BuildError> {
+    let Some(document) = objectives.known().map(|capture| capture.document()) else {
+        return Ok((None, None));
+    };
     let naming = Naming::new(document);
     let system = document.system.id.as_str();
     let reader = reader(config, system, naming.clone(), telemetry, commands)?;
@@ -149,12 +152,14 @@ pub(super) fn outcomes(
     config: &AgentConfig,
     telemetry: &Telemetry,
     commands: &mpsc::Sender<Command>,
+    standing: Arc<Standing>,
 ) -> Result<(TcpListener, Arc<Outcomes>), BuildError> {
     let outcomes = Outcomes {
         token: outcomes_token(config)?,
         clock: config.clock,
         telemetry: telemetry.clone(),
         monitor: commands.clone(),
+        standing,
         turns: Turns::default(),
     };
     let listener = listen("outcomes.listen", config.outcomes.listen)?;
@@ -218,19 +223,57 @@ pub(super) fn asking(
     (Some(asking), Some(on_the_way))
 }
 
-/// The engine, with its shelf; and the public name of the system's key.
-pub(super) fn engine(
+/// What makes engines of plans, with their shelves.
+pub(super) fn plans(
     config: &AgentConfig,
-    plan: Arc<CapturePlan>,
     system_key: [u8; 32],
     boot: BootId,
-    outbox: Option<&Arc<Outbox>>,
-) -> (Engine, Digest) {
-    let restored = outbox.and_then(|outbox| outbox.restored());
-    let settings = settings(config, plan, system_key);
-    let shelf = shelf(config, &settings, boot, restored);
-    let salt = settings.salt;
-    (Engine::new(settings).with_shelf(shelf), salt)
+    (outbox, standing): (Option<&Arc<Outbox>>, &Arc<Standing>),
+) -> Plans {
+    // What an earlier run had put by concerns the first shelf alone.
+    let mut restored = outbox.and_then(|outbox| outbox.restored());
+    let (engines, shelves) = (config.clone(), config.clone());
+    Plans::new(
+        Box::new(move |plan| Engine::new(settings(&engines, plan, system_key))),
+        Box::new(move |plan| {
+            let settings = settings(&shelves, plan, system_key);
+            shelf(&shelves, &settings, boot, restored.take())
+        }),
+        Arc::clone(standing),
+    )
+}
+
+/// Where panes begin and end, as far as that is known.
+pub(super) fn panes(objectives: &Objectives) -> PaneTable {
+    let known = objectives.known();
+    known.map_or_else(PaneTable::unmonitored, |capture| {
+        PaneTable::new(capture.document().panes.length)
+    })
+}
+
+/// Who asks the collector for objectives, if they are no files.
+pub(super) fn puller(
+    config: &AgentConfig,
+    objectives: &Objectives,
+    collector: Option<&Collector>,
+    (key, standing): (SigningKey, &Arc<Standing>),
+    monitor: &mpsc::Sender<Command>,
+) -> Result<Option<Puller>, ShipError> {
+    let (Objectives::Pulled(system), Some((address, client))) = (objectives, collector) else {
+        return Ok(None);
+    };
+    standing.pulled_since(clock::wall());
+    let pulling = Pulling {
+        system: system.clone(),
+        key,
+        client: Arc::clone(client),
+        cache: Cache::new(config.state_dir.clone()),
+        every: config.pull.every(),
+        capped: config.sampling.cap.is_some(),
+        monitor: monitor.clone(),
+        standing: Arc::clone(standing),
+    };
+    Puller::new(address, pulling).map(Some)
 }
 
 /// Predictions on disk, if they are kept there.
@@ -258,12 +301,12 @@ fn shelf(
 
 pub(super) fn recorder(
     config: &AgentConfig,
-    (pane, event_time_header): (Span, Option<HeaderName>),
+    (panes, event_time_header): (PaneTable, Option<HeaderName>),
     telemetry: Telemetry,
     queue: mpsc::Sender<Captured>,
 ) -> Arc<Recorder> {
     Arc::new(Recorder {
-        panes: PaneTable::new(pane),
+        panes,
         budget: Arc::new(Budget::new(config.limits.queue_bytes)),
         clock: Arc::new(SystemClock::new(config.clock)),
         not_inference: telemetry.exchanges.with_label_values(&["not_inference"]),

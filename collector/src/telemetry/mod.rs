@@ -63,6 +63,7 @@ pub(crate) struct Telemetry {
     pub(crate) handshakes_failed: IntCounter,
     denied: IntCounterVec,
     enrolments: IntCounterVec,
+    plans: IntCounterVec,
     reloads: IntCounterVec,
     not_after: Gauge,
     batches: IntCounterVec,
@@ -167,8 +168,9 @@ impl Telemetry {
             write_failures,
             handshakes_failed,
             not_after,
-            denied: make.counter("clause9_collector_requests_denied_total", "Requests that showed no token that lets them in, by reason.", &["reason"])?,
+            denied: make.counter("clause9_collector_requests_denied_total", "Requests that showed no token or signature that lets them in, by reason.", &["reason"])?,
             enrolments: make.counter("clause9_collector_enrolments_total", "Requests of agents to be let in or to hand over to a new key, by what became of them.", &["result"])?,
+            plans: make.counter("clause9_collector_plans_total", "Times that somebody asked by which documents a system is monitored, or for one of them, by whether it was given or was there already.", &["result"])?,
             reloads: make.counter("clause9_collector_reloads_total", "Times that files were found changed, by what they are and what came of it.", &["what", "result"])?,
             cut: make.counter("clause9_collector_connections_cut_total", "Connections cut because their clients kept the collector waiting, by how.", &["reason"])?,
             batches: make.counter("clause9_collector_batches_total", "Batches received, by what became of them.", &["result"])?,
@@ -220,6 +222,9 @@ impl Telemetry {
         for result in enrolment::desk::RESULTS {
             self.enrolments.with_label_values(&[result]);
         }
+        for result in ["served", "unchanged"] {
+            self.plans.with_label_values(&[result]);
+        }
         for what in reload::WHAT {
             for result in ["loaded", "failed"] {
                 self.reloads.with_label_values(&[what, result]);
@@ -248,6 +253,10 @@ impl Telemetry {
 
     pub(crate) fn count_enrolment(&self, result: &str) {
         self.enrolments.with_label_values(&[result]).inc();
+    }
+
+    pub(crate) fn count_plan(&self, result: &str) {
+        self.plans.with_label_values(&[result]).inc();
     }
 
     pub(crate) fn count_reload(&self, what: &str, result: &str) {

@@ -163,6 +163,7 @@ fn every_answer_has_the_shape_that_is_written_down() {
         "/v1/systems",
         "/v1/systems/loan",
         "/v1/systems/loan/objectives",
+        "/v1/systems/loan/plan",
         "/v1/systems/loan/panes?limit=100",
         "/v1/measurements?limit=100",
         "/v1/verdicts?limit=100",
