@@ -273,7 +273,7 @@ fn other_objectives_are_taken_up_between_two_panes_and_no_exchange_is_lost() {
     }
     collector.terminate(START).unwrap();
     // What is counted is another thing, and not only what is judged of it.
-    ground.change("    unit: \"1\"\n", "    unit: \"1\"\n  - name: x-again\n    type: numeric\n    unit: \"1\"\n    from: { input: x }\n");
+    ground.change("    from: { input: x }\n", "    from: { input: x }\n  - name: x-again\n    type: numeric\n    unit: \"1\"\n    from: { input: x }\n");
     let mut collector = ground.collector();
     assert_ne!(ground.of_collector()["objectives"], before);
     until("what comes next", || !ground.plan()["next_from"].is_null());

@@ -183,7 +183,7 @@ async fn documents_are_taken_once_and_asked_for_by_their_names_after() {
     assert_eq!(ground.kept(), Some(other.0));
 
     let asked = ground.script.asked.lock().unwrap().clone();
-    assert_eq!(asked.len(), 5);
+    assert_eq!(asked.len(), 6);
     for head in &asked {
         let shown = head.lines().find_map(|l| l.strip_prefix("authorization: "));
         let (agent, ask) = plan::open(shown.unwrap().as_bytes()).unwrap().unwrap();

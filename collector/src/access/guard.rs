@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, RawPathParams, Request, State};
+use axum::extract::{FromRef as _, Query, RawPathParams, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -14,7 +14,7 @@ use subtle::ConstantTimeEq as _;
 use super::{About, Denied, Needs, Route, Scope, agent};
 use crate::config::TokensSource;
 use crate::held::Held;
-use crate::serve::Shared;
+use crate::serve::{Hub, Shared};
 
 /// What requests are held against.
 #[derive(Clone, Debug, Default)]
@@ -29,11 +29,12 @@ pub(crate) struct Gate {
 
 /// Lets a request pass, or answers why not.
 pub(crate) async fn pass(
-    State((shared, route)): State<(Shared, Route)>,
+    State((hub, route)): State<(Hub, Route)>,
     params: RawPathParams,
     request: Request,
     next: Next,
 ) -> Response {
+    let shared = Shared::from_ref(&hub);
     let scope = match route.needs {
         Needs::Nothing | Needs::Signature => return next.run(request).await,
         Needs::Scope(scope) | Needs::AgentOr(scope) => scope,

@@ -74,6 +74,7 @@ pub(crate) struct Telemetry {
     seal_failures: IntCounterVec,
     sealed_until: GaugeVec,
     watermark: GaugeVec,
+    skew: GaugeVec,
     seal_due: GaugeVec,
     objectives: ObjectiveGauges,
     nonconformities: IntGaugeVec,
@@ -181,6 +182,7 @@ impl Telemetry {
             seal_failures: make.counter("clause9_collector_seal_failures_total", "Times that a system's panes could not be sealed; the log says why.", &["system"])?,
             sealed_until: make.gauge("clause9_sealed_until_timestamp_seconds", "End of the last sealed pane, on the system's clock.", &["system"])?,
             watermark: make.gauge("clause9_agent_watermark_timestamp_seconds", "Point up to which an agent has closed its panes, on the system's clock.", &["system", "agent"])?,
+            skew: make.gauge("clause9_agent_clock_ahead_seconds", "How far an agent's wall clock is ahead of the collector's at least, by its recent batches; below zero, it is behind by at most so much, or its batches take that long.", &["agent"])?,
             seal_due: make.gauge("clause9_seal_due_timestamp_seconds", "When the next pane has to be sealed at the latest, also without silent agents; on the system's clock.", &["system"])?,
             objectives: ObjectiveGauges::new(&make)?,
             nonconformities: make.int_gauge("clause9_nonconformities", "Nonconformities by state.", &["system", "state"])?,
@@ -273,6 +275,7 @@ impl Telemetry {
     /// Shows no agent any more until each is shown again: some may be known no longer.
     pub(crate) fn forget_agents(&self) {
         self.watermark.reset();
+        self.skew.reset();
     }
 
     pub(crate) fn count_cut(&self, cut: Cut) {
@@ -327,6 +330,16 @@ impl Telemetry {
         let replay = state.clock == Some(Clock::Replay);
         self.replay.with_label_values(name).set(i64::from(replay));
         self.show_progress(system, &state, grace);
+        let skews = read.skews()?;
+        for (agent, skew) in system
+            .agents
+            .iter()
+            .filter_map(|a| Some((a, skews.get(a)?)))
+        {
+            self.skew
+                .with_label_values(&[&agent.digest().short()])
+                .set(skew.seconds());
+        }
         if let Some(pane) = state.last_sealed
             && let Some(seal) = read.seal(id, pane)?
         {

@@ -160,6 +160,7 @@ fn every_answer_has_the_shape_that_is_written_down() {
     for path in [
         "/live",
         "/ready",
+        "/v1/agents",
         "/v1/systems",
         "/v1/systems/loan",
         "/v1/systems/loan/objectives",

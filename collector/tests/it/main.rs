@@ -5,6 +5,8 @@ mod agents;
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod clocks;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod durable;

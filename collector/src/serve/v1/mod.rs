@@ -1,6 +1,7 @@
 //! The JSON interface, version 1. One file per endpoint. Lists are bounded and answer
 //! `{"items": [...], "next": cursor or null}`; errors answer `{"error": "..."}`.
 
+mod agents;
 mod blobs;
 mod evidence;
 mod measurements;
@@ -36,6 +37,10 @@ pub(super) fn served() -> Vec<Served> {
     const AUDIT: Needs = Needs::Scope(Scope::Audit);
     use About::{Everything, Path, Query};
     vec![
+        (
+            Route::get("/v1/agents", READ, Everything),
+            get(agents::list),
+        ),
         (
             Route::get("/v1/systems", READ, Everything),
             get(systems::list),
