@@ -503,7 +503,7 @@ pub const TELEMETRY: &[Telemetry] = &[
     gauge(
         Collector,
         "clause9_agent_clock_ahead_seconds",
-        &[("agent", "start of its id")],
+        &[("agent", "short ids of the trusted agents")],
         "How far an agent's wall clock is ahead of the collector's at least, by its recent batches; below zero, it is behind by at most so much, or its batches take that long.",
     ),
     counter(

@@ -284,10 +284,10 @@ fn other_objectives_are_taken_up_between_two_panes_and_no_exchange_is_lost() {
         "the pane that is open is counted as before"
     );
 
-    // Late ones of the old pane and early ones of the new one, in turn.
-    for second in 20..25 {
-        ground.send(&format!("b-{second}"), &format!("00:00:{second}"));
-        ground.send(&format!("c-{second}"), &format!("00:01:{second}"));
+    // Late ones of the old pane and early ones of the new one, in turn, within the lateness.
+    for n in 0..5 {
+        ground.send(&format!("b-{n}"), &format!("00:00:5{n}"));
+        ground.send(&format!("c-{n}"), &format!("00:01:0{n}"));
     }
     until("the new objectives in force", || {
         ground.set_clock("00:01:30");
