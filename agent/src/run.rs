@@ -32,7 +32,7 @@ use crate::reload::Reloading;
 use crate::sample;
 use crate::service::{self, Speaks};
 use crate::ship::client::Client;
-use crate::ship::{RefusedItems, Sealer, ShipError, Shipper};
+use crate::ship::{Sealer, ShipError, Shipper};
 use crate::sink::{Reader, Sink};
 use crate::telemetry::Telemetry;
 
@@ -90,6 +90,13 @@ enum Watch {
 }
 
 impl Watch {
+    fn new(monitor: Unplanned, objectives: &Objectives) -> Result<Self, BuildError> {
+        Ok(match objectives {
+            Objectives::Files(capture) => Self::Planned(Box::new(monitor.with_files(capture)?)),
+            Objectives::Pulled(_) => Self::Unplanned(Box::new(monitor)),
+        })
+    }
+
     /// Notes that from now on no request passes unseen, if it is known what is to be seen.
     fn begin(&self) {
         match self {
@@ -156,49 +163,28 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
     let boot = BootId(clock::wall().micros().unsigned_abs());
     let (stopping, stop) = watch::channel(false);
 
-    let (queue, exchanges) = mpsc::channel(config.limits.queue_exchanges);
-    let panes = parts::panes(&objectives);
-    let recorder = parts::recorder(
-        &config,
-        (panes, event_time_header.clone()),
-        telemetry.clone(),
-        queue,
-    );
+    let of = (&objectives, event_time_header.as_ref());
+    let (recorder, exchanges) = parts::recorder(&config, of, telemetry.clone());
     let outbox = parts::outbox(&config, &telemetry);
     let standing = Arc::new(Standing::new(telemetry.clone()));
     let plans = parts::plans(&config, system_key, boot, (outbox.as_ref(), &standing));
     let (system, salt) = (objectives.system().clone(), sample::salt_id(&system_key));
     let (commands, asked) = mpsc::channel(MAX_COMMANDS);
     let whose = (key.clone(), boot, system.clone(), salt);
-    let (asking, on_the_way) = parts::asking(&config, whose, &telemetry, &commands);
-    let refused = Arc::<RefusedItems>::default();
     let to = (collector.as_ref(), outbox.as_ref());
-    let shipper = parts::shipping(to, &refused, asking, &telemetry)?;
-    let asked_by = (key.clone(), &standing);
-    let puller = parts::puller(
-        &config,
-        &objectives,
-        collector.as_ref(),
-        asked_by,
-        &commands,
-    )?;
+    let (shipper, way, refused) = parts::shipping(&config, to, whose, &telemetry, &commands)?;
+    let whom = (&objectives, collector.as_ref());
+    let puller = parts::puller(&config, whom, (key.clone(), &standing), &commands)?;
     let sealer = Sealer::new(key, boot, system.clone(), config.clock);
-    let sealing = outbox.clone().map(|outbox| (sealer, outbox));
-    let before = |ends| parts::path(&config, ends, &recorder, decoders, certificates.as_ref());
-    let path = upstream.map(before).transpose()?;
-    let (reader, sink) = parts::ways_in(
-        &config,
-        &objectives,
-        event_time_header,
-        &telemetry,
-        &commands,
-    )?;
+    let ends = (upstream, certificates.as_ref());
+    let path = parts::path(&config, ends, &recorder, decoders)?;
+    let (reader, sink) = parts::ways_in(&config, of, &telemetry, &commands)?;
     let monitor = Unplanned {
         recorder,
         asked: (exchanges, asked),
         intake: Intake::new(parts::joins(&config), shapes, decoders),
-        shipping: sealing,
-        on_the_way,
+        shipping: outbox.clone().map(|outbox| (sealer, outbox)),
+        on_the_way: way,
         plans,
     };
     let admin = Admin {
@@ -225,10 +211,7 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         certificates,
         client: collector.map(|(_, client)| client),
         admin: (parts::listen("admin", config.admin)?, Arc::new(admin)),
-        monitor: match &objectives {
-            Objectives::Files(capture) => Watch::Planned(Box::new(monitor.with_files(capture)?)),
-            Objectives::Pulled(_) => Watch::Unplanned(Box::new(monitor)),
-        },
+        monitor: Watch::new(monitor, &objectives)?,
         puller,
         commands,
         outbox,

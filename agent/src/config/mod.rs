@@ -79,7 +79,7 @@ pub struct AgentConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<SystemId>,
     /// How objectives and baseline are pulled, where they are no files.
-    #[serde(default, skip_serializing_if = "is_usual")]
+    #[serde(default, skip_serializing_if = "PullConfig::is_usual")]
     pub pull: PullConfig,
     /// Base address of the collector. Without one, the agent measures and serves /metrics only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -132,10 +132,6 @@ pub struct AgentConfig {
     /// Worker threads of the data path. Default: one per available core.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
-}
-
-fn is_usual(pull: &PullConfig) -> bool {
-    *pull == PullConfig::default()
 }
 
 fn is_default(tls: &CollectorTlsConfig) -> bool {

@@ -23,6 +23,14 @@ impl Default for PullConfig {
 }
 
 impl PullConfig {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "what serde asks is asked of a reference"
+    )]
+    pub(super) fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+
     pub(crate) fn check(self) -> Result<(), (&'static str, String)> {
         if (Span::from_secs(1)..=Span::from_days(1)).contains(&self.every) {
             return Ok(());

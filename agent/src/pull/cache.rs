@@ -73,7 +73,7 @@ impl Cache {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(Damaged::Read { path, source }),
         }
-        let documents = read_back(Bytes::from(bytes));
+        let documents = read_back(&Bytes::from(bytes));
         match documents {
             Ok(documents) if documents.names().system == *system => Ok(Some(documents)),
             Ok(_) => Ok(None),
@@ -104,7 +104,7 @@ impl Cache {
     }
 }
 
-fn read_back(bytes: Bytes) -> Result<Documents, Option<Unfit>> {
+fn read_back(bytes: &Bytes) -> Result<Documents, Option<Unfit>> {
     let head = bytes.iter().take(MAX_HEAD).position(|b| *b == b'\n');
     let end = head.ok_or(None)?;
     let head: Head = serde_json::from_slice(&bytes[..end]).map_err(|_| None)?;

@@ -213,14 +213,14 @@ impl Puller {
         }
         let documents = self.fetch(&named).await?;
         let checked = self.hand_over(&documents, Source::Collector).await;
-        match checked {
-            Ok(Checked::Applied) => self
-                .pulling
-                .standing
-                .kept(self.pulling.cache.keep(&documents)),
-            Ok(Checked::Unchanged | Checked::Later) => {}
-            Err(Unchecked::Refused(ref why)) => self.refused = Some((named.tag(), why.clone())),
-            Err(Unchecked::Failed(..) | Unchecked::Denied(..)) => {}
+        match &checked {
+            Ok(Checked::Applied) => {
+                let kept = self.pulling.cache.keep(&documents);
+                self.pulling.standing.kept(kept);
+            }
+            Err(Unchecked::Refused(why)) => self.refused = Some((named.tag(), why.clone())),
+            Ok(Checked::Unchanged | Checked::Later)
+            | Err(Unchecked::Failed(..) | Unchecked::Denied(..)) => {}
         }
         checked
     }

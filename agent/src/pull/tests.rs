@@ -107,7 +107,7 @@ impl Ground {
             key: SigningKey::from_bytes(&[6; 32]),
             client: Arc::new(client),
             cache: Cache::new(folder.path().to_owned()),
-            every: Duration::from_secs(60),
+            every: Duration::from_mins(1),
             capped: false,
             monitor: sender,
             standing: Arc::clone(&standing),

@@ -38,24 +38,25 @@ use crate::telemetry::Telemetry;
 /// Most bytes of batches in memory that the disk would not take.
 const MOST_UNWRITTEN: usize = 16 << 20;
 
-/// The proxy and its doors.
+/// The proxy and its doors, if there is one.
 pub(super) fn path(
     config: &AgentConfig,
-    (address, upstream): (SocketAddr, Upstream),
+    (ends, certificates): (Option<(SocketAddr, Upstream)>, Option<&Arc<Certificates>>),
     recorder: &Arc<Recorder>,
     decoders: Decoders,
-    certificates: Option<&Arc<Certificates>>,
-) -> Result<Path, BuildError> {
+) -> Result<Option<Path>, BuildError> {
+    let Some((address, upstream)) = ends else {
+        return Ok(None);
+    };
     let proxy = Proxy::new(upstream, Arc::clone(recorder), decoders, config.drain);
     let doors = doors(config, address, certificates.cloned())?;
-    Ok((Arc::new(proxy), doors))
+    Ok(Some((Arc::new(proxy), doors)))
 }
 
 /// The ways in beside the proxy: the reader of topics and the sink's door, if there are such.
 pub(super) fn ways_in(
     config: &AgentConfig,
-    objectives: &Objectives,
-    event_time_header: Option<HeaderName>,
+    (objectives, event_time_header): (&Objectives, Option<&HeaderName>),
     telemetry: &Telemetry,
     commands: &mpsc::Sender<Command>,
 ) -> Result<(Option<Reader>, Option<Door>), BuildError> {
@@ -65,7 +66,13 @@ pub(super) fn ways_in(
     let naming = Naming::new(document);
     let system = document.system.id.as_str();
     let reader = reader(config, system, naming.clone(), telemetry, commands)?;
-    let sink = sink(config, event_time_header, naming, telemetry, commands)?;
+    let sink = sink(
+        config,
+        event_time_header.cloned(),
+        naming,
+        telemetry,
+        commands,
+    )?;
     Ok((reader, sink))
 }
 
@@ -198,10 +205,15 @@ pub(super) fn outbox(config: &AgentConfig, telemetry: &Telemetry) -> Option<Arc<
     Some(Arc::new(outbox))
 }
 
+/// Who ships and asks: key, run, system, and the public name of the system's key.
+type Whose = (SigningKey, BootId, SystemId, Digest);
+/// Who delivers, what it carries for other replicas, and what the collector refused.
+type Delivers = (Option<Shipper>, Option<Arc<OnTheWay>>, Arc<RefusedItems>);
+
 /// What asking other replicas takes, if they are asked.
-pub(super) fn asking(
+fn asking(
     config: &AgentConfig,
-    (key, boot, system, salt): (SigningKey, BootId, SystemId, Digest),
+    (key, boot, system, salt): Whose,
     telemetry: &Telemetry,
     monitor: &mpsc::Sender<Command>,
 ) -> (Option<Asking>, Option<Arc<OnTheWay>>) {
@@ -244,7 +256,7 @@ pub(super) fn plans(
 }
 
 /// Where panes begin and end, as far as that is known.
-pub(super) fn panes(objectives: &Objectives) -> PaneTable {
+fn panes(objectives: &Objectives) -> PaneTable {
     let known = objectives.known();
     known.map_or_else(PaneTable::unmonitored, |capture| {
         PaneTable::new(capture.document().panes.length)
@@ -254,8 +266,7 @@ pub(super) fn panes(objectives: &Objectives) -> PaneTable {
 /// Who asks the collector for objectives, if they are no files.
 pub(super) fn puller(
     config: &AgentConfig,
-    objectives: &Objectives,
-    collector: Option<&Collector>,
+    (objectives, collector): (&Objectives, Option<&Collector>),
     (key, standing): (SigningKey, &Arc<Standing>),
     monitor: &mpsc::Sender<Command>,
 ) -> Result<Option<Puller>, ShipError> {
@@ -299,22 +310,24 @@ fn shelf(
     })))
 }
 
+/// What the data path hands exchanges over by, and where they arrive.
 pub(super) fn recorder(
     config: &AgentConfig,
-    (panes, event_time_header): (PaneTable, Option<HeaderName>),
+    (objectives, event_time_header): (&Objectives, Option<&HeaderName>),
     telemetry: Telemetry,
-    queue: mpsc::Sender<Captured>,
-) -> Arc<Recorder> {
-    Arc::new(Recorder {
-        panes,
+) -> (Arc<Recorder>, mpsc::Receiver<Captured>) {
+    let (queue, exchanges) = mpsc::channel(config.limits.queue_exchanges);
+    let recorder = Recorder {
+        panes: panes(objectives),
         budget: Arc::new(Budget::new(config.limits.queue_bytes)),
         clock: Arc::new(SystemClock::new(config.clock)),
         not_inference: telemetry.exchanges.with_label_values(&["not_inference"]),
         telemetry,
         body_bytes: config.limits.body_bytes,
-        event_time_header,
+        event_time_header: event_time_header.cloned(),
         queue,
-    })
+    };
+    (Arc::new(recorder), exchanges)
 }
 
 /// Where the collector is, and by what it is reached.
@@ -322,19 +335,23 @@ type Collector = (reqwest::Url, Arc<Client>);
 
 /// The shipper, if there is a collector to ship to.
 pub(super) fn shipping(
+    config: &AgentConfig,
     (collector, outbox): (Option<&Collector>, Option<&Arc<Outbox>>),
-    refused: &Arc<RefusedItems>,
-    asking: Option<Asking>,
+    whose: Whose,
     telemetry: &Telemetry,
-) -> Result<Option<Shipper>, ShipError> {
+    monitor: &mpsc::Sender<Command>,
+) -> Result<Delivers, ShipError> {
+    let (asking, on_the_way) = asking(config, whose, telemetry, monitor);
+    let refused = Arc::<RefusedItems>::default();
     let Some(((address, client), outbox)) = collector.zip(outbox) else {
-        return Ok(None);
+        return Ok((None, on_the_way, refused));
     };
     let waiting = Arc::clone(outbox);
-    let refused = Arc::clone(refused);
+    let kept = Arc::clone(&refused);
     let client = Arc::clone(client);
-    let shipper = Shipper::new(address, client, waiting, refused, telemetry.clone())?;
-    Ok(Some(shipper.with_forwarder(asking)?))
+    let shipper = Shipper::new(address, client, waiting, kept, telemetry.clone())?;
+    let shipper = shipper.with_forwarder(asking)?;
+    Ok((Some(shipper), on_the_way, refused))
 }
 
 pub(super) fn system_key(config: &AgentConfig) -> Result<[u8; 32], IdentityError> {
