@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::capture::reverse_proxy::Proxy;
 use crate::monitor::{Command, MonitorStatus};
 use crate::outbox::Outbox;
+use crate::pull::{PlanStatus, Standing};
 use crate::service::{self, Answer, problem};
 use crate::ship::{RefusedItem, RefusedItems};
 use crate::telemetry::Telemetry;
@@ -41,6 +42,8 @@ pub struct Admin {
     pub outbox: Option<Arc<Outbox>>,
     /// What the collector refused.
     pub refused: Arc<RefusedItems>,
+    /// How things stand with the objectives.
+    pub standing: Arc<Standing>,
     /// The data path; none of an agent that is a sink only.
     pub proxy: Option<Arc<Proxy>>,
     /// The monitor.
@@ -56,7 +59,8 @@ struct Status {
     version: &'static str,
     system: SystemId,
     clock: Clock,
-    /// None if the monitor does not answer within 2 seconds.
+    plan: PlanStatus,
+    /// None if the monitor does not answer within 2 seconds, and as long as there are no objectives.
     monitor: Option<MonitorStatus>,
     outbox: Option<OutboxStatus>,
     refused: Vec<RefusedItem>,
@@ -108,7 +112,13 @@ impl Admin {
             None => true,
         };
         if reachable {
-            service::answer(StatusCode::OK, "text/plain", "ready\n")
+            // Traffic passes all the same.
+            let text = if self.standing.is_awaited() {
+                "ready; nothing is monitored before the collector gives objectives\n"
+            } else {
+                "ready\n"
+            };
+            service::answer(StatusCode::OK, "text/plain", text)
         } else {
             let text = "the model server takes no connections\n";
             service::answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain", text)
@@ -134,6 +144,7 @@ impl Admin {
             version: env!("CARGO_PKG_VERSION"),
             system: self.system.clone(),
             clock: self.clock,
+            plan: self.standing.status(),
             monitor,
             outbox,
             refused: self.refused.list(),

@@ -20,6 +20,7 @@ pub mod monitor;
 pub mod observe;
 pub mod outbox;
 pub mod outcomes;
+pub mod pull;
 pub mod sample;
 pub mod shelf;
 pub mod ship;

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use clause9_agent::config::{AgentConfig, AgentPlan};
+use clause9_agent::config::{AgentConfig, AgentPlan, Objectives};
+use clause9_agent::pull::Cache;
 use clause9_agent::{Reloading, build, enrol, identity};
+use clause9_shared::plan::CapturePlan;
 
 /// Sidecar beside a model server: passes traffic through, keeps summaries, ships signed windows.
 #[derive(Parser)]
@@ -176,11 +178,21 @@ fn check(path: &std::path::Path) -> ExitCode {
         Ok(plan) => plan,
         Err(error) => return fail(error, BAD_CONFIGURATION),
     };
-    let document = plan.capture.document();
-    println!("system     {}", document.system.id);
-    println!("objectives {}", document.objectives.len());
-    println!("baseline   {}", plan.capture.baseline().digest());
-    println!("plan       {}", plan.capture.digest());
+    match &plan.objectives {
+        Objectives::Files(capture) => print_plan(capture),
+        Objectives::Pulled(system) => {
+            println!("system     {system}");
+            match Cache::new(plan.config.state_dir.clone()).load(system) {
+                Ok(Some(kept)) => println!(
+                    "objectives pulled; kept of {}, baseline {}",
+                    kept.names().objectives,
+                    kept.names().baseline
+                ),
+                Ok(None) => println!("objectives pulled; none are kept yet"),
+                Err(error) => println!("objectives pulled; {:#}", anyhow::Error::from(error)),
+            }
+        }
+    }
     match identity::load("identity", &plan.config.state_dir.join("identity.key")) {
         Ok(secret) => {
             let key = ed25519_dalek::SigningKey::from_bytes(&secret);
@@ -190,6 +202,15 @@ fn check(path: &std::path::Path) -> ExitCode {
         Err(_) => println!("agent      none yet; `run` or `identity` creates its key"),
     }
     ExitCode::SUCCESS
+}
+
+#[expect(clippy::print_stdout, reason = "for the person at the terminal")]
+fn print_plan(capture: &CapturePlan) {
+    let document = capture.document();
+    println!("system     {}", document.system.id);
+    println!("objectives {}", document.objectives.len());
+    println!("baseline   {}", capture.baseline().digest());
+    println!("plan       {}", capture.digest());
 }
 
 #[expect(clippy::print_stdout, reason = "for the person at the terminal")]

@@ -15,17 +15,21 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::capture::{Captured, Recorder};
 use crate::clock;
-use crate::engine::shelf::Reason;
 use crate::engine::{
-    Answer, Asked, Engine, Input, Looked, OutcomeReport, Output, SocketCounts, Tally, Undecoded,
+    Answer, Asked, Engine, Input, Looked, OutcomeReport, Output, SocketCounts, Undecoded,
 };
 use crate::outbox::Outbox;
 use crate::ship::{OnTheWay, Sealer};
 use crate::sink::Delivery;
 
 mod intake;
+mod plans;
+mod telling;
+mod unplanned;
 
 pub use intake::{Intake, SinkStatus};
+pub use plans::{MakeEngine, Offer, OpenShelf, Plans, Taken};
+pub use unplanned::Unplanned;
 
 /// How often the clock is looked at when nothing happens.
 const TICK: Duration = Duration::from_millis(200);
@@ -49,6 +53,8 @@ pub enum Command {
     Delivery(Delivery),
     /// Set the replayed clock forward and close what is due.
     SetClock(Timestamp, oneshot::Sender<ClockAnswer>),
+    /// Take up this plan.
+    Plan(Offer),
     /// Tell how things stand.
     Status(oneshot::Sender<MonitorStatus>),
     /// Ship what there is and end.
@@ -118,6 +124,8 @@ pub struct Monitor {
     on_the_way: Option<Arc<OnTheWay>>,
     shipped: Vec<(Vec<ClosedWindow>, Timestamp)>,
     phase: Phase,
+    /// Plans that may come while the agent runs; none if objectives are files.
+    plans: Option<Plans>,
     /// What is told by other ways than the proxy.
     intake: Intake,
     /// A command that is not obeyed yet.
@@ -147,6 +155,7 @@ impl Monitor {
             pending: None,
             closing: None,
             on_the_way: None,
+            plans: None,
             out: Vec::new(),
             put_by: 0,
             put_by_at: Some(Instant::now()),
@@ -167,6 +176,13 @@ impl Monitor {
         self
     }
 
+    /// The same, taking up other plans while it runs.
+    #[must_use]
+    pub fn with_plans(mut self, plans: Plans) -> Self {
+        self.plans = Some(plans);
+        self
+    }
+
     /// Works until told to stop. Blocks its thread.
     pub fn run(mut self, runtime: &tokio::runtime::Runtime) {
         loop {
@@ -178,7 +194,7 @@ impl Monitor {
             tracing::error!("the monitor panicked and is started again; traffic is not affected");
             let recovered = catch_unwind(AssertUnwindSafe(|| self.recover()));
             if recovered.is_err() {
-                self.engine = self.engine.after_panic();
+                self.distrust();
             }
             self.phase = Phase::Engine;
         }
@@ -198,7 +214,7 @@ impl Monitor {
                 request_only: false,
             }),
             Phase::Engine => {
-                self.engine = self.engine.after_panic();
+                self.distrust();
                 let said = self.out.iter().any(|o| matches!(o, Output::Ship(..)));
                 if let (Some((pane, socket)), false) = (self.closing.take(), said) {
                     let now = self.now();
@@ -208,6 +224,14 @@ impl Monitor {
                 self.perform();
                 self.ship();
             }
+        }
+    }
+
+    /// What was counted in open panes cannot be trusted any more.
+    fn distrust(&mut self) {
+        self.engine = self.engine.after_panic();
+        if let Some((_, next)) = self.next_engine() {
+            *next = next.after_panic();
         }
     }
 
@@ -298,7 +322,7 @@ impl Monitor {
 
     fn hand_in(&mut self, looked: Looked) {
         let now = self.now();
-        self.engine
+        self.engine_of(looked.pane.0)
             .handle(Input::Exchange(looked), now, &mut Vec::new());
     }
 
@@ -341,6 +365,7 @@ impl Monitor {
                     closed,
                 });
             }
+            Some(Command::Plan(offer)) => self.offered(offer),
             Some(Command::Status(answer)) => {
                 let _ = answer.send(self.status());
             }
@@ -371,6 +396,7 @@ impl Monitor {
                 .handle(Input::Close(pane, socket), now, &mut self.out);
             self.closing = None;
             self.perform();
+            self.turn_over();
             closed += 1;
         }
         if closed > 0 {
@@ -423,13 +449,17 @@ impl Monitor {
         self.put_by += 1;
         let (open, now) = (self.recorder.panes.open(), self.now());
         let mut out = Vec::new();
+        let (open, later) = self.split(open);
         self.engine
             .handle(Input::Hold(open, self.put_by), now, &mut out);
-        if let (Some(Output::Held(Some(held))), Some((sealer, outbox))) =
-            (out.pop(), &self.shipping)
-        {
+        let mut held = match out.pop() {
+            Some(Output::Held(Some(held))) => vec![held],
+            Some(_) | None => Vec::new(),
+        };
+        held.extend(self.later(Input::Hold(later, self.put_by), now));
+        if let (false, Some((sealer, outbox))) = (held.is_empty(), &self.shipping) {
             let since = self.recorder.panes.watching_since();
-            let batches = sealer.put_by(vec![held], since, clock::wall());
+            let batches = sealer.put_by(held, since, clock::wall());
             outbox.put_by(self.put_by, batches);
         }
     }
@@ -445,122 +475,12 @@ impl Monitor {
             self.engine
                 .handle(Input::LostOnTheWay(lost), now, &mut self.out);
         }
+        let (open, later) = self.split(open);
         self.engine.handle(Input::Stop(open), now, &mut self.out);
         self.perform();
+        let later = self.later(Input::Stop(later), now);
+        self.shipped.extend(later);
         self.ship();
         self.publish();
-    }
-
-    fn status(&self) -> MonitorStatus {
-        let known: std::collections::BTreeMap<_, _> = self.engine.open().collect();
-        let open = self
-            .recorder
-            .panes
-            .open()
-            .into_iter()
-            .map(|(start, socket)| {
-                let mut coverage = known.get(&start).cloned().unwrap_or_default();
-                coverage.not_inference += socket.not_inference;
-                for (mine, theirs) in coverage.dropped.iter_mut().zip(socket.dropped) {
-                    *mine += theirs;
-                }
-                coverage.seen = socket.seen;
-                let under_way = coverage.seen.saturating_sub(coverage.accounted());
-                OpenPane {
-                    start: start.0,
-                    coverage,
-                    under_way,
-                }
-            });
-        MonitorStatus {
-            now: self.recorder.clock.now(),
-            watermark: self.engine.watermark(),
-            open: open.collect(),
-            remembered_predictions: self.engine.remembered(),
-            waiting_outcomes: self.engine.waiting(),
-            sampling_rate: self.engine.rate_in_force(),
-            sink: self.intake.status(),
-        }
-    }
-
-    /// Gives what has waited long enough for its request to be looked for elsewhere.
-    fn hand_over(&mut self) {
-        if let (Some(on_the_way), Some(now)) = (&self.on_the_way, self.recorder.clock.now()) {
-            let handed = self.engine.hand_over(now, on_the_way.room());
-            on_the_way.add(handed);
-        }
-    }
-
-    /// Shows in telemetry what was counted.
-    fn publish(&mut self) {
-        self.engine.tidy();
-        self.hand_over();
-        let telemetry = &self.recorder.telemetry;
-        let gauge = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        telemetry.queue_exchanges.set(gauge(self.exchanges.len()));
-        telemetry
-            .queue_bytes
-            .set(gauge(self.recorder.budget.used()));
-        telemetry.remembered.set(gauge(self.engine.remembered()));
-        telemetry.sampling_rate.set(self.engine.rate_in_force());
-        let (rows, bytes) = self.engine.shelved();
-        telemetry
-            .shelved
-            .set(i64::try_from(rows).unwrap_or(i64::MAX));
-        telemetry
-            .shelved_bytes
-            .set(i64::try_from(bytes).unwrap_or(i64::MAX));
-        let sink = self.intake.status();
-        let waiting = sink.waiting_requests + sink.waiting_answers;
-        telemetry.sink_waiting.set(gauge(waiting));
-        telemetry.sink_waiting_bytes.set(gauge(sink.waiting_bytes));
-        if let Some(watermark) = self.engine.watermark() {
-            telemetry.watermark.set(watermark.seconds_f64());
-        }
-        let tally = self.engine.take_tally();
-        if tally == Tally::default() {
-            return;
-        }
-        for (fate, count) in [
-            ("sampled", tally.sampled),
-            ("sampled_out", tally.sampled_out),
-            ("undecodable", tally.undecodable.iter().sum()),
-        ] {
-            telemetry.exchanges.with_label_values(&[fate]).inc_by(count);
-        }
-        for reason in DropReason::ALL {
-            telemetry.count_dropped(*reason, tally.dropped[*reason as usize]);
-        }
-        for reason in UndecodableReason::ALL {
-            let count = tally.undecodable[*reason as usize];
-            telemetry
-                .undecodable
-                .with_label_values(&[reason.as_str()])
-                .inc_by(count);
-        }
-        for (fate, count) in [
-            ("joined", tally.joined),
-            ("repeated", tally.repeated),
-            ("unknown_id", tally.unknown_id),
-            ("forgotten", tally.outcomes_forgotten),
-            ("unknown_row", tally.unknown_row),
-            ("unlisted_value", tally.unlisted_value),
-            ("dropped", tally.outcomes_dropped),
-            ("sampled_out", tally.outcomes_sampled_out),
-        ] {
-            telemetry.outcomes.with_label_values(&[fate]).inc_by(count);
-        }
-        telemetry.late.inc_by(tally.late);
-        telemetry.for_groups.inc_by(tally.for_groups);
-        telemetry.rows.inc_by(tally.rows);
-        telemetry.panes_closed.inc_by(tally.panes);
-        for reason in Reason::ALL {
-            let count = tally.forgotten[reason as usize];
-            let series = telemetry.forgotten.with_label_values(&[reason.as_str()]);
-            series.inc_by(count);
-        }
-        telemetry.damaged.inc_by(tally.joins_damaged);
-        let failures = telemetry.state_write_failures.with_label_values(&["joins"]);
-        failures.inc_by(tally.joins_write_failures);
     }
 }

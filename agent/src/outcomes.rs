@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::engine::OutcomeReport;
 use crate::monitor::Command;
+use crate::pull::Standing;
 use crate::service::{self, Answer, problem};
 use crate::telemetry::Telemetry;
 
@@ -34,6 +35,8 @@ pub struct Outcomes {
     pub telemetry: Telemetry,
     /// The monitor.
     pub monitor: mpsc::Sender<Command>,
+    /// How things stand with the objectives.
+    pub standing: Arc<Standing>,
     /// One for each delivery that may be in memory.
     pub turns: Turns,
 }
@@ -87,6 +90,10 @@ impl Outcomes {
             let text = "send application/json (one outcome) or application/x-ndjson (one per line)";
             return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
         };
+        if self.standing.is_awaited() {
+            let text = "there are no objectives yet; send it again later";
+            return later(StatusCode::SERVICE_UNAVAILABLE, text);
+        }
         // Kept until the answer: what was parsed is in memory until the monitor is done with it.
         let Ok(_turn) = self.turns.0.acquire().await else {
             return problem(StatusCode::SERVICE_UNAVAILABLE, "the agent stops");
@@ -100,14 +107,8 @@ impl Outcomes {
         match self.monitor.try_send(Command::Outcomes(outcomes, answer)) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
-                let mut answer = problem(
-                    StatusCode::TOO_MANY_REQUESTS,
-                    "the monitor is behind; send it again later",
-                );
-                answer
-                    .headers_mut()
-                    .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-                return answer;
+                let text = "the monitor is behind; send it again later";
+                return later(StatusCode::TOO_MANY_REQUESTS, text);
             }
             Err(TrySendError::Closed(_)) => {
                 return problem(StatusCode::SERVICE_UNAVAILABLE, "the monitor has stopped");
@@ -137,6 +138,13 @@ impl Outcomes {
             .with_label_values(&[fate])
             .inc_by(times);
     }
+}
+
+fn later(status: StatusCode, why: &str) -> Answer {
+    let mut answer = problem(status, why);
+    let second = HeaderValue::from_static("1");
+    answer.headers_mut().insert(header::RETRY_AFTER, second);
+    answer
 }
 
 /// How many outcomes there are in a delivery, and how many lines that are none.

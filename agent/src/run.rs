@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use clause9_shared::canonical::NotCanonical;
 use clause9_shared::ids::{AgentId, BootId};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
@@ -19,17 +20,19 @@ use crate::capture::doors::Doors;
 use crate::capture::reverse_proxy::Proxy;
 use crate::capture::tls::Certificates;
 use crate::clock;
-use crate::config::{AgentConfig, AgentPlan};
+use crate::config::{AgentConfig, AgentPlan, Objectives};
 use crate::decode::{self, Decoders};
 use crate::identity::{self, IdentityError};
-use crate::monitor::{Command, Intake, MAX_COMMANDS, Monitor};
+use crate::monitor::{Command, Intake, MAX_COMMANDS, Monitor, Unplanned};
 use crate::outbox::Outbox;
 use crate::outcomes::Outcomes;
 use crate::priority;
+use crate::pull::{Puller, Standing};
 use crate::reload::Reloading;
+use crate::sample;
 use crate::service::{self, Speaks};
 use crate::ship::client::Client;
-use crate::ship::{RefusedItems, Sealer, ShipError, Shipper};
+use crate::ship::{Sealer, ShipError, Shipper};
 use crate::sink::{Reader, Sink};
 use crate::telemetry::Telemetry;
 
@@ -71,9 +74,43 @@ pub enum BuildError {
     /// Topics cannot be read as configured.
     #[error("{0}")]
     Kafka(String),
+    /// The objectives have no name: a number that JSON cannot hold.
+    #[error("the objectives cannot be named")]
+    Unnamed(#[from] NotCanonical),
     /// A figure is named twice: a mistake in the program.
     #[error("cannot set up the metrics")]
     Telemetry(#[from] prometheus::Error),
+}
+
+/// The monitor, with objectives or before there are any.
+#[derive(Debug)]
+enum Watch {
+    Planned(Box<Monitor>),
+    Unplanned(Box<Unplanned>),
+}
+
+impl Watch {
+    fn new(monitor: Unplanned, objectives: &Objectives) -> Result<Self, BuildError> {
+        Ok(match objectives {
+            Objectives::Files(capture) => Self::Planned(Box::new(monitor.with_files(capture)?)),
+            Objectives::Pulled(_) => Self::Unplanned(Box::new(monitor)),
+        })
+    }
+
+    /// Notes that from now on no request passes unseen, if it is known what is to be seen.
+    fn begin(&self) {
+        match self {
+            Self::Planned(monitor) => monitor.begin(),
+            Self::Unplanned(_) => {}
+        }
+    }
+
+    fn run(self, runtime: &Runtime) {
+        match self {
+            Self::Planned(monitor) => monitor.run(runtime),
+            Self::Unplanned(monitor) => monitor.run(runtime),
+        }
+    }
 }
 
 /// The proxy and where its clients connect.
@@ -93,7 +130,9 @@ pub struct Agent {
     client: Option<Arc<Client>>,
     admin: (TcpListener, Arc<Admin>),
     outcomes: (TcpListener, Arc<Outcomes>),
-    monitor: Monitor,
+    monitor: Watch,
+    /// Who asks for objectives, if they are no files.
+    puller: Option<Puller>,
     commands: mpsc::Sender<Command>,
     outbox: Option<Arc<Outbox>>,
     shipper: Option<Shipper>,
@@ -113,7 +152,7 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         upstream,
         certificates,
         collector,
-        capture,
+        objectives,
         event_time_header,
         protocols: _,
         shapes,
@@ -122,29 +161,32 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
     let (key, id) = identity::signing_key(&config.state_dir)?;
     let system_key = parts::system_key(&config)?;
     let boot = BootId(clock::wall().micros().unsigned_abs());
-    let document = capture.document().clone();
     let (stopping, stop) = watch::channel(false);
 
-    let (queue, exchanges) = mpsc::channel(config.limits.queue_exchanges);
-    let of = (document.panes.length, event_time_header.clone());
-    let recorder = parts::recorder(&config, of, telemetry.clone(), queue);
+    let of = (&objectives, event_time_header.as_ref());
+    let (recorder, exchanges) = parts::recorder(&config, of, telemetry.clone());
     let outbox = parts::outbox(&config, &telemetry);
-    let (engine, salt) = parts::engine(&config, capture, system_key, boot, outbox.as_ref());
-    let system = document.system.id.clone();
+    let standing = Arc::new(Standing::new(telemetry.clone()));
+    let plans = parts::plans(&config, system_key, boot, (outbox.as_ref(), &standing));
+    let (system, salt) = (objectives.system().clone(), sample::salt_id(&system_key));
     let (commands, asked) = mpsc::channel(MAX_COMMANDS);
     let whose = (key.clone(), boot, system.clone(), salt);
-    let (asking, on_the_way) = parts::asking(&config, whose, &telemetry, &commands);
-    let refused = Arc::<RefusedItems>::default();
     let to = (collector.as_ref(), outbox.as_ref());
-    let shipper = parts::shipping(to, &refused, asking, &telemetry)?;
+    let (shipper, way, refused) = parts::shipping(&config, to, whose, &telemetry, &commands)?;
+    let whom = (&objectives, collector.as_ref());
+    let puller = parts::puller(&config, whom, (key.clone(), &standing), &commands)?;
     let sealer = Sealer::new(key, boot, system.clone(), config.clock);
-    let sealing = outbox.clone().map(|outbox| (sealer, outbox));
-    let before = |ends| parts::path(&config, ends, &recorder, decoders, certificates.as_ref());
-    let path = upstream.map(before).transpose()?;
-    let (reader, sink) =
-        parts::ways_in(&config, &document, event_time_header, &telemetry, &commands)?;
-    let intake = Intake::new(parts::joins(&config), shapes, decoders);
-    let asked = (exchanges, asked);
+    let ends = (upstream, certificates.as_ref());
+    let path = parts::path(&config, ends, &recorder, decoders)?;
+    let (reader, sink) = parts::ways_in(&config, of, &telemetry, &commands)?;
+    let monitor = Unplanned {
+        recorder,
+        asked: (exchanges, asked),
+        intake: Intake::new(parts::joins(&config), shapes, decoders),
+        shipping: outbox.clone().map(|outbox| (sealer, outbox)),
+        on_the_way: way,
+        plans,
+    };
     let admin = Admin {
         agent: id,
         boot,
@@ -153,6 +195,7 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         telemetry: telemetry.clone(),
         outbox: outbox.clone(),
         refused,
+        standing: Arc::clone(&standing),
         proxy: path.as_ref().map(|(proxy, _)| Arc::clone(proxy)),
         monitor: commands.clone(),
         stopping: stop,
@@ -160,7 +203,7 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
     Ok(Agent {
         threads: config.threads,
         id,
-        outcomes: parts::outcomes(&config, &telemetry, &commands)?,
+        outcomes: parts::outcomes(&config, &telemetry, &commands, standing)?,
         telemetry,
         path,
         sink,
@@ -168,8 +211,8 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         certificates,
         client: collector.map(|(_, client)| client),
         admin: (parts::listen("admin", config.admin)?, Arc::new(admin)),
-        monitor: Monitor::new(engine, recorder, document, asked, intake, sealing)
-            .with_way(on_the_way),
+        monitor: Watch::new(monitor, &objectives)?,
+        puller,
         commands,
         outbox,
         shipper,
@@ -234,6 +277,9 @@ impl Agent {
                 monitor.run(&runtime);
             })?
         };
+        let (pull_stop, pull_stopped) = watch::channel(false);
+        let pulling = self.puller.map(|puller| pulling(puller, pull_stopped));
+        let pulling = pulling.transpose()?;
         let (keep_stop, keep_stopped) = watch::channel(false);
         let keeping = self.outbox.map(|outbox| keeping(outbox, keep_stopped));
         let keeping = keeping.transpose()?;
@@ -277,6 +323,8 @@ impl Agent {
         topics.iter().for_each(Topics::stop);
         told.into_iter().for_each(join);
         topics.into_iter().for_each(Topics::end);
+        let _ = pull_stop.send(true);
+        pulling.into_iter().for_each(join);
         stop_monitor(&self.commands, monitor);
         let _ = ship_stop.send(true);
         shipping.into_iter().for_each(join);
@@ -316,6 +364,15 @@ fn shipping(shipper: Shipper, stop: watch::Receiver<bool>) -> io::Result<JoinHan
     spawn("clause9-ship", move || {
         priority::lower("shipping");
         runtime.block_on(shipper.run(stop));
+    })
+}
+
+/// Asks for objectives, on a thread that may take its time to read them.
+fn pulling(puller: Puller, stop: watch::Receiver<bool>) -> io::Result<JoinHandle<()>> {
+    let runtime = single()?;
+    spawn("clause9-pull", move || {
+        priority::lower("pulling");
+        runtime.block_on(puller.run(stop));
     })
 }
 

@@ -11,8 +11,10 @@ use prometheus::{
 };
 
 mod kafka;
+mod plan;
 
 pub use kafka::{KAFKA_ERRORS, KAFKA_FATES, KAFKA_SKIPS, Kafka};
+pub use plan::{PULL_RESULTS, Plan};
 
 /// All of the agent's own figures.
 #[derive(Clone, Debug)]
@@ -62,6 +64,8 @@ pub struct Telemetry {
     pub sink_waiting_bytes: IntGauge,
     /// The topics that are read.
     pub kafka: Kafka,
+    /// The objectives in force.
+    pub plan: Plan,
     /// Panes closed.
     pub panes_closed: IntCounter,
     /// End of the newest closed pane.
@@ -109,12 +113,13 @@ pub struct Telemetry {
 }
 
 /// What becomes of an exchange.
-pub const FATES: [&str; 5] = [
+pub const FATES: [&str; 6] = [
     "sampled",
     "sampled_out",
     "not_inference",
     "dropped",
     "undecodable",
+    "unmonitored",
 ];
 /// What becomes of an outcome.
 pub const OUTCOME_FATES: [&str; 10] = [
@@ -147,11 +152,12 @@ pub const BATCH_RESULTS: [&str; 4] = ["stored", "duplicate", "refused", "failed"
 /// What happens to outcomes between replicas.
 pub const FORWARDED: [&str; 6] = ["handed_over", "settled", "lost", "asked", "found", "failed"];
 /// What is written to the state folder.
-pub const STATE_WRITES: [&str; 5] = [
+pub const STATE_WRITES: [&str; 6] = [
     "outbox",
     "outbox_mark",
     "outbox_read",
     "open_panes",
+    "plan",
     "joins",
 ];
 
@@ -242,6 +248,7 @@ impl Telemetry {
             sink_waiting: make.gauge("clause9_sink_waiting", "Requests and answers told by themselves that wait for each other.")?,
             sink_waiting_bytes: make.gauge("clause9_sink_waiting_bytes", "Bytes of requests and answers that wait for each other.")?,
             kafka: Kafka::new(&make)?,
+            plan: Plan::new(&make)?,
             panes_closed: make.counter("clause9_panes_closed_total", "Panes closed.")?,
             watermark: make.plain("clause9_watermark_timestamp_seconds", "End of the newest closed pane on the system's clock.")?,
             queue_exchanges: make.gauge("clause9_capture_queue_exchanges", "Exchanges waiting for the monitor.")?,
@@ -299,6 +306,12 @@ impl Telemetry {
         self.metric_support
             .with_label_values(&labels)
             .set(support as f64);
+    }
+
+    /// Objectives are others from now on: what was shown of the old ones is no more.
+    pub fn forget_metrics(&self) {
+        self.metric_value.reset();
+        self.metric_support.reset();
     }
 
     /// Everything in the text format.

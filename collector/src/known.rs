@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use clause9_shared::baseline::Baseline;
+use clause9_shared::canonical;
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::{AgentId, SystemId};
 use clause9_shared::judge::Compiled;
@@ -12,6 +13,7 @@ use clause9_shared::metric::StreamKind;
 use clause9_shared::objective::{Document, Objective};
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::time::{Clock, Span};
+use clause9_shared::wire::plan::Named;
 
 use crate::trust::{Standing, Trusted};
 
@@ -28,6 +30,10 @@ pub struct KnownSystem {
     pub baseline: Baseline,
     /// Its name.
     pub baseline_digest: Digest,
+    /// The canonical text of the objectives file, as agents are given it.
+    pub document_text: Arc<[u8]>,
+    /// That of the baseline.
+    pub baseline_text: Arc<[u8]>,
     /// What agents count.
     pub plan: CapturePlan,
     /// The objectives, compiled into bets.
@@ -68,9 +74,13 @@ impl KnownSystem {
             .iter()
             .map(|o| Compiled::new(&document, o, &baseline).map_err(|e| e.to_string()))
             .collect::<Result<_, _>>()?;
+        let document_text = canonical::to_json(&document).map_err(|e| e.to_string())?;
+        let baseline_text = canonical::to_json(&baseline).map_err(|e| e.to_string())?;
         Ok(Self {
-            document_digest: document.digest().map_err(|e| e.to_string())?,
-            baseline_digest: baseline.digest(),
+            document_digest: Document::named_by(document_text.as_bytes()),
+            baseline_digest: Baseline::named_by(baseline_text.as_bytes()),
+            document_text: document_text.into_bytes().into(),
+            baseline_text: baseline_text.into_bytes().into(),
             document,
             clock: Clock::Live,
             baseline,
@@ -85,6 +95,15 @@ impl KnownSystem {
     /// Its short name.
     pub fn id(&self) -> &SystemId {
         &self.document.system.id
+    }
+
+    /// The names of its documents, as agents are told them.
+    pub fn named(&self) -> Named {
+        Named {
+            system: self.id().clone(),
+            objectives: self.document_digest,
+            baseline: self.baseline_digest,
+        }
     }
 
     /// Length of a pane.

@@ -1,7 +1,7 @@
 //! The collector: verifies what agents ship, merges replicas, judges sealed panes against the
 //! objectives in force, and keeps the evidence.
 //!
-//! Core (pure): [`known`], [`trust`], [`spiffe`], [`access`], [`verify`], [`seal`], [`plan`], [`register`], [`missing`].
+//! Core (pure): [`known`], [`trust`], [`spiffe`], [`access`], [`skew`], [`verify`], [`seal`], [`plan`], [`register`], [`missing`].
 //! Shell: listening and receiving, TLS, [`enrolment`], the writer's thread (`collect`, `execute`), [`store`], `serve`,
 //! [`config`], and what reads files again (`held`, `reload`).
 //! A batch goes `receive → verify → collect → store`; a seal goes `seal → plan → execute`.
@@ -28,6 +28,7 @@ mod reload;
 pub mod seal;
 mod secret;
 mod serve;
+pub mod skew;
 pub mod spiffe;
 pub mod store;
 mod telemetry;

@@ -13,6 +13,7 @@ use clause9_shared::wire::batch::{
 use clause9_shared::wire::codec::Decode;
 
 use crate::known::{Known, KnownSystem};
+use crate::skew;
 use crate::spiffe::SpiffeId;
 
 /// A batch or item that was not taken.
@@ -264,7 +265,7 @@ pub fn admit(
     before: Before,
     system_clock: Clock,
     now: Timestamp,
-    skew: Span,
+    allowed: Span,
 ) -> Result<Admitted, Refused> {
     match before {
         Before::Stored(digest) if digest == opened.digest => {
@@ -301,19 +302,24 @@ pub fn admit(
         return Err(opened.refused(RefusalReason::ClockMixed, detail));
     }
     let furthest = furthest(&opened.batch);
-    if system_clock == Clock::Live && furthest > now + skew {
+    if system_clock == Clock::Live && furthest > now + allowed {
+        // The batch was on its way for a while, so the clock is ahead by at least so much.
+        let clock = match skew::ahead(opened.batch.created_at, now) {
+            Some(ahead) => format!("the agent's clock is ahead by {ahead} at least"),
+            None => "it was signed before that, so the agent's clock was set back since".to_owned(),
+        };
         let detail = format!(
-            "the batch speaks of {furthest} as begun or over, and it was received at {now}; set the \
+            "the batch speaks of {furthest} as begun or over, and it was received at {now}; {clock}: set the \
              agent's wall clock"
         );
         return Err(opened.refused(RefusalReason::ClockAhead, detail));
     }
     let created = opened.batch.created_at;
     let mut marks = Vec::new();
-    if created > now + skew {
+    if created > now + allowed {
         marks.push(CLOCK_AHEAD);
     }
-    if created + skew < now {
+    if created + allowed < now {
         marks.push(CLOCK_BEHIND);
     }
     Ok(Admitted::New(VerifiedBatch { opened, marks }))

@@ -106,9 +106,9 @@ pub const TELEMETRY: &[Telemetry] = &[
         "clause9_exchanges_total",
         &[(
             "fate",
-            "sampled, sampled_out, not_inference, dropped, undecodable",
+            "sampled, sampled_out, not_inference, dropped, undecodable, unmonitored",
         )],
-        "What became of every exchange; the fates add up to the exchanges seen once they have been dealt with.",
+        "What became of every exchange; the fates add up to the exchanges seen once they have been dealt with. `unmonitored` passed before there were objectives.",
     ),
     counter(
         Agent,
@@ -175,6 +175,40 @@ pub const TELEMETRY: &[Telemetry] = &[
         "clause9_client_certificate_reloads_total",
         &[("result", "loaded, failed")],
         "Times the files by which the agent speaks TLS with the collector were found changed.",
+    ),
+    gauge(
+        Agent,
+        "clause9_plan_in_force",
+        &[
+            ("source", "file, collector, cache"),
+            ("objectives", "digest"),
+            ("baseline", "digest"),
+        ],
+        "Always 1; the labels say by which documents panes are counted, and where they come from.",
+    ),
+    counter(
+        Agent,
+        "clause9_plan_pulls_total",
+        &[("result", "unchanged, applied, refused, denied, failed")],
+        "Times the collector was asked for objectives: `refused` by the agent, `denied` by the collector.",
+    ),
+    gauge(
+        Agent,
+        "clause9_plan_checked_timestamp_seconds",
+        &[],
+        "When the documents in force were last known to be what the collector has, or since when it is asked; 0 if they are files.",
+    ),
+    gauge(
+        Agent,
+        "clause9_plan_awaited",
+        &[],
+        "1 if there are no objectives yet and traffic passes uncounted.",
+    ),
+    counter(
+        Agent,
+        "clause9_plan_cache_damaged_total",
+        &[],
+        "Times that the objectives kept on disk could not be used.",
     ),
     gauge(
         Agent,
@@ -459,6 +493,18 @@ pub const TELEMETRY: &[Telemetry] = &[
         "clause9_collector_requests_denied_total",
         &[("reason", "no_token, unknown, expired, scope, system")],
         "Requests that showed no token that lets them in.",
+    ),
+    counter(
+        Collector,
+        "clause9_collector_plans_total",
+        &[("result", "served, unchanged")],
+        "Times that somebody asked by which documents a system is monitored, or for one of them; `unchanged` had it already.",
+    ),
+    gauge(
+        Collector,
+        "clause9_agent_clock_ahead_seconds",
+        &[("agent", "short ids of the trusted agents")],
+        "How far an agent's wall clock is ahead of the collector's at least, by its recent batches; below zero, it is behind by at most so much, or its batches take that long.",
     ),
     counter(
         Collector,

@@ -3,6 +3,7 @@
 //! `tidy_*`: rules about the repository itself. `house_*`: what is generated and documented.
 //! `web_*`: pages in a browser. `agent_*`: the agent over real sockets. `live_clock`, `first_nonconformity`, `outcomes_find`: agent and collector. `attach_discovered`, `prometheus_*`, `mlserver_*`, `agent_kafka`, `agent_otlp`, `conformance`: beside other people's real programs (see `tests/tools/`).
 
+mod agent_documents;
 mod agent_faults;
 mod agent_kafka;
 mod agent_otlp;

@@ -9,6 +9,7 @@ mod connection;
 pub mod doors;
 mod flight;
 mod framing;
+mod grid;
 mod headers;
 pub mod panes;
 mod recorder;
@@ -22,6 +23,7 @@ mod upstream;
 mod versions;
 
 pub use budget::{Budget, Reservation};
+pub use grid::NoCommonBeginning;
 pub use recorder::{Captured, Recorder};
 
 #[cfg(feature = "fuzzing")]

@@ -7,6 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use clause9_shared::time::{Span, Timestamp};
 use clause9_shared::window::{DropReason, PaneStart};
 
+use crate::capture::grid::{Grid, NoCommonBeginning};
+
 /// Most panes open at once; requests beyond are counted in the oldest one.
 const MAX_OPEN_PANES: usize = 4096;
 
@@ -21,17 +23,20 @@ pub enum Admission {
     NotInference,
     /// It is accounted for already: let go.
     Dropped(DropReason),
+    /// Nobody knows yet what is to be counted: it is passed on, and belongs to no pane.
+    Unmonitored,
 }
 
 /// The open panes.
 #[derive(Debug)]
 pub struct PaneTable {
-    length: Span,
     inner: Mutex<Inner>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// Where panes begin and end; none as long as nobody knows.
+    grid: Option<Grid>,
     /// Every pane that ends at or before is closed.
     watermark: Option<Timestamp>,
     open: BTreeMap<PaneStart, SocketCounts>,
@@ -44,10 +49,45 @@ struct Inner {
 impl PaneTable {
     /// No pane is open yet.
     pub fn new(length: Span) -> Self {
+        let table = Self::unmonitored();
+        table.begin(length);
+        table
+    }
+
+    /// No pane can be opened before it is told how long they are.
+    pub fn unmonitored() -> Self {
         Self {
-            length,
             inner: Mutex::default(),
         }
+    }
+
+    /// From now on panes are of this length.
+    pub fn begin(&self, length: Span) {
+        self.lock().grid = Some(Grid::new(length));
+    }
+
+    /// Panes are to be of this length from a point on that lies behind every pane that was opened, and at which a pane
+    /// of either length begins: that point, or none if no pane was opened and it is so at once.
+    pub fn change(
+        &self,
+        length: Span,
+        now: Option<Timestamp>,
+    ) -> Result<Option<Timestamp>, NoCommonBeginning> {
+        let mut inner = self.lock();
+        let newest = inner.open.keys().next_back().copied();
+        let begun = newest.map(|pane| pane.0).max(inner.watermark);
+        let (Some(grid), Some(begun)) =
+            (&mut inner.grid, begun.max(now.filter(|_| begun.is_some())))
+        else {
+            inner.grid = Some(Grid::new(length));
+            return Ok(None);
+        };
+        grid.change(length, begun).map(Some)
+    }
+
+    /// Whether every pane that ends at or before this point is closed.
+    pub fn is_closed_until(&self, point: Timestamp) -> bool {
+        self.lock().watermark.is_some_and(|w| point <= w)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -57,9 +97,12 @@ impl PaneTable {
     /// Counts a request that came in at that time.
     pub fn arrive(&self, at: Option<Timestamp>, inference: bool) -> Admission {
         let mut inner = self.lock();
+        let Some(grid) = inner.grid else {
+            return Admission::Unmonitored;
+        };
         let (counts, admission) = match at {
             None => (&mut inner.timeless, Admission::Dropped(DropReason::TooLate)),
-            Some(at) => inner.admit(at, self.length),
+            Some(at) => inner.admit(at, grid),
         };
         counts.seen += 1;
         if !inference {
@@ -94,9 +137,10 @@ impl PaneTable {
     /// Makes sure that time up to `now` has panes, so that idle ones are closed, too.
     pub fn reach(&self, now: Timestamp) {
         let mut inner = self.lock();
+        let Some(grid) = inner.grid else { return };
         if inner.watermark.is_none() && inner.open.is_empty() {
             let counts = std::mem::take(&mut inner.timeless);
-            let first = PaneStart::of(now, self.length);
+            let first = grid.pane(now);
             inner.watching_since.get_or_insert(first.0);
             inner.open.insert(first, counts);
         }
@@ -105,7 +149,8 @@ impl PaneTable {
     /// The oldest pane that is over for `lateness`, if any.
     pub fn next_due(&self, now: Timestamp, lateness: Span) -> Option<PaneStart> {
         let oldest = self.oldest()?;
-        (oldest.end(self.length) + lateness <= now).then_some(oldest)
+        let end = self.lock().grid?.end(oldest);
+        (end + lateness <= now).then_some(oldest)
     }
 
     /// Whether no request was counted in a pane so far: then none of it can be on its way either, since
@@ -126,7 +171,12 @@ impl PaneTable {
     /// Closes the oldest open pane, which must be this one, and tells what was counted in it.
     pub fn close(&self, pane: PaneStart) -> SocketCounts {
         let mut inner = self.lock();
-        inner.watermark = inner.watermark.max(Some(pane.end(self.length)));
+        let end = inner.grid.map(|grid| grid.end(pane));
+        inner.watermark = inner.watermark.max(end);
+        let watermark = inner.watermark;
+        if let (Some(grid), Some(watermark)) = (&mut inner.grid, watermark) {
+            grid.pass(watermark);
+        }
         let mut counts = inner.open.remove(&pane).unwrap_or_default();
         counts.add(&std::mem::take(&mut inner.timeless));
         counts
@@ -152,9 +202,9 @@ impl PaneTable {
 }
 
 impl Inner {
-    fn admit(&mut self, at: Timestamp, length: Span) -> (&mut SocketCounts, Admission) {
-        let pane = PaneStart::of(at, length);
-        let closed = self.watermark.filter(|w| pane.end(length) <= *w);
+    fn admit(&mut self, at: Timestamp, grid: Grid) -> (&mut SocketCounts, Admission) {
+        let pane = grid.pane(at);
+        let closed = self.watermark.filter(|w| grid.end(pane) <= *w);
         let full = self.open.len() >= MAX_OPEN_PANES && !self.open.contains_key(&pane);
         let (counted_in, admission) = match closed {
             Some(watermark) => (
@@ -214,6 +264,56 @@ mod tests {
             (2, 1, 1)
         );
         assert!(table.open().is_empty());
+    }
+
+    #[test]
+    fn nothing_is_counted_before_anybody_knows_what() {
+        let table = PaneTable::unmonitored();
+        table.reach(at(5));
+        assert_eq!(table.arrive(Some(at(5)), true), Admission::Unmonitored);
+        assert_eq!(table.next_due(at(500), MINUTE), None);
+        table.begin(MINUTE);
+        table.watch_from(at(70));
+        assert_eq!(
+            table.arrive(Some(at(71)), true),
+            Admission::Capture(PaneStart(at(60)), at(71))
+        );
+        assert_eq!(table.watching_since(), Some(at(70)));
+        assert_eq!(
+            table.close(PaneStart(at(60))).seen,
+            1,
+            "what came before is in no pane"
+        );
+    }
+
+    #[test]
+    fn panes_change_their_length_behind_every_open_one() {
+        let table = PaneTable::new(MINUTE);
+        assert_eq!(
+            table.change(MINUTE, Some(at(0))),
+            Ok(None),
+            "none was opened"
+        );
+        table.arrive(Some(at(65)), true);
+        let from = table.change(Span::from_secs(40), Some(at(70))).unwrap();
+        assert_eq!(
+            from,
+            Some(at(120)),
+            "where a minute and two thirds of it begin"
+        );
+        let panes = [119, 120, 165].map(|s| table.arrive(Some(at(s)), true));
+        let begin = |s, t| Admission::Capture(PaneStart(at(s)), at(t));
+        assert_eq!(panes, [begin(60, 119), begin(120, 120), begin(160, 165)]);
+        assert_eq!(table.next_due(at(120), Span::ZERO), Some(PaneStart(at(60))));
+        assert_eq!(table.close(PaneStart(at(60))).seen, 2);
+        assert!(table.is_closed_until(at(120)) && !table.is_closed_until(at(121)));
+        assert_eq!(table.next_due(at(159), Span::ZERO), None);
+        assert_eq!(
+            table.next_due(at(160), Span::ZERO),
+            Some(PaneStart(at(120)))
+        );
+        table.close(PaneStart(at(120)));
+        assert_eq!(table.oldest(), Some(PaneStart(at(160))));
     }
 
     #[test]

@@ -85,6 +85,10 @@ impl Recorder {
         match admission {
             Admission::Capture(..) => {}
             Admission::NotInference => self.not_inference.inc(),
+            Admission::Unmonitored => {
+                let fates = &self.telemetry.exchanges;
+                fates.with_label_values(&["unmonitored"]).inc();
+            }
             Admission::Dropped(reason) => self.telemetry.count_dropped(reason, 1),
         }
         admission

@@ -155,7 +155,13 @@ impl Proxy {
                 begun(&request, pane, at),
                 decoder,
             )),
-            (Admission::Capture(..) | Admission::NotInference | Admission::Dropped(_), _) => None,
+            (
+                Admission::Capture(..)
+                | Admission::NotInference
+                | Admission::Dropped(_)
+                | Admission::Unmonitored,
+                _,
+            ) => None,
         };
         let ending = flight.as_ref().map(Flight::ending);
         // We are no forward proxy: a tunnel to anywhere is not ours to open.

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use clause9_shared::ids::SystemId;
 use clause9_shared::time::Clock;
 use clause9_shared::yaml::{self, Problem};
 use schemars::JsonSchema;
@@ -16,6 +17,7 @@ mod otlp;
 mod outcomes;
 mod plan;
 mod protocols;
+mod pull;
 mod sampling;
 mod sink;
 mod tls;
@@ -26,9 +28,11 @@ pub use kafka::{Content, KafkaConfig, KafkaTlsConfig, Mechanism, SaslConfig, Sta
 pub use limits::LimitsConfig;
 pub use otlp::{Meaning, OtlpConfig};
 pub use outcomes::OutcomesConfig;
+pub(crate) use plan::CAPPED_STRATA;
 pub(crate) use plan::collector;
-pub use plan::{AgentPlan, PlanProblem};
+pub use plan::{AgentPlan, Objectives, PlanProblem};
 pub use protocols::ProtocolConfig;
+pub use pull::PullConfig;
 pub use sampling::{CapConfig, SamplingConfig};
 pub use sink::SinkConfig;
 pub use tls::{CollectorTlsConfig, TlsConfig, UpstreamTlsConfig};
@@ -63,10 +67,20 @@ pub struct AgentConfig {
     /// Whom to trust behind `https://`.
     #[serde(default)]
     pub upstream_tls: UpstreamTlsConfig,
-    /// The objectives file of the AI system.
-    pub objectives: PathBuf,
+    /// The objectives file of the AI system. Left out together with `baseline`, both are pulled from the
+    /// collector, and `system` says whose. A file wins: with one, the collector is not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objectives: Option<PathBuf>,
     /// The baseline file of the AI system, as `clause9 baseline` wrote it.
-    pub baseline: PathBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<PathBuf>,
+    /// The AI system's name. Needed if `objectives` and `baseline` are left out; else it has to be the
+    /// one that stands in the objectives file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<SystemId>,
+    /// How objectives and baseline are pulled, where they are no files.
+    #[serde(default, skip_serializing_if = "PullConfig::is_usual")]
+    pub pull: PullConfig,
     /// Base address of the collector. Without one, the agent measures and serves /metrics only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collector: Option<String>,
@@ -165,13 +179,7 @@ impl AgentConfig {
     /// The same configuration with paths resolved against a folder.
     #[must_use]
     pub fn resolved(mut self, folder: &Path) -> Self {
-        for path in [
-            &mut self.objectives,
-            &mut self.baseline,
-            &mut self.state_dir,
-        ] {
-            *path = folder.join(&path);
-        }
+        self.state_dir = folder.join(&self.state_dir);
         let tls = self.tls.as_mut();
         let tls = tls
             .into_iter()
@@ -182,6 +190,8 @@ impl AgentConfig {
             token.into_iter().chain(kafka.flat_map(KafkaConfig::paths))
         });
         let others = [
+            &mut self.objectives,
+            &mut self.baseline,
             &mut self.system_key_file,
             &mut self.outcomes.token_file,
             &mut self.listen_unix,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clause9_shared::baseline::Baseline;
+use clause9_shared::ids::SystemId;
 use clause9_shared::objective::{self, Document};
 use clause9_shared::plan::{CapturePlan, PlanError};
 use clause9_shared::time::{Clock, Span};
@@ -20,6 +21,8 @@ use crate::decode::JsonRows;
 use crate::ship::client::{Client, ClientProblem};
 use crate::sink::{KAFKA, Reader, Shapes};
 
+/// What is wrong with a bound on sampling where groups have rates of their own.
+pub(crate) const CAPPED_STRATA: &str = "cannot lower a rate that groups of the objectives file have of their own; remove it, or `sampled_at_least` there";
 /// The longest delivery that can be allowed, in bytes.
 const MAX_DELIVERY: usize = 64 << 20;
 
@@ -35,13 +38,40 @@ pub struct AgentPlan {
     /// Where batches go, and by whom.
     pub collector: Option<(reqwest::Url, Arc<Client>)>,
     /// What is counted and how.
-    pub capture: Arc<CapturePlan>,
+    pub objectives: Objectives,
     /// The trusted header with the time of arrival.
     pub event_time_header: Option<HeaderName>,
     /// Protocols of one's own.
     pub protocols: Vec<JsonRows>,
     /// How events without a path are read.
     pub shapes: Shapes,
+}
+
+/// Where what is counted is known from.
+#[derive(Clone, Debug)]
+pub enum Objectives {
+    /// Files, read at the start.
+    Files(Arc<CapturePlan>),
+    /// The collector, which is asked for those of this system.
+    Pulled(SystemId),
+}
+
+impl Objectives {
+    /// What is counted, if that is known without asking.
+    pub const fn known(&self) -> Option<&Arc<CapturePlan>> {
+        match self {
+            Self::Files(capture) => Some(capture),
+            Self::Pulled(_) => None,
+        }
+    }
+
+    /// Which AI system.
+    pub fn system(&self) -> &SystemId {
+        match self {
+            Self::Files(capture) => &capture.document().system.id,
+            Self::Pulled(system) => system,
+        }
+    }
 }
 
 /// Why a configuration cannot be run.
@@ -119,31 +149,19 @@ impl AgentPlan {
             Reader::check(kafka).map_err(|(key, message)| wrong(key, message))?;
         }
         let protocols = protocols(&config)?;
-        let document = objectives(&config.objectives)?;
-        let baseline = baseline(&config.baseline)?;
-        let capture = Arc::new(CapturePlan::new(&document, &baseline)?.met()?);
-        if config.sampling.cap.is_some() && capture.strata().is_some() {
-            return Err(wrong(
-                "sampling.cap",
-                "cannot lower a rate that groups of the objectives file have of their own; remove it, or `sampled_at_least` there",
-            ));
-        }
-        let shapes = shapes(&config, &document)?;
+        let objectives = counted(&config)?;
+        let document = objectives.known().map(|capture| capture.document());
+        let shapes = shapes(&config, document)?;
         Ok(Self {
             config,
             upstream,
             certificates: certificates.map(Arc::new),
             collector,
-            capture,
+            objectives,
             event_time_header,
             protocols,
             shapes,
         })
-    }
-
-    /// Length of a pane.
-    pub fn pane(&self) -> Span {
-        self.capture.document().panes.length
     }
 
     /// Which clock panes run on.
@@ -178,11 +196,63 @@ fn path(config: &AgentConfig) -> Result<Option<(SocketAddr, Upstream)>, PlanProb
     }
 }
 
-fn shapes(config: &AgentConfig, document: &Document) -> Result<Shapes, PlanProblem> {
+/// What is counted: by files if they are configured, else by what the collector will say.
+fn counted(config: &AgentConfig) -> Result<Objectives, PlanProblem> {
+    let (document, baseline) = match (&config.objectives, &config.baseline) {
+        (Some(document), Some(reference)) => (objectives(document)?, baseline(reference)?),
+        (None, None) => return pulled(config).map(Objectives::Pulled),
+        (Some(_), None) => {
+            let message =
+                "is missing; write where the baseline is, or take `objectives` out to pull both";
+            return Err(wrong("baseline", message));
+        }
+        (None, Some(_)) => {
+            let message =
+                "is missing; write where the objectives are, or take `baseline` out to pull both";
+            return Err(wrong("objectives", message));
+        }
+    };
+    if let Some(other) = config.system.as_ref().filter(|s| **s != document.system.id) {
+        let message = format!(
+            "is `{other}`, and the objectives file is of `{}`; give the file of that system, or take `system` out",
+            document.system.id
+        );
+        return Err(wrong("system", message));
+    }
+    let capture = Arc::new(CapturePlan::new(&document, &baseline)?.met()?);
+    if config.sampling.cap.is_some() && capture.strata().is_some() {
+        return Err(wrong("sampling.cap", CAPPED_STRATA));
+    }
+    Ok(Objectives::Files(capture))
+}
+
+/// Whose objectives are pulled, if they can be.
+fn pulled(config: &AgentConfig) -> Result<SystemId, PlanProblem> {
+    let checked = config.pull.check();
+    checked.map_err(|(key, message)| wrong(key, message))?;
+    let Some(system) = &config.system else {
+        let message =
+            "is missing; write where the objectives are, or `system` and `collector` to pull them";
+        return Err(wrong("objectives", message));
+    };
+    if config.collector.is_none() {
+        let message =
+            "is missing; it is asked for the objectives, or write `objectives` and `baseline`";
+        return Err(wrong("collector", message));
+    }
+    if config.sink.is_some() {
+        let message =
+            "needs objectives that are known from the start; write `objectives` and `baseline`";
+        return Err(wrong("sink", message));
+    }
+    Ok(system.clone())
+}
+
+fn shapes(config: &AgentConfig, document: Option<&Document>) -> Result<Shapes, PlanProblem> {
     let path = config.sink.as_ref().and_then(|sink| sink.path.as_deref());
-    let only = match document.system.models.as_slice() {
-        [one] => Some(one.name.as_str()),
-        _ => None,
+    let only = match document.map(|d| d.system.models.as_slice()) {
+        Some([one]) => Some(one.name.as_str()),
+        Some(_) | None => None,
     };
     Shapes::new(path, only).map_err(|message| wrong("sink.path", message))
 }

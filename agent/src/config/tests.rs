@@ -17,7 +17,7 @@ fn four_lines_are_enough_and_paths_start_at_the_file() {
     let path = folder.path().join("agent.yaml");
     fs::write(&path, SMALLEST).unwrap();
     let config = AgentConfig::from_file(&path).unwrap();
-    assert_eq!(config.objectives, folder.path().join("o.yaml"));
+    assert_eq!(config.objectives, Some(folder.path().join("o.yaml")));
     assert_eq!(config.limits, LimitsConfig::default());
     assert_eq!(config.admin.port(), 9301);
     // Nobody but this machine reaches what is not the data path, unless it is configured.
@@ -75,6 +75,43 @@ fn a_sink_may_stand_alone_and_half_a_proxy_may_not() {
         let message = problem(text);
         assert!(message.starts_with(start), "{message}");
     }
+}
+
+#[test]
+fn objectives_are_two_files_or_pulled_by_name_from_a_collector() {
+    let problem = |text: &str| {
+        let text = format!("listen: 127.0.0.1:1\nupstream: http://x\n{text}");
+        let config: AgentConfig = yaml::from_str("a", &text).unwrap().value;
+        AgentPlan::new(config).map(|_| ()).unwrap_err().to_string()
+    };
+    let pulled = "system: toy\ncollector: http://127.0.0.1:9300\n";
+    for (text, start) in [
+        ("objectives: o.yaml\n", "baseline: is missing"),
+        (
+            "baseline: b.json\n",
+            "objectives: is missing; write where the objectives are, or take",
+        ),
+        (
+            "",
+            "objectives: is missing; write where the objectives are, or `system`",
+        ),
+        ("system: toy\n", "collector: is missing; it is asked"),
+        (
+            &format!("{pulled}pull: {{ every: 10ms }}\n"),
+            "pull.every: must be from 1s to 1d",
+        ),
+        (
+            &format!("{pulled}sink: {{ listen: 127.0.0.1:9303 }}\n"),
+            "sink: needs objectives that are known from the start",
+        ),
+    ] {
+        let message = problem(text);
+        assert!(message.starts_with(start), "{message}");
+    }
+    let text = format!("listen: 127.0.0.1:1\nupstream: http://x\n{pulled}");
+    let config: AgentConfig = yaml::from_str("a", &text).unwrap().value;
+    let plan = AgentPlan::new(config).unwrap();
+    assert!(matches!(plan.objectives, Objectives::Pulled(system) if system.as_str() == "toy"));
 }
 
 const TOPICS: &str = "brokers: [a:9092]\n    topics: [{ name: t, content: events }]";

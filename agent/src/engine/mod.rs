@@ -248,6 +248,16 @@ impl Engine {
         self
     }
 
+    /// The same for an engine that is at work.
+    pub fn put_shelf(&mut self, shelf: Option<Box<dyn Shelf>>) {
+        self.memory.put_shelf(shelf);
+    }
+
+    /// Takes the place of an engine that has closed its panes up to there.
+    pub fn go_on_from(&mut self, watermark: Option<Timestamp>) {
+        self.watermark = self.watermark.max(watermark);
+    }
+
     /// How many bytes a prediction takes on a shelf.
     pub fn packed_bytes(settings: &Settings) -> usize {
         memory(settings).stride()

@@ -179,8 +179,8 @@ impl Monitor {
         match self.recorder.arrive_at(at, true) {
             Admission::Capture(pane, at) => Ok((pane, at)),
             Admission::Dropped(reason) => Err(reason),
-            // Only said of what is told to be none.
-            Admission::NotInference => Err(DropReason::TooLate),
+            // Only said of what is told to be none, and before there is a monitor.
+            Admission::NotInference | Admission::Unmonitored => Err(DropReason::TooLate),
         }
     }
 

@@ -235,7 +235,10 @@ impl<F> Queue<F> {
 
     /// Nothing before the first batch that waits need be known.
     fn forget(&mut self) {
-        while let Some(done) = self.records.pop_front_if(|r| r.done) {
+        while self.records.front().is_some_and(|r| r.done) {
+            let Some(done) = self.records.pop_front() else {
+                return;
+            };
             self.passed = Some((done.number, done.place));
         }
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::{BootId, SystemId};
-use clause9_shared::objective::Document;
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::time::Span;
 use ed25519_dalek::SigningKey;
@@ -19,15 +18,16 @@ use crate::capture::reverse_proxy::Proxy;
 use crate::capture::tls::Certificates;
 use crate::capture::{Budget, Captured, Recorder};
 use crate::clock::{self, SystemClock};
-use crate::config::{AgentConfig, SinkConfig, Upstream};
+use crate::config::{AgentConfig, Objectives, SinkConfig, Upstream};
 use crate::decode::Decoders;
 use crate::engine::shelf::Shelf;
 use crate::engine::{Engine, Settings};
 use crate::identity::{self, IdentityError};
-use crate::monitor::Command;
+use crate::monitor::{Command, Plans};
 use crate::outbox::disk::Folder;
 use crate::outbox::{Outbox, Room};
 use crate::outcomes::{Outcomes, Turns};
+use crate::pull::{Cache, Puller, Pulling, Standing};
 use crate::sample::{self, Sampler};
 use crate::shelf::{DiskShelf, Setup};
 use crate::ship::client::Client;
@@ -38,31 +38,41 @@ use crate::telemetry::Telemetry;
 /// Most bytes of batches in memory that the disk would not take.
 const MOST_UNWRITTEN: usize = 16 << 20;
 
-/// The proxy and its doors.
+/// The proxy and its doors, if there is one.
 pub(super) fn path(
     config: &AgentConfig,
-    (address, upstream): (SocketAddr, Upstream),
+    (ends, certificates): (Option<(SocketAddr, Upstream)>, Option<&Arc<Certificates>>),
     recorder: &Arc<Recorder>,
     decoders: Decoders,
-    certificates: Option<&Arc<Certificates>>,
-) -> Result<Path, BuildError> {
+) -> Result<Option<Path>, BuildError> {
+    let Some((address, upstream)) = ends else {
+        return Ok(None);
+    };
     let proxy = Proxy::new(upstream, Arc::clone(recorder), decoders, config.drain);
     let doors = doors(config, address, certificates.cloned())?;
-    Ok((Arc::new(proxy), doors))
+    Ok(Some((Arc::new(proxy), doors)))
 }
 
 /// The ways in beside the proxy: the reader of topics and the sink's door, if there are such.
 pub(super) fn ways_in(
     config: &AgentConfig,
-    document: &Document,
-    event_time_header: Option<HeaderName>,
+    (objectives, event_time_header): (&Objectives, Option<&HeaderName>),
     telemetry: &Telemetry,
     commands: &mpsc::Sender<Command>,
 ) -> Result<(Option<Reader>, Option<Door>), BuildError> {
+    let Some(document) = objectives.known().map(|capture| capture.document()) else {
+        return Ok((None, None));
+    };
     let naming = Naming::new(document);
     let system = document.system.id.as_str();
     let reader = reader(config, system, naming.clone(), telemetry, commands)?;
-    let sink = sink(config, event_time_header, naming, telemetry, commands)?;
+    let sink = sink(
+        config,
+        event_time_header.cloned(),
+        naming,
+        telemetry,
+        commands,
+    )?;
     Ok((reader, sink))
 }
 
@@ -149,12 +159,14 @@ pub(super) fn outcomes(
     config: &AgentConfig,
     telemetry: &Telemetry,
     commands: &mpsc::Sender<Command>,
+    standing: Arc<Standing>,
 ) -> Result<(TcpListener, Arc<Outcomes>), BuildError> {
     let outcomes = Outcomes {
         token: outcomes_token(config)?,
         clock: config.clock,
         telemetry: telemetry.clone(),
         monitor: commands.clone(),
+        standing,
         turns: Turns::default(),
     };
     let listener = listen("outcomes.listen", config.outcomes.listen)?;
@@ -193,10 +205,15 @@ pub(super) fn outbox(config: &AgentConfig, telemetry: &Telemetry) -> Option<Arc<
     Some(Arc::new(outbox))
 }
 
+/// Who ships and asks: key, run, system, and the public name of the system's key.
+type Whose = (SigningKey, BootId, SystemId, Digest);
+/// Who delivers, what it carries for other replicas, and what the collector refused.
+type Delivers = (Option<Shipper>, Option<Arc<OnTheWay>>, Arc<RefusedItems>);
+
 /// What asking other replicas takes, if they are asked.
-pub(super) fn asking(
+fn asking(
     config: &AgentConfig,
-    (key, boot, system, salt): (SigningKey, BootId, SystemId, Digest),
+    (key, boot, system, salt): Whose,
     telemetry: &Telemetry,
     monitor: &mpsc::Sender<Command>,
 ) -> (Option<Asking>, Option<Arc<OnTheWay>>) {
@@ -218,19 +235,56 @@ pub(super) fn asking(
     (Some(asking), Some(on_the_way))
 }
 
-/// The engine, with its shelf; and the public name of the system's key.
-pub(super) fn engine(
+/// What makes engines of plans, with their shelves.
+pub(super) fn plans(
     config: &AgentConfig,
-    plan: Arc<CapturePlan>,
     system_key: [u8; 32],
     boot: BootId,
-    outbox: Option<&Arc<Outbox>>,
-) -> (Engine, Digest) {
-    let restored = outbox.and_then(|outbox| outbox.restored());
-    let settings = settings(config, plan, system_key);
-    let shelf = shelf(config, &settings, boot, restored);
-    let salt = settings.salt;
-    (Engine::new(settings).with_shelf(shelf), salt)
+    (outbox, standing): (Option<&Arc<Outbox>>, &Arc<Standing>),
+) -> Plans {
+    // What an earlier run had put by concerns the first shelf alone.
+    let mut restored = outbox.and_then(|outbox| outbox.restored());
+    let (engines, shelves) = (config.clone(), config.clone());
+    Plans::new(
+        Box::new(move |plan| Engine::new(settings(&engines, plan, system_key))),
+        Box::new(move |plan| {
+            let settings = settings(&shelves, plan, system_key);
+            shelf(&shelves, &settings, boot, restored.take())
+        }),
+        Arc::clone(standing),
+    )
+}
+
+/// Where panes begin and end, as far as that is known.
+fn panes(objectives: &Objectives) -> PaneTable {
+    let known = objectives.known();
+    known.map_or_else(PaneTable::unmonitored, |capture| {
+        PaneTable::new(capture.document().panes.length)
+    })
+}
+
+/// Who asks the collector for objectives, if they are no files.
+pub(super) fn puller(
+    config: &AgentConfig,
+    (objectives, collector): (&Objectives, Option<&Collector>),
+    (key, standing): (SigningKey, &Arc<Standing>),
+    monitor: &mpsc::Sender<Command>,
+) -> Result<Option<Puller>, ShipError> {
+    let (Objectives::Pulled(system), Some((address, client))) = (objectives, collector) else {
+        return Ok(None);
+    };
+    standing.pulled_since(clock::wall());
+    let pulling = Pulling {
+        system: system.clone(),
+        key,
+        client: Arc::clone(client),
+        cache: Cache::new(config.state_dir.clone()),
+        every: config.pull.every(),
+        capped: config.sampling.cap.is_some(),
+        monitor: monitor.clone(),
+        standing: Arc::clone(standing),
+    };
+    Puller::new(address, pulling).map(Some)
 }
 
 /// Predictions on disk, if they are kept there.
@@ -256,22 +310,24 @@ fn shelf(
     })))
 }
 
+/// What the data path hands exchanges over by, and where they arrive.
 pub(super) fn recorder(
     config: &AgentConfig,
-    (pane, event_time_header): (Span, Option<HeaderName>),
+    (objectives, event_time_header): (&Objectives, Option<&HeaderName>),
     telemetry: Telemetry,
-    queue: mpsc::Sender<Captured>,
-) -> Arc<Recorder> {
-    Arc::new(Recorder {
-        panes: PaneTable::new(pane),
+) -> (Arc<Recorder>, mpsc::Receiver<Captured>) {
+    let (queue, exchanges) = mpsc::channel(config.limits.queue_exchanges);
+    let recorder = Recorder {
+        panes: panes(objectives),
         budget: Arc::new(Budget::new(config.limits.queue_bytes)),
         clock: Arc::new(SystemClock::new(config.clock)),
         not_inference: telemetry.exchanges.with_label_values(&["not_inference"]),
         telemetry,
         body_bytes: config.limits.body_bytes,
-        event_time_header,
+        event_time_header: event_time_header.cloned(),
         queue,
-    })
+    };
+    (Arc::new(recorder), exchanges)
 }
 
 /// Where the collector is, and by what it is reached.
@@ -279,19 +335,23 @@ type Collector = (reqwest::Url, Arc<Client>);
 
 /// The shipper, if there is a collector to ship to.
 pub(super) fn shipping(
+    config: &AgentConfig,
     (collector, outbox): (Option<&Collector>, Option<&Arc<Outbox>>),
-    refused: &Arc<RefusedItems>,
-    asking: Option<Asking>,
+    whose: Whose,
     telemetry: &Telemetry,
-) -> Result<Option<Shipper>, ShipError> {
+    monitor: &mpsc::Sender<Command>,
+) -> Result<Delivers, ShipError> {
+    let (asking, on_the_way) = asking(config, whose, telemetry, monitor);
+    let refused = Arc::<RefusedItems>::default();
     let Some(((address, client), outbox)) = collector.zip(outbox) else {
-        return Ok(None);
+        return Ok((None, on_the_way, refused));
     };
     let waiting = Arc::clone(outbox);
-    let refused = Arc::clone(refused);
+    let kept = Arc::clone(&refused);
     let client = Arc::clone(client);
-    let shipper = Shipper::new(address, client, waiting, refused, telemetry.clone())?;
-    Ok(Some(shipper.with_forwarder(asking)?))
+    let shipper = Shipper::new(address, client, waiting, kept, telemetry.clone())?;
+    let shipper = shipper.with_forwarder(asking)?;
+    Ok((Some(shipper), on_the_way, refused))
 }
 
 pub(super) fn system_key(config: &AgentConfig) -> Result<[u8; 32], IdentityError> {

@@ -20,7 +20,7 @@ mod courier;
 mod forward;
 mod on_the_way;
 pub mod packing;
-mod pause;
+pub(crate) mod pause;
 mod refused;
 mod sealer;
 
@@ -214,7 +214,7 @@ impl Shipper {
 }
 
 /// How long the collector asks to be left alone.
-fn retry_after(response: &Response) -> Option<Duration> {
+pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     let value = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
     value.trim().parse().ok().map(Duration::from_secs)
 }
@@ -224,7 +224,7 @@ pub(crate) async fn bounded(response: Response) -> Option<Vec<u8>> {
     bounded_by(response, MAX_ANSWER).await
 }
 
-async fn bounded_by(mut response: Response, most: usize) -> Option<Vec<u8>> {
+pub(crate) async fn bounded_by(mut response: Response, most: usize) -> Option<Vec<u8>> {
     let mut answer = Vec::new();
     loop {
         match response.chunk().await {

@@ -12,13 +12,13 @@ const MAX_ASKED: Duration = Duration::from_mins(5);
 
 /// Failures in a row so far.
 #[derive(Debug, Default)]
-pub(super) struct Pause {
+pub(crate) struct Pause {
     failures: u32,
 }
 
 impl Pause {
     /// The next wait: by chance, from 0 to 1, up to a bound that doubles, and not less than asked for.
-    pub(super) fn next(&mut self, at_least: Option<Duration>, chance: f64) -> Duration {
+    pub(crate) fn next(&mut self, at_least: Option<Duration>, chance: f64) -> Duration {
         let bound = FIRST
             .saturating_mul(1 << self.failures.min(16))
             .min(LONGEST);
@@ -32,7 +32,7 @@ impl Pause {
 }
 
 /// A number from 0 to 1 that nobody can foresee; without randomness it is 1.
-pub(super) fn chance() -> f64 {
+pub(crate) fn chance() -> f64 {
     let mut random = [0; 4];
     match getrandom::fill(&mut random) {
         Ok(()) => f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, RawPathParams, Request, State};
+use axum::extract::{FromRef as _, Query, RawPathParams, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -11,10 +11,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use subtle::ConstantTimeEq as _;
 
-use super::{About, Denied, Needs, Route, Scope};
+use super::{About, Denied, Needs, Route, Scope, agent};
 use crate::config::TokensSource;
 use crate::held::Held;
-use crate::serve::Shared;
+use crate::serve::{Hub, Shared};
 
 /// What requests are held against.
 #[derive(Clone, Debug, Default)]
@@ -29,14 +29,15 @@ pub(crate) struct Gate {
 
 /// Lets a request pass, or answers why not.
 pub(crate) async fn pass(
-    State((shared, route)): State<(Shared, Route)>,
+    State((hub, route)): State<(Hub, Route)>,
     params: RawPathParams,
     request: Request,
     next: Next,
 ) -> Response {
+    let shared = Shared::from_ref(&hub);
     let scope = match route.needs {
         Needs::Nothing | Needs::Signature => return next.run(request).await,
-        Needs::Scope(scope) => scope,
+        Needs::Scope(scope) | Needs::AgentOr(scope) => scope,
     };
     let system = match route.about {
         About::Everything => None,
@@ -46,7 +47,14 @@ pub(crate) async fn pass(
             .map(|(_, v)| v.to_owned()),
         About::Query => asked_for(request.uri()),
     };
-    match decide(&shared, &request, scope, system.as_deref()) {
+    let signed = matches!(route.needs, Needs::AgentOr(_))
+        .then(|| agent::admit(&shared, &request, system.as_deref()))
+        .flatten();
+    let decided = match signed {
+        Some(admitted) => admitted.map_err(|why| Refusal::Denied(Denied::Agent(why))),
+        None => decide(&shared, &request, scope, system.as_deref()),
+    };
+    match decided {
         Ok(()) => next.run(request).await,
         Err(Refusal::NoWay) => {
             let why = "no token is configured: set `outcomes.token_file` or `tokens` in the collector's configuration, or post to an agent";
@@ -132,7 +140,7 @@ fn deny(shared: &Shared, route: &Route, denied: &Denied) -> Response {
     );
     let status = match denied {
         Denied::NoToken | Denied::Unknown | Denied::Expired(_) => StatusCode::UNAUTHORIZED,
-        Denied::Scope(_) | Denied::System => StatusCode::FORBIDDEN,
+        Denied::Scope(_) | Denied::System | Denied::Agent(_) => StatusCode::FORBIDDEN,
     };
     let body = axum::Json(json!({ "error": denied.to_string() }));
     let mut response = (status, body).into_response();

@@ -1,6 +1,7 @@
 //! Who may ask for what over HTTP: tokens with scopes, and the rule by which a request is let in. Core; the door that
 //! asks is in [`guard`].
 
+mod agent;
 pub(crate) mod guard;
 
 use std::collections::BTreeSet;
@@ -63,6 +64,8 @@ pub enum Needs {
     Signature,
     /// A token with this scope, where tokens are configured. What a person enters is taken, too.
     Scope(Scope),
+    /// The same, or the signature of an agent that may write for the system in the path, in the header.
+    AgentOr(Scope),
 }
 
 /// Which systems a route tells of.
@@ -148,12 +151,15 @@ pub enum Denied {
         "the token is not for this system, or for single systems only: name one that it is for"
     )]
     System,
+    /// It shows an agent's signature, and the agent may not ask for this.
+    #[error("{0}")]
+    Agent(String),
 }
 
 impl Denied {
     /// Every reason, as counted.
-    pub(crate) const REASONS: [&'static str; 5] =
-        ["no_token", "unknown", "expired", "scope", "system"];
+    pub(crate) const REASONS: [&'static str; 6] =
+        ["no_token", "unknown", "expired", "scope", "system", "agent"];
 
     pub(crate) const fn reason(&self) -> &'static str {
         match self {
@@ -162,6 +168,7 @@ impl Denied {
             Self::Expired(_) => "expired",
             Self::Scope(_) => "scope",
             Self::System => "system",
+            Self::Agent(_) => "agent",
         }
     }
 }

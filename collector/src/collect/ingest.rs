@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clause9_shared::evidence::RecordKind;
-use clause9_shared::ids::SystemId;
-use clause9_shared::time::{Clock, Span};
-use clause9_shared::wire::batch::{ItemReceipt, Receipt, Stream};
+use clause9_shared::ids::{AgentId, SystemId};
+use clause9_shared::time::{Clock, Span, Timestamp};
+use clause9_shared::wire::batch::{ItemReceipt, Receipt, RefusalReason, Stream};
 use tokio::sync::oneshot;
 
 use super::gaps::Gaps;
@@ -120,10 +120,14 @@ fn take(
     counts: &mut Counts,
 ) -> Result<Taken, StoreError> {
     let pen = &desk.pen;
+    let signed = opened.as_ref().ok().and_then(signed);
     let admitted = match opened {
         Ok(opened) => admit(to, desk, opened)?,
         Err(refused) => Err(refused),
     };
+    if let (Some((agent, created_at)), true) = (signed, is_news(&admitted)) {
+        to.note_skew(agent, created_at, pen.now)?;
+    }
     match admitted {
         Ok((Admitted::Duplicate(receipt), streams)) => Ok(Taken {
             answer: Ok(receipt),
@@ -155,6 +159,22 @@ fn take(
                 streams: Vec::new(),
             })
         }
+    }
+}
+
+/// Who signed a batch, and when by its own clock. What a crashed run had put by says little of now.
+fn signed(opened: &Opened) -> Option<(AgentId, Timestamp)> {
+    let batch = opened.batch();
+    let sent = batch.restored.is_none();
+    sent.then_some((opened.agent(), batch.created_at))
+}
+
+/// Whether a batch says something of its agent's clock that was not heard before, or is refused for that clock.
+fn is_news(admitted: &Result<WithStreams, Refused>) -> bool {
+    match admitted {
+        Ok((Admitted::New(_), _)) => true,
+        Ok((Admitted::Duplicate(_), _)) => false,
+        Err(refused) => refused.reason == RefusalReason::ClockAhead,
     }
 }
 

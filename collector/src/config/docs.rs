@@ -68,12 +68,15 @@ fn routed(text: &mut String, route: &Route) {
         Needs::Signature => "an agent's signature".to_owned(),
         Needs::Scope(Scope::Read) => "scope `read` or `audit`".to_owned(),
         Needs::Scope(scope) => format!("scope `{}`", scope.as_str()),
+        Needs::AgentOr(scope) => {
+            format!("an agent's signature, or scope `{}`", scope.as_str())
+        }
     };
     let single = match (route.needs, route.about) {
         (Needs::Nothing | Needs::Signature, _) => "",
-        (Needs::Scope(_), About::Everything) => "no",
-        (Needs::Scope(_), About::Path) => "its systems",
-        (Needs::Scope(_), About::Query) => "its systems, with `?system=ID`",
+        (Needs::Scope(_) | Needs::AgentOr(_), About::Everything) => "no",
+        (Needs::Scope(_) | Needs::AgentOr(_), About::Path) => "its systems",
+        (Needs::Scope(_) | Needs::AgentOr(_), About::Query) => "its systems, with `?system=ID`",
     };
     writeln!(
         text,

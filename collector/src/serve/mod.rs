@@ -171,7 +171,7 @@ pub fn declared() -> Vec<Route> {
 pub(crate) fn routes(hub: Hub) -> Router {
     let mut router = Router::new();
     for (route, answers) in own().into_iter().chain(v1::served()) {
-        let state = (hub.shared.clone(), route);
+        let state = (hub.clone(), route);
         let guarded = answers.route_layer(from_fn_with_state(state, guard::pass));
         router = router.route(route.path, guarded);
     }

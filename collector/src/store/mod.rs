@@ -11,6 +11,7 @@ mod read;
 mod records;
 mod schema;
 mod sealed;
+mod skews;
 mod tallies;
 mod write;
 
@@ -136,7 +137,10 @@ pub(crate) fn open(folder: &Path) -> Result<WriteStore, StoreError> {
         if found < 2 {
             tx.execute_batch(schema::ADDED_BY_2)?;
         }
-        tx.execute_batch(schema::ADDED_BY_3)?;
+        if found < 3 {
+            tx.execute_batch(schema::ADDED_BY_3)?;
+        }
+        tx.execute_batch(schema::ADDED_BY_4)?;
         tx.pragma_update(None, "user_version", schema::VERSION)?;
         tx.commit()?;
     }

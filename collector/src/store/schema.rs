@@ -3,7 +3,7 @@
 //! between seals: whatever is in them can be derived from the register again.
 
 /// Version of the tables, kept in `PRAGMA user_version`.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
 pub(super) const TABLES: &str = "
 CREATE TABLE contents(
@@ -186,4 +186,12 @@ CREATE TABLE sums(
 ) STRICT;
 CREATE INDEX sums_by_end ON sums(system, end);
 CREATE INDEX seals_without ON seals(system, pane) WHERE json_array_length(body, '$.missing') > 0;
+";
+
+/// What version 4 added: what recent batches of each agent say of its clock.
+pub(super) const ADDED_BY_4: &str = "
+CREATE TABLE skews(
+  agent BLOB PRIMARY KEY,
+  seen TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 ";

@@ -63,6 +63,7 @@ pub(crate) struct Telemetry {
     pub(crate) handshakes_failed: IntCounter,
     denied: IntCounterVec,
     enrolments: IntCounterVec,
+    plans: IntCounterVec,
     reloads: IntCounterVec,
     not_after: Gauge,
     batches: IntCounterVec,
@@ -73,6 +74,7 @@ pub(crate) struct Telemetry {
     seal_failures: IntCounterVec,
     sealed_until: GaugeVec,
     watermark: GaugeVec,
+    skew: GaugeVec,
     seal_due: GaugeVec,
     objectives: ObjectiveGauges,
     nonconformities: IntGaugeVec,
@@ -167,8 +169,9 @@ impl Telemetry {
             write_failures,
             handshakes_failed,
             not_after,
-            denied: make.counter("clause9_collector_requests_denied_total", "Requests that showed no token that lets them in, by reason.", &["reason"])?,
+            denied: make.counter("clause9_collector_requests_denied_total", "Requests that showed no token or signature that lets them in, by reason.", &["reason"])?,
             enrolments: make.counter("clause9_collector_enrolments_total", "Requests of agents to be let in or to hand over to a new key, by what became of them.", &["result"])?,
+            plans: make.counter("clause9_collector_plans_total", "Times that somebody asked by which documents a system is monitored, or for one of them, by whether it was given or was there already.", &["result"])?,
             reloads: make.counter("clause9_collector_reloads_total", "Times that files were found changed, by what they are and what came of it.", &["what", "result"])?,
             cut: make.counter("clause9_collector_connections_cut_total", "Connections cut because their clients kept the collector waiting, by how.", &["reason"])?,
             batches: make.counter("clause9_collector_batches_total", "Batches received, by what became of them.", &["result"])?,
@@ -179,6 +182,7 @@ impl Telemetry {
             seal_failures: make.counter("clause9_collector_seal_failures_total", "Times that a system's panes could not be sealed; the log says why.", &["system"])?,
             sealed_until: make.gauge("clause9_sealed_until_timestamp_seconds", "End of the last sealed pane, on the system's clock.", &["system"])?,
             watermark: make.gauge("clause9_agent_watermark_timestamp_seconds", "Point up to which an agent has closed its panes, on the system's clock.", &["system", "agent"])?,
+            skew: make.gauge("clause9_agent_clock_ahead_seconds", "How far an agent's wall clock is ahead of the collector's at least, by its recent batches; below zero, it is behind by at most so much, or its batches take that long.", &["agent"])?,
             seal_due: make.gauge("clause9_seal_due_timestamp_seconds", "When the next pane has to be sealed at the latest, also without silent agents; on the system's clock.", &["system"])?,
             objectives: ObjectiveGauges::new(&make)?,
             nonconformities: make.int_gauge("clause9_nonconformities", "Nonconformities by state.", &["system", "state"])?,
@@ -220,6 +224,9 @@ impl Telemetry {
         for result in enrolment::desk::RESULTS {
             self.enrolments.with_label_values(&[result]);
         }
+        for result in ["served", "unchanged"] {
+            self.plans.with_label_values(&[result]);
+        }
         for what in reload::WHAT {
             for result in ["loaded", "failed"] {
                 self.reloads.with_label_values(&[what, result]);
@@ -250,6 +257,10 @@ impl Telemetry {
         self.enrolments.with_label_values(&[result]).inc();
     }
 
+    pub(crate) fn count_plan(&self, result: &str) {
+        self.plans.with_label_values(&[result]).inc();
+    }
+
     pub(crate) fn count_reload(&self, what: &str, result: &str) {
         self.reloads.with_label_values(&[what, result]).inc();
     }
@@ -264,6 +275,7 @@ impl Telemetry {
     /// Shows no agent any more until each is shown again: some may be known no longer.
     pub(crate) fn forget_agents(&self) {
         self.watermark.reset();
+        self.skew.reset();
     }
 
     pub(crate) fn count_cut(&self, cut: Cut) {
@@ -318,6 +330,16 @@ impl Telemetry {
         let replay = state.clock == Some(Clock::Replay);
         self.replay.with_label_values(name).set(i64::from(replay));
         self.show_progress(system, &state, grace);
+        let skews = read.skews()?;
+        for (agent, skew) in system
+            .agents
+            .iter()
+            .filter_map(|a| Some((a, skews.get(a)?)))
+        {
+            self.skew
+                .with_label_values(&[&agent.digest().short()])
+                .set(skew.seconds());
+        }
         if let Some(pane) = state.last_sealed
             && let Some(seal) = read.seal(id, pane)?
         {

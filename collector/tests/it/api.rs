@@ -160,9 +160,11 @@ fn every_answer_has_the_shape_that_is_written_down() {
     for path in [
         "/live",
         "/ready",
+        "/v1/agents",
         "/v1/systems",
         "/v1/systems/loan",
         "/v1/systems/loan/objectives",
+        "/v1/systems/loan/plan",
         "/v1/systems/loan/panes?limit=100",
         "/v1/measurements?limit=100",
         "/v1/verdicts?limit=100",

@@ -5,6 +5,10 @@ mod agents;
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod clocks;
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod durable;
 #[cfg(test)]
 mod enrolling;

@@ -63,7 +63,7 @@ fn every_route_asks_every_token_for_what_it_declares() {
     for route in &routes {
         let status = |query: &str, headers: &str| ask(&running, route, query, headers).status;
         let denied = |status: u16| matches!(status, 401 | 403);
-        let Needs::Scope(needs) = route.needs else {
+        let (Needs::Scope(needs) | Needs::AgentOr(needs)) = route.needs else {
             // Whether the program lives is told to anybody; what is signed is checked by its signature.
             assert_ne!(status("", ""), 401, "{route:?}");
             continue;
@@ -225,7 +225,8 @@ fn tokens_are_taken_out_and_added_while_it_runs_and_a_bad_file_changes_nothing()
 fn without_a_tokens_file_reading_stays_open_on_this_machine() {
     let running = Running::start(&[1]);
     for route in declared_routes() {
-        let Needs::Scope(Scope::Read | Scope::Audit) = route.needs else {
+        let (Needs::Scope(Scope::Read | Scope::Audit) | Needs::AgentOr(Scope::Read)) = route.needs
+        else {
             continue;
         };
         let status = ask(&running, &route, "", "").status;
@@ -242,7 +243,7 @@ fn the_token_of_outcomes_opens_that_door_and_no_other() {
     let running = Running::on(files);
     let own = "authorization: Bearer 0123456789abcdef\r\n";
     for route in declared_routes() {
-        let Needs::Scope(scope) = route.needs else {
+        let (Needs::Scope(scope) | Needs::AgentOr(scope)) = route.needs else {
             continue;
         };
         let status = ask(&running, &route, "", own).status;

@@ -716,6 +716,37 @@ pub const ALERTS: &[Alert] = &[
         ),
     },
     Alert {
+        name: "Clause9PlanUnchecked",
+        // An agent that refuses what it is given has not checked either.
+        expr: "time() - (clause9_plan_checked_timestamp_seconds > 0) > 900",
+        hold: "1m",
+        severity: Ticket,
+        summary: "{{ $labels.instance }} does not know whether its objectives are the collector's",
+        description: "For a quarter of an hour the collector was away, did not let it, or gave what it refuses. It goes on with the last good objectives; if it has none, traffic passes unmonitored.",
+        fires: case(
+            20,
+            &[(
+                "clause9_plan_checked_timestamp_seconds{job=\"clause9-agent\",instance=\"a:1\"}",
+                "60x30",
+            )],
+        ),
+        labels: &[("job", "clause9-agent"), ("instance", "a:1")],
+        shown: "",
+        silent: case(
+            20,
+            &[
+                (
+                    "clause9_plan_checked_timestamp_seconds{job=\"clause9-agent\",instance=\"a:1\"}",
+                    "0+60x30",
+                ),
+                (
+                    "clause9_plan_checked_timestamp_seconds{job=\"clause9-agent\",instance=\"a:2\"}",
+                    "0x30",
+                ),
+            ],
+        ),
+    },
+    Alert {
         name: "Clause9RequestsDenied",
         expr: "sum by (job, instance, reason) (increase(clause9_collector_requests_denied_total{reason=~\"unknown|expired\"}[15m])) > 10",
         hold: "0m",

@@ -5,3 +5,4 @@ pub mod codec;
 pub mod enrol;
 pub mod forward;
 pub mod loss;
+pub mod plan;

@@ -1,6 +1,7 @@
 //! The JSON interface, version 1. One file per endpoint. Lists are bounded and answer
 //! `{"items": [...], "next": cursor or null}`; errors answer `{"error": "..."}`.
 
+mod agents;
 mod blobs;
 mod evidence;
 mod measurements;
@@ -8,6 +9,7 @@ mod missing;
 mod nonconformities;
 mod objectives;
 mod panes;
+mod plan;
 mod refusals;
 mod systems;
 mod verdicts;
@@ -31,9 +33,14 @@ const MAX_LIMIT: usize = 1000;
 /// Every route of version 1 that reads, with what it asks for. What names who connected, or is evidence, is for audits.
 pub(super) fn served() -> Vec<Served> {
     const READ: Needs = Needs::Scope(Scope::Read);
+    const AGENT: Needs = Needs::AgentOr(Scope::Read);
     const AUDIT: Needs = Needs::Scope(Scope::Audit);
     use About::{Everything, Path, Query};
     vec![
+        (
+            Route::get("/v1/agents", READ, Everything),
+            get(agents::list),
+        ),
         (
             Route::get("/v1/systems", READ, Everything),
             get(systems::list),
@@ -49,6 +56,14 @@ pub(super) fn served() -> Vec<Served> {
         (
             Route::get("/v1/systems/{id}/panes", READ, Path),
             get(panes::list),
+        ),
+        (
+            Route::get("/v1/systems/{id}/plan", AGENT, Path),
+            get(plan::named),
+        ),
+        (
+            Route::get("/v1/systems/{id}/plan/{digest}", AGENT, Path),
+            get(plan::document),
         ),
         (
             Route::get("/v1/measurements", READ, Query),
