@@ -226,6 +226,7 @@ fn an_agent_goes_on_by_the_last_good_objectives_and_notices_if_they_are_damaged(
     let mut collector = ground.collector();
     let mut agent = ground.agent();
     ground.wait_source("collector");
+    until("a kept copy", || !ground.plan()["checked_at"].is_null());
     let objectives = ground.plan()["objectives"].clone();
     let checked = run_to_end("clause9-agent", ground.path(), "check --config agent.yaml").unwrap();
     assert!(checked.contains(objectives.as_str().unwrap()), "{checked}");

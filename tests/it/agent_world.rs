@@ -443,11 +443,14 @@ impl Drop for Running {
     }
 }
 
-/// Waits for something to become true.
+/// Waits for something to become true. In an asynchronous test the tasks of this thread, which that may
+/// depend on, are done by another meanwhile.
 pub(crate) fn until(what: &str, mut is: impl FnMut() -> bool) {
     let begin = Instant::now();
-    while !is() {
-        assert!(begin.elapsed() < PATIENCE, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    tokio::task::block_in_place(|| {
+        while !is() {
+            assert!(begin.elapsed() < PATIENCE, "waited in vain for {what}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    });
 }
