@@ -136,7 +136,7 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
     let (asking, on_the_way) = parts::asking(&config, whose, &telemetry, &commands);
     let refused = Arc::<RefusedItems>::default();
     let to = (collector.as_ref(), outbox.as_ref());
-    let shipper = parts::shipping(to, &refused, asking, &telemetry)?;
+    let shipper = parts::shipping(&config, to, (&system, id), &refused, asking, &telemetry)?;
     let sealer = Sealer::new(key, boot, system.clone(), config.clock);
     let sealing = outbox.clone().map(|outbox| (sealer, outbox));
     let before = |ends| parts::path(&config, ends, &recorder, decoders, certificates.as_ref());

@@ -11,8 +11,10 @@ use prometheus::{
 };
 
 mod kafka;
+mod route;
 
 pub use kafka::{KAFKA_ERRORS, KAFKA_FATES, KAFKA_SKIPS, Kafka};
+pub use route::{ROUTE_FAILURES, ROUTE_RECEIPTS, Route};
 
 /// All of the agent's own figures.
 #[derive(Clone, Debug)]
@@ -62,6 +64,8 @@ pub struct Telemetry {
     pub sink_waiting_bytes: IntGauge,
     /// The topics that are read.
     pub kafka: Kafka,
+    /// Topics as the way to the collector.
+    pub route: Route,
     /// Panes closed.
     pub panes_closed: IntCounter,
     /// End of the newest closed pane.
@@ -242,6 +246,7 @@ impl Telemetry {
             sink_waiting: make.gauge("clause9_sink_waiting", "Requests and answers told by themselves that wait for each other.")?,
             sink_waiting_bytes: make.gauge("clause9_sink_waiting_bytes", "Bytes of requests and answers that wait for each other.")?,
             kafka: Kafka::new(&make)?,
+            route: Route::new(&make)?,
             panes_closed: make.counter("clause9_panes_closed_total", "Panes closed.")?,
             watermark: make.plain("clause9_watermark_timestamp_seconds", "End of the newest closed pane on the system's clock.")?,
             queue_exchanges: make.gauge("clause9_capture_queue_exchanges", "Exchanges waiting for the monitor.")?,

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use clause9_shared::digest::Digest;
-use clause9_shared::ids::{BootId, SystemId};
+use clause9_shared::ids::{AgentId, BootId, SystemId};
 use clause9_shared::objective::Document;
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::time::Span;
@@ -31,7 +31,7 @@ use crate::outcomes::{Outcomes, Turns};
 use crate::sample::{self, Sampler};
 use crate::shelf::{DiskShelf, Setup};
 use crate::ship::client::Client;
-use crate::ship::{Asking, OnTheWay, RefusedItems, ShipError, Shipper};
+use crate::ship::{Asking, Https, Kafka, OnTheWay, RefusedItems, Route, ShipError, Shipper};
 use crate::sink::{Bounds, Joins, Names, Naming, Reader, Sink};
 use crate::telemetry::Telemetry;
 
@@ -183,7 +183,9 @@ fn forwards(config: &AgentConfig) -> bool {
 
 /// The outbox, if there is a collector.
 pub(super) fn outbox(config: &AgentConfig, telemetry: &Telemetry) -> Option<Arc<Outbox>> {
-    config.collector.as_ref()?;
+    if !config.ships() {
+        return None;
+    }
     let folder = Folder::new(config.state_dir.join("outbox"));
     let room = Room {
         bytes: config.limits.outbox_bytes,
@@ -279,19 +281,33 @@ type Collector = (reqwest::Url, Arc<Client>);
 
 /// The shipper, if there is a collector to ship to.
 pub(super) fn shipping(
+    config: &AgentConfig,
     (collector, outbox): (Option<&Collector>, Option<&Arc<Outbox>>),
+    (system, agent): (&SystemId, AgentId),
     refused: &Arc<RefusedItems>,
     asking: Option<Asking>,
     telemetry: &Telemetry,
 ) -> Result<Option<Shipper>, ShipError> {
-    let Some(((address, client), outbox)) = collector.zip(outbox) else {
+    let Some(outbox) = outbox else {
         return Ok(None);
     };
+    let route = match (&config.collector_kafka, collector) {
+        (Some(kafka), _) => {
+            let of = (system.as_str(), agent);
+            Route::Kafka(Kafka::new(kafka, of, telemetry.clone())?)
+        }
+        (None, Some((address, client))) => Route::Https(Https::new(address, Arc::clone(client))?),
+        (None, None) => return Ok(None),
+    };
     let waiting = Arc::clone(outbox);
-    let refused = Arc::clone(refused);
-    let client = Arc::clone(client);
-    let shipper = Shipper::new(address, client, waiting, refused, telemetry.clone())?;
-    Ok(Some(shipper.with_forwarder(asking)?))
+    let shipper = Shipper::new(route, waiting, Arc::clone(refused), telemetry.clone());
+    match (asking, collector) {
+        (Some(asking), Some((address, client))) => {
+            let at = (address, Arc::clone(client));
+            Ok(Some(shipper.with_forwarder(asking, at)?))
+        }
+        (None, _) | (Some(_), None) => Ok(Some(shipper)),
+    }
 }
 
 pub(super) fn system_key(config: &AgentConfig) -> Result<[u8; 32], IdentityError> {
