@@ -18,6 +18,7 @@ use crate::enrolment;
 use crate::execute::Counts;
 use crate::forward::{self, Forwarded};
 use crate::held::Held;
+use crate::kafka;
 use crate::known::KnownSystem;
 use crate::reload;
 use crate::serve::lacking;
@@ -84,6 +85,11 @@ pub(crate) struct Telemetry {
     store_free: Gauge,
     forwarded: IntCounterVec,
     looked_for: IntGaugeVec,
+    pub(crate) kafka_lag: IntGauge,
+    pub(crate) kafka_pauses: IntCounter,
+    pub(crate) kafka_passed: IntCounter,
+    kafka_errors: IntCounterVec,
+    kafka_answers: IntCounterVec,
 }
 
 struct Maker(Registry);
@@ -162,7 +168,18 @@ impl Telemetry {
             "clause9_collector_certificate_not_after_timestamp_seconds",
             "Until when the collector's certificate is valid; 0 without TLS.",
         )?;
+        let kafka_lag = make.plain(
+            "clause9_collector_kafka_lag_messages",
+            "Messages of the topic that batches come by that the collector has not read yet.",
+        )?;
+        let kafka_pauses = make.events("clause9_collector_kafka_pauses_total", "Times that reading the topic stood still because the register was behind or could not be written.")?;
+        let kafka_passed = make.events("clause9_collector_kafka_passed_total", "Batches of the topic over which the register failed though it worked otherwise; their agents hand them over again.")?;
         let telemetry = Self {
+            kafka_lag,
+            kafka_pauses,
+            kafka_passed,
+            kafka_errors: make.counter("clause9_collector_kafka_errors_total", "What went wrong between collector and Kafka's brokers, by reason.", &["reason"])?,
+            kafka_answers: make.counter("clause9_collector_kafka_answers_total", "Answers to batches of the topic, by what became of them.", &["result"])?,
             connections,
             write_failures,
             handshakes_failed,
@@ -214,6 +231,12 @@ impl Telemetry {
         for result in forward::RESULTS {
             self.forwarded.with_label_values(&[result]);
         }
+        for reason in kafka::ERRORS {
+            self.kafka_errors.with_label_values(&[reason]);
+        }
+        for result in kafka::RESULTS {
+            self.kafka_answers.with_label_values(&[result]);
+        }
         for reason in Denied::REASONS {
             self.denied.with_label_values(&[reason]);
         }
@@ -225,6 +248,22 @@ impl Telemetry {
                 self.reloads.with_label_values(&[what, result]);
             }
         }
+    }
+
+    /// Counts what went wrong with brokers; gives how often by now.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn count_kafka_error(&self, reason: &str) -> u64 {
+        let count = self.kafka_errors.with_label_values(&[reason]);
+        count.inc();
+        count.get()
+    }
+
+    /// Counts answers; gives how many by now.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn count_answers(&self, result: &str, times: u64) -> u64 {
+        let count = self.kafka_answers.with_label_values(&[result]);
+        count.inc_by(times);
+        count.get()
     }
 
     pub(crate) fn count_forwarded(&self, result: &str, times: u64) {
