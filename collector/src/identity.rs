@@ -30,12 +30,11 @@ pub(crate) fn signing_key(store: &Path) -> anyhow::Result<SigningKey> {
         Err(error) => Err(error),
     };
     let cannot = || format!("cannot use {}", path.display());
-    let found = match read().with_context(cannot)? {
-        Some(text) => text,
-        None => {
-            create(&path).with_context(cannot)?;
-            read().with_context(cannot)?.unwrap_or_default()
-        }
+    let found = if let Some(text) = read().with_context(cannot)? {
+        text
+    } else {
+        create(&path).with_context(cannot)?;
+        read().with_context(cannot)?.unwrap_or_default()
     };
     let bytes = parse_hex(found.trim_end()).with_context(|| {
         format!(

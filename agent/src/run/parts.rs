@@ -294,7 +294,7 @@ pub(super) fn shipping(
     let route = match (&config.collector_kafka, collector) {
         (Some(kafka), _) => {
             let of = (system.as_str(), agent);
-            Route::Kafka(Kafka::new(kafka, of, telemetry.clone())?)
+            Route::Kafka(Box::new(Kafka::new(kafka, of, telemetry.clone())?))
         }
         (None, Some((address, client))) => Route::Https(Https::new(address, Arc::clone(client))?),
         (None, None) => return Ok(None),

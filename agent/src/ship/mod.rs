@@ -66,7 +66,7 @@ pub enum Route {
     /// Posted to the collector.
     Https(Https),
     /// Through a topic.
-    Kafka(Kafka),
+    Kafka(Box<Kafka>),
 }
 
 /// What came of sending a batch.
@@ -312,7 +312,7 @@ impl Route {
     }
 
     /// How long an answer to what was handed over may take.
-    const fn patience(&self) -> Duration {
+    fn patience(&self) -> Duration {
         match self {
             Self::Https(_) => Duration::ZERO,
             Self::Kafka(kafka) => kafka.patience(),

@@ -22,6 +22,8 @@ use crate::telemetry::Telemetry;
 
 mod producer;
 mod receipts;
+#[cfg(test)]
+mod tests;
 
 /// Most answers between the reader and the courier.
 const MAX_TOLD: usize = 256;

@@ -11,6 +11,7 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
+use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::{ClientContext, Message as _};
 use tokio::sync::mpsc::error::TrySendError;
@@ -26,7 +27,7 @@ const ASK: Duration = Duration::from_secs(5);
 /// Pause before it is begun anew.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How often it is looked for new partitions.
-const PARTITIONS: Duration = Duration::from_secs(60);
+const PARTITIONS: Duration = Duration::from_mins(1);
 
 /// What librdkafka is told besides how brokers are reached.
 const SETTINGS: [(&str, &str); 7] = [
@@ -83,7 +84,7 @@ impl Reader {
             match self.session(&mut positions, stop) {
                 Ok(()) | Err(End::Stopped) => return,
                 Err(End::Grown) => {
-                    tracing::info!(topic = self.topic, "kafka: there are more partitions")
+                    tracing::info!(topic = self.topic, "kafka: there are more partitions");
                 }
                 Err(End::Failed(error)) => self.note(&error),
             }
@@ -144,10 +145,16 @@ impl Reader {
         let topic = metadata.topics().iter().find(|t| t.name() == self.topic);
         let found: Vec<i32> = topic
             .filter(|topic| topic.error().is_none())
-            .map(|topic| topic.partitions().iter().map(|p| p.id()).collect())
+            .map(|topic| {
+                topic
+                    .partitions()
+                    .iter()
+                    .map(MetadataPartition::id)
+                    .collect()
+            })
             .unwrap_or_default();
         if found.is_empty() {
-            let error = topic.and_then(|topic| topic.error());
+            let error = topic.and_then(MetadataTopic::error);
             let code = error.map_or(
                 rdkafka::types::RDKafkaErrorCode::UnknownTopicOrPartition,
                 Into::into,
