@@ -27,7 +27,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use crate::agent_kafka::Broker;
 use crate::agent_world::{self, Model, infer, toy};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Requests of each pane.
 const REQUESTS: u64 = 5;
 
@@ -194,10 +194,11 @@ fn by_topics(folder: &Path, port: u16, collector: &str) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(&path)?;
     let lines = text.lines().filter(|line| !line.starts_with("collector:"));
     let mut text: String = lines.flat_map(|line| [line, "\n"]).collect();
-    text.push_str(&format!(
+    let route = format!(
         "collector_kafka:\n  brokers: [\"127.0.0.1:{port}\"]\n  collector_id: \"{collector}\"\n  \
          patience: 10s\n  beside_proxy: true\n"
-    ));
+    );
+    text.push_str(&route);
     std::fs::write(&path, text)?;
     Ok(())
 }
@@ -328,6 +329,40 @@ fn what_was_stored_when_the_collector_was_killed_is_stored_once() -> anyhow::Res
     })?;
     world.holds(3)?;
     assert_eq!(world.batches()?.len(), before);
+    drop((agent, collector));
+    Ok(())
+}
+
+#[test]
+fn while_the_register_cannot_be_written_nothing_advances() -> anyhow::Result<()> {
+    let Some(world) = World::with_topics()? else {
+        return Ok(());
+    };
+    let collector = world.site.start_collector()?;
+    let agent = world.site.start_agent(0)?;
+    world.pane(0)?;
+    world.emptied()?;
+    let path = world.folder.path().join("store/clause9.sqlite");
+    let other = rusqlite::Connection::open(path)?;
+    other.busy_timeout(PATIENCE)?;
+    other.execute_batch("BEGIN IMMEDIATE")?;
+    let stored = world.of_collector(STORED);
+    world.pane(1)?;
+    let unavailable = "clause9_collector_batches_total{result=\"unavailable\"}";
+    wait_until("a failure to write", PATIENCE, || {
+        world.of_collector(unavailable) >= 1
+    })?;
+    world.pane(2)?;
+    wait_until("the hand-over", PATIENCE, || world.of_agent(WAITING) >= 1)?;
+    assert_eq!(world.of_collector(STORED), stored);
+    assert!(world.of_collector("clause9_collector_kafka_pauses_total") >= 1);
+    other.execute_batch("ROLLBACK")?;
+    world.emptied()?;
+    world.holds(3)?;
+    assert_eq!(
+        world.of_collector("clause9_collector_kafka_passed_total"),
+        0
+    );
     drop((agent, collector));
     Ok(())
 }

@@ -169,14 +169,13 @@ mod tests {
 
     use super::*;
 
-    fn problem(more: &str) -> String {
-        let text = format!("brokers: [k:9092]\n{more}");
-        let config: KafkaConfig = yaml::from_str("c", &text).unwrap().value;
-        config.check().err().unwrap_or_default()
-    }
-
     #[test]
     fn what_cannot_be_run_is_said_with_its_key() {
+        let problem = |more: &str| {
+            let text = format!("brokers: [k:9092]\n{more}");
+            let config: KafkaConfig = yaml::from_str("c", &text).unwrap().value;
+            config.check().err().unwrap_or_default()
+        };
         assert_eq!(problem(""), "");
         for (more, start) in [
             ("topic: ^a", "`kafka.topic`: `^a` cannot be"),

@@ -132,7 +132,7 @@ fn only_what_the_collector_signed_for_this_agent_is_told() {
     // It is heard from the end on: what was said before is not.
     let sent = wait(kafka.send(&waiting(1, 1000)));
     assert!(matches!(sent, Sent::HandedOver), "{sent:?}");
-    let said = answer::Answer {
+    let said = Answer {
         batch: waiting(1, 1000).digest,
         said: Said::Refused(BatchRefused {
             refused: RefusalReason::UnknownAgent,
