@@ -27,6 +27,8 @@ pub mod ship;
 pub mod sink;
 pub mod telemetry;
 
+#[cfg(feature = "kafka")]
+mod kafka;
 mod priority;
 mod reload;
 mod run;

@@ -172,7 +172,7 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
     let (commands, asked) = mpsc::channel(MAX_COMMANDS);
     let whose = (key.clone(), boot, system.clone(), salt);
     let to = (collector.as_ref(), outbox.as_ref());
-    let (shipper, way, refused) = parts::shipping(&config, to, whose, &telemetry, &commands)?;
+    let (shipper, way, refused) = parts::shipping(&config, to, (whose, id), &telemetry, &commands)?;
     let whom = (&objectives, collector.as_ref());
     let puller = parts::puller(&config, whom, (key.clone(), &standing), &commands)?;
     let sealer = Sealer::new(key, boot, system.clone(), config.clock);

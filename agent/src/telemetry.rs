@@ -12,9 +12,11 @@ use prometheus::{
 
 mod kafka;
 mod plan;
+mod route;
 
 pub use kafka::{KAFKA_ERRORS, KAFKA_FATES, KAFKA_SKIPS, Kafka};
 pub use plan::{PULL_RESULTS, Plan};
+pub use route::{ROUTE_FAILURES, ROUTE_RECEIPTS, Route};
 
 /// All of the agent's own figures.
 #[derive(Clone, Debug)]
@@ -66,6 +68,8 @@ pub struct Telemetry {
     pub kafka: Kafka,
     /// The objectives in force.
     pub plan: Plan,
+    /// Topics as the way to the collector.
+    pub route: Route,
     /// Panes closed.
     pub panes_closed: IntCounter,
     /// End of the newest closed pane.
@@ -249,6 +253,7 @@ impl Telemetry {
             sink_waiting_bytes: make.gauge("clause9_sink_waiting_bytes", "Bytes of requests and answers that wait for each other.")?,
             kafka: Kafka::new(&make)?,
             plan: Plan::new(&make)?,
+            route: Route::new(&make)?,
             panes_closed: make.counter("clause9_panes_closed_total", "Panes closed.")?,
             watermark: make.plain("clause9_watermark_timestamp_seconds", "End of the newest closed pane on the system's clock.")?,
             queue_exchanges: make.gauge("clause9_capture_queue_exchanges", "Exchanges waiting for the monitor.")?,

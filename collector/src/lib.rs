@@ -4,7 +4,7 @@
 //! Core (pure): [`known`], [`trust`], [`spiffe`], [`access`], [`skew`], [`verify`], [`seal`], [`plan`], [`register`], [`missing`].
 //! Shell: listening and receiving, TLS, [`enrolment`], the writer's thread (`collect`, `execute`), [`store`], `serve`,
 //! [`config`], and what reads files again (`held`, `reload`).
-//! A batch goes `receive → verify → collect → store`; a seal goes `seal → plan → execute`.
+//! A batch goes `receive → verify → collect → store`, one of a topic `kafka → verify → collect → store → kafka`; a seal goes `seal → plan → execute`.
 //!
 //! Not here: people's evaluations, the life of a nonconformity after its candidate, proofs of the
 //! register, notifications. No route changes a record; no code path deletes one.
@@ -17,6 +17,12 @@ pub mod enrolment;
 mod execute;
 mod forward;
 mod held;
+mod identity;
+#[cfg(feature = "kafka")]
+mod kafka;
+#[cfg(not(feature = "kafka"))]
+#[path = "kafka/absent.rs"]
+mod kafka;
 pub mod known;
 mod listen;
 pub mod missing;
@@ -37,6 +43,7 @@ mod tokens;
 pub mod trust;
 pub mod verify;
 
+pub use identity::identity;
 pub use listen::Limits;
 pub use program::{Collector, VERSION, run};
 pub use reload::Reloading;

@@ -39,6 +39,12 @@ enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    /// Print the id under which answers by topics are signed, for the agents' `collector_kafka.collector_id`.
+    Identity {
+        /// The configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
     /// Make tokens for people and programs.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -129,6 +135,12 @@ fn main() -> ExitCode {
             return with(&config, |config| {
                 config.resolve()?;
                 tracing::info!("the configuration and every file that it names are good");
+                Ok(())
+            });
+        }
+        Command::Identity { config } => {
+            return with(&config, |config| {
+                print(&clause9_collector::identity(config)?.to_string());
                 Ok(())
             });
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clause9_shared::digest::Digest;
+use clause9_shared::wire::answer;
 
 use crate::access::guard::Gate;
 use crate::clock::WallClock;
@@ -17,6 +18,8 @@ use crate::enrolment::Roll;
 use crate::enrolment::desk::Desk;
 use crate::forward::Forwarding;
 use crate::held::Held;
+use crate::identity::signing_key;
+use crate::kafka::{Reader, Reading};
 use crate::known::Current;
 use crate::listen::{Door, Limits};
 use crate::receive::Uploads;
@@ -42,6 +45,7 @@ pub struct Collector {
     tls: Option<Arc<Held<TlsConfig>>>,
     shared: SharedParts,
     register: JoinHandle<()>,
+    reader: Option<Reader>,
 }
 
 struct SharedParts(Hub);
@@ -104,6 +108,14 @@ impl Collector {
             tracing::warn!("no system could be sealed at the start; it is tried again");
         }
         let (inbox, register) = writer.start()?;
+        let reach = (inbox.clone(), known.clone());
+        let reader = plan.kafka.as_ref().map(|kafka| {
+            let key = signing_key(&plan.store)?;
+            tracing::info!(id = %answer::signer(&key), "answers are signed under this id");
+            Reader::new(kafka, key, reach, Arc::clone(&telemetry))
+                .context("kafka cannot be read as configured")
+        });
+        let reader = reader.transpose()?;
         let tls = plan.tls.take().map(Arc::new);
         let limits = Limits::default();
         let reach = (inbox, telemetry, clock);
@@ -114,6 +126,7 @@ impl Collector {
             tls: tls.clone(),
             shared: SharedParts(hub(plan, known, tls, reach, limits)),
             register,
+            reader,
         })
     }
 
@@ -149,6 +162,7 @@ impl Collector {
             tls: self.tls,
             limits: self.limits,
         };
+        let reading = self.reader.map(Reader::start).transpose()?;
         runtime.block_on(async move {
             let listener = tokio::net::TcpListener::from_std(self.listener)?;
             let watching = tokio::spawn(reloading.watch());
@@ -156,6 +170,7 @@ impl Collector {
             watching.abort();
             std::io::Result::Ok(())
         })?;
+        reading.into_iter().for_each(Reading::end);
         runtime.shutdown_timeout(FAREWELL);
         self.register
             .join()

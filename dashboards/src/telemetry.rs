@@ -306,6 +306,39 @@ pub const TELEMETRY: &[Telemetry] = &[
         &[],
         "Times that reading topics stood still because the monitor was behind.",
     ),
+    counter(
+        Agent,
+        "clause9_route_batches_handed_over_total",
+        &[("attempt", "first, again")],
+        "Batches that Kafka's brokers took on their way to the collector; only its receipt lets them go.",
+    ),
+    counter(
+        Agent,
+        "clause9_route_batches_failed_total",
+        &[(
+            "reason",
+            "broker, authentication, authorization, topic, too_large, other",
+        )],
+        "Attempts to hand a batch to Kafka's brokers that failed; it is kept and tried again.",
+    ),
+    gauge(
+        Agent,
+        "clause9_route_batches_waiting",
+        &[],
+        "Batches that Kafka's brokers have and the collector has not answered.",
+    ),
+    counter(
+        Agent,
+        "clause9_route_receipts_total",
+        &[("result", "taken, of_others, unsigned, malformed")],
+        "Records of the topic of receipts; what the collector did not sign is not believed.",
+    ),
+    counter(
+        Agent,
+        "clause9_route_receipts_errors_total",
+        &[],
+        "Times that the topic of receipts could not be read; it is tried again.",
+    ),
     // The agent: its own state.
     counter(
         Agent,
@@ -550,6 +583,39 @@ pub const TELEMETRY: &[Telemetry] = &[
         "clause9_collector_outcomes_held",
         &[SYSTEM],
         "Outcomes that are looking for the replica that answered.",
+    ),
+    gauge(
+        Collector,
+        "clause9_collector_kafka_lag_messages",
+        &[],
+        "Messages of the topic that batches come by that the collector has not read yet.",
+    ),
+    counter(
+        Collector,
+        "clause9_collector_kafka_errors_total",
+        &[(
+            "reason",
+            "broker, authentication, authorization, topic, commit, other",
+        )],
+        "What went wrong between collector and Kafka's brokers; it is tried again.",
+    ),
+    counter(
+        Collector,
+        "clause9_collector_kafka_answers_total",
+        &[("result", "sent, failed")],
+        "Answers to batches of the topic; one that failed is given when its batch comes again.",
+    ),
+    counter(
+        Collector,
+        "clause9_collector_kafka_pauses_total",
+        &[],
+        "Times that reading the topic stood still because the register was behind or could not be written.",
+    ),
+    counter(
+        Collector,
+        "clause9_collector_kafka_passed_total",
+        &[],
+        "Batches of the topic over which the register failed though it worked otherwise; their agents hand them over again.",
     ),
     gauge(
         Collector,

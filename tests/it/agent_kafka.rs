@@ -25,19 +25,19 @@ use crate::agent_sinks::{AT, body_of, by_proxy, counted, record, sink_only};
 use crate::agent_world::{Door, Running};
 
 /// Key, headers and value of a record.
-type OneWritten = (String, Vec<(String, String)>, String);
+pub(crate) type OneWritten = (String, Vec<(String, String)>, String);
 type Written = Vec<OneWritten>;
 
 /// A broker that keeps topics in memory.
-struct Broker {
+pub(crate) struct Broker {
     tansu: PathBuf,
     folder: tempfile::TempDir,
-    port: u16,
+    pub(crate) port: u16,
     program: Option<Program>,
 }
 
 impl Broker {
-    fn start() -> anyhow::Result<Option<Self>> {
+    pub(crate) fn start() -> anyhow::Result<Option<Self>> {
         let Some(tansu) = tools::kafka()? else {
             return Ok(None);
         };
@@ -52,7 +52,7 @@ impl Broker {
         Ok(Some(broker))
     }
 
-    fn up(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn up(&mut self) -> anyhow::Result<()> {
         let at = format!("tcp://127.0.0.1:{}", self.port);
         let mut program = Program::start(
             &self.tansu,
@@ -73,17 +73,22 @@ impl Broker {
     }
 
     /// It and all that it knew is gone.
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.program = None;
     }
 
-    fn settings(&self) -> ClientConfig {
+    /// It neither hears nor speaks, and forgets nothing (`STOP`), or goes on (`CONT`).
+    pub(crate) fn signal(&self, name: &str) -> anyhow::Result<()> {
+        self.program.as_ref().map_or(Ok(()), |p| p.signal(name))
+    }
+
+    pub(crate) fn settings(&self) -> ClientConfig {
         let mut settings = ClientConfig::new();
         settings.set("bootstrap.servers", format!("127.0.0.1:{}", self.port));
         settings
     }
 
-    fn create(&self, topic: &str, partitions: i32) -> anyhow::Result<()> {
+    pub(crate) fn create(&self, topic: &str, partitions: i32) -> anyhow::Result<()> {
         let admin: AdminClient<DefaultClientContext> = self.settings().create()?;
         let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;

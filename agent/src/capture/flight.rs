@@ -207,7 +207,8 @@ impl Flight {
             response_bytes: Some(response as f64),
             status: Some(captured.exchange.outcome().as_u16()),
         };
-        let answered = state.request_ended || !captured.exchange.status.is_success();
+        // Who refuses a request need not have read it to its end; gRPC says so behind a status of 200.
+        let answered = state.request_ended || !captured.exchange.outcome().is_success();
         let whole = complete && answered && !state.request_broke;
         let over_budget = state.over_budget;
         drop(state);

@@ -137,43 +137,47 @@ const fn default_fetch() -> usize {
 }
 
 /// A key and what is wrong with it.
-type Wrong = (&'static str, String);
+pub(crate) type Wrong = (&'static str, String);
+
+/// The keys below a section of that name.
+macro_rules! access_keys {
+    ($section:literal) => {
+        AccessKeys {
+            brokers: concat!($section, ".brokers"),
+            tls: concat!($section, ".tls"),
+            roots: concat!($section, ".tls.roots"),
+            certificate: concat!($section, ".tls.certificate"),
+            key: concat!($section, ".tls.key"),
+            user: concat!($section, ".sasl.user"),
+            mechanism: concat!($section, ".sasl.mechanism"),
+            password_file: concat!($section, ".sasl.password_file"),
+        }
+    };
+}
+pub(super) use access_keys;
 
 impl KafkaConfig {
+    /// How its brokers are reached.
+    pub(crate) fn access(&self) -> Access<'_> {
+        const KEYS: AccessKeys = access_keys!("sink.kafka");
+        Access {
+            brokers: &self.brokers,
+            tls: self.tls.as_ref(),
+            sasl: self.sasl.as_ref(),
+            keys: &KEYS,
+        }
+    }
+
     /// What makes it impossible to run.
     pub(super) fn check(&self) -> Result<(), Wrong> {
-        let wrong = |key, message: &str| Err((key, message.to_owned()));
-        if self.brokers.is_empty() || self.brokers.len() > MAX_BROKERS {
-            let message = format!("must name 1 to {MAX_BROKERS} brokers, HOST:PORT each");
-            return Err(("sink.kafka.brokers", message));
-        }
-        if let Some(bad) = self.brokers.iter().find(|broker| !is_address(broker)) {
-            let message = format!("`{bad}` is not HOST:PORT");
-            return Err(("sink.kafka.brokers", message));
-        }
+        self.access().check()?;
         self.check_names()?;
         if !(MIN_SESSION..=MAX_SESSION).contains(&self.session) {
-            return wrong("sink.kafka.session", "must be from 1s to 30m");
+            return Err(("sink.kafka.session", "must be from 1s to 30m".to_owned()));
         }
         if !(MIN_FETCH..=MAX_FETCH).contains(&self.fetch_bytes) {
             let message = format!("must be from {MIN_FETCH} to {MAX_FETCH}");
             return Err(("sink.kafka.fetch_bytes", message));
-        }
-        if let Some(tls) = &self.tls
-            && tls.certificate.is_some() != tls.key.is_some()
-        {
-            let message = "needs `certificate` and `key`, both or neither";
-            return wrong("sink.kafka.tls", message);
-        }
-        if let Some(sasl) = &self.sasl {
-            if sasl.user.is_empty() {
-                return wrong("sink.kafka.sasl.user", "must not be empty");
-            }
-            if sasl.mechanism == Mechanism::Plain && self.tls.is_none() {
-                let message =
-                    "PLAIN would send the password in the clear; write `tls`, or use SCRAM-SHA-512";
-                return wrong("sink.kafka.sasl.mechanism", message);
-            }
         }
         Ok(())
     }
@@ -204,14 +208,74 @@ impl KafkaConfig {
 
     /// Every path in it.
     pub(super) fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        let tls = self.tls.as_mut();
-        let tls = tls.into_iter().flat_map(|tls| {
-            [&mut tls.roots, &mut tls.certificate, &mut tls.key]
-                .into_iter()
-                .flatten()
-        });
-        let sasl = self.sasl.as_mut().map(|sasl| &mut sasl.password_file);
-        tls.chain(sasl)
+        paths(self.tls.as_mut(), self.sasl.as_mut())
+    }
+}
+
+/// Every path in what says how brokers are reached.
+pub(super) fn paths<'a>(
+    tls: Option<&'a mut KafkaTlsConfig>,
+    sasl: Option<&'a mut SaslConfig>,
+) -> impl Iterator<Item = &'a mut PathBuf> {
+    let tls = tls.into_iter().flat_map(|tls| {
+        [&mut tls.roots, &mut tls.certificate, &mut tls.key]
+            .into_iter()
+            .flatten()
+    });
+    tls.chain(sasl.map(|sasl| &mut sasl.password_file))
+}
+
+/// How brokers are reached, wherever in the configuration that stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Access<'a> {
+    pub(crate) brokers: &'a [String],
+    pub(crate) tls: Option<&'a KafkaTlsConfig>,
+    pub(crate) sasl: Option<&'a SaslConfig>,
+    pub(crate) keys: &'static AccessKeys,
+}
+
+/// The keys under which it stands, for messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AccessKeys {
+    pub(crate) brokers: &'static str,
+    pub(crate) tls: &'static str,
+    pub(crate) roots: &'static str,
+    pub(crate) certificate: &'static str,
+    pub(crate) key: &'static str,
+    pub(crate) user: &'static str,
+    pub(crate) mechanism: &'static str,
+    pub(crate) password_file: &'static str,
+}
+
+impl Access<'_> {
+    /// What makes it impossible to reach anybody.
+    pub(super) fn check(&self) -> Result<(), Wrong> {
+        let wrong = |key, message: &str| Err((key, message.to_owned()));
+        if self.brokers.is_empty() || self.brokers.len() > MAX_BROKERS {
+            let message = format!("must name 1 to {MAX_BROKERS} brokers, HOST:PORT each");
+            return Err((self.keys.brokers, message));
+        }
+        if let Some(bad) = self.brokers.iter().find(|broker| !is_address(broker)) {
+            let message = format!("`{bad}` is not HOST:PORT");
+            return Err((self.keys.brokers, message));
+        }
+        if let Some(tls) = self.tls
+            && tls.certificate.is_some() != tls.key.is_some()
+        {
+            let message = "needs `certificate` and `key`, both or neither";
+            return wrong(self.keys.tls, message);
+        }
+        if let Some(sasl) = self.sasl {
+            if sasl.user.is_empty() {
+                return wrong(self.keys.user, "must not be empty");
+            }
+            if sasl.mechanism == Mechanism::Plain && self.tls.is_none() {
+                let message =
+                    "PLAIN would send the password in the clear; write `tls`, or use SCRAM-SHA-512";
+                return wrong(self.keys.mechanism, message);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -225,7 +289,7 @@ fn is_address(text: &str) -> bool {
 }
 
 /// Whether Kafka allows it as a topic's name. What begins with `^` would be taken for a pattern.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     (1..=MAX_NAME).contains(&text.len()) && text.chars().all(plain) && !matches!(text, "." | "..")
 }

@@ -10,6 +10,7 @@ use clause9_shared::yaml::{self, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod collector_kafka;
 mod drain;
 mod kafka;
 mod limits;
@@ -23,7 +24,10 @@ mod sink;
 mod tls;
 mod upstream;
 
+pub use collector_kafka::CollectorKafkaConfig;
 pub use drain::DrainConfig;
+#[cfg(feature = "kafka")]
+pub(crate) use kafka::{Access, Wrong};
 pub use kafka::{Content, KafkaConfig, KafkaTlsConfig, Mechanism, SaslConfig, Start, TopicConfig};
 pub use limits::LimitsConfig;
 pub use otlp::{Meaning, OtlpConfig};
@@ -87,6 +91,10 @@ pub struct AgentConfig {
     /// Whom to trust at a collector behind `https://`, and what to show there.
     #[serde(default, skip_serializing_if = "is_default")]
     pub collector_tls: CollectorTlsConfig,
+    /// Batches travel by topics of Kafka in place of requests to `collector`, which then serves for outcomes alone
+    /// (`outcomes.forward`) and may be left out. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collector_kafka: Option<CollectorKafkaConfig>,
     /// Where /live, /ready, /metrics and /status are served. Default: 127.0.0.1:9301.
     #[serde(default = "default_admin")]
     #[schemars(with = "String")]
@@ -163,6 +171,11 @@ pub enum ConfigError {
 }
 
 impl AgentConfig {
+    /// Whether batches go anywhere.
+    pub const fn ships(&self) -> bool {
+        self.collector.is_some() || self.collector_kafka.is_some()
+    }
+
     /// Reads a file and resolves its paths against the file's folder.
     pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
@@ -200,7 +213,15 @@ impl AgentConfig {
             &mut self.collector_tls.certificate,
             &mut self.collector_tls.key,
         ];
-        for path in others.into_iter().flatten().chain(tls).chain(sink) {
+        let route = self.collector_kafka.as_mut().into_iter();
+        let route = route.flat_map(CollectorKafkaConfig::paths);
+        for path in others
+            .into_iter()
+            .flatten()
+            .chain(tls)
+            .chain(sink)
+            .chain(route)
+        {
             *path = folder.join(&path);
         }
         self

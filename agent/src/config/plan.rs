@@ -18,6 +18,7 @@ use crate::config::protocols::MAX_PROTOCOLS;
 use crate::config::upstream::{Upstream, upstream};
 use crate::config::{AgentConfig, SinkConfig};
 use crate::decode::JsonRows;
+use crate::ship::Kafka;
 use crate::ship::client::{Client, ClientProblem};
 use crate::sink::{KAFKA, Reader, Shapes};
 
@@ -135,6 +136,7 @@ impl AgentPlan {
         let upstream = path(&config)?;
         let certificates = config.tls.clone().map(Certificates::load).transpose()?;
         let collector = shipping(&config)?;
+        check_route(&config)?;
         check_limits(&config)?;
         let event_time_header = match &config.event_time_header {
             Some(name) => Some(name.parse().map_err(|_| {
@@ -318,6 +320,21 @@ pub(crate) fn collector(text: &str) -> Result<reqwest::Url, PlanProblem> {
         return Err(bad());
     }
     Ok(url)
+}
+
+/// The way to the collector by topics.
+fn check_route(config: &AgentConfig) -> Result<(), PlanProblem> {
+    let Some(route) = &config.collector_kafka else {
+        return Ok(());
+    };
+    if !KAFKA {
+        let message =
+            "this program was built without it; use one that is built with the feature `kafka`";
+        return Err(wrong("collector_kafka", message));
+    }
+    let checked = route.check(config.listen.is_some());
+    let checked = checked.and_then(|()| Kafka::check(route));
+    checked.map_err(|(key, message)| wrong(key, message))
 }
 
 /// Topics, and that there is some way in.

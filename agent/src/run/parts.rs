@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use clause9_shared::digest::Digest;
-use clause9_shared::ids::{BootId, SystemId};
+use clause9_shared::ids::{AgentId, BootId, SystemId};
 use clause9_shared::plan::CapturePlan;
 use clause9_shared::time::Span;
 use ed25519_dalek::SigningKey;
@@ -31,7 +31,7 @@ use crate::pull::{Cache, Puller, Pulling, Standing};
 use crate::sample::{self, Sampler};
 use crate::shelf::{DiskShelf, Setup};
 use crate::ship::client::Client;
-use crate::ship::{Asking, OnTheWay, RefusedItems, ShipError, Shipper};
+use crate::ship::{Asking, Https, Kafka, OnTheWay, RefusedItems, Route, ShipError, Shipper};
 use crate::sink::{Bounds, Joins, Names, Naming, Reader, Sink};
 use crate::telemetry::Telemetry;
 
@@ -195,7 +195,9 @@ fn forwards(config: &AgentConfig) -> bool {
 
 /// The outbox, if there is a collector.
 pub(super) fn outbox(config: &AgentConfig, telemetry: &Telemetry) -> Option<Arc<Outbox>> {
-    config.collector.as_ref()?;
+    if !config.ships() {
+        return None;
+    }
     let folder = Folder::new(config.state_dir.join("outbox"));
     let room = Room {
         bytes: config.limits.outbox_bytes,
@@ -333,24 +335,49 @@ pub(super) fn recorder(
 /// Where the collector is, and by what it is reached.
 type Collector = (reqwest::Url, Arc<Client>);
 
+/// By what batches reach the collector, if there is one.
+fn route(
+    config: &AgentConfig,
+    collector: Option<&Collector>,
+    of: (&str, AgentId),
+    telemetry: &Telemetry,
+) -> Result<Option<Route>, ShipError> {
+    Ok(match (&config.collector_kafka, collector) {
+        (Some(kafka), _) => {
+            let kafka = Kafka::new(kafka, of, telemetry.clone())?;
+            Some(Route::Kafka(Box::new(kafka)))
+        }
+        (None, Some((address, client))) => {
+            Some(Route::Https(Https::new(address, Arc::clone(client))?))
+        }
+        (None, None) => None,
+    })
+}
+
 /// The shipper, if there is a collector to ship to.
 pub(super) fn shipping(
     config: &AgentConfig,
     (collector, outbox): (Option<&Collector>, Option<&Arc<Outbox>>),
-    whose: Whose,
+    (whose, agent): (Whose, AgentId),
     telemetry: &Telemetry,
     monitor: &mpsc::Sender<Command>,
 ) -> Result<Delivers, ShipError> {
+    let system = whose.2.clone();
     let (asking, on_the_way) = asking(config, whose, telemetry, monitor);
     let refused = Arc::<RefusedItems>::default();
-    let Some(((address, client), outbox)) = collector.zip(outbox) else {
+    let route = route(config, collector, (system.as_str(), agent), telemetry)?;
+    let Some((route, outbox)) = route.zip(outbox) else {
         return Ok((None, on_the_way, refused));
     };
     let waiting = Arc::clone(outbox);
     let kept = Arc::clone(&refused);
-    let client = Arc::clone(client);
-    let shipper = Shipper::new(address, client, waiting, kept, telemetry.clone())?;
-    let shipper = shipper.with_forwarder(asking)?;
+    let shipper = Shipper::new(route, waiting, kept, telemetry.clone());
+    let shipper = match (asking, collector) {
+        (Some(asking), Some((address, client))) => {
+            shipper.with_forwarder(asking, (address, Arc::clone(client)))?
+        }
+        (None, _) | (Some(_), None) => shipper,
+    };
     Ok((Some(shipper), on_the_way, refused))
 }
 

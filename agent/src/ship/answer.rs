@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clause9_shared::digest::Digest;
+use clause9_shared::wire::answer;
 use clause9_shared::wire::batch::{BatchRefused, Receipt, RefusalReason};
 
 use crate::ship::courier::Delivered;
@@ -12,8 +13,8 @@ use crate::ship::courier::Delivered;
 pub enum Said {
     /// What became of each item.
     Receipt(Receipt),
-    /// The batch as a whole is refused.
-    Refused(BatchRefused),
+    /// The batch of that name is refused as a whole.
+    Refused(Digest, BatchRefused),
     /// The collector cannot take it now.
     Later,
     /// The collector failed over it.
@@ -30,9 +31,21 @@ pub fn read(batch: Digest, status: u16, body: &[u8]) -> Said {
             Ok(_) | Err(_) => Said::Strange,
         },
         408 | 429 | 501..=599 => Said::Later,
-        400..=499 => serde_json::from_slice(body).map_or(Said::Strange, Said::Refused),
+        400..=499 => {
+            let refused = |refusal| Said::Refused(batch, refusal);
+            serde_json::from_slice(body).map_or(Said::Strange, refused)
+        }
         500 => Said::Failed,
         _ => Said::Strange,
+    }
+}
+
+impl From<answer::Answer> for Said {
+    fn from(answer: answer::Answer) -> Self {
+        match answer.said {
+            answer::Said::Receipt(receipt) => Self::Receipt(receipt),
+            answer::Said::Refused(refusal) => Self::Refused(answer.batch, refusal),
+        }
     }
 }
 
@@ -44,7 +57,7 @@ impl Said {
             Self::Later => Delivered::Unanswered(wait),
             // A proxy on the way may mind this one alone, as one that is too long for it.
             Self::Failed | Self::Strange => Delivered::Failed(wait),
-            Self::Refused(refusal) => match refusal.refused {
+            Self::Refused(_, refusal) => match refusal.refused {
                 // Who set out before the collector knew of it is let in by a line of configuration.
                 RefusalReason::UnknownAgent | RefusalReason::UnknownSystem => {
                     Delivered::Stranger(wait)

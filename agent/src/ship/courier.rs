@@ -20,6 +20,10 @@ const NEWEST: f64 = 0.4;
 const STRIKES: u32 = 3;
 /// Most batches that others go before; of more, nobody is let by.
 const MAX_ASIDE: usize = 64;
+/// Most batches that were handed over to somebody else and wait for the collector's answer.
+const MAX_HANDED: usize = 1024;
+/// How often the time after which a batch is handed over again doubles, at most.
+const MAX_DOUBLED: u32 = 4;
 /// Shortest pause of an agent that the collector does not know.
 const STRANGER: Duration = Duration::from_secs(2);
 
@@ -51,10 +55,20 @@ pub struct Courier {
     under_way: BTreeMap<u64, Duration>,
     /// Batches that failed again and again, with how often and until when they are left alone.
     aside: BTreeMap<u64, (u32, Duration)>,
+    /// Batches that somebody else carries to the collector, who has said nothing of them yet.
+    handed: BTreeMap<u64, Handed>,
     at_once: usize,
     usual: Option<Usual>,
     pause: Pause,
     quiet_until: Duration,
+}
+
+/// A batch that was handed over.
+#[derive(Clone, Copy, Debug)]
+struct Handed {
+    times: u32,
+    /// From when on it is handed over again.
+    until: Duration,
 }
 
 /// How long answers take, in seconds.
@@ -69,6 +83,7 @@ impl Default for Courier {
         Self {
             under_way: BTreeMap::new(),
             aside: BTreeMap::new(),
+            handed: BTreeMap::new(),
             at_once: ONE,
             usual: None,
             pause: Pause::default(),
@@ -86,10 +101,22 @@ impl Courier {
         if self.under_way.len() >= self.at_once() {
             return Step::Wait(None);
         }
+        if self.handed.len() >= MAX_HANDED {
+            // Some may have been let go for want of room.
+            self.handed
+                .retain(|number, _| first(*number) == Some(*number));
+        }
+        let is_full = self.handed.len() >= MAX_HANDED;
         let mut from = 0;
         let mut due: Option<Duration> = None;
         while let Some(number) = first(from) {
+            let handed = self.handed.get(&number);
+            if is_full && handed.is_none() {
+                from = number + 1;
+                continue;
+            }
             let left_alone = self.aside.get(&number).map(|(_, until)| *until);
+            let left_alone = left_alone.max(handed.map(|handed| handed.until));
             match left_alone.filter(|until| now < *until) {
                 Some(until) => due = Some(due.map_or(until, |d| d.min(until))),
                 None if self.under_way.contains_key(&number) => {}
@@ -112,6 +139,28 @@ impl Courier {
     pub fn gone(&mut self, number: u64) {
         self.under_way.remove(&number);
         self.aside.remove(&number);
+        self.handed.remove(&number);
+    }
+
+    /// A batch is with somebody who carries it to the collector. What the collector says of it is told by
+    /// [`answered`](Self::answered); if that takes longer than `patience`, it is to be handed over again, after twice as long each time. Gives how often
+    /// it was handed over by now; 0 if its answer was quicker.
+    pub fn handed_over(&mut self, number: u64, now: Duration, patience: Duration) -> u32 {
+        let full = self.under_way.len() >= self.at_once();
+        let Some(since) = self.under_way.remove(&number) else {
+            return 0;
+        };
+        self.learn(now.saturating_sub(since).as_secs_f64(), full);
+        let times = self.handed.get(&number).map_or(0, |handed| handed.times);
+        let until = now + patience.saturating_mul(1 << times.min(MAX_DOUBLED));
+        let times = times.saturating_add(1);
+        self.handed.insert(number, Handed { times, until });
+        times
+    }
+
+    /// How many batches were handed over and wait for an answer.
+    pub fn waiting(&self) -> usize {
+        self.handed.len()
     }
 
     /// What became of a delivery. `chance` is a number from 0 to 1.
@@ -121,12 +170,17 @@ impl Courier {
         match what {
             Delivered::Settled => {
                 self.aside.remove(&number);
+                self.handed.remove(&number);
                 self.pause = Pause::default();
-                let took = since.map(|since| now.saturating_sub(since));
-                self.learn(took.unwrap_or_default().as_secs_f64(), full);
+                // How long others carried it says nothing of how many may be under way.
+                if let Some(since) = since {
+                    self.learn(now.saturating_sub(since).as_secs_f64(), full);
+                }
             }
+            // What was handed over before is still where it is.
             Delivered::Unanswered(asked) => self.rest(now, asked, chance),
             Delivered::Failed(asked) => {
+                self.handed.remove(&number);
                 let strikes = self
                     .aside
                     .get(&number)
@@ -138,6 +192,7 @@ impl Courier {
                 self.rest(now, asked, chance);
             }
             Delivered::Stranger(asked) => {
+                self.handed.remove(&number);
                 self.rest(now, Some(asked.unwrap_or_default().max(STRANGER)), chance);
             }
         }
@@ -271,5 +326,62 @@ mod tests {
         };
         courier.answered(number, Delivered::Settled, secs(1009), 0.0);
         assert!(courier.at_once() < before);
+    }
+
+    #[test]
+    fn what_was_handed_over_waits_for_its_answer_and_is_handed_over_again_more_and_more_seldom() {
+        let mut courier = Courier::default();
+        let patience = secs(100);
+        let mut now = secs(0);
+        for (times, wait) in [(1, 100), (2, 200), (3, 400), (4, 800), (5, 1600), (6, 1600)] {
+            assert_eq!(courier.next(now, upto(1)), Step::Send(1));
+            assert_eq!(courier.handed_over(1, now, patience), times);
+            let due = now + secs(wait);
+            assert_eq!(courier.next(now, upto(1)), Step::Wait(Some(due)));
+            now = due;
+        }
+        courier.answered(1, Delivered::Settled, now, 0.0);
+        assert_eq!(
+            (courier.waiting(), courier.next(now, upto(0))),
+            (0, Step::Wait(None))
+        );
+    }
+
+    #[test]
+    fn an_answer_may_come_before_word_that_the_batch_was_handed_over() {
+        let mut courier = Courier::default();
+        assert_eq!(courier.next(secs(0), upto(1)), Step::Send(1));
+        courier.answered(1, Delivered::Settled, secs(1), 0.0);
+        assert_eq!(courier.handed_over(1, secs(2), secs(100)), 0);
+        assert_eq!(courier.waiting(), 0);
+    }
+
+    #[test]
+    fn one_whom_the_collector_does_not_know_hands_over_again_after_a_pause() {
+        let mut courier = Courier::default();
+        assert_eq!(courier.next(secs(0), upto(1)), Step::Send(1));
+        courier.handed_over(1, secs(0), secs(100));
+        courier.answered(1, Delivered::Stranger(None), secs(1), 0.0);
+        assert_eq!(courier.next(secs(1), upto(1)), Step::Wait(Some(secs(3))));
+        assert_eq!(courier.next(secs(3), upto(1)), Step::Send(1));
+    }
+
+    #[test]
+    fn a_bounded_number_waits_and_what_the_outbox_let_go_makes_room() {
+        let mut courier = Courier::default();
+        let most = MAX_HANDED as u64;
+        for number in 1..=most {
+            assert_eq!(courier.next(secs(1), upto(most + 9)), Step::Send(number));
+            courier.handed_over(number, secs(1), secs(100));
+        }
+        assert_eq!(
+            courier.next(secs(1), upto(most + 9)),
+            Step::Wait(Some(secs(101)))
+        );
+        let without = move |from: u64| upto(most + 9)(from.max(3));
+        assert_eq!(courier.next(secs(1), without), Step::Send(most + 1));
+        // Those that are due go before others.
+        courier.handed_over(most + 1, secs(1), secs(100));
+        assert_eq!(courier.next(secs(101), without), Step::Send(3));
     }
 }

@@ -1,13 +1,15 @@
 //! Shipping: closed panes as signed batches to the collector, until it says that it stored them. Runs on
-//! its own thread; a slow disk or collector holds up nothing else.
+//! its own thread; a slow disk or collector holds up nothing else. The [`Courier`] says which batch goes
+//! when; how it travels is a route's, one file each.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clause9_shared::wire::batch::{ItemReceipt, MEDIA_TYPE, Receipt};
+use clause9_shared::wire::answer::Answer;
+use clause9_shared::wire::batch::{ItemReceipt, Receipt};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use reqwest::{Response, StatusCode, Url, header};
+use reqwest::{Response, Url};
 use tokio::sync::watch;
 
 use crate::clock;
@@ -15,9 +17,16 @@ use crate::outbox::{Outbox, Waiting};
 use crate::telemetry::Telemetry;
 
 mod answer;
+mod awaited;
 pub mod client;
 mod courier;
 mod forward;
+mod https;
+#[cfg(feature = "kafka")]
+mod kafka;
+#[cfg(not(feature = "kafka"))]
+#[path = "kafka/absent.rs"]
+mod kafka;
 mod on_the_way;
 pub mod packing;
 pub(crate) mod pause;
@@ -25,9 +34,13 @@ mod refused;
 mod sealer;
 
 pub use answer::{Said, read as read_answer};
+use awaited::Awaited;
 use client::Client;
 pub use courier::{Courier, Delivered, Step};
 pub use forward::{Asking, Forwarder};
+pub use https::Https;
+pub(crate) use https::retry_after;
+pub use kafka::Kafka;
 pub use on_the_way::OnTheWay;
 pub use refused::{RefusedItem, RefusedItems};
 pub use sealer::{Sealer, Shipped};
@@ -43,13 +56,35 @@ pub enum ShipError {
     /// The address cannot be extended.
     #[error("`{0}` cannot be the collector's address")]
     Address(Url),
+    /// Kafka's client does not take what is configured.
+    #[error("{0}")]
+    Kafka(String),
+}
+
+/// How batches travel.
+#[derive(Debug)]
+pub enum Route {
+    /// Posted to the collector.
+    Https(Https),
+    /// Through a topic.
+    Kafka(Box<Kafka>),
+}
+
+/// What came of sending a batch.
+#[derive(Debug)]
+enum Sent {
+    /// The collector answered, or it is known that it did not. The time is what was asked for.
+    Answered(Option<Said>, Option<Duration>),
+    /// Others carry it there; the answer comes by itself.
+    HandedOver,
+    /// Those who were to carry it would not have this one.
+    NotTaken,
 }
 
 /// Delivers what is in the outbox.
 #[derive(Debug)]
 pub struct Shipper {
-    client: Arc<Client>,
-    batches: Url,
+    route: Route,
     outbox: Arc<Outbox>,
     refused: Arc<RefusedItems>,
     telemetry: Telemetry,
@@ -57,33 +92,32 @@ pub struct Shipper {
 }
 
 impl Shipper {
-    /// A shipper to the collector at that base address.
-    pub fn new(
-        collector: &Url,
-        client: Arc<Client>,
+    /// A shipper by that route.
+    pub const fn new(
+        route: Route,
         outbox: Arc<Outbox>,
         refused: Arc<RefusedItems>,
         telemetry: Telemetry,
-    ) -> Result<Self, ShipError> {
-        let batches = collector
-            .join("v1/batches")
-            .map_err(|_| ShipError::Address(collector.clone()))?;
-        Ok(Self {
-            client,
-            batches,
+    ) -> Self {
+        Self {
+            route,
             outbox,
             refused,
             telemetry,
             forwarder: None,
-        })
+        }
     }
 
-    /// The same, asking other replicas for requests of outcomes as well.
-    pub fn with_forwarder(mut self, asking: Option<Asking>) -> Result<Self, ShipError> {
-        let base = self.batches.clone();
-        let client = Arc::clone(&self.client);
-        let forwarder = asking.map(|asking| Forwarder::new(asking, client, &base));
-        self.forwarder = forwarder.transpose()?;
+    /// The same, asking other replicas for requests of outcomes as well, through the collector at that base address.
+    pub fn with_forwarder(
+        mut self,
+        asking: Asking,
+        (collector, client): (&Url, Arc<Client>),
+    ) -> Result<Self, ShipError> {
+        let base = collector
+            .join("v1/")
+            .map_err(|_| ShipError::Address(collector.clone()))?;
+        self.forwarder = Some(Forwarder::new(asking, client, &base)?);
         Ok(self)
     }
 
@@ -106,13 +140,22 @@ impl Shipper {
 
     async fn deliver_forever(&self) {
         let mut courier = Courier::default();
+        let mut awaited = Awaited::default();
         let mut under_way = FuturesUnordered::new();
+        self.route.begin();
         let begun = Instant::now();
         loop {
+            self.telemetry.route.show_waiting(courier.waiting());
             let until = match courier.next(begun.elapsed(), |from| self.outbox.first(from)) {
                 Step::Send(number) => {
                     match self.outbox.read(number, clock::wall()) {
-                        Ok(Some(batch)) => under_way.push(self.deliver(batch)),
+                        Ok(Some(batch)) => {
+                            if self.route.hands_over() {
+                                let waits = |number| self.outbox.first(number) == Some(number);
+                                awaited.note(batch.digest, number, waits);
+                            }
+                            under_way.push(self.deliver(batch));
+                        }
                         Ok(None) => courier.gone(number),
                         // The disk may give it another time; others need not wait.
                         Err(_) => {
@@ -132,14 +175,12 @@ impl Shipper {
                 }
             };
             tokio::select! {
-                Some((number, what)) = under_way.next() => {
-                    match what {
-                        Delivered::Settled => self.outbox.release(number),
-                        Delivered::Unanswered(_) | Delivered::Failed(_) | Delivered::Stranger(_) => {
-                            self.telemetry.batches.with_label_values(&["failed"]).inc();
-                        }
-                    }
-                    courier.answered(number, what, begun.elapsed(), pause::chance());
+                Some((number, sent)) = under_way.next() => {
+                    let now = begun.elapsed();
+                    self.sent(&mut courier, number, sent, now);
+                }
+                answer = self.route.told() => {
+                    self.told(&mut courier, &mut awaited, answer, begun.elapsed());
                 }
                 () = self.outbox.added() => {}
                 () = due => {}
@@ -147,50 +188,79 @@ impl Shipper {
         }
     }
 
-    async fn deliver(&self, batch: Waiting) -> (u64, Delivered) {
-        (batch.number, self.send(&batch).await)
+    /// Draws what follows from an answer that came by itself.
+    fn told(&self, courier: &mut Courier, awaited: &mut Awaited, answer: Answer, now: Duration) {
+        let name = answer.batch;
+        let Some(number) = awaited.number(name) else {
+            // It was produced more than once, and is answered more than once.
+            return;
+        };
+        let said = Said::from(answer);
+        let what = said.follows(None);
+        if what == Delivered::Settled {
+            awaited.settled(name);
+        }
+        self.note(number, said);
+        self.follow(courier, number, what, now);
     }
 
-    async fn send(&self, batch: &Waiting) -> Delivered {
-        let request = self.client.current().post(self.batches.clone());
-        let request = request
-            .header(header::CONTENT_TYPE, MEDIA_TYPE)
-            .body(batch.envelope.clone());
-        let response = match request.send().await {
-            Ok(response) => response,
-            Err(error) => {
-                tracing::debug!(
-                    error = &error as &dyn std::error::Error,
-                    "the collector gave no answer"
-                );
-                return Delivered::Unanswered(None);
+    /// Draws what follows from sending a batch.
+    fn sent(&self, courier: &mut Courier, number: u64, sent: Sent, now: Duration) {
+        match sent {
+            Sent::HandedOver => {
+                let times = courier.handed_over(number, now, self.route.patience());
+                self.telemetry.route.handed_over(times);
+                if times > 1 {
+                    tracing::warn!(
+                        number,
+                        times,
+                        "the collector has said nothing of a batch for long; it was produced again"
+                    );
+                }
             }
-        };
-        let status = response.status();
-        let wait = retry_after(&response);
-        let Some(answer) = bounded(response).await else {
-            return Delivered::Unanswered(wait);
-        };
-        let said = answer::read(batch.digest, status.as_u16(), &answer);
-        let follows = said.follows(wait);
-        self.note(batch, said, status);
-        follows
-    }
-
-    /// Counts and keeps what the collector said.
-    fn note(&self, batch: &Waiting, said: Said, status: StatusCode) {
-        match said {
-            Said::Receipt(receipt) => self.note_receipt(batch, receipt),
-            Said::Refused(refusal) => self.refused.batch(batch, &refusal, &self.telemetry),
-            Said::Later => tracing::debug!(%status, "the collector takes no batch now"),
-            Said::Failed => tracing::warn!(%status, "the collector failed over a batch"),
-            Said::Strange => {
-                tracing::warn!(%status, "what answers at the collector's address is no collector");
+            Sent::NotTaken => self.follow(courier, number, Delivered::Failed(None), now),
+            Sent::Answered(None, wait) => {
+                self.follow(courier, number, Delivered::Unanswered(wait), now);
+            }
+            Sent::Answered(Some(said), wait) => {
+                let what = said.follows(wait);
+                self.note(number, said);
+                self.follow(courier, number, what, now);
             }
         }
     }
 
-    fn note_receipt(&self, batch: &Waiting, receipt: Receipt) {
+    fn follow(&self, courier: &mut Courier, number: u64, what: Delivered, now: Duration) {
+        match what {
+            Delivered::Settled => self.outbox.release(number),
+            Delivered::Unanswered(_) | Delivered::Failed(_) | Delivered::Stranger(_) => {
+                self.telemetry.batches.with_label_values(&["failed"]).inc();
+            }
+        }
+        courier.answered(number, what, now, pause::chance());
+    }
+
+    async fn deliver(&self, batch: Waiting) -> (u64, Sent) {
+        let sent = match &self.route {
+            Route::Https(https) => {
+                let (said, wait) = https.send(&batch).await;
+                Sent::Answered(said, wait)
+            }
+            Route::Kafka(kafka) => kafka.send(&batch).await,
+        };
+        (batch.number, sent)
+    }
+
+    /// Counts and keeps what the collector said.
+    fn note(&self, number: u64, said: Said) {
+        match said {
+            Said::Receipt(receipt) => self.note_receipt(number, receipt),
+            Said::Refused(batch, refusal) => self.refused.batch(batch, &refusal, &self.telemetry),
+            Said::Later | Said::Failed | Said::Strange => {}
+        }
+    }
+
+    fn note_receipt(&self, number: u64, receipt: Receipt) {
         for mark in receipt.marks.iter().take(8) {
             tracing::warn!(mark = %mark.chars().take(64).collect::<String>(), "the collector marked a batch");
         }
@@ -209,14 +279,46 @@ impl Shipper {
             (false, false) => "stored",
         };
         self.telemetry.batches.with_label_values(&[result]).inc();
-        self.refused.items(batch, receipt, &self.telemetry);
+        let envelope = || {
+            let batch = self.outbox.read(number, clock::wall()).ok()??;
+            Some(batch.envelope)
+        };
+        self.refused.items(envelope, receipt, &self.telemetry);
     }
 }
 
-/// How long the collector asks to be left alone.
-pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
-    let value = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
-    value.trim().parse().ok().map(Duration::from_secs)
+impl Route {
+    /// Whether batches are handed over, to be answered by themselves.
+    const fn hands_over(&self) -> bool {
+        match self {
+            Self::Https(_) => false,
+            Self::Kafka(_) => true,
+        }
+    }
+
+    /// Begins to listen for answers.
+    fn begin(&self) {
+        match self {
+            Self::Https(_) => {}
+            Self::Kafka(kafka) => kafka.begin(),
+        }
+    }
+
+    /// What the collector says by itself.
+    async fn told(&self) -> Answer {
+        match self {
+            Self::Https(_) => std::future::pending().await,
+            Self::Kafka(kafka) => kafka.told().await,
+        }
+    }
+
+    /// How long an answer to what was handed over may take.
+    fn patience(&self) -> Duration {
+        match self {
+            Self::Https(_) => Duration::ZERO,
+            Self::Kafka(kafka) => kafka.patience(),
+        }
+    }
 }
 
 /// The answer, if it is not longer than an answer may be.

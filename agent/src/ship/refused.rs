@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
 use clause9_shared::digest::Digest;
 use clause9_shared::time::Timestamp;
 use clause9_shared::wire::batch::{BatchRefused, Envelope, ItemReceipt, Receipt, RefusalReason};
 use serde::Serialize;
 
 use crate::clock;
-use crate::outbox::Waiting;
 use crate::telemetry::Telemetry;
 
 /// Most refusals remembered; older ones are forgotten (the counters are not).
@@ -49,7 +49,7 @@ impl RefusedItems {
             .collect()
     }
 
-    pub(super) fn batch(&self, batch: &Waiting, refusal: &BatchRefused, telemetry: &Telemetry) {
+    pub(super) fn batch(&self, batch: Digest, refusal: &BatchRefused, telemetry: &Telemetry) {
         telemetry.batches.with_label_values(&["refused"]).inc();
         self.add(
             batch,
@@ -61,7 +61,13 @@ impl RefusedItems {
         );
     }
 
-    pub(super) fn items(&self, batch: &Waiting, receipt: Receipt, telemetry: &Telemetry) {
+    /// `envelope` gives the batch's bytes, which are asked for only if something of it was refused.
+    pub(super) fn items(
+        &self,
+        envelope: impl FnOnce() -> Option<Bytes>,
+        receipt: Receipt,
+        telemetry: &Telemetry,
+    ) {
         if !receipt
             .items
             .iter()
@@ -69,9 +75,8 @@ impl RefusedItems {
         {
             return;
         }
-        let sent = Envelope::parse(&batch.envelope)
-            .ok()
-            .and_then(|e| e.open().ok());
+        let batch = receipt.batch;
+        let sent = envelope().and_then(|bytes| Envelope::parse(&bytes).ok()?.open().ok());
         for (index, item) in receipt.items.into_iter().enumerate() {
             if let ItemReceipt::Refused { reason, detail } = item {
                 let pane = sent
@@ -85,7 +90,7 @@ impl RefusedItems {
 
     fn add(
         &self,
-        batch: &Waiting,
+        batch: Digest,
         item: Option<usize>,
         pane: Option<Timestamp>,
         reason: RefusalReason,
@@ -105,7 +110,7 @@ impl RefusedItems {
         let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // One that is tried again is one refusal.
         let same = |known: &&mut RefusedItem| {
-            known.batch == batch.digest && known.item == item && known.reason == reason
+            known.batch == batch && known.item == item && known.reason == reason
         };
         if let Some(known) = list.iter_mut().rev().find(same) {
             known.at = clock::wall();
@@ -115,7 +120,7 @@ impl RefusedItems {
             list.pop_front();
         }
         list.push_back(RefusedItem {
-            batch: batch.digest,
+            batch,
             item,
             pane,
             reason,

@@ -310,10 +310,19 @@ async fn what_is_captured_of_grpc_has_its_messages_its_status_and_its_version() 
         .await
         .unwrap();
     until("both", || SHOWN.lock().unwrap().len() == 2);
+    // A call may fail before its request was sent to the end, and did not break off then.
+    let (answer, mut rest) = sender.send_request(grpc("/only-trailers"), false).unwrap();
+    read_answer(answer.await.unwrap()).await.unwrap();
+    until("all", || SHOWN.lock().unwrap().len() == 3);
+    rest.send_reset(Reason::CANCEL);
     let shown = SHOWN.lock().unwrap();
-    let [echoed, failed] = &shown[..] else {
-        panic!("two");
+    let [echoed, failed, early] = &shown[..] else {
+        panic!("three");
     };
+    assert_eq!(
+        early.response.trailers.as_ref().unwrap()["grpc-status"],
+        "5"
+    );
     assert_eq!(
         (
             &*echoed.request.body.joined(),

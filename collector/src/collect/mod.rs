@@ -101,6 +101,17 @@ impl Inbox {
         envelope: axum::body::Bytes,
         peer: String,
     ) -> Answer {
+        let answer = self.hand_in(opened, envelope, peer)?;
+        answer.await.unwrap_or(Err(Unavailable::Failed))
+    }
+
+    /// Hands a batch over. Who waits is told once it is durable or refused.
+    pub(crate) fn hand_in(
+        &self,
+        opened: Result<Opened, Refused>,
+        envelope: axum::body::Bytes,
+        peer: String,
+    ) -> Result<oneshot::Receiver<Answer>, Unavailable> {
         let (reply, answer) = oneshot::channel();
         let delivery = Delivery {
             opened,
@@ -112,7 +123,7 @@ impl Inbox {
             TrySendError::Full(_) => Unavailable::Busy,
             TrySendError::Disconnected(_) => Unavailable::Failed,
         })?;
-        answer.await.unwrap_or(Err(Unavailable::Failed))
+        Ok(answer)
     }
 
     /// Whether writing works as far as it was tried last, and not every system's sealing failed.

@@ -4,6 +4,7 @@
 mod agents;
 #[cfg(test)]
 mod docs;
+mod kafka;
 mod outcomes;
 mod systems;
 mod tls;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use agents::{AgentEntry, AgentsFile};
 pub(crate) use agents::{MAX_AGENTS, TrustSource};
+pub use kafka::{KafkaConfig, KafkaTlsConfig, Mechanism, SaslConfig};
 pub use outcomes::OutcomesConfig;
 pub use systems::SystemEntry;
 pub use tls::{ClientsConfig, TlsConfig};
@@ -73,6 +75,9 @@ pub struct CollectorConfig {
     /// Outcomes that look for their prediction.
     #[serde(default, skip_serializing_if = "OutcomesConfig::is_default")]
     pub outcomes: OutcomesConfig,
+    /// Topics of Kafka that batches come by, beside requests. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kafka: Option<KafkaConfig>,
     /// Folder that relative paths start from.
     #[serde(skip)]
     base: PathBuf,
@@ -142,6 +147,8 @@ pub struct CollectorPlan {
     pub outcomes_token: Option<String>,
     /// See [`OutcomesConfig::hold`].
     pub outcomes_hold: Span,
+    /// Topics that batches come by, with paths as they are.
+    pub kafka: Option<KafkaConfig>,
     /// The name of the configuration as written, with the digests of the files that it names.
     pub digest: Digest,
 }
@@ -183,6 +190,9 @@ impl CollectorConfig {
                 "`listen: {}` is reachable from outside and {lacks}; or use a loopback address as 127.0.0.1:9300",
                 self.listen
             ));
+        }
+        if let Some(Err(message)) = self.kafka.as_ref().map(KafkaConfig::check) {
+            return unfit(message);
         }
         if self.systems.is_empty() || self.systems.len() > 1000 {
             return unfit(format!(
@@ -239,6 +249,7 @@ impl CollectorConfig {
             clock_skew: self.clock_skew,
             outcomes_token: self.outcomes.token(&self.base)?,
             outcomes_hold: self.outcomes.hold,
+            kafka: self.kafka.as_ref().map(|kafka| kafka.at(&self.base)),
             digest,
         })
     }

@@ -1,6 +1,7 @@
 //! The collector's own telemetry and the objectives' state, for Prometheus. Counters count what this
 //! run did; gauges are read from the register after each seal, so they survive a restart.
 
+mod kafka;
 mod objectives;
 
 use clause9_shared::ids::SystemId;
@@ -22,6 +23,7 @@ use crate::known::KnownSystem;
 use crate::reload;
 use crate::serve::lacking;
 use crate::store::{ReadStore, StoreError, SystemState};
+use kafka::Kafka;
 use objectives::ObjectiveGauges;
 
 /// Evidence is kept in 2^-32 nats.
@@ -86,6 +88,7 @@ pub(crate) struct Telemetry {
     store_free: Gauge,
     forwarded: IntCounterVec,
     looked_for: IntGaugeVec,
+    pub(crate) kafka: Kafka,
 }
 
 struct Maker(Registry);
@@ -165,6 +168,7 @@ impl Telemetry {
             "Until when the collector's certificate is valid; 0 without TLS.",
         )?;
         let telemetry = Self {
+            kafka: Kafka::new(&make)?,
             connections,
             write_failures,
             handshakes_failed,

@@ -662,6 +662,58 @@ pub const ALERTS: &[Alert] = &[
         ),
     },
     Alert {
+        name: "Clause9TopicBehind",
+        expr: "min_over_time(clause9_collector_kafka_lag_messages[15m]) > 0 and clause9_collector_kafka_lag_messages > clause9_collector_kafka_lag_messages offset 15m",
+        hold: "0m",
+        severity: Ticket,
+        summary: "{{ $labels.instance }} is behind the topic that batches come by",
+        description: "{{ $value | humanize }} batches or more have been waiting in Kafka for a quarter of an hour, and their number grows.",
+        fires: case(
+            30,
+            &[(
+                "clause9_collector_kafka_lag_messages{job=\"clause9-collector\",instance=\"c:1\"}",
+                "1+1x60",
+            )],
+        ),
+        labels: &[("job", "clause9-collector"), ("instance", "c:1")],
+        shown: "16",
+        silent: case(
+            30,
+            &[(
+                "clause9_collector_kafka_lag_messages{job=\"clause9-collector\",instance=\"c:1\"}",
+                "1+1x20 0 1+1x40",
+            )],
+        ),
+    },
+    Alert {
+        name: "Clause9ReceiptsNotBelieved",
+        expr: "increase(clause9_route_receipts_total{result=\"unsigned\"}[15m]) > 0",
+        hold: "0m",
+        severity: Ticket,
+        summary: "{{ $labels.instance }} finds receipts that its collector did not sign",
+        description: "They let nothing go. Either the collector has another key than the agent was told, or somebody else writes receipts.",
+        fires: case(
+            20,
+            &[(
+                "clause9_route_receipts_total{job=\"clause9-agent\",instance=\"a:1\",result=\"unsigned\"}",
+                "0x10 2x20",
+            )],
+        ),
+        labels: &[
+            ("job", "clause9-agent"),
+            ("instance", "a:1"),
+            ("result", "unsigned"),
+        ],
+        shown: "",
+        silent: case(
+            20,
+            &[(
+                "clause9_route_receipts_total{job=\"clause9-agent\",instance=\"a:1\",result=\"unsigned\"}",
+                "2x30",
+            )],
+        ),
+    },
+    Alert {
         name: "Clause9CertificateExpiring",
         expr: "(clause9_collector_certificate_not_after_timestamp_seconds > 0) - time() < 604800 or (clause9_client_certificate_not_after_timestamp_seconds > 0) - time() < 604800",
         hold: "10m",

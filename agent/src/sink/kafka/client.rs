@@ -13,28 +13,20 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde::Deserialize;
 
-use crate::config::{KafkaConfig, Mechanism, Start};
+use crate::config::{KafkaConfig, Start, Wrong};
+use crate::kafka::{self, reason};
 use crate::telemetry::Telemetry;
 
 /// How often offsets of what was counted are committed, in milliseconds.
 const COMMIT: &str = "1000";
 /// How often lag is looked at, in milliseconds.
 const STATISTICS: &str = "2000";
-/// How often it is looked for new topics and partitions, in milliseconds.
-const METADATA: &str = "10000";
-/// Longest pause between attempts to reach a broker, in milliseconds.
-const RECONNECT: &str = "10000";
 /// How long a question to the brokers may take.
 const ASK: Duration = Duration::from_secs(1);
-/// Longest password in bytes.
-const MAX_PASSWORD: usize = 4096;
-
-/// A key of the configuration and what is wrong with it.
-pub(super) type Wrong = (&'static str, String);
 
 /// The settings of librdkafka. Errors name what is at fault, never what is secret.
 pub(super) fn settings(config: &KafkaConfig, system: &str) -> Result<ClientConfig, Wrong> {
-    let mut settings = ClientConfig::new();
+    let mut settings = kafka::settings(&config.access())?;
     let session = config.session.micros() / 1000;
     let group = config.group.clone();
     let start = match config.start {
@@ -43,9 +35,7 @@ pub(super) fn settings(config: &KafkaConfig, system: &str) -> Result<ClientConfi
     };
     let (fetch, piece) = (config.fetch_bytes, config.fetch_bytes.min(1 << 20));
     for (key, value) in [
-        ("bootstrap.servers", config.brokers.join(",")),
         ("group.id", group.unwrap_or(format!("clause9-{system}"))),
-        ("client.id", "clause9-agent".into()),
         ("auto.offset.reset", start.into()),
         // What is committed is what was stored, and that is what was counted.
         ("enable.auto.commit", "true".into()),
@@ -60,65 +50,11 @@ pub(super) fn settings(config: &KafkaConfig, system: &str) -> Result<ClientConfi
         ("queued.max.messages.kbytes", (fetch >> 10).to_string()),
         ("fetch.message.max.bytes", piece.to_string()),
         ("fetch.max.bytes", fetch.max(1 << 20).to_string()),
-        ("reconnect.backoff.max.ms", RECONNECT.into()),
-        ("topic.metadata.refresh.interval.ms", METADATA.into()),
-        ("allow.auto.create.topics", "false".into()),
         ("statistics.interval.ms", STATISTICS.into()),
     ] {
         settings.set(key, value);
     }
-    protect(config, &mut settings)?;
     Ok(settings)
-}
-
-/// TLS and who the agent is.
-fn protect(config: &KafkaConfig, settings: &mut ClientConfig) -> Result<(), Wrong> {
-    let protocol = match (&config.tls, &config.sasl) {
-        (None, None) => "plaintext",
-        (Some(_), None) => "ssl",
-        (None, Some(_)) => "sasl_plaintext",
-        (Some(_), Some(_)) => "sasl_ssl",
-    };
-    settings.set("security.protocol", protocol);
-    if let Some(tls) = &config.tls {
-        for (key, what, path) in [
-            ("ssl.ca.location", "sink.kafka.tls.roots", &tls.roots),
-            (
-                "ssl.certificate.location",
-                "sink.kafka.tls.certificate",
-                &tls.certificate,
-            ),
-            ("ssl.key.location", "sink.kafka.tls.key", &tls.key),
-        ] {
-            let Some(path) = path else { continue };
-            // librdkafka says which file only in its log.
-            std::fs::metadata(path)
-                .map_err(|e| (what, format!("cannot read {}: {e}", path.display())))?;
-            settings.set(key, path.to_string_lossy());
-        }
-    }
-    if let Some(sasl) = &config.sasl {
-        let mechanism = match sasl.mechanism {
-            Mechanism::Plain => "PLAIN",
-            Mechanism::Scram256 => "SCRAM-SHA-256",
-            Mechanism::Scram512 => "SCRAM-SHA-512",
-        };
-        let path = &sasl.password_file;
-        let what = "sink.kafka.sasl.password_file";
-        let read = std::fs::read_to_string(path);
-        let password = read.map_err(|e| (what, format!("cannot read {}: {e}", path.display())))?;
-        let password = password.strip_suffix('\n').unwrap_or(&password);
-        let password = password.strip_suffix('\r').unwrap_or(password);
-        if password.is_empty() || password.len() > MAX_PASSWORD {
-            let path = path.display();
-            let message = format!("{path} must hold a password of 1 to {MAX_PASSWORD} bytes");
-            return Err((what, message));
-        }
-        settings.set("sasl.mechanisms", mechanism);
-        settings.set("sasl.username", &sasl.user);
-        settings.set("sasl.password", password);
-    }
-    Ok(())
 }
 
 /// A partition of a topic.
@@ -227,16 +163,7 @@ impl Watching {
 
 impl ClientContext for Watching {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        // Errors come a second time, as such.
-        let is_loud = matches!(
-            level,
-            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical
-        );
-        if is_loud {
-            tracing::warn!(facility, "kafka: {line}");
-        } else {
-            tracing::debug!(facility, "kafka: {line}");
-        }
+        kafka::log(level, facility, line);
     }
 
     fn error(&self, error: KafkaError, _reason: &str) {
@@ -326,52 +253,4 @@ struct OfTopic {
 struct OfPartition {
     #[serde(default)]
     consumer_lag: i64,
-}
-
-/// The word of telemetry for an error.
-fn reason(error: &KafkaError) -> &'static str {
-    use RDKafkaErrorCode as Code;
-    let Some(code) = error.rdkafka_error_code() else {
-        return "other";
-    };
-    let is = |codes: &[Code]| codes.contains(&code);
-    if is(&[
-        Code::BrokerTransportFailure,
-        Code::AllBrokersDown,
-        Code::Resolve,
-        Code::OperationTimedOut,
-        Code::RequestTimedOut,
-        Code::NetworkException,
-        Code::BrokerNotAvailable,
-        Code::LeaderNotAvailable,
-        Code::NotLeaderForPartition,
-        Code::CoordinatorNotAvailable,
-        Code::CoordinatorLoadInProgress,
-        Code::NotCoordinator,
-    ]) {
-        "broker"
-    } else if is(&[
-        Code::SSL,
-        Code::Authentication,
-        Code::SaslAuthenticationFailed,
-        Code::UnsupportedSASLMechanism,
-    ]) {
-        "authentication"
-    } else if is(&[
-        Code::TopicAuthorizationFailed,
-        Code::GroupAuthorizationFailed,
-        Code::ClusterAuthorizationFailed,
-    ]) {
-        "authorization"
-    } else if is(&[
-        Code::UnknownTopic,
-        Code::UnknownTopicOrPartition,
-        Code::UnknownPartition,
-        Code::AutoOffsetReset,
-        Code::OffsetOutOfRange,
-    ]) {
-        "topic"
-    } else {
-        "other"
-    }
 }
