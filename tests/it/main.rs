@@ -22,6 +22,7 @@ mod house_readme;
 mod identity_enrolment;
 mod identity_rotation;
 mod kafka_route;
+mod kills;
 mod live_clock;
 mod mlserver_grpc;
 mod mlserver_passthrough;

@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod faulty;
 pub mod http;
+pub mod kills;
 mod ports;
 pub mod process;
 pub mod repository;

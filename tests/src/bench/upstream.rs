@@ -23,15 +23,20 @@ impl Bench for Options {
     }
 }
 
-/// Serves until the process is killed.
+/// Serves the loan model until the process is killed.
 pub fn serve(port: u16) -> anyhow::Result<()> {
+    serve_with(port, answer)
+}
+
+/// Serves another one, by its answer to so many rows.
+pub fn serve_with(port: u16, answer: fn(usize) -> String) -> anyhow::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .with_context(|| format!("port {port} is taken"))?;
     for stream in listener.incoming() {
         let stream = stream.context("no connection")?;
         std::thread::spawn(move || {
             // A client that leaves ends its connection's thread and nothing else.
-            let _ = converse(stream);
+            let _ = converse(stream, answer);
         });
     }
     Ok(())
@@ -45,7 +50,7 @@ pub fn answer(rows: usize) -> String {
     )
 }
 
-fn converse(stream: TcpStream) -> anyhow::Result<()> {
+fn converse(stream: TcpStream, answer: fn(usize) -> String) -> anyhow::Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
     let (mut line, mut body) = (String::new(), Vec::new());

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use clause9_agent::outbox::Room;
+use clause9_tests::kills;
 use clause9_tests::sim::table::Table;
 use clause9_tests::sim::{self, Effort, page};
 use clause9_tests::world::sabotage::Sabotage;
-use clause9_tests::world::{self, Disks, Exercised};
+use clause9_tests::world::{self, Disks, many, outage};
 
 /// Simulations with fixed seeds: the same figures on every machine.
 #[derive(Parser)]
@@ -24,6 +26,24 @@ enum Name {
     /// Agents and a collector in worlds in which everything goes wrong: nothing that was kept may be lost, and
     /// nothing counted twice.
     World(Worlds),
+    /// One agent whose collector is away for days, in virtual time: what it keeps, loses and tells, and how
+    /// quickly it catches up.
+    Outage(Outage),
+    /// The real programs, killed at random while they work: what had been kept is counted, and nothing twice.
+    Kills(kills::Options),
+}
+
+#[derive(Args)]
+struct Outage {
+    /// The seed.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// How long the collector is away.
+    #[arg(long, default_value_t = 72)]
+    hours: u64,
+    /// Room of the outbox in MiB.
+    #[arg(long, default_value_t = 256)]
+    room_mib: usize,
 }
 
 #[derive(Args)]
@@ -60,6 +80,8 @@ fn main() -> anyhow::Result<()> {
         Name::Alarms(options) => alarms(&options),
         Name::World(options) if options.planted => planted(&options),
         Name::World(options) => worlds(&options),
+        Name::Outage(options) => outage(&options),
+        Name::Kills(options) => kills(options),
     }
 }
 
@@ -77,32 +99,70 @@ impl Worlds {
 fn worlds(options: &Worlds) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let begun = std::time::Instant::now();
-    let mut exercised = Exercised::default();
-    let mut wrong = 0_u64;
-    for seed in options.seed..options.seed.saturating_add(options.seeds) {
-        let (judged, more) = world::tell(seed, None, options.disks());
-        exercised.add(&more);
-        if let Err(error) = judged {
-            wrong += 1;
-            writeln!(out, "seed {seed}: {error}")?;
-            if options.seeds == 1 {
-                writeln!(out, "{}", more.story.join("\n"))?;
-            }
-        }
-        let done = seed - options.seed + 1;
-        if done.is_multiple_of(1000) {
-            let all = options.seeds;
-            writeln!(std::io::stderr(), "{done} of {all} worlds, {wrong} wrong")?;
-        }
+    let all = options.seeds;
+    if all == 1 {
+        return one(options, &mut out);
     }
+    let seeds = options.seed..options.seed.saturating_add(all);
+    let many = many::run(seeds, None, options.disks(), &|done, wrong| {
+        if done.is_multiple_of(1000) {
+            let _ = writeln!(
+                std::io::stderr(),
+                "{done} of {all} worlds, {wrong} wrong, {:.0} s",
+                begun.elapsed().as_secs_f64()
+            );
+        }
+    });
+    for (seed, error) in &many.wrong {
+        writeln!(out, "seed {seed}: {error}")?;
+    }
+    let wrong = many.wrong.len();
     let seconds = begun.elapsed().as_secs_f64();
+    writeln!(out, "{all} worlds in {seconds:.1} s, {wrong} wrong")?;
+    writeln!(out, "{:#?}", many.exercised)?;
+    anyhow::ensure!(wrong == 0, "{wrong} worlds are wrong");
+    Ok(())
+}
+
+/// Runs a world; if it is wrong, with its story.
+fn one(options: &Worlds, out: &mut impl std::io::Write) -> anyhow::Result<()> {
+    let (judged, mut exercised) = world::tell(options.seed, None, options.disks());
+    let story = std::mem::take(&mut exercised.story);
+    if let Err(error) = judged {
+        writeln!(out, "{}", story.join("\n"))?;
+        anyhow::bail!("seed {}: {error}", options.seed);
+    }
+    writeln!(out, "{exercised:#?}")?;
+    Ok(())
+}
+
+/// The collector is away; an error if something does not hold.
+fn outage(options: &Outage) -> anyhow::Result<()> {
+    let room = Room {
+        bytes: options.room_mib << 20,
+        memory: 1 << 20,
+    };
+    let passed = outage::run(options.seed, options.hours, room)?;
+    let mut out = std::io::stdout().lock();
     writeln!(
         out,
-        "{} worlds in {seconds:.1} s, {wrong} wrong",
-        options.seeds
+        "{} batches shipped, {} waited, {} stored",
+        passed.shipped, passed.waited, passed.stored
     )?;
-    writeln!(out, "{exercised:#?}")?;
-    anyhow::ensure!(wrong == 0, "{wrong} worlds are wrong");
+    let ends = passed.lost.first().zip(passed.lost.last());
+    match ends {
+        Some((first, last)) => writeln!(
+            out,
+            "{} lost and told: {first} to {last}",
+            passed.lost.len()
+        )?,
+        None => writeln!(out, "none lost")?,
+    }
+    let took = passed
+        .caught_up_after
+        .context("it did not catch up before the world ended")?;
+    let times = (options.hours * 3600) as f64 / took;
+    writeln!(out, "caught up in {took:.1} s: {times:.0} times real time")?;
     Ok(())
 }
 
@@ -126,6 +186,17 @@ fn planted(options: &Worlds) -> anyhow::Result<()> {
         }
     }
     anyhow::ensure!(missed == 0, "{missed} planted faults are not found");
+    Ok(())
+}
+
+/// Kills the real programs; an error if something does not hold.
+fn kills(options: kills::Options) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let report = kills::run(folder.path(), options);
+    if report.is_err() {
+        writeln!(std::io::stderr(), "kept: {}", folder.keep().display())?;
+    }
+    writeln!(std::io::stdout(), "{}", report?)?;
     Ok(())
 }
 

@@ -17,7 +17,9 @@ use crate::sim::random::Random;
 
 mod collector;
 pub mod disk;
+pub mod many;
 mod oracle;
+pub mod outage;
 pub mod sabotage;
 pub mod script;
 mod sidecar;
@@ -32,9 +34,11 @@ use sidecar::Agent;
 const SECOND: u64 = 1_000_000;
 /// When the world begins: clocks are set by then.
 const BEGIN: u64 = 1_800_000_000 * SECOND;
-/// For how long things go wrong.
+/// For how long things go wrong, in most worlds.
 const STORMY: u64 = 240 * SECOND;
-/// Within which time afterwards everything must have arrived.
+/// How long after that whatever is well must have arrived.
+const SOON: u64 = 300 * SECOND;
+/// Within which time everything must have arrived.
 const CALM: u64 = 1200 * SECOND;
 /// Longest account of what happened.
 const MAX_STORY: usize = 1000;
@@ -95,6 +99,11 @@ pub enum Trouble {
 struct World {
     chance: Random,
     now: u64,
+    /// Until when things go wrong by chance.
+    stormy_until: u64,
+    /// When it ends once nothing waits, and when at the latest.
+    settles: u64,
+    ends: u64,
     tie: u64,
     events: BinaryHeap<Reverse<(u64, u64, usize)>>,
     waiting: BTreeMap<usize, Event>,
@@ -138,7 +147,6 @@ pub fn tell(seed: u64, sabotage: Option<Sabotage>, disks: Disks) -> (Result<(), 
 impl World {
     fn new(seed: u64, sabotage: Option<Sabotage>) -> Self {
         let mut chance = Random::new(&[seed, 0x57]);
-        let plan = stage::plan();
         let number = 1 + chance.byte() % 3;
         // In some worlds outboxes are too small for what comes.
         let small = chance.below(4) == 0;
@@ -146,6 +154,12 @@ impl World {
             bytes: if small { 3_000 } else { 64 << 20 },
             memory: if small { 2_000 } else { 64 << 20 },
         };
+        Self::of(chance, (number, room), sabotage)
+    }
+
+    /// One with so many agents, whose outboxes have that room.
+    fn of(chance: Random, (number, room): (u8, Room), sabotage: Option<Sabotage>) -> Self {
+        let plan = stage::plan();
         let agents: Vec<Agent> = (0..number)
             .map(|n| Agent::new(n, Arc::clone(&plan), room, sabotage))
             .collect();
@@ -155,6 +169,9 @@ impl World {
         Self {
             chance,
             now: BEGIN,
+            stormy_until: BEGIN + STORMY,
+            settles: BEGIN + STORMY + SOON,
+            ends: BEGIN + STORMY + CALM,
             tie: 0,
             events: BinaryHeap::new(),
             waiting: BTreeMap::new(),
@@ -205,7 +222,7 @@ impl World {
             let from = self.chance.below(STORMY * 9 / 10);
             let length = SECOND + self.chance.below(STORMY - from);
             let over = match trouble {
-                Trouble::Poison(_) => STORMY + 320 * SECOND,
+                Trouble::Poison(_) => STORMY + SOON + 20 * SECOND,
                 Trouble::Partition(_)
                 | Trouble::Kill(_)
                 | Trouble::PowerLoss(_)
@@ -219,7 +236,7 @@ impl World {
             self.after(from, Event::Trouble(trouble));
             self.after(over, Event::Over(trouble));
         }
-        self.after(STORMY + 300 * SECOND, Event::Inspect);
+        self.after(STORMY + SOON, Event::Inspect);
     }
 
     fn start(&mut self, agent: usize) {
@@ -240,7 +257,7 @@ impl World {
     }
 
     fn stormy(&self) -> bool {
-        self.now < BEGIN + STORMY
+        self.now < self.stormy_until
     }
 
     /// Lets the next event happen; false once the world ends.
@@ -249,7 +266,7 @@ impl World {
             return false;
         };
         self.now = at;
-        if self.now > BEGIN + STORMY + CALM || self.all_arrived() {
+        if self.now > self.ends || self.all_arrived() {
             return false;
         }
         if let Some(event) = self.waiting.remove(&key) {
@@ -265,8 +282,7 @@ impl World {
                 .as_ref()
                 .is_some_and(|p| p.outbox.size().0 == 0 && p.outbox.untold().is_empty())
         };
-        let inspected = BEGIN + STORMY + 300 * SECOND;
-        self.now > inspected && self.agents.iter().all(idle)
+        self.now > self.settles && self.agents.iter().all(idle)
     }
 
     fn happen(&mut self, event: Event) {

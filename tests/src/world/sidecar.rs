@@ -437,6 +437,12 @@ impl Agent {
         }
     }
 
+    /// How many batches wait, and how many were ever shipped.
+    pub(super) fn shipped(&self) -> (u64, u64) {
+        let outbox = self.process.as_ref().map(|p| &p.outbox);
+        outbox.map_or((0, 0), |o| (o.size().0 as u64, o.last()))
+    }
+
     /// What waits, with when it was signed.
     pub(super) fn waiting(&self) -> Vec<(Digest, Timestamp)> {
         let Some(process) = &self.process else {
