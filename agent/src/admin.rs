@@ -1,4 +1,4 @@
-//! The admin address: whether the agent lives and is ready, its figures, its state, and the replayed
+//! The admin address: whether the agent lives and is ready, its figures, its state, what the collector refused, and the replayed
 //! clock. Loopback by default; changes nothing about traffic.
 
 use std::sync::Arc;
@@ -15,9 +15,12 @@ use crate::capture::reverse_proxy::Proxy;
 use crate::monitor::{Command, MonitorStatus};
 use crate::outbox::Outbox;
 use crate::pull::{PlanStatus, Standing};
+use crate::quarantine::Quarantine;
 use crate::service::{self, Answer, problem};
 use crate::ship::{RefusedItem, RefusedItems};
 use crate::telemetry::Telemetry;
+
+mod quarantine;
 
 /// How long the monitor may take to tell how things stand. It may be stuck, and who asks again and again
 /// must not keep others from this address.
@@ -40,7 +43,9 @@ pub struct Admin {
     pub telemetry: Telemetry,
     /// Batches that wait; none without a collector.
     pub outbox: Option<Arc<Outbox>>,
-    /// What the collector refused.
+    /// What the collector refused and is kept; none without a collector.
+    pub quarantine: Option<Arc<Quarantine>>,
+    /// The last of what the collector refused.
     pub refused: Arc<RefusedItems>,
     /// How things stand with the objectives.
     pub standing: Arc<Standing>,
@@ -63,7 +68,14 @@ struct Status {
     /// None if the monitor does not answer within 2 seconds, and as long as there are no objectives.
     monitor: Option<MonitorStatus>,
     outbox: Option<OutboxStatus>,
+    quarantine: Option<QuarantineStatus>,
     refused: Vec<RefusedItem>,
+}
+
+#[derive(Serialize)]
+struct QuarantineStatus {
+    entries: usize,
+    bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -82,6 +94,12 @@ impl Admin {
     /// Answers one request.
     pub(crate) async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Answer {
         let get = request.method() == Method::GET || request.method() == Method::HEAD;
+        if let Some(rest) = request.uri().path().strip_prefix(quarantine::PATH)
+            && (rest.is_empty() || rest.starts_with('/'))
+        {
+            let asked = (request.method(), rest);
+            return quarantine::handle(self.quarantine.clone(), asked, request.headers()).await;
+        }
         match (request.uri().path(), get, request.method() == Method::POST) {
             ("/live", true, _) => service::answer(StatusCode::OK, "text/plain", "live\n"),
             ("/ready", true, _) => self.ready().await,
@@ -97,7 +115,7 @@ impl Admin {
             ),
             _ => problem(
                 StatusCode::NOT_FOUND,
-                "there are /live, /ready, /metrics, /status and /replay/clock",
+                "there are /live, /ready, /metrics, /status, /quarantine and /replay/clock",
             ),
         }
     }
@@ -138,6 +156,10 @@ impl Admin {
             let (batches, bytes) = outbox.size();
             OutboxStatus { batches, bytes }
         });
+        let quarantine = self.quarantine.as_ref().map(|quarantine| {
+            let (entries, bytes) = quarantine.size();
+            QuarantineStatus { entries, bytes }
+        });
         let status = Status {
             agent: self.agent,
             boot: self.boot,
@@ -147,6 +169,7 @@ impl Admin {
             plan: self.standing.status(),
             monitor,
             outbox,
+            quarantine,
             refused: self.refused.list(),
         };
         service::json(StatusCode::OK, &status)

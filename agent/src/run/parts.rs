@@ -28,6 +28,7 @@ use crate::outbox::disk::Folder;
 use crate::outbox::{Outbox, Room};
 use crate::outcomes::{Outcomes, Turns};
 use crate::pull::{Cache, Puller, Pulling, Standing};
+use crate::quarantine::Quarantine;
 use crate::sample::{self, Sampler};
 use crate::shelf::{DiskShelf, Setup};
 use crate::ship::client::Client;
@@ -207,6 +208,16 @@ pub(super) fn outbox(config: &AgentConfig, telemetry: &Telemetry) -> Option<Arc<
     Some(Arc::new(outbox))
 }
 
+/// What the collector refused, if there is one.
+pub(super) fn quarantine(config: &AgentConfig, telemetry: &Telemetry) -> Option<Arc<Quarantine>> {
+    if !config.ships() {
+        return None;
+    }
+    let folder = Folder::new(config.state_dir.join("quarantine"));
+    let room = config.limits.quarantine_bytes;
+    Some(Arc::new(Quarantine::open(folder, room, telemetry.clone())))
+}
+
 /// Who ships and asks: key, run, system, and the public name of the system's key.
 type Whose = (SigningKey, BootId, SystemId, Digest);
 /// Who delivers, what it carries for other replicas, and what the collector refused.
@@ -357,7 +368,7 @@ fn route(
 /// The shipper, if there is a collector to ship to.
 pub(super) fn shipping(
     config: &AgentConfig,
-    (collector, outbox): (Option<&Collector>, Option<&Arc<Outbox>>),
+    (collector, waiting): (Option<&Collector>, Option<(Arc<Outbox>, Arc<Quarantine>)>),
     (whose, agent): (Whose, AgentId),
     telemetry: &Telemetry,
     monitor: &mpsc::Sender<Command>,
@@ -366,10 +377,9 @@ pub(super) fn shipping(
     let (asking, on_the_way) = asking(config, whose, telemetry, monitor);
     let refused = Arc::<RefusedItems>::default();
     let route = route(config, collector, (system.as_str(), agent), telemetry)?;
-    let Some((route, outbox)) = route.zip(outbox) else {
+    let Some((route, waiting)) = route.zip(waiting) else {
         return Ok((None, on_the_way, refused));
     };
-    let waiting = Arc::clone(outbox);
     let kept = Arc::clone(&refused);
     let shipper = Shipper::new(route, waiting, kept, telemetry.clone());
     let shipper = match (asking, collector) {

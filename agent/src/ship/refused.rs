@@ -1,4 +1,5 @@
-//! What the collector would not take: kept for people to look at, within a bound, and never sent again.
+//! The last of what the collector would not take, in memory, for people to look at: also what is tried again by itself. What
+//! is refused for good is in quarantine, on disk.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
