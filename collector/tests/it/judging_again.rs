@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use clause9_collector::known::Known;
 use clause9_collector::verify::{self, Admitted, Before};
 use clause9_shared::digest::Digest;
 use clause9_shared::time::Clock;
@@ -150,7 +151,7 @@ fn what_was_taken_is_not_judged_again_though_nobody_knows_its_plan_any_more() {
     let items = vec![agents.traffic(1, 1), ahead.traffic(1, 1)];
     let envelope = batch::seal(&agents.batch(2, 1, items), &key(1));
     let before = Before::StoredInPart(batch::digest(&envelope), [1].into());
-    let again = |known| {
+    let again = |known: &Known| {
         let opened = verify::open(&envelope, known, None).unwrap();
         match verify::admit(opened, before.clone(), Clock::Replay, now(), SKEW).unwrap() {
             Admitted::Again(again) => again,
