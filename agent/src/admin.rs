@@ -15,9 +15,8 @@ use crate::capture::reverse_proxy::Proxy;
 use crate::monitor::{Command, MonitorStatus};
 use crate::outbox::Outbox;
 use crate::pull::{PlanStatus, Standing};
-use crate::quarantine::Quarantine;
 use crate::service::{self, Answer, problem};
-use crate::ship::{RefusedItem, RefusedItems};
+use crate::ship::{Refusals, RefusedItem};
 use crate::telemetry::Telemetry;
 
 mod quarantine;
@@ -43,10 +42,8 @@ pub struct Admin {
     pub telemetry: Telemetry,
     /// Batches that wait; none without a collector.
     pub outbox: Option<Arc<Outbox>>,
-    /// What the collector refused and is kept; none without a collector.
-    pub quarantine: Option<Arc<Quarantine>>,
-    /// The last of what the collector refused.
-    pub refused: Arc<RefusedItems>,
+    /// What the collector refused.
+    pub refused: Refusals,
     /// How things stand with the objectives.
     pub standing: Arc<Standing>,
     /// The data path; none of an agent that is a sink only.
@@ -98,7 +95,7 @@ impl Admin {
             && (rest.is_empty() || rest.starts_with('/'))
         {
             let asked = (request.method(), rest);
-            return quarantine::handle(self.quarantine.clone(), asked, request.headers()).await;
+            return quarantine::handle(self.refused.kept.clone(), asked, request.headers()).await;
         }
         match (request.uri().path(), get, request.method() == Method::POST) {
             ("/live", true, _) => service::answer(StatusCode::OK, "text/plain", "live\n"),
@@ -156,7 +153,7 @@ impl Admin {
             let (batches, bytes) = outbox.size();
             OutboxStatus { batches, bytes }
         });
-        let quarantine = self.quarantine.as_ref().map(|quarantine| {
+        let quarantine = self.refused.kept.as_ref().map(|quarantine| {
             let (entries, bytes) = quarantine.size();
             QuarantineStatus { entries, bytes }
         });
@@ -170,7 +167,7 @@ impl Admin {
             monitor,
             outbox,
             quarantine,
-            refused: self.refused.list(),
+            refused: self.refused.last.list(),
         };
         service::json(StatusCode::OK, &status)
     }

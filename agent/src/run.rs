@@ -166,14 +166,12 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
     let of = (&objectives, event_time_header.as_ref());
     let (recorder, exchanges) = parts::recorder(&config, of, telemetry.clone());
     let outbox = parts::outbox(&config, &telemetry);
-    let quarantine = parts::quarantine(&config, &telemetry);
     let standing = Arc::new(Standing::new(telemetry.clone()));
     let plans = parts::plans(&config, system_key, boot, (outbox.as_ref(), &standing));
     let (system, salt) = (objectives.system().clone(), sample::salt_id(&system_key));
     let (commands, asked) = mpsc::channel(MAX_COMMANDS);
     let whose = (key.clone(), boot, system.clone(), salt);
-    let waiting = outbox.clone().zip(quarantine.clone());
-    let to = (collector.as_ref(), waiting);
+    let to = (collector.as_ref(), outbox.as_ref());
     let (shipper, way, refused) = parts::shipping(&config, to, (whose, id), &telemetry, &commands)?;
     let whom = (&objectives, collector.as_ref());
     let puller = parts::puller(&config, whom, (key.clone(), &standing), &commands)?;
@@ -196,7 +194,6 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         clock: config.clock,
         telemetry: telemetry.clone(),
         outbox: outbox.clone(),
-        quarantine,
         refused,
         standing: Arc::clone(&standing),
         proxy: path.as_ref().map(|(proxy, _)| Arc::clone(proxy)),

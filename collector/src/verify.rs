@@ -32,7 +32,7 @@ pub struct Refused {
     /// The envelope as received; none if it was too large to be read.
     pub batch: Option<Digest>,
     /// Which item of it, from 0; none: the whole batch.
-    pub item: Option<usize>,
+    pub item: Option<u16>,
 }
 
 impl Refused {
@@ -399,7 +399,7 @@ impl VerifiedBatch {
             .filter_map(|(i, r)| {
                 let (reason, detail) = r.as_ref()?;
                 let refused = self.opened.refused(*reason, format!("item {i}: {detail}"));
-                let item = Some(i);
+                let item = Some(u16::try_from(i).unwrap_or(u16::MAX));
                 Some(Refused { item, ..refused })
             })
             .collect()

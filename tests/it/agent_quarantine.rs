@@ -14,7 +14,9 @@ use clause9_tests::sidecar::count;
 use clause9_tests::site::{Layout, Site};
 use serde_json::Value;
 
-use crate::agent_world::{Model, OBJECTIVES, Raw, ask, documents_of, infer, toy, until};
+use crate::agent_world::{
+    Door, Model, OBJECTIVES, Raw, Running, ask, config, documents_of, infer, toy, until,
+};
 
 #[expect(
     clippy::unnecessary_wraps,
@@ -241,4 +243,37 @@ fn who_asks_for_what_is_not_there_is_told_what_to_do() {
     assert_eq!(ask(admin, wrong.as_bytes()).status(), 400);
     let put = "PUT /quarantine HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
     assert_eq!(ask(admin, put.as_bytes()).status(), 405);
+}
+
+#[test]
+fn while_the_disk_keeps_nothing_what_is_refused_waits_and_others_go_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = Model::start(answers);
+    let door = Door::open(&[
+        "HTTP/1.1 400 Bad Request\r\nContent-Length: 48\r\n\r\n{\"refused\":\"bad_coverage\",\"detail\":\"not listed\"}",
+    ]);
+    std::fs::create_dir(folder.path().join("state")).unwrap();
+    std::fs::write(folder.path().join("state/quarantine"), "no folder").unwrap();
+    let agent = Running::start(config(folder.path(), model.port, Some(door.port)));
+    agent.set_clock("2020-01-01T00:00:00Z");
+    agent.set_clock("2020-01-01T00:01:10Z");
+    agent.wait("clause9_items_refused_total{reason=\"bad_coverage\"}", 1);
+    // Once at the start, and once when it was to be kept.
+    agent.wait("clause9_state_write_failures_total{what=\"quarantine\"}", 2);
+    agent.set_clock("2020-01-01T00:02:10Z");
+    until("both batches", || door.batches.lock().unwrap().len() == 2);
+    let sequences: Vec<u64> = door
+        .batches
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|b| b.sequence.0)
+        .collect();
+    assert_eq!(
+        sequences,
+        [2, 1],
+        "the refused one is tried again behind the other"
+    );
+    agent.wait("clause9_batches_total{result=\"stored\"}", 2);
+    assert_eq!(agent.metric("clause9_quarantine_entries"), 0);
 }

@@ -232,7 +232,7 @@ pub fn table(list: &Value) -> String {
     for entry in &entries {
         for reason in &entry.reasons {
             let name: String = entry.batch.to_string().chars().skip(7).take(12).collect();
-            text.push_str(&format!("{name}: {}\n", plain(&reason.detail)));
+            text.extend([&name, ": ", &plain(&reason.detail), "\n"]);
         }
     }
     text

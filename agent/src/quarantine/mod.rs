@@ -19,23 +19,17 @@ pub mod command;
 mod kept;
 mod listed;
 mod recovery;
+mod resending;
 #[cfg(test)]
 mod tests;
 
 use kept::{Kept, Report};
 pub use kept::{Panes, Part};
 pub use listed::{Listed, Reason, Shown};
+pub use resending::is_resent;
 
 /// Most batches that are kept.
 pub const MAX_ENTRIES: usize = 1024;
-/// Numbers from here on are of batches that are sent again; those of the outbox count from 1.
-const RESENT: u64 = 1 << 62;
-
-/// Whether that is the number of a batch that is sent again from here.
-pub const fn is_resent(number: u64) -> bool {
-    number >= RESENT
-}
-
 /// Refused batches, on a disk.
 pub struct Quarantine<D: Disk = Folder> {
     disk: D,
@@ -309,8 +303,12 @@ impl<D: Disk> Quarantine<D> {
         self.state().entries.contains_key(&batch)
     }
 
-    /// Everything that is here, what was refused first before the others.
+    /// Everything that is here, what was refused first before the others. May block on the disk.
     pub fn list(&self, now: Timestamp) -> Vec<Listed> {
+        // It may not have been read so far.
+        if let Err(error) = self.read_folder(&mut self.files()) {
+            self.failed(&error);
+        }
         let state = self.state();
         let entries = state.entries.values();
         let mut all: Vec<_> = entries
@@ -348,72 +346,6 @@ impl<D: Disk> Quarantine<D> {
             let listed = entry.listed.at(now, entry.ticket.is_some());
             (listed.clone(), Shown::new(listed, &kept))
         }))
-    }
-
-    /// Sends one batch again, or all of them. Gives how many.
-    pub fn resend(&self, only: Option<Digest>) -> usize {
-        let mut state = self.state();
-        let State {
-            entries,
-            tickets,
-            issued,
-            ..
-        } = &mut *state;
-        let mut number = 0;
-        let wanted = |batch: &Digest| only.is_none_or(|only| only == *batch);
-        let mut chosen: Vec<_> = entries.iter_mut().filter(|(b, _)| wanted(b)).collect();
-        chosen.sort_by_key(|(_, entry)| entry.listed.first);
-        for (batch, entry) in chosen {
-            number += 1;
-            if entry.ticket.is_none() {
-                let ticket = RESENT + *issued;
-                *issued += 1;
-                tickets.insert(ticket, *batch);
-                entry.ticket = Some(ticket);
-            }
-        }
-        drop(state);
-        if number > 0 {
-            self.asked.notify_one();
-        }
-        number
-    }
-
-    /// Returns once something may have to be sent again.
-    pub async fn asked(&self) {
-        self.asked.notified().await;
-    }
-
-    /// The first number from this one on of a batch that is to be sent again.
-    pub fn due(&self, from: u64) -> Option<u64> {
-        let state = self.state();
-        let mut later = state.tickets.range(from..);
-        later.next().map(|(ticket, _)| *ticket)
-    }
-
-    /// The batch of that number; none if it is not to be sent any more. Blocks on the disk.
-    pub fn fetch(&self, number: u64) -> io::Result<Option<Waiting>> {
-        let Some(batch) = self.state().tickets.get(&number).copied() else {
-            return Ok(None);
-        };
-        let read = self.read(batch).inspect_err(|error| self.failed(error))?;
-        Ok(read.map(|kept| Waiting {
-            number,
-            place: kept.place,
-            digest: batch,
-            envelope: kept.envelope,
-        }))
-    }
-
-    /// The collector has answered what was sent again under that number.
-    pub fn answered(&self, number: u64) {
-        let mut state = self.state();
-        let Some(batch) = state.tickets.remove(&number) else {
-            return;
-        };
-        if let Some(entry) = state.entries.get_mut(&batch) {
-            entry.ticket = None;
-        }
     }
 
     /// A batch that is here; one whose file is not what was written is set aside, and counted.

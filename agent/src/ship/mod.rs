@@ -43,7 +43,7 @@ pub use https::Https;
 pub(crate) use https::retry_after;
 pub use kafka::Kafka;
 pub use on_the_way::OnTheWay;
-pub use refused::{RefusedItem, RefusedItems};
+pub use refused::{Refusals, RefusedItem, RefusedItems};
 pub use sealer::{Sealer, Shipped};
 
 /// Longest answer that is read: a receipt that refuses each of [`MAX_ITEMS`](clause9_shared::wire::batch::MAX_ITEMS) items in many

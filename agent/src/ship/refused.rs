@@ -2,7 +2,7 @@
 //! is refused for good is in quarantine, on disk.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use clause9_shared::digest::Digest;
@@ -11,6 +11,7 @@ use clause9_shared::wire::batch::{BatchRefused, Envelope, ItemReceipt, Receipt, 
 use serde::Serialize;
 
 use crate::clock;
+use crate::quarantine::Quarantine;
 use crate::telemetry::Telemetry;
 
 /// Most refusals remembered; older ones are forgotten (the counters are not).
@@ -33,6 +34,15 @@ pub struct RefusedItem {
     pub detail: String,
     /// When, on the wall clock.
     pub at: Timestamp,
+}
+
+/// What the collector refused.
+#[derive(Debug, Default)]
+pub struct Refusals {
+    /// The last of it, in memory.
+    pub last: Arc<RefusedItems>,
+    /// What it refused for good, on disk; none without a collector.
+    pub kept: Option<Arc<Quarantine>>,
 }
 
 /// The last refusals.

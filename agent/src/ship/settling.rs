@@ -44,14 +44,18 @@ impl Shipper {
         let (outbox, quarantine) = (Arc::clone(&self.outbox), Arc::clone(&self.quarantine));
         let resent = &self.telemetry.quarantine.resent;
         let resent = is_resent(number).then(|| resent.clone());
-        let work = move || match (known, parts.is_empty()) {
-            (Some(batch), true) => {
+        let work = move || {
+            let count = |result| {
+                if let Some(resent) = &resent {
+                    resent.with_label_values(&[result]).inc();
+                }
+            };
+            if let (Some(batch), true) = (known, parts.is_empty()) {
                 quarantine.taken(batch);
-                resent.inspect(|resent| resent.with_label_values(&["stored"]).inc());
+                count("stored");
                 Delivered::Settled
-            }
-            (_, _) => {
-                resent.inspect(|resent| resent.with_label_values(&["refused"]).inc());
+            } else {
+                count("refused");
                 keep(&outbox, &quarantine, number, parts)
             }
         };

@@ -148,7 +148,7 @@ fn take(
             let record = record_batch(to, pen, &batch, (marks, None, &[]), counts)?;
             for refused in batch.refusals() {
                 if let Some(place) = refused.item {
-                    to.keep_refused(batch.digest(), place, record)?;
+                    to.keep_refused(batch.digest(), place.into(), record)?;
                 }
                 record_refusal(to, pen, &refused, peer, counts)?;
             }
@@ -210,7 +210,7 @@ fn take_again(
     let record = record_batch(to, pen, batch, (&marks, last, &closed), counts)?;
     for refused in batch.refusals() {
         if let Some(place) = refused.item {
-            to.keep_refused(batch.digest(), place, record)?;
+            to.keep_refused(batch.digest(), place.into(), record)?;
         }
     }
     Ok(())

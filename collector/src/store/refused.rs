@@ -16,7 +16,7 @@ impl Appended<'_> {
     pub(crate) fn count_refused(
         &self,
         batch: Digest,
-        item: Option<usize>,
+        item: Option<u16>,
         reason: RefusalReason,
     ) -> Result<bool, StoreError> {
         let what = match item {
