@@ -120,12 +120,14 @@ fn an_item_that_came_before_its_objectives_is_taken_once_when_they_are_known() {
     let next = ahead.batch(3, 2, vec![ahead.heartbeat(2)]);
     assert_eq!(running.post(&batch::seal(&next, &key(1))).status, 200);
     running.wait_sealed(3);
-    assert_eq!(seen(&running, 1), 3 + 1);
+    assert_eq!(seen(&running, 1), 3, "the seal says what it said");
     let after = records_of_panes(&running);
     assert!(before.is_subset(&after), "a block was changed");
     let late = after.difference(&before).filter(|name| {
         let block = get(running.address, &format!("/v1/evidence/{name}")).json();
-        block["body"]["late"] == true && block["body"]["origins"][0]["batch"] == name_of(&envelope)
+        block["body"]["late"] == true
+            && block["body"]["coverage"]["seen"] == 1
+            && block["body"]["origins"][0]["batch"] == name_of(&envelope)
     });
     assert_eq!(late.count(), 1);
     assert_eq!(statuses(&running, &envelope), ["duplicate", "duplicate"]);
