@@ -1,4 +1,4 @@
-//! The admin address: whether the agent lives and is ready, its figures, its state, and the replayed
+//! The admin address: whether the agent lives and is ready, its figures, its state, what the collector refused, and the replayed
 //! clock. Loopback by default; changes nothing about traffic.
 
 use std::sync::Arc;
@@ -16,8 +16,10 @@ use crate::monitor::{Command, MonitorStatus};
 use crate::outbox::Outbox;
 use crate::pull::{PlanStatus, Standing};
 use crate::service::{self, Answer, problem};
-use crate::ship::{RefusedItem, RefusedItems};
+use crate::ship::{Refusals, RefusedItem};
 use crate::telemetry::Telemetry;
+
+mod quarantine;
 
 /// How long the monitor may take to tell how things stand. It may be stuck, and who asks again and again
 /// must not keep others from this address.
@@ -41,7 +43,7 @@ pub struct Admin {
     /// Batches that wait; none without a collector.
     pub outbox: Option<Arc<Outbox>>,
     /// What the collector refused.
-    pub refused: Arc<RefusedItems>,
+    pub refused: Refusals,
     /// How things stand with the objectives.
     pub standing: Arc<Standing>,
     /// The data path; none of an agent that is a sink only.
@@ -63,7 +65,14 @@ struct Status {
     /// None if the monitor does not answer within 2 seconds, and as long as there are no objectives.
     monitor: Option<MonitorStatus>,
     outbox: Option<OutboxStatus>,
+    quarantine: Option<QuarantineStatus>,
     refused: Vec<RefusedItem>,
+}
+
+#[derive(Serialize)]
+struct QuarantineStatus {
+    entries: usize,
+    bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -82,6 +91,12 @@ impl Admin {
     /// Answers one request.
     pub(crate) async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Answer {
         let get = request.method() == Method::GET || request.method() == Method::HEAD;
+        if let Some(rest) = request.uri().path().strip_prefix(quarantine::PATH)
+            && (rest.is_empty() || rest.starts_with('/'))
+        {
+            let asked = (request.method(), rest);
+            return quarantine::handle(self.refused.kept.clone(), asked, request.headers()).await;
+        }
         match (request.uri().path(), get, request.method() == Method::POST) {
             ("/live", true, _) => service::answer(StatusCode::OK, "text/plain", "live\n"),
             ("/ready", true, _) => self.ready().await,
@@ -97,7 +112,7 @@ impl Admin {
             ),
             _ => problem(
                 StatusCode::NOT_FOUND,
-                "there are /live, /ready, /metrics, /status and /replay/clock",
+                "there are /live, /ready, /metrics, /status, /quarantine and /replay/clock",
             ),
         }
     }
@@ -138,6 +153,10 @@ impl Admin {
             let (batches, bytes) = outbox.size();
             OutboxStatus { batches, bytes }
         });
+        let quarantine = self.refused.kept.as_ref().map(|quarantine| {
+            let (entries, bytes) = quarantine.size();
+            QuarantineStatus { entries, bytes }
+        });
         let status = Status {
             agent: self.agent,
             boot: self.boot,
@@ -147,7 +166,8 @@ impl Admin {
             plan: self.standing.status(),
             monitor,
             outbox,
-            refused: self.refused.list(),
+            quarantine,
+            refused: self.refused.last.list(),
         };
         service::json(StatusCode::OK, &status)
     }

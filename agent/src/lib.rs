@@ -2,7 +2,7 @@
 //! them, signed, to a collector.
 //!
 //! Core (told the time, no I/O): [`exchange`], [`decode`], [`sample`], [`engine`], [`ship::packing`].
-//! Shell: [`capture`] (data path), [`monitor`] (thread around the engine), [`outbox`], [`ship`],
+//! Shell: [`capture`] (data path), [`monitor`] (thread around the engine), [`outbox`], [`quarantine`], [`ship`],
 //! [`admin`], [`outcomes`], [`sink`]. The data path hands over by `try_send` and never waits for any of the others.
 
 pub mod admin;
@@ -21,6 +21,7 @@ pub mod observe;
 pub mod outbox;
 pub mod outcomes;
 pub mod pull;
+pub mod quarantine;
 pub mod sample;
 pub mod shelf;
 pub mod ship;

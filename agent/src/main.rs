@@ -3,10 +3,12 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use clause9_agent::config::{AgentConfig, AgentPlan, Objectives};
 use clause9_agent::pull::Cache;
+use clause9_agent::quarantine::command::{CommandProblem, Desk, table};
 use clause9_agent::{Reloading, build, enrol, identity};
 use clause9_shared::plan::CapturePlan;
 
@@ -56,6 +58,64 @@ enum Command {
         #[arg(long)]
         collector: Option<String>,
     },
+    /// See what the collector refused, send it again, or forget it.
+    ///
+    /// A batch of which the collector refused something for good is kept in the state folder (`quarantine`), as it was signed.
+    /// Mostly an objectives file came to the collector later than to the agent (`unknown_plan`): give it to the collector, then
+    /// send again. What the collector has by then is taken once, and leaves the quarantine; what it refuses again stays, with
+    /// the newer reason. These commands speak with the running agent, at `admin` of its configuration.
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
+}
+
+#[derive(Subcommand)]
+enum QuarantineCommand {
+    /// List what is in quarantine: batches, since when, why.
+    List {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        /// Print JSON in place of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what one batch says, item by item, and what was refused of it. As JSON.
+    Show {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        /// The batch: the first digits of its name, as `list` shows them.
+        batch: String,
+    },
+    /// Send batches again, and say what came of it. Exits with 3 if any is still in quarantine.
+    Resend {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        /// The batches: the first digits of their names.
+        #[arg(required_unless_present = "all")]
+        batches: Vec<String>,
+        /// Send everything that is in quarantine.
+        #[arg(long, conflicts_with = "batches")]
+        all: bool,
+        /// How many seconds to wait for the collector's word. It is sent on after that, too.
+        #[arg(long, default_value_t = 30)]
+        wait: u64,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Forget a batch for good. What it says is then lost, and counted as `forgotten`.
+    Forget {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        /// The batch: the first digits of its name.
+        batch: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Subcommand)]
@@ -73,6 +133,8 @@ enum IdentityCommand {
 
 /// The exit code for a bad configuration (`EX_CONFIG`).
 const BAD_CONFIGURATION: u8 = 78;
+/// The exit code if something that was sent again is still in quarantine.
+const STILL_REFUSED: u8 = 3;
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
@@ -91,6 +153,7 @@ fn main() -> ExitCode {
             token_file,
             collector,
         } => let_in(&config, collector.as_deref(), &token_file),
+        Command::Quarantine(command) => quarantine(&command),
     }
 }
 
@@ -256,4 +319,66 @@ fn rotate(path: &std::path::Path, collector: Option<&str>) -> ExitCode {
         }
         Err(error) => fail(error, 1),
     }
+}
+
+fn quarantine(command: &QuarantineCommand) -> ExitCode {
+    let path = match command {
+        QuarantineCommand::List { config, .. }
+        | QuarantineCommand::Show { config, .. }
+        | QuarantineCommand::Resend { config, .. }
+        | QuarantineCommand::Forget { config, .. } => config,
+    };
+    let config = match AgentConfig::from_file(path) {
+        Ok(config) => config,
+        Err(error) => return fail(error, BAD_CONFIGURATION),
+    };
+    let done = Desk::of(&config).and_then(|desk| at_the_desk(&desk, command));
+    done.unwrap_or_else(|error| fail(error, 1))
+}
+
+#[expect(clippy::print_stdout, reason = "for the person at the terminal")]
+fn at_the_desk(desk: &Desk, command: &QuarantineCommand) -> Result<ExitCode, CommandProblem> {
+    match command {
+        QuarantineCommand::List { json, .. } => {
+            let list = desk.list()?;
+            if *json {
+                println!("{list:#}");
+            } else {
+                print!("{}", table(&list));
+            }
+        }
+        QuarantineCommand::Show { batch, .. } => println!("{:#}", desk.show(batch)?),
+        QuarantineCommand::Forget { batch, json, .. } => {
+            let done = desk.forget(batch)?;
+            if *json {
+                println!("{done:#}");
+            } else {
+                println!("forgotten");
+            }
+        }
+        QuarantineCommand::Resend {
+            batches,
+            wait,
+            json,
+            ..
+        } => {
+            let (sent, left) = desk.resend(batches, Duration::from_secs(*wait))?;
+            let list = serde_json::json!({ "sent": sent, "entries": left });
+            if *json {
+                println!("{list:#}");
+            } else if left.is_empty() {
+                println!("{sent} sent again; the collector has them");
+            } else {
+                let still = left.len();
+                print!(
+                    "{sent} sent again; {still} are still in quarantine\n{}",
+                    table(&list)
+                );
+            }
+            if !left.is_empty() {
+                return Ok(ExitCode::from(STILL_REFUSED));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -18,7 +18,7 @@ use crate::clock;
 use crate::telemetry::Telemetry;
 
 pub mod disk;
-mod frame;
+pub(crate) mod frame;
 mod journal;
 mod mark;
 mod open_panes;

@@ -12,10 +12,12 @@ use prometheus::{
 
 mod kafka;
 mod plan;
+mod quarantine;
 mod route;
 
 pub use kafka::{KAFKA_ERRORS, KAFKA_FATES, KAFKA_SKIPS, Kafka};
 pub use plan::{PULL_RESULTS, Plan};
+pub use quarantine::{QUARANTINE_DROPS, Quarantine, RESENT_RESULTS};
 pub use route::{ROUTE_FAILURES, ROUTE_RECEIPTS, Route};
 
 /// All of the agent's own figures.
@@ -68,6 +70,8 @@ pub struct Telemetry {
     pub kafka: Kafka,
     /// The objectives in force.
     pub plan: Plan,
+    /// What the collector refused and is kept.
+    pub quarantine: Quarantine,
     /// Topics as the way to the collector.
     pub route: Route,
     /// Panes closed.
@@ -156,11 +160,12 @@ pub const BATCH_RESULTS: [&str; 4] = ["stored", "duplicate", "refused", "failed"
 /// What happens to outcomes between replicas.
 pub const FORWARDED: [&str; 6] = ["handed_over", "settled", "lost", "asked", "found", "failed"];
 /// What is written to the state folder.
-pub const STATE_WRITES: [&str; 6] = [
+pub const STATE_WRITES: [&str; 7] = [
     "outbox",
     "outbox_mark",
     "outbox_read",
     "open_panes",
+    "quarantine",
     "plan",
     "joins",
 ];
@@ -253,6 +258,7 @@ impl Telemetry {
             sink_waiting_bytes: make.gauge("clause9_sink_waiting_bytes", "Bytes of requests and answers that wait for each other.")?,
             kafka: Kafka::new(&make)?,
             plan: Plan::new(&make)?,
+            quarantine: Quarantine::new(&make)?,
             route: Route::new(&make)?,
             panes_closed: make.counter("clause9_panes_closed_total", "Panes closed.")?,
             watermark: make.plain("clause9_watermark_timestamp_seconds", "End of the newest closed pane on the system's clock.")?,

@@ -1,6 +1,8 @@
 //! From bytes of unknown origin to a [`VerifiedBatch`], or a refusal with its reason. Only verified
 //! batches reach the store. Core: what is known and the time are parameters; nothing is stored here.
 
+use std::collections::BTreeSet;
+
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::{AgentId, SystemId};
 use clause9_shared::plan::CapturePlan;
@@ -29,6 +31,8 @@ pub struct Refused {
     pub system: Option<SystemId>,
     /// The envelope as received; none if it was too large to be read.
     pub batch: Option<Digest>,
+    /// Which item of it, from 0; none: the whole batch.
+    pub item: Option<u16>,
 }
 
 impl Refused {
@@ -40,6 +44,7 @@ impl Refused {
             agent: None,
             system: None,
             batch: None,
+            item: None,
         }
     }
 }
@@ -61,12 +66,14 @@ pub struct VerifiedBatch {
 }
 
 /// What is stored under the (agent, boot, sequence) of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Before {
     /// Nothing yet.
     Nothing,
     /// A batch of this digest.
     Stored(Digest),
+    /// A batch of this digest, but for the items at these places, which were refused and not taken since.
+    StoredInPart(Digest, BTreeSet<usize>),
 }
 
 /// What becomes of a batch.
@@ -76,6 +83,18 @@ pub enum Admitted {
     Duplicate(Receipt),
     /// It is new.
     New(VerifiedBatch),
+    /// It is stored already, and what was refused of it then was judged again.
+    Again(JudgedAgain),
+}
+
+/// A batch that is stored in part, delivered again. What was taken stays as it is; what was refused was checked
+/// against what is known now. Made by [`admit`] alone.
+#[derive(Clone, Debug)]
+pub struct JudgedAgain {
+    /// With the refusals that stand.
+    verified: VerifiedBatch,
+    /// Places of the items that were refused before and are taken now.
+    taken: BTreeSet<usize>,
 }
 
 /// Mark of a batch signed by a clock that runs ahead of the collector's.
@@ -83,6 +102,8 @@ pub const CLOCK_AHEAD: &str = "clock_ahead";
 /// Mark of a batch signed long before it was received: a clock that is behind, or a long way here.
 pub const CLOCK_BEHIND: &str = "clock_behind";
 
+/// Mark in the record of a batch of which items were taken that had been refused before.
+pub const JUDGED_AGAIN: &str = "judged_again";
 /// Mark of a restored batch in whose place a later one of the same number was stored.
 pub const SUPERSEDED: &str = "superseded";
 
@@ -96,6 +117,7 @@ pub fn open(bytes: &[u8], known: &Known, shown: Option<&SpiffeId>) -> Result<Ope
         agent,
         system,
         batch: Some(digest),
+        item: None,
     };
     let envelope = Envelope::parse(bytes).map_err(|e| {
         refuse(
@@ -244,7 +266,29 @@ impl Opened {
             agent: Some(self.agent),
             system: Some(self.batch.system.clone()),
             batch: Some(self.digest),
+            item: None,
         }
+    }
+
+    fn duplicate(&self, marks: Vec<String>) -> Receipt {
+        Receipt {
+            batch: self.digest,
+            items: vec![ItemReceipt::Duplicate; self.batch.items.len()],
+            marks,
+        }
+    }
+
+    fn on_the_clock(&self, system_clock: Clock) -> Result<(), Refused> {
+        if system_clock == self.batch.clock {
+            return Ok(());
+        }
+        let detail = format!(
+            "the batch is on the {} clock, the system on the {} clock; set `clock` of the system in the \
+             collector's configuration, or of the agent in its own",
+            self.batch.clock.as_str(),
+            system_clock.as_str()
+        );
+        Err(self.refused(RefusalReason::ClockMixed, detail))
     }
 }
 
@@ -267,40 +311,34 @@ pub fn admit(
     now: Timestamp,
     allowed: Span,
 ) -> Result<Admitted, Refused> {
-    match before {
-        Before::Stored(digest) if digest == opened.digest => {
-            return Ok(Admitted::Duplicate(Receipt {
-                batch: digest,
-                items: vec![ItemReceipt::Duplicate; opened.batch.items.len()],
-                marks: Vec::new(),
-            }));
+    let (stored, refused) = match before {
+        Before::Nothing => (None, BTreeSet::new()),
+        Before::Stored(digest) => (Some(digest), BTreeSet::new()),
+        Before::StoredInPart(digest, refused) => (Some(digest), refused),
+    };
+    match stored {
+        Some(digest) if digest == opened.digest && refused.is_empty() => {
+            return Ok(Admitted::Duplicate(opened.duplicate(Vec::new())));
+        }
+        Some(digest) if digest == opened.digest => {
+            opened.on_the_clock(system_clock)?;
+            return Ok(Admitted::Again(JudgedAgain::new(opened, &refused)));
         }
         // What a crashed run had put by, and then shipped all the same, with what came after.
-        Before::Stored(_) if opened.batch.restored.is_some() => {
-            return Ok(Admitted::Duplicate(Receipt {
-                batch: opened.digest,
-                items: vec![ItemReceipt::Duplicate; opened.batch.items.len()],
-                marks: vec![SUPERSEDED.to_owned()],
-            }));
+        Some(_) if opened.batch.restored.is_some() => {
+            let marks = vec![SUPERSEDED.to_owned()];
+            return Ok(Admitted::Duplicate(opened.duplicate(marks)));
         }
-        Before::Stored(digest) => {
+        Some(digest) => {
             let detail = format!(
                 "boot {} sequence {} was used for the batch {digest}",
                 opened.batch.boot.0, opened.batch.sequence.0
             );
             return Err(opened.refused(RefusalReason::ReplayedSequence, detail));
         }
-        Before::Nothing => {}
+        None => {}
     }
-    if system_clock != opened.batch.clock {
-        let detail = format!(
-            "the batch is on the {} clock, the system on the {} clock; set `clock` of the system in the \
-             collector's configuration, or of the agent in its own",
-            opened.batch.clock.as_str(),
-            system_clock.as_str()
-        );
-        return Err(opened.refused(RefusalReason::ClockMixed, detail));
-    }
+    opened.on_the_clock(system_clock)?;
     let furthest = furthest(&opened.batch);
     if system_clock == Clock::Live && furthest > now + allowed {
         // The batch was on its way for a while, so the clock is ahead by at least so much.
@@ -360,7 +398,9 @@ impl VerifiedBatch {
             .enumerate()
             .filter_map(|(i, r)| {
                 let (reason, detail) = r.as_ref()?;
-                Some(self.opened.refused(*reason, format!("item {i}: {detail}")))
+                let refused = self.opened.refused(*reason, format!("item {i}: {detail}"));
+                let item = Some(u16::try_from(i).unwrap_or(u16::MAX));
+                Some(Refused { item, ..refused })
             })
             .collect()
     }
@@ -379,5 +419,52 @@ impl VerifiedBatch {
             items: items.collect(),
             marks: self.marks.iter().map(|m| (*m).to_owned()).collect(),
         }
+    }
+}
+
+impl JudgedAgain {
+    /// `refused` are the places of the items that were refused before.
+    fn new(mut opened: Opened, refused: &BTreeSet<usize>) -> Self {
+        let mut taken = BTreeSet::new();
+        for (place, refusal) in opened.refusals.iter_mut().enumerate() {
+            match refused.contains(&place) {
+                // What was taken once is not asked for again.
+                false => *refusal = None,
+                true if refusal.is_none() => {
+                    taken.insert(place);
+                }
+                true => {}
+            }
+        }
+        let marks = Vec::new();
+        let verified = VerifiedBatch { opened, marks };
+        Self { verified, taken }
+    }
+
+    /// The batch, with the refusals that stand.
+    pub const fn verified(&self) -> &VerifiedBatch {
+        &self.verified
+    }
+
+    /// Items that are taken now, with their places.
+    pub fn taken(&self) -> impl Iterator<Item = (usize, &ClosedWindow)> {
+        let items = self.verified.batch().items.iter().enumerate();
+        items.filter(|(place, _)| self.taken.contains(place))
+    }
+
+    /// Whether anything is taken now.
+    pub fn is_news(&self) -> bool {
+        !self.taken.is_empty()
+    }
+
+    /// The answer once all of it is durable.
+    pub fn receipt(&self) -> Receipt {
+        let mut receipt = self.verified.receipt();
+        for (place, item) in receipt.items.iter_mut().enumerate() {
+            if *item == ItemReceipt::Stored && !self.taken.contains(&place) {
+                *item = ItemReceipt::Duplicate;
+            }
+        }
+        receipt
     }
 }

@@ -425,7 +425,31 @@ pub const TELEMETRY: &[Telemetry] = &[
         Agent,
         "clause9_items_refused_total",
         &[REASON],
-        "Items that the collector refused for good.",
+        "Items or whole batches that the collector refused, also those that are tried again by themselves.",
+    ),
+    gauge(
+        Agent,
+        "clause9_quarantine_entries",
+        &[],
+        "Batches of which the collector refused something for good, kept on disk until they are sent again and taken, or forgotten.",
+    ),
+    gauge(
+        Agent,
+        "clause9_quarantine_bytes",
+        &[],
+        "Bytes of their files.",
+    ),
+    counter(
+        Agent,
+        "clause9_quarantine_dropped_total",
+        &[REASON],
+        "Refused batches that are kept no more: `full`, `damaged` on disk, or `forgotten` by somebody.",
+    ),
+    counter(
+        Agent,
+        "clause9_quarantine_resent_total",
+        &[("result", "a fixed list in the source")],
+        "Refused batches sent again: `stored`, or `refused` again.",
     ),
     gauge(
         Agent,

@@ -20,6 +20,10 @@ pub struct LimitsConfig {
     /// collector. What the disk does not take waits in memory, at most 16 MiB.
     /// Default: 67108864.
     pub outbox_bytes: usize,
+    /// Most bytes on disk (folder `quarantine` of the state folder) of batches of which the collector refused something. Beyond it,
+    /// or beyond 1024 batches, what was refused first is let go and counted; what was refused last is kept in any case.
+    /// Default: 67108864.
+    pub quarantine_bytes: u64,
     /// Most predictions (rows) remembered for their outcomes. Default: 1000000.
     pub remembered_predictions: usize,
     /// Most bytes for remembering them; whichever bound is reached first, the oldest ones are
@@ -45,6 +49,7 @@ impl Default for LimitsConfig {
             queue_exchanges: 1024,
             queue_bytes: 32 << 20,
             outbox_bytes: 64 << 20,
+            quarantine_bytes: 64 << 20,
             remembered_predictions: 1_000_000,
             remembered_bytes: 16 << 20,
             remembered_disk_bytes: 64 << 20,

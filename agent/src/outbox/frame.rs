@@ -8,7 +8,7 @@ use clause9_shared::wire::loss::Place;
 /// What every head begins with: four letters of the format, and four bytes that no text has.
 const MARKER: [u8; 8] = *b"C9O1\xf5\x0b\xa7\xfe";
 /// Bytes of a head: marker, number, run, sequence, flags, length, checksum of the batch, of the head.
-pub(super) const HEAD: usize = 48;
+pub(crate) const HEAD: usize = 48;
 /// Set in all frames of a group but the last.
 const MORE: u8 = 1;
 /// Set in the first frame of a group.
@@ -16,45 +16,45 @@ const FIRST: u8 = 2;
 
 /// Where a batch stands among those that were written in one go: these are kept together or not at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct InGroup {
-    pub(super) first: bool,
-    pub(super) more: bool,
+pub(crate) struct InGroup {
+    pub(crate) first: bool,
+    pub(crate) more: bool,
 }
 
 /// What a head says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head {
+pub(crate) struct Head {
     /// Number in the outbox, through all runs.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     /// Which batch.
-    pub(super) place: Place,
-    pub(super) group: InGroup,
+    pub(crate) place: Place,
+    pub(crate) group: InGroup,
     /// Bytes of the batch; none if it was done with before it was written.
-    pub(super) length: usize,
+    pub(crate) length: usize,
     /// Its checksum.
     checksum: u32,
 }
 
 /// A frame that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) head: Head,
+pub(crate) struct Found {
+    pub(crate) head: Head,
     /// Where the batch begins in the file.
-    pub(super) at: usize,
+    pub(crate) at: usize,
     /// Whether the batch is as it was written.
-    pub(super) intact: bool,
+    pub(crate) intact: bool,
 }
 
 /// What a file holds.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Scanned {
-    pub(super) frames: Vec<Found>,
+pub(crate) struct Scanned {
+    pub(crate) frames: Vec<Found>,
     /// Bytes that belong to no intact frame.
-    pub(super) strange: usize,
+    pub(crate) strange: usize,
 }
 
 /// Writes a frame behind what is there. Gives back where the batch begins in it.
-pub(super) fn write(
+pub(crate) fn write(
     (number, place, group): (u64, Place, InGroup),
     batch: &[u8],
     into: &mut Vec<u8>,
@@ -77,14 +77,14 @@ pub(super) fn write(
 }
 
 /// CRC-32, as in zlib.
-pub(super) fn checksum(bytes: &[u8]) -> u32 {
+pub(crate) fn checksum(bytes: &[u8]) -> u32 {
     let mut sum = flate2::Crc::new();
     sum.update(bytes);
     sum.sum()
 }
 
 /// Everything in a file, whatever happened to it.
-pub(super) fn scan(bytes: &[u8]) -> Scanned {
+pub(crate) fn scan(bytes: &[u8]) -> Scanned {
     let finder = memchr::memmem::Finder::new(&MARKER);
     let mut scanned = Scanned::default();
     let mut at = 0;
@@ -114,7 +114,7 @@ pub(super) fn scan(bytes: &[u8]) -> Scanned {
 }
 
 /// Frames by the group in which they were written; and whether all of the group is there.
-pub(super) fn groups(frames: &[Found]) -> impl Iterator<Item = (&[Found], bool)> {
+pub(crate) fn groups(frames: &[Found]) -> impl Iterator<Item = (&[Found], bool)> {
     frames
         .chunk_by(|one, next| one.head.group.more && !next.head.group.first)
         .map(|group| {
@@ -158,12 +158,12 @@ fn head(bytes: &[u8]) -> Option<Head> {
 }
 
 /// Whether these bytes are the batch that the head spoke of.
-pub(super) fn is_whole(bytes: &[u8], sum: u32) -> bool {
+pub(crate) fn is_whole(bytes: &[u8], sum: u32) -> bool {
     checksum(bytes) == sum
 }
 
 impl Head {
-    pub(super) const fn checksum(&self) -> u32 {
+    pub(crate) const fn checksum(&self) -> u32 {
         self.checksum
     }
 }

@@ -28,10 +28,11 @@ use crate::outbox::disk::Folder;
 use crate::outbox::{Outbox, Room};
 use crate::outcomes::{Outcomes, Turns};
 use crate::pull::{Cache, Puller, Pulling, Standing};
+use crate::quarantine::Quarantine;
 use crate::sample::{self, Sampler};
 use crate::shelf::{DiskShelf, Setup};
 use crate::ship::client::Client;
-use crate::ship::{Asking, Https, Kafka, OnTheWay, RefusedItems, Route, ShipError, Shipper};
+use crate::ship::{Asking, Https, Kafka, OnTheWay, Refusals, Route, ShipError, Shipper};
 use crate::sink::{Bounds, Joins, Names, Naming, Reader, Sink};
 use crate::telemetry::Telemetry;
 
@@ -210,7 +211,7 @@ pub(super) fn outbox(config: &AgentConfig, telemetry: &Telemetry) -> Option<Arc<
 /// Who ships and asks: key, run, system, and the public name of the system's key.
 type Whose = (SigningKey, BootId, SystemId, Digest);
 /// Who delivers, what it carries for other replicas, and what the collector refused.
-type Delivers = (Option<Shipper>, Option<Arc<OnTheWay>>, Arc<RefusedItems>);
+type Delivers = (Option<Shipper>, Option<Arc<OnTheWay>>, Refusals);
 
 /// What asking other replicas takes, if they are asked.
 fn asking(
@@ -364,21 +365,25 @@ pub(super) fn shipping(
 ) -> Result<Delivers, ShipError> {
     let system = whose.2.clone();
     let (asking, on_the_way) = asking(config, whose, telemetry, monitor);
-    let refused = Arc::<RefusedItems>::default();
+    let mut refusals = Refusals::default();
     let route = route(config, collector, (system.as_str(), agent), telemetry)?;
     let Some((route, outbox)) = route.zip(outbox) else {
-        return Ok((None, on_the_way, refused));
+        return Ok((None, on_the_way, refusals));
     };
-    let waiting = Arc::clone(outbox);
-    let kept = Arc::clone(&refused);
-    let shipper = Shipper::new(route, waiting, kept, telemetry.clone());
+    let folder = Folder::new(config.state_dir.join("quarantine"));
+    let room = config.limits.quarantine_bytes;
+    let quarantine = Arc::new(Quarantine::open(folder, room, telemetry.clone()));
+    refusals.kept = Some(Arc::clone(&quarantine));
+    let waiting = (Arc::clone(outbox), quarantine);
+    let last = Arc::clone(&refusals.last);
+    let shipper = Shipper::new(route, waiting, last, telemetry.clone());
     let shipper = match (asking, collector) {
         (Some(asking), Some((address, client))) => {
             shipper.with_forwarder(asking, (address, Arc::clone(client)))?
         }
         (None, _) | (Some(_), None) => shipper,
     };
-    Ok((Some(shipper), on_the_way, refused))
+    Ok((Some(shipper), on_the_way, refusals))
 }
 
 pub(super) fn system_key(config: &AgentConfig) -> Result<[u8; 32], IdentityError> {

@@ -1,11 +1,15 @@
 //! What the collector's answer to a batch means. Pure.
+//!
+//! `Settled` means that the collector is done with the batch. What it refused of it is put into quarantine before the
+//! outbox lets it go.
 
 use std::time::Duration;
 
 use clause9_shared::digest::Digest;
 use clause9_shared::wire::answer;
-use clause9_shared::wire::batch::{BatchRefused, Receipt, RefusalReason};
+use clause9_shared::wire::batch::{BatchRefused, ItemReceipt, Receipt, RefusalReason};
 
+use crate::quarantine::Part;
 use crate::ship::courier::Delivered;
 
 /// What an answer says.
@@ -50,6 +54,39 @@ impl From<answer::Answer> for Said {
 }
 
 impl Said {
+    /// Which batch it is about, where it says so.
+    pub const fn batch(&self) -> Option<Digest> {
+        match self {
+            Self::Receipt(receipt) => Some(receipt.batch),
+            Self::Refused(batch, _) => Some(*batch),
+            Self::Later | Self::Failed | Self::Strange => None,
+        }
+    }
+
+    /// What is refused by it.
+    pub fn refused(&self) -> Vec<Part> {
+        match self {
+            Self::Receipt(receipt) => {
+                let items = receipt.items.iter().enumerate();
+                let refused = items.filter_map(|(at, item)| match item {
+                    ItemReceipt::Stored | ItemReceipt::Duplicate => None,
+                    ItemReceipt::Refused { reason, detail } => Some(Part {
+                        item: Some(at),
+                        reason: *reason,
+                        detail: detail.clone(),
+                    }),
+                });
+                refused.collect()
+            }
+            Self::Refused(_, refusal) => vec![Part {
+                item: None,
+                reason: refusal.refused,
+                detail: refusal.detail.clone(),
+            }],
+            Self::Later | Self::Failed | Self::Strange => Vec::new(),
+        }
+    }
+
     /// What follows for the batch. `wait` is what the collector asked for.
     pub fn follows(&self, wait: Option<Duration>) -> Delivered {
         match self {

@@ -1,7 +1,7 @@
 //! Which batch is sent when, and how many at once. Pure: time and chance are parameters, sending is up to
 //! the caller.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::ship::pause::Pause;
@@ -22,6 +22,8 @@ const STRIKES: u32 = 3;
 const MAX_ASIDE: usize = 64;
 /// Most batches that were handed over to somebody else and wait for the collector's answer.
 const MAX_HANDED: usize = 1024;
+/// Most batches that the disk is to keep before they are settled; while it has so many to do, nothing is sent.
+const MAX_KEEPING: usize = 4;
 /// How often the time after which a batch is handed over again doubles, at most.
 const MAX_DOUBLED: u32 = 4;
 /// Shortest pause of an agent that the collector does not know.
@@ -38,6 +40,8 @@ pub enum Delivered {
     Failed(Option<Duration>),
     /// The collector does not know the agent, or not for this system.
     Stranger(Option<Duration>),
+    /// The collector refused it for good, and the disk would not keep it so far.
+    Unkept,
 }
 
 /// What is to be done next.
@@ -57,6 +61,8 @@ pub struct Courier {
     aside: BTreeMap<u64, (u32, Duration)>,
     /// Batches that somebody else carries to the collector, who has said nothing of them yet.
     handed: BTreeMap<u64, Handed>,
+    /// Batches that the collector is done with, once the disk has kept what it said.
+    keeping: BTreeSet<u64>,
     at_once: usize,
     usual: Option<Usual>,
     pause: Pause,
@@ -84,6 +90,7 @@ impl Default for Courier {
             under_way: BTreeMap::new(),
             aside: BTreeMap::new(),
             handed: BTreeMap::new(),
+            keeping: BTreeSet::new(),
             at_once: ONE,
             usual: None,
             pause: Pause::default(),
@@ -98,7 +105,7 @@ impl Courier {
         if now < self.quiet_until {
             return Step::Wait(Some(self.quiet_until));
         }
-        if self.under_way.len() >= self.at_once() {
+        if self.under_way.len() >= self.at_once() || self.keeping.len() >= MAX_KEEPING {
             return Step::Wait(None);
         }
         if self.handed.len() >= MAX_HANDED {
@@ -119,7 +126,7 @@ impl Courier {
             let left_alone = left_alone.max(handed.map(|handed| handed.until));
             match left_alone.filter(|until| now < *until) {
                 Some(until) => due = Some(due.map_or(until, |d| d.min(until))),
-                None if self.under_way.contains_key(&number) => {}
+                None if self.under_way.contains_key(&number) || self.keeping.contains(&number) => {}
                 None => {
                     self.under_way.insert(number, now);
                     return Step::Send(number);
@@ -140,6 +147,18 @@ impl Courier {
         self.under_way.remove(&number);
         self.aside.remove(&number);
         self.handed.remove(&number);
+        self.keeping.remove(&number);
+    }
+
+    /// The collector is done with a batch, and the disk is to keep what it said first: it is not sent meanwhile, and holds up
+    /// nobody. How that went is told by [`answered`](Self::answered).
+    pub fn keeping(&mut self, number: u64, now: Duration) {
+        let full = self.under_way.len() >= self.at_once();
+        self.handed.remove(&number);
+        self.keeping.insert(number);
+        if let Some(since) = self.under_way.remove(&number) {
+            self.learn(now.saturating_sub(since).as_secs_f64(), full);
+        }
     }
 
     /// A batch is with somebody who carries it to the collector. What the collector says of it is told by
@@ -167,6 +186,7 @@ impl Courier {
     pub fn answered(&mut self, number: u64, what: Delivered, now: Duration, chance: f64) {
         let full = self.under_way.len() >= self.at_once();
         let since = self.under_way.remove(&number);
+        self.keeping.remove(&number);
         match what {
             Delivered::Settled => {
                 self.aside.remove(&number);
@@ -181,21 +201,34 @@ impl Courier {
             Delivered::Unanswered(asked) => self.rest(now, asked, chance),
             Delivered::Failed(asked) => {
                 self.handed.remove(&number);
-                let strikes = self
-                    .aside
-                    .get(&number)
-                    .map_or(1, |(strikes, _)| strikes + 1);
-                if self.aside.len() < MAX_ASIDE || self.aside.contains_key(&number) {
-                    let until = now + aside_for(strikes);
-                    self.aside.insert(number, (strikes, until));
-                }
+                self.strike(number, now, 0);
                 self.rest(now, asked, chance);
+            }
+            // Nothing is wrong with the collector, so that others are sent.
+            Delivered::Unkept => {
+                self.handed.remove(&number);
+                if !self.strike(number, now, STRIKES - 1) {
+                    self.rest(now, None, chance);
+                }
             }
             Delivered::Stranger(asked) => {
                 self.handed.remove(&number);
                 self.rest(now, Some(asked.unwrap_or_default().max(STRANGER)), chance);
             }
         }
+    }
+
+    /// Counts one more failure of a batch, after which others may go before it; `more` are added to it. False if too many are let
+    /// by already.
+    fn strike(&mut self, number: u64, now: Duration, more: u32) -> bool {
+        let known = self.aside.get(&number);
+        let strikes = known.map_or(1, |(strikes, _)| strikes.saturating_add(1));
+        let room = known.is_some() || self.aside.len() < MAX_ASIDE;
+        if room {
+            let until = now + aside_for(strikes.saturating_add(more));
+            self.aside.insert(number, (strikes, until));
+        }
+        room
     }
 
     /// Leaves the collector alone for a while, and then begins with one batch.
@@ -294,6 +327,39 @@ mod tests {
         assert_eq!(courier.next(secs(4), upto(1)), Step::Send(1));
         courier.answered(1, Delivered::Settled, secs(4), 0.0);
         assert!(courier.aside.is_empty());
+    }
+
+    #[test]
+    fn what_the_disk_is_to_keep_is_not_sent_meanwhile_and_lets_others_go() {
+        let mut courier = Courier::default();
+        assert_eq!(courier.next(secs(0), upto(9)), Step::Send(1));
+        courier.keeping(1, secs(0));
+        assert_eq!(courier.next(secs(0), upto(9)), Step::Send(2));
+        // It was not kept: left alone for two seconds, then for four, and nobody else with it.
+        courier.answered(1, Delivered::Unkept, secs(1), 0.0);
+        courier.answered(2, Delivered::Settled, secs(1), 0.0);
+        assert_eq!(courier.next(secs(1), upto(1)), Step::Wait(Some(secs(3))));
+        assert_eq!(courier.next(secs(3), upto(1)), Step::Send(1));
+        courier.keeping(1, secs(3));
+        courier.answered(1, Delivered::Unkept, secs(3), 0.0);
+        assert_eq!(courier.next(secs(3), upto(1)), Step::Wait(Some(secs(7))));
+        courier.answered(1, Delivered::Settled, secs(3), 0.0);
+        assert!(courier.aside.is_empty() && courier.keeping.is_empty());
+    }
+
+    #[test]
+    fn a_disk_that_keeps_nothing_is_not_given_ever_more() {
+        let mut courier = Courier::default();
+        for number in 1..=MAX_KEEPING as u64 {
+            assert_eq!(courier.next(secs(0), upto(9)), Step::Send(number));
+            courier.keeping(number, secs(0));
+        }
+        assert_eq!(courier.next(secs(0), upto(9)), Step::Wait(None));
+        courier.answered(1, Delivered::Settled, secs(0), 0.0);
+        assert_eq!(
+            courier.next(secs(0), |from| upto(9)(from.max(2))),
+            Step::Send(5)
+        );
     }
 
     #[test]

@@ -2,18 +2,18 @@
 //! its own thread; a slow disk or collector holds up nothing else. The [`Courier`] says which batch goes
 //! when; how it travels is a route's, one file each.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clause9_shared::wire::answer::Answer;
-use clause9_shared::wire::batch::{ItemReceipt, Receipt};
-use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt as _};
 use reqwest::{Response, Url};
 use tokio::sync::watch;
 
-use crate::clock;
 use crate::outbox::{Outbox, Waiting};
+use crate::quarantine::Quarantine;
 use crate::telemetry::Telemetry;
 
 mod answer;
@@ -32,6 +32,7 @@ pub mod packing;
 pub(crate) mod pause;
 mod refused;
 mod sealer;
+mod settling;
 
 pub use answer::{Said, read as read_answer};
 use awaited::Awaited;
@@ -42,11 +43,12 @@ pub use https::Https;
 pub(crate) use https::retry_after;
 pub use kafka::Kafka;
 pub use on_the_way::OnTheWay;
-pub use refused::{RefusedItem, RefusedItems};
+pub use refused::{Refusals, RefusedItem, RefusedItems};
 pub use sealer::{Sealer, Shipped};
 
-/// Longest answer that is read.
-const MAX_ANSWER: usize = 64 << 10;
+/// Longest answer that is read: a receipt that refuses each of [`MAX_ITEMS`](clause9_shared::wire::batch::MAX_ITEMS) items in many
+/// words. A shorter bound would have such a batch sent for ever.
+const MAX_ANSWER: usize = 2 << 20;
 /// How long the outbox may take to empty after the stop signal.
 const FLUSH: Duration = Duration::from_secs(5);
 
@@ -86,22 +88,24 @@ enum Sent {
 pub struct Shipper {
     route: Route,
     outbox: Arc<Outbox>,
+    quarantine: Arc<Quarantine>,
     refused: Arc<RefusedItems>,
     telemetry: Telemetry,
     forwarder: Option<Forwarder>,
 }
 
 impl Shipper {
-    /// A shipper by that route.
-    pub const fn new(
+    /// A shipper by that route. What is refused for good goes from the outbox into quarantine.
+    pub fn new(
         route: Route,
-        outbox: Arc<Outbox>,
+        (outbox, quarantine): (Arc<Outbox>, Arc<Quarantine>),
         refused: Arc<RefusedItems>,
         telemetry: Telemetry,
     ) -> Self {
         Self {
             route,
             outbox,
+            quarantine,
             refused,
             telemetry,
             forwarder: None,
@@ -142,16 +146,17 @@ impl Shipper {
         let mut courier = Courier::default();
         let mut awaited = Awaited::default();
         let mut under_way = FuturesUnordered::new();
+        let mut keeping = FuturesUnordered::new();
         self.route.begin();
         let begun = Instant::now();
         loop {
             self.telemetry.route.show_waiting(courier.waiting());
-            let until = match courier.next(begun.elapsed(), |from| self.outbox.first(from)) {
+            let until = match courier.next(begun.elapsed(), |from| self.first(from)) {
                 Step::Send(number) => {
-                    match self.outbox.read(number, clock::wall()) {
+                    match self.read(number) {
                         Ok(Some(batch)) => {
                             if self.route.hands_over() {
-                                let waits = |number| self.outbox.first(number) == Some(number);
+                                let waits = |number| self.first(number) == Some(number);
                                 awaited.note(batch.digest, number, waits);
                             }
                             under_way.push(self.deliver(batch));
@@ -175,37 +180,50 @@ impl Shipper {
                 }
             };
             tokio::select! {
-                Some((number, sent)) = under_way.next() => {
-                    let now = begun.elapsed();
-                    self.sent(&mut courier, number, sent, now);
+                Some(sent) = under_way.next() => {
+                    let kept = self.sent(&mut courier, sent, begun.elapsed());
+                    keeping.extend(kept.map(FutureExt::boxed));
                 }
                 answer = self.route.told() => {
-                    self.told(&mut courier, &mut awaited, answer, begun.elapsed());
+                    let kept = self.told(&mut courier, &mut awaited, answer, begun.elapsed());
+                    keeping.extend(kept.map(FutureExt::boxed));
+                }
+                Some((number, what)) = keeping.next() => {
+                    self.follow(&mut courier, number, what, begun.elapsed());
                 }
                 () = self.outbox.added() => {}
+                () = self.quarantine.asked() => {}
                 () = due => {}
             }
         }
     }
 
     /// Draws what follows from an answer that came by itself.
-    fn told(&self, courier: &mut Courier, awaited: &mut Awaited, answer: Answer, now: Duration) {
+    fn told(
+        &self,
+        courier: &mut Courier,
+        awaited: &mut Awaited,
+        answer: Answer,
+        now: Duration,
+    ) -> Option<impl Future<Output = (u64, Delivered)> + use<>> {
         let name = answer.batch;
-        let Some(number) = awaited.number(name) else {
-            // It was produced more than once, and is answered more than once.
-            return;
-        };
+        // Nobody waits if it was produced more than once, and is answered more than once.
+        let number = awaited.number(name)?;
         let said = Said::from(answer);
         let what = said.follows(None);
         if what == Delivered::Settled {
             awaited.settled(name);
         }
-        self.note(number, said);
-        self.follow(courier, number, what, now);
+        self.heard(courier, (number, said), what, now)
     }
 
     /// Draws what follows from sending a batch.
-    fn sent(&self, courier: &mut Courier, number: u64, sent: Sent, now: Duration) {
+    fn sent(
+        &self,
+        courier: &mut Courier,
+        (number, sent): (u64, Sent),
+        now: Duration,
+    ) -> Option<impl Future<Output = (u64, Delivered)> + use<>> {
         match sent {
             Sent::HandedOver => {
                 let times = courier.handed_over(number, now, self.route.patience());
@@ -217,27 +235,21 @@ impl Shipper {
                         "the collector has said nothing of a batch for long; it was produced again"
                     );
                 }
+                None
             }
-            Sent::NotTaken => self.follow(courier, number, Delivered::Failed(None), now),
+            Sent::NotTaken => {
+                self.follow(courier, number, Delivered::Failed(None), now);
+                None
+            }
             Sent::Answered(None, wait) => {
                 self.follow(courier, number, Delivered::Unanswered(wait), now);
+                None
             }
             Sent::Answered(Some(said), wait) => {
                 let what = said.follows(wait);
-                self.note(number, said);
-                self.follow(courier, number, what, now);
+                self.heard(courier, (number, said), what, now)
             }
         }
-    }
-
-    fn follow(&self, courier: &mut Courier, number: u64, what: Delivered, now: Duration) {
-        match what {
-            Delivered::Settled => self.outbox.release(number),
-            Delivered::Unanswered(_) | Delivered::Failed(_) | Delivered::Stranger(_) => {
-                self.telemetry.batches.with_label_values(&["failed"]).inc();
-            }
-        }
-        courier.answered(number, what, now, pause::chance());
     }
 
     async fn deliver(&self, batch: Waiting) -> (u64, Sent) {
@@ -249,41 +261,6 @@ impl Shipper {
             Route::Kafka(kafka) => kafka.send(&batch).await,
         };
         (batch.number, sent)
-    }
-
-    /// Counts and keeps what the collector said.
-    fn note(&self, number: u64, said: Said) {
-        match said {
-            Said::Receipt(receipt) => self.note_receipt(number, receipt),
-            Said::Refused(batch, refusal) => self.refused.batch(batch, &refusal, &self.telemetry),
-            Said::Later | Said::Failed | Said::Strange => {}
-        }
-    }
-
-    fn note_receipt(&self, number: u64, receipt: Receipt) {
-        for mark in receipt.marks.iter().take(8) {
-            tracing::warn!(mark = %mark.chars().take(64).collect::<String>(), "the collector marked a batch");
-        }
-        let refused = receipt
-            .items
-            .iter()
-            .any(|i| matches!(i, ItemReceipt::Refused { .. }));
-        let all_known = !receipt.items.is_empty()
-            && receipt
-                .items
-                .iter()
-                .all(|i| matches!(i, ItemReceipt::Duplicate));
-        let result = match (refused, all_known) {
-            (true, _) => "refused",
-            (false, true) => "duplicate",
-            (false, false) => "stored",
-        };
-        self.telemetry.batches.with_label_values(&[result]).inc();
-        let envelope = || {
-            let batch = self.outbox.read(number, clock::wall()).ok()??;
-            Some(batch.envelope)
-        };
-        self.refused.items(envelope, receipt, &self.telemetry);
     }
 }
 
@@ -336,5 +313,28 @@ pub(crate) async fn bounded_by(mut response: Response, most: usize) -> Option<Ve
             Ok(None) => return Some(answer),
             Ok(Some(_)) | Err(_) => return None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clause9_shared::digest::Digest;
+    use clause9_shared::wire::batch::{ItemReceipt, MAX_ITEMS, Receipt, RefusalReason};
+
+    use super::*;
+
+    #[test]
+    fn a_receipt_that_refuses_everything_in_many_words_can_be_read() {
+        let refused = ItemReceipt::Refused {
+            reason: RefusalReason::ReplayedSequence,
+            detail: "word ".repeat(80),
+        };
+        let receipt = Receipt {
+            batch: Digest::of(b"batch"),
+            items: vec![refused; MAX_ITEMS],
+            marks: vec!["clock_behind".to_owned()],
+        };
+        let bytes = serde_json::to_vec(&receipt).unwrap().len();
+        assert!(bytes <= MAX_ANSWER, "{bytes} bytes");
     }
 }

@@ -1,7 +1,8 @@
-//! What the collector would not take: kept for people to look at, within a bound, and never sent again.
+//! The last of what the collector would not take, in memory, for people to look at: also what is tried again by itself. What
+//! is refused for good is in quarantine, on disk.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use clause9_shared::digest::Digest;
@@ -10,6 +11,7 @@ use clause9_shared::wire::batch::{BatchRefused, Envelope, ItemReceipt, Receipt, 
 use serde::Serialize;
 
 use crate::clock;
+use crate::quarantine::Quarantine;
 use crate::telemetry::Telemetry;
 
 /// Most refusals remembered; older ones are forgotten (the counters are not).
@@ -32,6 +34,15 @@ pub struct RefusedItem {
     pub detail: String,
     /// When, on the wall clock.
     pub at: Timestamp,
+}
+
+/// What the collector refused.
+#[derive(Debug, Default)]
+pub struct Refusals {
+    /// The last of it, in memory.
+    pub last: Arc<RefusedItems>,
+    /// What it refused for good, on disk; none without a collector.
+    pub kept: Option<Arc<Quarantine>>,
 }
 
 /// The last refusals.

@@ -1,8 +1,9 @@
 //! What is known not to be known: the time between two runs of an agent, batches that never came or that
 //! the agent says it lost, and items that were refused. Each is a gap record, so that nobody takes it for a quiet hour.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use clause9_shared::digest::Digest;
 use clause9_shared::evidence::RecordKind;
 use clause9_shared::ids::AgentId;
 use clause9_shared::time::{Clock, Timestamp};
@@ -14,7 +15,10 @@ use crate::known::KnownSystem;
 use crate::plan::GapRow;
 use crate::register::{About, GapBody, Pen};
 use crate::store::{Appended, Hole, StoreError};
-use crate::verify::VerifiedBatch;
+use crate::verify::{JudgedAgain, VerifiedBatch};
+
+/// Why it is a gap that items were refused.
+const ITEMS_REFUSED: &str = "items_refused";
 
 /// Writes gaps of one system down.
 pub(super) struct Gaps<'a> {
@@ -99,23 +103,52 @@ impl Gaps<'_> {
         verified: &VerifiedBatch,
         counts: &mut Counts,
     ) -> Result<(), StoreError> {
+        self.refused_in(verified, |_| true, counts)
+    }
+
+    /// Writes down what was refused of these panes.
+    fn refused_in(
+        &self,
+        verified: &VerifiedBatch,
+        of: impl Fn(PaneStart) -> bool,
+        counts: &mut Counts,
+    ) -> Result<(), StoreError> {
         let mut refused: BTreeMap<_, u64> = BTreeMap::new();
         for (item, refusal) in verified.items() {
-            if let Some((reason, _)) = refusal {
-                let pane = PaneStart::of(item.pane.0, self.system.pane());
+            let pane = PaneStart::of(item.pane.0, self.system.pane());
+            if let Some((reason, _)) = refusal.filter(|_| of(pane)) {
                 *refused.entry((pane, *reason)).or_default() += 1;
             }
         }
         for ((pane, reason), items) in refused {
-            let detail = format!(
-                "{items} items of batch {} were refused: {}",
-                verified.digest(),
-                reason.as_str()
-            );
+            let batch = verified.digest();
+            let detail = format!("{items} items of {} {}", of_batch(batch), reason.as_str());
             let stretch = (pane.0, pane.end(self.system.pane()));
-            self.write("items_refused", stretch, verified.agent(), &detail, counts)?;
+            self.write(ITEMS_REFUSED, stretch, verified.agent(), &detail, counts)?;
         }
         Ok(())
+    }
+
+    /// Of panes for which items were taken that had been refused, no gap is shown any more, but for what is still refused of
+    /// them. Gives the records that are closed by it.
+    pub(super) fn closed_by(
+        &self,
+        again: &JudgedAgain,
+        counts: &mut Counts,
+    ) -> Result<Vec<Digest>, StoreError> {
+        let length = self.system.pane();
+        let panes = again
+            .taken()
+            .map(|(_, item)| PaneStart::of(item.pane.0, length));
+        let panes: BTreeSet<PaneStart> = panes.collect();
+        let words = of_batch(again.verified().digest());
+        let mut closed = Vec::new();
+        for pane in &panes {
+            let of = (ITEMS_REFUSED, pane.0, words.as_str());
+            closed.extend(self.to.forget_gaps(self.system.id(), of)?);
+        }
+        self.refused_in(again.verified(), |pane| panes.contains(&pane), counts)?;
+        Ok(closed)
     }
 
     /// Writes down the holes that are still open when the pane is sealed with which they end.
@@ -170,6 +203,11 @@ impl Gaps<'_> {
         };
         self.to.keep_gap(self.system.id(), &row)
     }
+}
+
+/// What a gap of refused items says of whose they are.
+fn of_batch(batch: Digest) -> String {
+    format!("batch {batch} were refused:")
 }
 
 /// A loss in words; the same words for the same loss.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use clause9_shared::digest::Digest;
 use clause9_shared::evidence::RecordKind;
 use clause9_shared::ids::{AgentId, SystemId};
 use clause9_shared::time::{Clock, Span, Timestamp};
@@ -15,7 +16,7 @@ use crate::execute::Counts;
 use crate::known::Known;
 use crate::register::{About, BatchBody, Pen, RefusalBody, reference};
 use crate::store::{Appended, NewBatch, StoreError};
-use crate::verify::{self, Admitted, Before, Opened, Refused, VerifiedBatch};
+use crate::verify::{self, Admitted, Before, JudgedAgain, Opened, Refused, VerifiedBatch};
 
 /// What every delivery of a group is checked against and written with.
 struct Desk {
@@ -27,6 +28,8 @@ struct Desk {
 /// What became of one delivery.
 struct Taken {
     answer: Result<Receipt, Refused>,
+    /// What the batch counts as.
+    result: &'static str,
     streams: Vec<&'static str>,
 }
 
@@ -89,12 +92,10 @@ impl Writer {
             Err(refused) => {
                 tracing::warn!(reason = refused.reason.as_str(), "batch refused");
                 self.telemetry.count_refusal(refused.reason);
-                self.telemetry.count_batch("refused");
+                self.telemetry.count_batch(taken.result);
             }
             Ok(receipt) => {
-                let duplicate = receipt.items.first() == Some(&ItemReceipt::Duplicate);
-                self.telemetry
-                    .count_batch(if duplicate { "duplicate" } else { "stored" });
+                self.telemetry.count_batch(taken.result);
                 for (item, stream) in receipt.items.iter().zip(&taken.streams) {
                     let result = match item {
                         ItemReceipt::Stored => "stored",
@@ -131,6 +132,7 @@ fn take(
     match admitted {
         Ok((Admitted::Duplicate(receipt), streams)) => Ok(Taken {
             answer: Ok(receipt),
+            result: "duplicate",
             streams,
         }),
         Ok((Admitted::New(batch), streams)) => {
@@ -142,12 +144,32 @@ fn take(
                 envelope,
                 received_at: pen.now,
             })?;
-            record_batch(to, pen, &batch, counts)?;
+            let marks = batch.marks();
+            let record = record_batch(to, pen, &batch, (marks, None, &[]), counts)?;
             for refused in batch.refusals() {
+                if let Some(place) = refused.item {
+                    to.keep_refused(batch.digest(), place.into(), record)?;
+                }
                 record_refusal(to, pen, &refused, peer, counts)?;
             }
             Ok(Taken {
                 answer: Ok(batch.receipt()),
+                result: "stored",
+                streams,
+            })
+        }
+        Ok((Admitted::Again(again), streams)) => {
+            take_again(to, desk, &again, counts)?;
+            for refused in again.verified().refusals() {
+                record_refusal(to, pen, &refused, peer, counts)?;
+            }
+            Ok(Taken {
+                answer: Ok(again.receipt()),
+                result: if again.is_news() {
+                    "stored"
+                } else {
+                    "duplicate"
+                },
                 streams,
             })
         }
@@ -156,10 +178,42 @@ fn take(
             record_refusal(to, pen, &refused, peer, counts)?;
             Ok(Taken {
                 answer: Err(refused),
+                result: "refused",
                 streams: Vec::new(),
             })
         }
     }
+}
+
+/// Takes the items of a stored batch that were refused before and are not any more: once, and nothing else of it. A new record
+/// takes the place of the batch's last one, and names the gaps that are closed by it.
+fn take_again(
+    to: &Appended<'_>,
+    desk: &Desk,
+    again: &JudgedAgain,
+    counts: &mut Counts,
+) -> Result<(), StoreError> {
+    if !again.is_news() {
+        return Ok(());
+    }
+    let (pen, batch) = (&desk.pen, again.verified());
+    let (_, last) = to.refused_of(batch.digest())?;
+    to.store_items(batch, again.taken())?;
+    for (place, _) in again.taken() {
+        to.forget_refused(batch.digest(), place)?;
+    }
+    let closed = match desk.known.system(&batch.batch().system) {
+        Some(system) => Gaps { to, system, pen }.closed_by(again, counts)?,
+        None => Vec::new(),
+    };
+    let marks = [verify::JUDGED_AGAIN];
+    let record = record_batch(to, pen, batch, (&marks, last, &closed), counts)?;
+    for refused in batch.refusals() {
+        if let Some(place) = refused.item {
+            to.keep_refused(batch.digest(), place.into(), record)?;
+        }
+    }
+    Ok(())
 }
 
 /// Who signed a batch, and when by its own clock. What a crashed run had put by says little of now.
@@ -173,7 +227,7 @@ fn signed(opened: &Opened) -> Option<(AgentId, Timestamp)> {
 fn is_news(admitted: &Result<WithStreams, Refused>) -> bool {
     match admitted {
         Ok((Admitted::New(_), _)) => true,
-        Ok((Admitted::Duplicate(_), _)) => false,
+        Ok((Admitted::Duplicate(_) | Admitted::Again(_), _)) => false,
         Err(refused) => refused.reason == RefusalReason::ClockAhead,
     }
 }
@@ -200,18 +254,27 @@ fn admit(
         // What a crashed run had put by may be in what it shipped under any later number.
         known = to.shipped_after(at.0, at.1, at.2)?;
     }
-    let before = known.map_or(Before::Nothing, Before::Stored);
+    let before = match known {
+        None => Before::Nothing,
+        Some(digest) if digest == opened.digest() => {
+            let (refused, _) = to.refused_of(digest)?;
+            Before::StoredInPart(digest, refused)
+        }
+        Some(digest) => Before::Stored(digest),
+    };
     let system = desk.known.system(&batch.system);
     let clock = system.map_or(batch.clock, |s| s.clock);
     Ok(verify::admit(opened, before, clock, desk.pen.now, desk.skew).map(|a| (a, streams)))
 }
 
+/// Writes a batch down. `last` is the record that this one takes the place of, `closed` are gaps that it closes.
 fn record_batch(
     to: &Appended<'_>,
     pen: &Pen,
     verified: &VerifiedBatch,
+    (marks, last, closed): (&[&'static str], Option<Digest>, &[Digest]),
     counts: &mut Counts,
-) -> Result<(), StoreError> {
+) -> Result<Digest, StoreError> {
     let batch = verified.batch();
     let refused = verified.items().filter(|(_, r)| r.is_some()).count();
     let body = BatchBody {
@@ -223,20 +286,24 @@ fn record_batch(
         watermark: batch.watermark,
         taken: batch.items.len() - refused,
         refused,
-        marks: verified.marks().iter().map(|m| (*m).to_owned()).collect(),
+        marks: marks.iter().map(|m| (*m).to_owned()).collect(),
     };
+    let closed = closed.iter().map(|gap| reference("gap_closed", *gap));
     let about = About {
         system: Some(batch.system.clone()),
         clock: batch.clock,
-        supersedes: None,
-        refs: vec![reference("batch", verified.digest())],
+        supersedes: last,
+        refs: std::iter::once(reference("batch", verified.digest()))
+            .chain(closed)
+            .collect(),
     };
     let at = match batch.clock {
         Clock::Live => pen.now,
         Clock::Replay => batch.watermark,
     };
     let written = pen.write(RecordKind::Batch, at, about, &body)?;
-    append(to, &written, counts)
+    append(to, &written, counts)?;
+    Ok(written.digest)
 }
 
 /// Keeps what a trusted agent signed although it was refused: two batches under one sequence number
@@ -248,7 +315,8 @@ fn keep_proof(to: &Appended<'_>, refused: &Refused, envelope: &[u8]) -> Result<(
     }
 }
 
-/// Writes a refusal down. Of a trusted agent: each, once per bytes. Of nobody known: the first of
+/// Writes a refusal down. Of a trusted agent: each, once per bytes, item and reason, since what exactly may be said in other words
+/// each time. Of nobody known: the first of
 /// its reason and peer in an hour; the rest is counted, so that nobody can flood the register.
 fn record_refusal(
     to: &Appended<'_>,
@@ -259,7 +327,7 @@ fn record_refusal(
 ) -> Result<(), StoreError> {
     let known = refused.agent.is_some();
     let first = match refused.batch.filter(|_| known) {
-        Some(batch) => to.count_refused(batch, &refused.detail)?,
+        Some(batch) => to.count_refused(batch, refused.item, refused.reason)?,
         None => to.count_refusal(refused.reason.as_str(), peer, pen.now)?,
     };
     if !first {

@@ -1,6 +1,7 @@
 //! Gaps besides silence, and holes in agents' sequences that may yet be filled. Both can be derived
 //! from the register again: gaps from their records, holes from the batches.
 
+use clause9_shared::digest::Digest;
 use clause9_shared::ids::{AgentId, BootId, SystemId};
 use clause9_shared::time::Timestamp;
 use rusqlite::{OptionalExtension, params};
@@ -130,6 +131,23 @@ impl Appended<'_> {
                 body
             ])?;
         Ok(())
+    }
+
+    /// Forgets gaps of a reason that begin there and speak of something in these words: their records, which stay.
+    pub(crate) fn forget_gaps(
+        &self,
+        system: &SystemId,
+        (reason, start, words): (&str, Timestamp, &str),
+    ) -> Result<Vec<Digest>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "DELETE FROM gaps WHERE system = ?1 AND start = ?2 AND body ->> 'reason' = ?3
+             AND instr(body ->> 'detail', ?4) > 0 RETURNING record",
+        )?;
+        let rows = statement.query_map(
+            params![system.as_str(), start.micros(), reason, words],
+            |r| digest(r, 0),
+        )?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Remembers a hole until it is filled or its pane is sealed.

@@ -9,6 +9,7 @@ mod past;
 mod progress;
 mod read;
 mod records;
+mod refused;
 mod schema;
 mod sealed;
 mod skews;
@@ -140,7 +141,10 @@ pub(crate) fn open(folder: &Path) -> Result<WriteStore, StoreError> {
         if found < 3 {
             tx.execute_batch(schema::ADDED_BY_3)?;
         }
-        tx.execute_batch(schema::ADDED_BY_4)?;
+        if found < 4 {
+            tx.execute_batch(schema::ADDED_BY_4)?;
+        }
+        tx.execute_batch(schema::ADDED_BY_5)?;
         tx.pragma_update(None, "user_version", schema::VERSION)?;
         tx.commit()?;
     }

@@ -3,7 +3,7 @@
 //! between seals: whatever is in them can be derived from the register again.
 
 /// Version of the tables, kept in `PRAGMA user_version`.
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 5;
 
 pub(super) const TABLES: &str = "
 CREATE TABLE contents(
@@ -194,4 +194,18 @@ CREATE TABLE skews(
   agent BLOB PRIMARY KEY,
   seen TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+/// What version 5 added: which items of stored batches were refused and are not taken since, with the batch's last record. Of
+/// batches from before, the counts of refusals tell, which said `item 3: ...` in words; since then they say `item 3: REASON`.
+pub(super) const ADDED_BY_5: &str = "
+CREATE TABLE refused_items(
+  batch BLOB NOT NULL,
+  place INTEGER NOT NULL,
+  record BLOB,
+  PRIMARY KEY(batch, place)
+) STRICT, WITHOUT ROWID;
+INSERT OR IGNORE INTO refused_items(batch, place)
+  SELECT r.batch, CAST(substr(r.detail, 6, instr(r.detail, ':') - 6) AS INTEGER) FROM refused r
+  WHERE r.detail LIKE 'item %:%' AND r.batch IN (SELECT digest FROM batches);
 ";

@@ -7,7 +7,7 @@ use std::path::Path;
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::{AgentId, ObjectiveId, SystemId};
 use clause9_shared::time::Timestamp;
-use clause9_shared::wire::batch::Envelope;
+use clause9_shared::wire::batch::{ClosedWindow, Envelope};
 use clause9_shared::wire::codec::Encode;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -168,19 +168,24 @@ impl Appended<'_> {
                  ON CONFLICT DO UPDATE SET watermark = max(watermark, excluded.watermark)",
             )?
             .execute(params![system, agent.as_bytes(), batch.watermark.micros()])?;
-        self.store_items(verified)
+        let items = verified.items().enumerate();
+        let accepted =
+            items.filter_map(|(place, (item, refusal))| refusal.is_none().then_some((place, item)));
+        self.store_items(verified, accepted)
     }
 
-    fn store_items(&self, verified: &VerifiedBatch) -> Result<(), StoreError> {
+    /// Keeps items of a batch, with their places in it, until their pane is sealed; until the next seal, if it is already.
+    pub(crate) fn store_items<'i>(
+        &self,
+        verified: &VerifiedBatch,
+        items: impl Iterator<Item = (usize, &'i ClosedWindow)>,
+    ) -> Result<(), StoreError> {
         let batch = verified.batch();
         let mut insert = self.tx.prepare_cached(
             "INSERT INTO pending(system, waits_for, agent, boot, sequence, place, batch, item)
              VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?;
-        for (place, (item, refusal)) in verified.items().enumerate() {
-            if refusal.is_some() {
-                continue;
-            }
+        for (place, item) in items {
             insert.execute(params![
                 batch.system.as_str(),
                 waits_for(item).0.micros(),
@@ -360,17 +365,6 @@ impl Appended<'_> {
              ON CONFLICT DO UPDATE SET count = count + 1, last_at = max(last_at, excluded.last_at)
              RETURNING count",
             params![reason, peer, hour, now.micros()],
-            |r| r.get(0),
-        )?;
-        Ok(count == 1)
-    }
-
-    /// Counts a refusal of bytes that a trusted agent signed. True if it is the first of these bytes.
-    pub(crate) fn count_refused(&self, batch: Digest, detail: &str) -> Result<bool, StoreError> {
-        let count: i64 = self.tx.query_row(
-            "INSERT INTO refused(batch, detail, count) VALUES(?1, ?2, 1)
-             ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count",
-            params![batch.as_bytes(), detail],
             |r| r.get(0),
         )?;
         Ok(count == 1)

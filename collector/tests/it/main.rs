@@ -23,6 +23,8 @@ mod hostile;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod judging_again;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod knowing;

@@ -8,7 +8,7 @@ use clause9_shared::wire::batch::{self, Batch, ItemReceipt, RefusalReason, Strea
 
 use crate::world::{Agents, HOUR, hour, key, known, now};
 
-const SKEW: Span = Span::from_secs(300);
+pub(crate) const SKEW: Span = Span::from_secs(300);
 
 fn admitted(batch: &Batch, known: &Known) -> Result<Admitted, Refused> {
     let bytes = batch::seal(batch, &key(1));
@@ -29,7 +29,7 @@ fn item_refusal(change: impl FnOnce(&mut Batch)) -> Option<RefusalReason> {
             ItemReceipt::Stored => None,
             ItemReceipt::Duplicate => panic!("nothing was stored before"),
         },
-        Admitted::Duplicate(_) => panic!("nothing was stored before"),
+        Admitted::Duplicate(_) | Admitted::Again(_) => panic!("nothing was stored before"),
     }
 }
 
@@ -225,9 +225,9 @@ fn a_sequence_number_names_one_batch_for_ever() {
     let other = batch::seal(&agents.batch(7, 6, vec![agents.heartbeat(6)]), &key(1));
     let before = Before::Stored(batch::digest(&first));
     let again = verify::open(&first, &known, None).unwrap();
-    match verify::admit(again, before, Clock::Replay, now(), SKEW).unwrap() {
+    match verify::admit(again, before.clone(), Clock::Replay, now(), SKEW).unwrap() {
         Admitted::Duplicate(receipt) => assert_eq!(receipt.items, [ItemReceipt::Duplicate]),
-        Admitted::New(_) => panic!("it is stored already"),
+        Admitted::New(_) | Admitted::Again(_) => panic!("it is stored already"),
     }
     let replayed = verify::open(&other, &known, None).unwrap();
     let refused = verify::admit(replayed, before, Clock::Replay, now(), SKEW).unwrap_err();
@@ -248,7 +248,7 @@ fn a_clock_that_is_off_is_marked_and_mixed_clocks_are_refused() {
         batch.created_at = shift;
         match admitted(&batch, &known).unwrap() {
             Admitted::New(verified) => assert_eq!(verified.receipt().marks, marks),
-            Admitted::Duplicate(_) => panic!("nothing was stored before"),
+            Admitted::Duplicate(_) | Admitted::Again(_) => panic!("nothing was stored before"),
         }
     }
     let batch = agents.batch(1, 5, vec![agents.heartbeat(5)]);

@@ -554,6 +554,31 @@ pub const ALERTS: &[Alert] = &[
         ),
     },
     Alert {
+        name: "Clause9OutboxUnwritten",
+        expr: "min_over_time(clause9_outbox_unwritten_bytes[10m]) > 0",
+        hold: "0m",
+        severity: Page,
+        summary: "the disk of {{ $labels.instance }} takes no batches",
+        description: "Batches have been in memory only for ten minutes. A crash or a restart loses them, and beyond 16 MiB the oldest are let go.",
+        fires: case(
+            25,
+            &[(
+                "clause9_outbox_unwritten_bytes{job=\"clause9-agent\",instance=\"a:1\"}",
+                "0x10 4096x20",
+            )],
+        ),
+        labels: &[("job", "clause9-agent"), ("instance", "a:1")],
+        shown: "",
+        // Each batch is in memory for a moment.
+        silent: case(
+            25,
+            &[(
+                "clause9_outbox_unwritten_bytes{job=\"clause9-agent\",instance=\"a:1\"}",
+                "4096x5 0 4096x5 0 4096x5 0 4096x8",
+            )],
+        ),
+    },
+    Alert {
         name: "Clause9OutboxNearBound",
         expr: "clause9_outbox_bytes > 0.8 * 67108864",
         hold: "5m",
@@ -611,7 +636,7 @@ pub const ALERTS: &[Alert] = &[
         hold: "0m",
         severity: Page,
         summary: "the collector refuses what {{ $labels.instance }} ships ({{ $labels.reason }})",
-        description: "Refused items are not tried again. Usually objectives, baseline or trust differ between agent and collector.",
+        description: "Usually objectives, baseline or trust differ between agent and collector. What is refused for good is in the agent's quarantine.",
         fires: case(
             20,
             &[(
@@ -631,6 +656,66 @@ pub const ALERTS: &[Alert] = &[
                 "clause9_items_refused_total{job=\"clause9-agent\",instance=\"a:1\",reason=\"unknown_plan\"}",
                 "1x30",
             )],
+        ),
+    },
+    Alert {
+        name: "Clause9QuarantineWaits",
+        expr: "min_over_time(clause9_quarantine_entries[1h]) > 0",
+        hold: "0m",
+        severity: Ticket,
+        summary: "{{ $labels.instance }} keeps batches that the collector refused",
+        description: "{{ $value | humanize }} batches or more have been in quarantine for an hour. What they say is missing from the evidence until they are sent again and taken.",
+        fires: case(
+            80,
+            &[(
+                "clause9_quarantine_entries{job=\"clause9-agent\",instance=\"a:1\"}",
+                "0x10 2x90",
+            )],
+        ),
+        labels: &[("job", "clause9-agent"), ("instance", "a:1")],
+        shown: "2",
+        // Sent again and taken within the hour.
+        silent: case(
+            80,
+            &[(
+                "clause9_quarantine_entries{job=\"clause9-agent\",instance=\"a:1\"}",
+                "2x40 0x60",
+            )],
+        ),
+    },
+    Alert {
+        name: "Clause9QuarantineLost",
+        expr: "sum by (job, instance, reason) (increase(clause9_quarantine_dropped_total{reason!=\"forgotten\"}[15m])) > 0",
+        hold: "0m",
+        severity: Page,
+        summary: "{{ $labels.instance }} lost refused batches ({{ $labels.reason }})",
+        description: "Batches that the collector had refused could not be kept. What they say can no longer be sent again.",
+        fires: case(
+            20,
+            &[(
+                "clause9_quarantine_dropped_total{job=\"clause9-agent\",instance=\"a:1\",reason=\"full\"}",
+                "0x10 1x20",
+            )],
+        ),
+        labels: &[
+            ("job", "clause9-agent"),
+            ("instance", "a:1"),
+            ("reason", "full"),
+        ],
+        shown: "",
+        // Somebody said so.
+        silent: case(
+            20,
+            &[
+                (
+                    "clause9_quarantine_dropped_total{job=\"clause9-agent\",instance=\"a:1\",reason=\"forgotten\"}",
+                    "0x10 1x20",
+                ),
+                (
+                    "clause9_quarantine_dropped_total{job=\"clause9-agent\",instance=\"a:1\",reason=\"full\"}",
+                    "1x30",
+                ),
+            ],
         ),
     },
     Alert {

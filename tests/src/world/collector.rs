@@ -153,6 +153,8 @@ impl Collector {
                     self.twice += u64::from(self.stored.insert(at, kept).is_some());
                     ok(&batch.receipt())
                 }
+                // Nothing is refused of what agents ship here.
+                Ok(Admitted::Again(again)) => ok(&again.receipt()),
                 Err(refused) => {
                     let body = BatchRefused {
                         refused: refused.reason,

@@ -380,7 +380,10 @@ impl Agent {
                 };
                 running.outbox.release(number);
             }
-            Delivered::Unanswered(_) | Delivered::Failed(_) | Delivered::Stranger(_) => {
+            Delivered::Unanswered(_)
+            | Delivered::Failed(_)
+            | Delivered::Stranger(_)
+            | Delivered::Unkept => {
                 running.failures += 1;
             }
         }
