@@ -7,6 +7,7 @@ pub mod http;
 mod ports;
 pub mod process;
 pub mod repository;
+pub mod rotel;
 pub mod sidecar;
 pub mod sim;
 pub mod site;
