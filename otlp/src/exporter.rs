@@ -212,16 +212,17 @@ impl Sending {
     async fn wait(&mut self, ticks: &mut Interval) -> bool {
         let mut ended = self.shared.ended.subscribe();
         let ended = ended.wait_for(|ended| *ended);
-        match self.not_before {
-            Some(at) => tokio::select! {
+        if let Some(at) = self.not_before {
+            tokio::select! {
                 _ = ended => return true,
                 () = sleep_until(at) => self.not_before = None,
-            },
-            None => tokio::select! {
+            }
+        } else {
+            tokio::select! {
                 _ = ended => return true,
                 () = self.shared.wake.notified() => {}
                 _ = ticks.tick() => self.anyway = true,
-            },
+            }
         }
         false
     }

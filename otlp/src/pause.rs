@@ -6,9 +6,9 @@ use std::time::Duration;
 /// The bound after the first failure.
 const FIRST: Duration = Duration::from_secs(1);
 /// The bound never grows beyond this.
-const LAST: Duration = Duration::from_secs(60);
+const LAST: Duration = Duration::from_mins(1);
 /// Longest wait that a receiver can ask for: what says a day may say a year.
-const LONGEST_ASKED: Duration = Duration::from_secs(600);
+const LONGEST_ASKED: Duration = Duration::from_mins(10);
 
 /// How long to wait after so many failures in a row, from 1, if the receiver asked for `asked`. `chance` is uniform.
 pub fn after(failures: u32, asked: Option<Duration>, chance: u32) -> Duration {

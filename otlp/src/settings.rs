@@ -1,6 +1,6 @@
 //! What is configured, with the environment and the files that it names: everything that is needed to send. Shell.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,11 +26,11 @@ const QUEUE: usize = 2048;
 /// As the specification has it.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// As the specification has it.
-const INTERVAL: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_mins(1);
 /// Shortest interval and timeout, so that nothing turns round and round.
 const SHORTEST: Duration = Duration::from_millis(10);
 /// Longest of both.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// Where to send, how, and as whom.
 #[derive(Clone, Debug)]
@@ -89,7 +89,8 @@ impl Settings {
         });
         let roots = config.tls.as_ref().and_then(|tls| tls.roots.as_ref());
         let roots = roots.map(|path| base.join(path));
-        let endpoint = Endpoint::new(&address, protocol, roots.or(environment.certificate))?;
+        let roots = roots.or(environment.certificate);
+        let endpoint = Endpoint::new(&address, protocol, roots.as_deref())?;
         let headers = headers(config, base, environment.headers)?;
         if !headers.is_empty() && endpoint.tls.is_none() && !endpoint.is_this_machine() {
             return Err(format!(
@@ -141,7 +142,7 @@ fn length(
 }
 
 impl Endpoint {
-    fn new(address: &str, protocol: Protocol, roots: Option<PathBuf>) -> Result<Self, String> {
+    fn new(address: &str, protocol: Protocol, roots: Option<&Path>) -> Result<Self, String> {
         let bad = |why: &str| {
             format!("`otlp.endpoint` {why}; write http://HOST:PORT or https://HOST:PORT")
         };
@@ -175,7 +176,7 @@ impl Endpoint {
         }
         let tls = if encrypted {
             let name = ServerName::try_from(host.clone()).map_err(|_| bad("names no host"))?;
-            Some((Arc::new(client(protocol, roots.as_deref())?), name))
+            Some((Arc::new(client(protocol, roots)?), name))
         } else {
             None
         };
@@ -196,24 +197,21 @@ impl Endpoint {
 
 fn client(protocol: Protocol, roots: Option<&Path>) -> Result<ClientConfig, String> {
     let mut store = RootCertStore::empty();
-    match roots {
-        Some(path) => {
-            let bad = |why: &str| format!("`otlp.tls.roots`: {} {why}", path.display());
-            let pem = read(path, MAX_ROOTS_FILE, "otlp.tls.roots")?;
-            let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-            for root in found.map_err(|_| bad("is no PEM, or damaged"))? {
-                let added = store.add(root);
-                added.map_err(|e| {
-                    bad(&format!(
-                        "holds a certificate that cannot vouch for others: {e}"
-                    ))
-                })?;
-            }
+    if let Some(path) = roots {
+        let bad = |why: &str| format!("`otlp.tls.roots`: {} {why}", path.display());
+        let pem = read(path, MAX_ROOTS_FILE, "otlp.tls.roots")?;
+        let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+        for root in found.map_err(|_| bad("is no PEM, or damaged"))? {
+            let added = store.add(root);
+            added.map_err(|e| {
+                bad(&format!(
+                    "holds a certificate that cannot vouch for others: {e}"
+                ))
+            })?;
         }
-        None => {
-            let found = rustls_native_certs::load_native_certs().certs;
-            store.add_parsable_certificates(found);
-        }
+    } else {
+        let found = rustls_native_certs::load_native_certs().certs;
+        store.add_parsable_certificates(found);
     }
     if store.is_empty() {
         return Err("`otlp.endpoint` is `https`, and nobody is trusted: name the certificates in `otlp.tls.roots`".into());
