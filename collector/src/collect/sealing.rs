@@ -120,7 +120,9 @@ impl Writer {
         self.telemetry.count_seal(system.id());
         // Only now, when all of it is on disk.
         if let Some(export) = &self.export {
-            events.into_iter().for_each(|event| export.tell(event));
+            for event in events {
+                export.tell(event);
+            }
         }
         Ok(true)
     }
