@@ -3,7 +3,7 @@
 //!
 //! Core (pure): [`known`], [`trust`], [`spiffe`], [`access`], [`skew`], [`verify`], [`seal`], [`plan`], [`register`], [`missing`].
 //! Shell: listening and receiving, TLS, [`enrolment`], the writer's thread (`collect`, `execute`), [`store`], `serve`,
-//! [`config`], and what reads files again (`held`, `reload`).
+//! [`config`], what reads files again (`held`, `reload`), and what tells others (`reading`, `telemetry`, `export`).
 //! A batch goes `receive → verify → collect → store`, one of a topic `kafka → verify → collect → store → kafka`; a seal goes `seal → plan → execute`.
 //!
 //! Not here: people's evaluations, the life of a nonconformity after its candidate, proofs of the
@@ -15,6 +15,7 @@ mod collect;
 pub mod config;
 pub mod enrolment;
 mod execute;
+mod export;
 mod forward;
 mod held;
 mod identity;
@@ -28,6 +29,7 @@ mod listen;
 pub mod missing;
 pub mod plan;
 mod program;
+mod reading;
 mod receive;
 pub mod register;
 mod reload;

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use clause9_otlp::{Export, Exporting};
 use clause9_shared::digest::Digest;
 use clause9_shared::wire::answer;
 
@@ -46,6 +47,7 @@ pub struct Collector {
     shared: SharedParts,
     register: JoinHandle<()>,
     reader: Option<Reader>,
+    exporting: Option<Exporting>,
 }
 
 struct SharedParts(Hub);
@@ -92,12 +94,19 @@ impl Collector {
         let counts = begin(&mut store, &mut known, &program, &pen)?;
         let telemetry = Arc::new(Telemetry::new(VERSION)?);
         telemetry.count_records(&counts);
+        let exporting = plan.otlp.take().map(|otlp| {
+            let counts = Arc::clone(&telemetry);
+            Export::start(otlp, counts).context("cannot start the thread that exports")
+        });
+        let exporting = exporting.transpose()?;
+        let export = exporting.as_ref().map(Exporting::export);
         let known = Current::new(known);
         let mut writer = Writer {
             store,
             known: known.now(),
             current: known.clone(),
             telemetry: Arc::clone(&telemetry),
+            export: export.clone(),
             clock,
             author,
             seal_grace: plan.seal_grace,
@@ -118,7 +127,7 @@ impl Collector {
         let reader = reader.transpose()?;
         let tls = plan.tls.take().map(Arc::new);
         let limits = Limits::default();
-        let reach = (inbox, telemetry, clock);
+        let reach = (inbox, telemetry, export, clock);
         Ok(Self {
             listener,
             address,
@@ -127,6 +136,7 @@ impl Collector {
             shared: SharedParts(hub(plan, known, tls, reach, limits)),
             register,
             reader,
+            exporting,
         })
     }
 
@@ -175,6 +185,9 @@ impl Collector {
         self.register
             .join()
             .map_err(|_| anyhow::anyhow!("the register's thread panicked"))?;
+        if let Some(exporting) = self.exporting {
+            exporting.end();
+        }
         tracing::info!("ended");
         Ok(())
     }
@@ -185,7 +198,7 @@ fn hub(
     plan: CollectorPlan,
     known: Current,
     tls: Option<Arc<Held<TlsConfig>>>,
-    (inbox, telemetry, clock): (Inbox, Arc<Telemetry>, WallClock),
+    (inbox, telemetry, export, clock): (Inbox, Arc<Telemetry>, Option<Export>, WallClock),
     limits: Limits,
 ) -> Hub {
     let tokens = plan.tokens.map(Arc::new);
@@ -201,6 +214,7 @@ fn hub(
         readers: Arc::new(Readers::new(&plan.store)),
         inbox,
         telemetry,
+        export,
         clock,
         uploads: Uploads::within(limits.upload),
         forwarding: Forwarding::new(plan.outcomes_hold, plan.clock_skew, clock.now()),

@@ -8,11 +8,15 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use clause9_otlp::message::Value;
+use clause9_otlp::trace::Context;
+use clause9_shared::time::Timestamp;
 use clause9_shared::wire::batch::{BatchRefused, MAX_ENVELOPE};
 use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::collect::{Unavailable, status};
+use crate::export::Step;
 use crate::listen::{Caller, Place};
 use crate::serve::Shared;
 use crate::telemetry::Cut;
@@ -20,6 +24,9 @@ use crate::verify::{self, Refused};
 
 /// Bytes of bodies that may be in memory at the same time, until their batches are answered.
 pub(crate) const UPLOAD_ROOM: usize = 8 * MAX_ENVELOPE;
+
+/// Name of the step that takes a batch.
+const STEP: &str = "POST /v1/batches";
 
 /// What reading bodies is bounded by.
 #[derive(Clone, Debug)]
@@ -66,6 +73,9 @@ pub(crate) async fn receive(
     request: axum::extract::Request,
 ) -> Response {
     let peer = peer.ip().to_string();
+    let traceparent = headers.get("traceparent").and_then(|t| t.to_str().ok());
+    let now = shared.clock.now();
+    let step = Step::answering(shared.export.as_ref(), traceparent, STEP, now);
     let read = read_within(&shared, &place, &headers, request, MAX_ENVELOPE).await;
     let (opened, upload) = match read {
         Err(Unread::Slow) => return too_slow_for(&shared),
@@ -75,17 +85,40 @@ pub(crate) async fn receive(
         Ok(upload) => {
             let (known, bytes) = (shared.known.clone(), upload.envelope.clone());
             let open = move || verify::open(&bytes, &known, caller.spiffe.as_deref());
+            let now = shared.clock.now();
             match tokio::task::spawn_blocking(open).await {
-                Ok(opened) => (opened, upload),
+                Ok(opened) => {
+                    let trace = step.as_ref().filter(|_| opened.is_ok()).map(Step::context);
+                    verified(&shared, trace, now);
+                    (opened, upload)
+                }
                 Err(_) => return unavailable(&shared, Unavailable::Failed),
             }
         }
     };
     let envelope = upload.envelope.clone();
-    match shared.inbox.deliver(opened, envelope, peer).await {
+    // Of what nobody known signed, others are told nothing: whoever sends it does not decide what is exported.
+    let step = step.filter(|_| opened.is_ok());
+    let trace = step.as_ref().map(Step::context);
+    let answer = match shared.inbox.deliver(opened, envelope, peer, trace).await {
         Ok(Ok(receipt)) => Json(receipt).into_response(),
         Ok(Err(refused)) => refusal(refused),
         Err(e) => unavailable(&shared, e),
+    };
+    if let Some(step) = step {
+        let status = answer.status();
+        let status_code = Value::Count(status.as_u16().into());
+        let about = vec![("http.response.status_code", status_code)];
+        step.end(shared.clock.now(), status.is_server_error(), about);
+    }
+    answer
+}
+
+/// Tells that a batch was verified, if its trace is kept.
+fn verified(shared: &Shared, trace: Option<Context>, begun: Timestamp) {
+    let export = shared.export.as_ref().filter(|_| trace.is_some());
+    if let Some(step) = Step::of(export, trace, "verify batch", begun) {
+        step.end(shared.clock.now(), false, Vec::new());
     }
 }
 

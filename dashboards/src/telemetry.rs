@@ -641,6 +641,30 @@ pub const TELEMETRY: &[Telemetry] = &[
         &[],
         "Batches of the topic over which the register failed though it worked otherwise; their agents hand them over again.",
     ),
+    counter(
+        Collector,
+        "clause9_collector_otlp_exported_total",
+        &[("signal", "metrics, logs, traces")],
+        "Data points, events and spans that the receiver of OpenTelemetry's protocol took.",
+    ),
+    counter(
+        Collector,
+        "clause9_collector_otlp_dropped_total",
+        &[
+            ("signal", "metrics, logs, traces"),
+            (
+                "reason",
+                "queue_full, rejected (taken in part), refused, superseded (data points that newer ones replace), ended",
+            ),
+        ],
+        "Data points, events and spans that were not exported and never will be. The register has what they were about.",
+    ),
+    counter(
+        Collector,
+        "clause9_collector_otlp_failed_total",
+        &[("reason", "connect, timeout, busy, refused, broken")],
+        "Requests of the exporter that failed; all but refused ones are made again.",
+    ),
     gauge(
         Collector,
         "clause9_collector_store_bytes",

@@ -140,20 +140,8 @@ fn what_came_before_its_objectives_is_kept_shown_sent_again_and_sealed() {
         list(folder).len() as u64
     );
     let entries = list(folder);
-    assert!(
-        entries
-            .iter()
-            .all(|e| e["reasons"][0]["reason"] == "unknown_plan"),
-        "{entries:#?}"
-    );
-    let name = entries[0]["batch"].as_str().unwrap().to_owned();
+    let name = refused_and_shown(folder, &entries);
     let digits = &name["sha256:".len()..][..12];
-    let shown = command(folder, &["show", digits]);
-    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
-    assert_eq!(shown["contents"][0]["refused"], "unknown_plan", "{shown:#}");
-    assert_eq!(shown["contents"][0]["pane"], "2020-01-01T00:00:00Z");
-    let table = String::from_utf8(command(folder, &["list"]).stdout).unwrap();
-    assert!(table.contains(digits), "{table}");
 
     // Sent again too early, it is refused again, and said once in the register.
     let refusals = records(&site, "refusal").len();
@@ -171,11 +159,7 @@ fn what_came_before_its_objectives_is_kept_shown_sent_again_and_sealed() {
     drop(collector);
     documents_in(folder, "new");
     let _collector = site.start_collector().unwrap();
-    let sent = command(folder, &["resend", digits]);
-    assert_eq!(sent.status.code(), Some(0), "{sent:?}");
-    let sent = command(folder, &["resend", "--all"]);
-    assert_eq!(sent.status.code(), Some(0), "{sent:?}");
-    assert!(list(folder).is_empty());
+    sent_again(folder, digits);
     assert_eq!(metric(&site, "clause9_quarantine_entries"), 0);
     assert_eq!(
         metric(&site, "clause9_quarantine_resent_total{result=\"stored\"}"),
@@ -185,11 +169,42 @@ fn what_came_before_its_objectives_is_kept_shown_sent_again_and_sealed() {
     send(&site, 2, 5);
     watcher.set_clock("2020-01-01T00:03:20Z").unwrap();
     until("sealed panes", || sealed(&site) == 25);
-    // The batch's record of now takes the place of the one that said that items were refused.
-    let batches = records(&site, "batch");
+    says_so(&site, &name);
+}
+
+/// The first of the entries, which are all of a plan that the collector does not know.
+fn refused_and_shown(folder: &Path, entries: &[Value]) -> String {
+    assert!(
+        entries
+            .iter()
+            .all(|e| e["reasons"][0]["reason"] == "unknown_plan"),
+        "{entries:#?}"
+    );
+    let name = entries[0]["batch"].as_str().unwrap().to_owned();
+    let digits = &name["sha256:".len()..][..12];
+    let shown = command(folder, &["show", digits]);
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(shown["contents"][0]["refused"], "unknown_plan", "{shown:#}");
+    assert_eq!(shown["contents"][0]["pane"], "2020-01-01T00:00:00Z");
+    let table = String::from_utf8(command(folder, &["list"]).stdout).unwrap();
+    assert!(table.contains(digits), "{table}");
+    name
+}
+
+fn sent_again(folder: &Path, digits: &str) {
+    let sent = command(folder, &["resend", digits]);
+    assert_eq!(sent.status.code(), Some(0), "{sent:?}");
+    let sent = command(folder, &["resend", "--all"]);
+    assert_eq!(sent.status.code(), Some(0), "{sent:?}");
+    assert!(list(folder).is_empty());
+}
+
+/// The batch's record of now takes the place of the one that said that items were refused.
+fn says_so(site: &Site, name: &str) {
+    let batches = records(site, "batch");
     let of: Vec<_> = batches
         .iter()
-        .filter(|item| item["record"]["body"]["batch"] == name.as_str())
+        .filter(|item| item["record"]["body"]["batch"] == name)
         .collect();
     let [first, second] = &of[..] else {
         panic!("{of:#?}")

@@ -129,11 +129,24 @@ impl Bank {
         Self::held_to(folder, OBJECTIVES, &reference())
     }
 
+    /// The bank whose collector has further lines in its configuration.
+    pub(crate) fn told(folder: &Path, collector: &str) -> anyhow::Result<Self> {
+        Self::found(folder, (OBJECTIVES, &reference()), collector)
+    }
+
     /// A bank with objectives and a reference of its own.
     pub(crate) fn held_to(
         folder: &Path,
         objectives: &str,
         reference: &str,
+    ) -> anyhow::Result<Self> {
+        Self::found(folder, (objectives, reference), "")
+    }
+
+    fn found(
+        folder: &Path,
+        (objectives, reference): (&str, &str),
+        collector: &str,
     ) -> anyhow::Result<Self> {
         std::fs::write(folder.join("objectives.yaml"), objectives)?;
         std::fs::write(folder.join("reference.csv"), reference)?;
@@ -148,7 +161,7 @@ impl Bank {
             model: serve_a_model()?,
             clock: "replay",
             agents: 1,
-            collector: "",
+            collector,
         };
         let site = site.lay()?;
         let running = [site.start_collector()?, site.start_agent(0)?];
@@ -216,12 +229,12 @@ impl Bank {
         self.site.list("/v1/systems/grading/panes?limit=1000")
     }
 
-    fn nonconformities(&self) -> anyhow::Result<Vec<Value>> {
+    pub(crate) fn nonconformities(&self) -> anyhow::Result<Vec<Value>> {
         self.site.list("/v1/nonconformities?system=grading")
     }
 
     /// The newest verdict's body.
-    fn last_verdict(&self) -> anyhow::Result<Value> {
+    pub(crate) fn last_verdict(&self) -> anyhow::Result<Value> {
         let verdicts = self
             .site
             .list("/v1/verdicts?system=grading&objective=accuracy&limit=1000")?;

@@ -287,3 +287,25 @@ fn data_in_the_repository_says_where_it_comes_from_and_under_which_licence() -> 
     }
     Ok(())
 }
+
+#[test]
+fn every_name_that_is_exported_is_documented_and_no_other() -> anyhow::Result<()> {
+    let names = |text: &str, quote: char| -> BTreeSet<String> {
+        let parts = text
+            .split(quote)
+            .filter(|part| part.starts_with("clause9."));
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._".contains(c);
+        parts
+            .filter(|part| part.chars().all(plain))
+            .map(str::to_owned)
+            .collect()
+    };
+    let code: Vec<_> = rust_files("collector/src/export/")?
+        .into_iter()
+        .map(|(_, code)| code)
+        .collect();
+    let code = names(&code.concat(), '"');
+    assert!(code.len() > 20, "{code:?}");
+    assert_eq!(names(&text("docs/otlp.md")?, '`'), code);
+    Ok(())
+}

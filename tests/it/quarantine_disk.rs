@@ -37,7 +37,7 @@ struct Ground {
 }
 
 fn telemetry() -> Telemetry {
-    Telemetry::new().unwrap()
+    Telemetry::new().expect("the names of figures are fixed")
 }
 
 fn refusal(reason: RefusalReason) -> Vec<Part> {

@@ -26,6 +26,7 @@ fn sources() -> anyhow::Result<Vec<(String, String)>> {
         "collector/",
         "dashboards/",
         "demo/",
+        "otlp/",
         "shared/",
         "tests/src/",
     ] {

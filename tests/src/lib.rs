@@ -8,6 +8,7 @@ pub mod kills;
 mod ports;
 pub mod process;
 pub mod repository;
+pub mod rotel;
 pub mod sidecar;
 pub mod sim;
 pub mod site;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clause9_shared::digest::Digest;
 use clause9_shared::evidence::RecordKind;
-use clause9_shared::ids::AgentId;
+use clause9_shared::ids::{AgentId, BootId, Sequence};
 use clause9_shared::time::{Clock, Timestamp};
 use clause9_shared::window::PaneStart;
 use clause9_shared::wire::loss::{Loss, LossReason, Place};
@@ -94,6 +94,9 @@ impl Gaps<'_> {
             let end = PaneStart::of(start, length).end(length);
             let stretch = (start, end.max(batch.watermark));
             self.write("agent_lost", stretch, agent, &detail, counts)?;
+            if let Some((boot, between)) = all_gone(loss) {
+                self.to.close_holes(agent, boot, between)?;
+            }
         }
         Ok(())
     }
@@ -151,7 +154,7 @@ impl Gaps<'_> {
         Ok(closed)
     }
 
-    /// Writes down the holes that are still open when the pane is sealed with which they end.
+    /// Writes down the holes that begin before a pane's end and are still open when it is sealed: they were waited for.
     pub(super) fn lost_until(&self, end: Timestamp, counts: &mut Counts) -> Result<(), StoreError> {
         for (hole, missing) in self.to.read().holes(self.system.id(), end)? {
             if missing > 0 {
@@ -208,6 +211,18 @@ impl Gaps<'_> {
 /// What a gap of refused items says of whose they are.
 fn of_batch(batch: Digest) -> String {
     format!("batch {batch} were refused:")
+}
+
+/// The numbers of a run between which every batch is lost for good.
+fn all_gone(loss: &Loss) -> Option<(BootId, (Sequence, Sequence))> {
+    let before = loss.before?;
+    let after = match loss.after {
+        Some(after) if after.boot == before.boot => after.sequence,
+        // What is gone begins in an earlier run.
+        Some(_) | None => Sequence(0),
+    };
+    let all = loss.last - loss.first + 1 == loss.batches;
+    all.then_some((before.boot, (after, before.sequence)))
 }
 
 /// A loss in words; the same words for the same loss.

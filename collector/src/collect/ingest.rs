@@ -1,8 +1,9 @@
 //! Batches into the register: checked against what is stored, kept, and answered after the commit.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use clause9_otlp::trace::Context;
 use clause9_shared::digest::Digest;
 use clause9_shared::evidence::RecordKind;
 use clause9_shared::ids::{AgentId, SystemId};
@@ -13,10 +14,14 @@ use tokio::sync::oneshot;
 use super::gaps::Gaps;
 use super::{Answer, Delivery, Unavailable, Writer};
 use crate::execute::Counts;
+use crate::export::Step;
 use crate::known::Known;
 use crate::register::{About, BatchBody, Pen, RefusalBody, reference};
 use crate::store::{Appended, NewBatch, StoreError};
 use crate::verify::{self, Admitted, Before, JudgedAgain, Opened, Refused, VerifiedBatch};
+
+/// Systems that something was delivered for, each with the trace that brought it, if one is kept.
+pub(super) type Brought = BTreeMap<SystemId, Option<Context>>;
 
 /// What every delivery of a group is checked against and written with.
 struct Desk {
@@ -35,28 +40,30 @@ struct Taken {
 
 impl Writer {
     /// Takes a group of deliveries in one commit. If it fails, nobody is told that anything is kept.
-    /// Gives back the systems that something was delivered for.
-    pub(super) fn ingest(
-        &mut self,
-        group: Vec<Delivery>,
-    ) -> Result<BTreeSet<SystemId>, StoreError> {
+    /// Gives back the systems that something was delivered for, each with the newest trace that brought it.
+    pub(super) fn ingest(&mut self, group: Vec<Delivery>) -> Result<Brought, StoreError> {
         if group.is_empty() {
-            return Ok(BTreeSet::new());
+            return Ok(Brought::new());
         }
         let now = self.clock.now();
+        let steps = self.writing(&group, now);
         let desk = Desk {
             known: Arc::clone(&self.known),
             pen: self.pen(now),
             skew: self.clock_skew,
         };
+        let mut systems = Brought::new();
+        for delivery in &group {
+            if let Ok(opened) = &delivery.opened {
+                let brought = systems.entry(opened.batch().system.clone());
+                let brought = brought.or_default();
+                *brought = delivery.trace.or(*brought);
+            }
+        }
         let (work, replies): (Vec<_>, Vec<oneshot::Sender<Answer>>) = group
             .into_iter()
             .map(|d| ((d.opened, d.envelope, d.peer), d.reply))
             .unzip();
-        let systems = work
-            .iter()
-            .filter_map(|(opened, _, _)| Some(opened.as_ref().ok()?.batch().system.clone()))
-            .collect();
         let outcome = self.store.commit(|to| {
             let mut counts = Counts::new();
             let taken = work
@@ -67,6 +74,10 @@ impl Writer {
                 .collect::<Result<Vec<_>, _>>()?;
             Ok((taken, counts))
         });
+        let (written, failed) = (self.clock.now(), outcome.is_err());
+        for step in steps {
+            step.end(written, failed, Vec::new());
+        }
         match outcome {
             Ok((taken, counts)) => {
                 self.telemetry.count_records(&counts);
@@ -85,6 +96,13 @@ impl Writer {
                 Err(error)
             }
         }
+    }
+
+    /// A step for each delivery whose trace is kept: they are written together.
+    fn writing(&self, group: &[Delivery], now: Timestamp) -> Vec<Step> {
+        let kept = group.iter().filter_map(|delivery| delivery.trace);
+        kept.filter_map(|trace| Step::of(self.export.as_ref(), Some(trace), "write batch", now))
+            .collect()
     }
 
     fn count(&self, taken: &Taken) {

@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
+use clause9_otlp::Export;
+use clause9_otlp::trace::Context;
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::SystemId;
 use clause9_shared::time::{Span, Timestamp};
@@ -44,6 +46,8 @@ pub(crate) struct Delivery {
     pub(crate) envelope: axum::body::Bytes,
     /// Where they came from.
     pub(crate) peer: String,
+    /// The trace that it belongs to, if one is kept.
+    pub(crate) trace: Option<Context>,
     /// Who waits for the answer.
     pub(crate) reply: oneshot::Sender<Answer>,
 }
@@ -69,6 +73,8 @@ pub(crate) struct Writer {
     /// What is known in the meantime.
     pub(crate) current: Current,
     pub(crate) telemetry: Arc<Telemetry>,
+    /// Who else is told, if anybody is.
+    pub(crate) export: Option<Export>,
     pub(crate) clock: WallClock,
     pub(crate) author: String,
     pub(crate) seal_grace: Span,
@@ -100,8 +106,9 @@ impl Inbox {
         opened: Result<Opened, Refused>,
         envelope: axum::body::Bytes,
         peer: String,
+        trace: Option<Context>,
     ) -> Answer {
-        let answer = self.hand_in(opened, envelope, peer)?;
+        let answer = self.hand_in(opened, envelope, peer, trace)?;
         answer.await.unwrap_or(Err(Unavailable::Failed))
     }
 
@@ -111,12 +118,14 @@ impl Inbox {
         opened: Result<Opened, Refused>,
         envelope: axum::body::Bytes,
         peer: String,
+        trace: Option<Context>,
     ) -> Result<oneshot::Receiver<Answer>, Unavailable> {
         let (reply, answer) = oneshot::channel();
         let delivery = Delivery {
             opened,
             envelope,
             peer,
+            trace,
             reply,
         };
         self.queue.try_send(delivery).map_err(|e| match e {
@@ -172,7 +181,7 @@ impl Writer {
             }
             let mut sealed = Ok(());
             if looked.elapsed() >= TICK {
-                sealed = self.look_around();
+                sealed = self.look_at_all(written.as_ref().ok());
                 failing = failing && self.store.probe().is_err();
                 looked = Instant::now();
             } else if let Ok(systems) = &written {

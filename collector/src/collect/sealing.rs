@@ -1,17 +1,22 @@
 //! Seals what can be sealed. One pane, one transaction: its blocks, records, ledgers and the
 //! forgetting of what went into it are on disk together or not at all.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use clause9_shared::ids::SystemId;
+use clause9_otlp::message::Event;
+use clause9_otlp::trace::Context;
+use clause9_shared::ids::{AgentId, SystemId};
 use clause9_shared::time::{Clock, Timestamp};
 
 use super::gaps::Gaps;
+use super::ingest::Brought;
 use super::{Writer, chain};
 use crate::execute::{Counts, execute};
+use crate::export::{self, Step};
 use crate::known::KnownSystem;
 use crate::plan::{self, Seal};
+use crate::reading::Reading;
 use crate::register::Pen;
 use crate::seal::{self, Due, Progress, Timing};
 use crate::serve::carry_tallies;
@@ -27,18 +32,28 @@ pub(crate) struct SealingFailed;
 impl Writer {
     /// Looks at every system, whether something came for it or not.
     pub(crate) fn look_around(&mut self) -> Result<(), SealingFailed> {
-        let all: BTreeSet<_> = self.known.systems().map(|s| s.id().clone()).collect();
+        self.look_at_all(None)
+    }
+
+    /// The same, with what was brought a moment before.
+    pub(super) fn look_at_all(&mut self, brought: Option<&Brought>) -> Result<(), SealingFailed> {
+        let trace = |id: &SystemId| brought.and_then(|brought| brought.get(id).copied().flatten());
+        let systems = self.known.systems().map(|s| s.id().clone());
+        let all: Brought = systems.map(|id| (id.clone(), trace(&id))).collect();
         self.seal(&all)
     }
 
     /// Seals every pane that can be sealed, of these systems. What goes wrong with one system is
     /// counted and logged, and keeps no other waiting. An error only if it went wrong with each.
-    pub(super) fn seal(&mut self, systems: &BTreeSet<SystemId>) -> Result<(), SealingFailed> {
+    pub(super) fn seal(&mut self, systems: &Brought) -> Result<(), SealingFailed> {
         let known = Arc::clone(&self.known);
         let (mut tried, mut failed) = (0, 0);
-        for system in systems.iter().filter_map(|id| known.system(id)) {
+        for (id, trace) in systems {
+            let Some(system) = known.system(id) else {
+                continue;
+            };
             tried += 1;
-            if let Err(error) = self.seal_system(system) {
+            if let Err(error) = self.seal_system(system, *trace) {
                 failed += 1;
                 self.telemetry.count_seal_failure(system.id());
                 tracing::error!(system = %system.id(), error = %chain(&error), "the system's panes were not sealed");
@@ -50,22 +65,36 @@ impl Writer {
         Ok(())
     }
 
-    fn seal_system(&mut self, system: &KnownSystem) -> Result<(), StoreError> {
+    fn seal_system(
+        &mut self,
+        system: &KnownSystem,
+        trace: Option<Context>,
+    ) -> Result<(), StoreError> {
         for _ in 0..MAX_SEALS_AT_ONCE {
-            if !self.seal_next(system)? {
+            if !self.seal_next(system, trace)? {
                 break;
             }
         }
         let now = self.clock.now();
         let telemetry = Arc::clone(&self.telemetry);
         let grace = self.seal_grace;
-        self.store.commit(|to| {
+        let reading = self.store.commit(|to| {
             carry_tallies(to, system, now)?;
-            telemetry.show(&to.read(), system, grace, now)
-        })
+            let reading = Reading::of(&to.read(), system, now)?;
+            telemetry.show(&to.read(), &reading, grace)?;
+            Ok(reading)
+        })?;
+        if let Some(export) = &self.export {
+            export::show(export, &reading, now);
+        }
+        Ok(())
     }
 
-    fn seal_next(&mut self, system: &KnownSystem) -> Result<bool, StoreError> {
+    fn seal_next(
+        &mut self,
+        system: &KnownSystem,
+        trace: Option<Context>,
+    ) -> Result<bool, StoreError> {
         let now = self.clock.now();
         let pen = self.pen(now);
         let grace = self.seal_grace;
@@ -77,29 +106,47 @@ impl Writer {
         if !patience.is_over(&due.silent, now) {
             return Ok(false);
         }
-        let counts = self
+        let step = Step::of(self.export.as_ref(), trace, "seal pane", now);
+        let telling = self.export.is_some();
+        let sealed = self
             .store
-            .commit(|to| seal_one(to, system, grace, now, &pen))?;
-        if let Some(counts) = &counts {
-            self.telemetry.count_records(counts);
-            self.telemetry.count_seal(system.id());
+            .commit(|to| seal_one(to, system, grace, now, (&pen, telling)));
+        if let Some(step) = step {
+            step.end(self.clock.now(), sealed.is_err(), Vec::new());
         }
-        Ok(counts.is_some())
+        let Some((counts, events)) = sealed? else {
+            return Ok(false);
+        };
+        self.telemetry.count_records(&counts);
+        self.telemetry.count_seal(system.id());
+        // Only now, when all of it is on disk.
+        if let Some(export) = &self.export {
+            for event in events {
+                export.tell(event);
+            }
+        }
+        Ok(true)
     }
 }
 
-/// How far a system has come, as far as its trusted agents say.
+/// How far a system has come, as far as its trusted agents say. A batch that a later one overtook is waited for: an
+/// agent has come only as far as everything of it is here.
 pub(crate) fn progress(system: &KnownSystem, state: &SystemState, wall: Timestamp) -> Progress {
-    let watermarks: std::collections::BTreeMap<_, _> = system
+    let watermarks: BTreeMap<_, _> = system
         .awaited(|agent| state.watermarks.contains_key(agent))
         .map(|agent| (agent, state.watermarks.get(&agent).copied()))
         .collect();
     let clock = state.clock.unwrap_or_default();
+    let now = seal::system_now(clock, wall, watermarks.values().flatten());
+    let here = |(agent, watermark): (AgentId, Option<Timestamp>)| {
+        let complete = state.complete.get(&agent).copied();
+        (agent, watermark.map(|w| complete.map_or(w, |c| w.min(c))))
+    };
     Progress {
         sealed: state.last_sealed,
         pending: state.pending,
-        now: seal::system_now(clock, wall, watermarks.values().flatten()),
-        watermarks,
+        now,
+        watermarks: watermarks.into_iter().map(here).collect(),
     }
 }
 
@@ -133,12 +180,17 @@ fn seal_one(
     system: &KnownSystem,
     grace: clause9_shared::time::Span,
     wall: Timestamp,
-    pen: &Pen,
-) -> Result<Option<Counts>, StoreError> {
+    (pen, telling): (&Pen, bool),
+) -> Result<Option<(Counts, Vec<Event>)>, StoreError> {
     let id: &SystemId = system.id();
-    let Some((due, clock, progress)) = due(to, system, grace, wall)? else {
+    let Some((mut due, clock, progress)) = due(to, system, grace, wall)? else {
         return Ok(None);
     };
+    // Who was heard and lacks a batch is not silent: the hole is written down below.
+    let heard = to.read().system_state(id)?.watermarks;
+    let end = due.pane.end(system.pane());
+    due.silent
+        .retain(|agent| heard.get(agent).is_none_or(|w| *w < end));
     let sealed = seal::blocks(due.pane, to.read().contributions(id, due.pane)?);
     let seal = Seal {
         system,
@@ -147,7 +199,7 @@ fn seal_one(
         now: progress.now,
     };
     let mut lost = Counts::new();
-    Gaps { to, system, pen }.lost_until(due.pane.end(system.pane()), &mut lost)?;
+    Gaps { to, system, pen }.lost_until(end, &mut lost)?;
     let past = to.past(system, &plan::needs(&seal, &sealed))?;
     let actions = plan::plan(&seal, sealed, past, pen)?;
     let mut counts = execute(to, id, &actions)?;
@@ -156,5 +208,10 @@ fn seal_one(
     }
     to.settle(id, due.pane.0)?;
     tracing::info!(system = %id, pane = %due.pane.0, silent = due.silent.len(), "pane sealed");
-    Ok(Some(counts))
+    let events = if telling {
+        export::events(system, &actions)
+    } else {
+        Vec::new()
+    };
+    Ok(Some((counts, events)))
 }

@@ -15,6 +15,8 @@ use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use clause9_otlp::settings::Service;
+use clause9_otlp::{Environment, OtlpConfig};
 use clause9_shared::canonical;
 use clause9_shared::digest::Digest;
 use clause9_shared::time::Span;
@@ -78,6 +80,9 @@ pub struct CollectorConfig {
     /// Topics of Kafka that batches come by, beside requests. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kafka: Option<KafkaConfig>,
+    /// A collector of OpenTelemetry's protocol that is told of measurements, verdicts and nonconformities. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otlp: Option<OtlpConfig>,
     /// Folder that relative paths start from.
     #[serde(skip)]
     base: PathBuf,
@@ -149,6 +154,7 @@ pub struct CollectorPlan {
     pub outcomes_hold: Span,
     /// Topics that batches come by, with paths as they are.
     pub kafka: Option<KafkaConfig>,
+    pub(crate) otlp: Option<clause9_otlp::Settings>,
     /// The name of the configuration as written, with the digests of the files that it names.
     pub digest: Digest,
 }
@@ -250,8 +256,31 @@ impl CollectorConfig {
             outcomes_token: self.outcomes.token(&self.base)?,
             outcomes_hold: self.outcomes.hold,
             kafka: self.kafka.as_ref().map(|kafka| kafka.at(&self.base)),
+            otlp: self
+                .otlp
+                .as_ref()
+                .map(|otlp| self.exported(otlp))
+                .transpose()?,
             digest,
         })
+    }
+}
+
+impl CollectorConfig {
+    /// How others are told, with what the environment and the files say.
+    fn exported(&self, otlp: &OtlpConfig) -> Result<clause9_otlp::Settings, ConfigProblem> {
+        let service = Service {
+            name: "clause9-collector",
+            version: env!("CARGO_PKG_VERSION"),
+        };
+        Environment::of_process()
+            .and_then(|environment| {
+                clause9_otlp::Settings::new(otlp, &self.base, environment, service)
+            })
+            .map_err(|message| ConfigProblem::Unfit {
+                file: "configuration".to_owned(),
+                message,
+            })
     }
 }
 

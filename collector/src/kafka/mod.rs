@@ -325,7 +325,7 @@ impl Session<'_> {
             None => (Err(Refused::too_large(MAX_ENVELOPE)), bytes::Bytes::new()),
         };
         let peer = format!("kafka:{}/{}", self.reader.topic, message.partition);
-        inbox.hand_in(opened, envelope, peer)
+        inbox.hand_in(opened, envelope, peer, None)
     }
 
     /// What the writer says.

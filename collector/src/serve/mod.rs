@@ -14,6 +14,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
+use clause9_otlp::Export;
 
 use crate::access::guard::{self, Gate};
 use crate::access::{About, Needs, Route, Scope};
@@ -27,7 +28,7 @@ use crate::reload::Reloading;
 use crate::store::{ReadStore, Readers, StoreError};
 use crate::telemetry::Telemetry;
 
-pub(crate) use view::{carry_tallies, first_due, lacking};
+pub(crate) use view::{Lacking, carry_tallies, first_due, lacking};
 
 /// What requests are served with.
 #[derive(Clone)]
@@ -53,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) readers: Arc<Readers>,
     pub(crate) inbox: Inbox,
     pub(crate) telemetry: Arc<Telemetry>,
+    /// Who is told of spans, if anybody is.
+    pub(crate) export: Option<Export>,
     pub(crate) clock: WallClock,
     pub(crate) uploads: Uploads,
     pub(crate) forwarding: Forwarding,

@@ -1,8 +1,10 @@
 //! Gaps besides silence, and holes in agents' sequences that may yet be filled. Both can be derived
 //! from the register again: gaps from their records, holes from the batches.
 
+use std::collections::BTreeMap;
+
 use clause9_shared::digest::Digest;
-use clause9_shared::ids::{AgentId, BootId, SystemId};
+use clause9_shared::ids::{AgentId, BootId, Sequence, SystemId};
 use clause9_shared::time::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
@@ -86,8 +88,24 @@ impl ReadStore<'_> {
             .optional()?)
     }
 
-    /// Holes of a system that end at or before a point, with how many batches of each are still
-    /// missing.
+    /// Up to where agents had closed their panes before the first hole that is still open.
+    pub(super) fn complete(
+        &self,
+        system: &SystemId,
+    ) -> Result<BTreeMap<AgentId, Timestamp>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT h.agent, min(h.start) FROM holes h WHERE h.system = ?1 AND h.before - h.after - 1 >
+               (SELECT count(*) FROM batches b WHERE b.agent = h.agent AND b.boot = h.boot
+                AND b.sequence > h.after AND b.sequence < h.before)
+             GROUP BY h.agent",
+        )?;
+        let rows = statement.query_map([system.as_str()], |r| {
+            Ok((AgentId::from_digest(digest(r, 0)?), point(r, 1)?))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Holes of a system that begin before a point, with how many batches of each are still missing.
     pub(crate) fn holes(
         &self,
         system: &SystemId,
@@ -97,7 +115,7 @@ impl ReadStore<'_> {
             "SELECT h.agent, h.boot, h.after, h.before, h.start, h.end, h.before - h.after - 1 -
                (SELECT count(*) FROM batches b WHERE b.agent = h.agent AND b.boot = h.boot
                 AND b.sequence > h.after AND b.sequence < h.before)
-             FROM holes h WHERE h.system = ?1 AND h.end <= ?2 ORDER BY h.end, h.agent, h.before",
+             FROM holes h WHERE h.system = ?1 AND h.start < ?2 ORDER BY h.end, h.agent, h.before",
         )?;
         let rows = statement.query_map(params![system.as_str(), until.micros()], |r| {
             let hole = Hole {
@@ -165,6 +183,26 @@ impl Appended<'_> {
                 word(hole.before),
                 hole.start.micros(),
                 hole.end.micros()
+            ])?;
+        Ok(())
+    }
+
+    /// Forgets holes of a run between two numbers: what is missing there is known not to come.
+    pub(crate) fn close_holes(
+        &self,
+        agent: AgentId,
+        boot: BootId,
+        (after, before): (Sequence, Sequence),
+    ) -> Result<(), StoreError> {
+        self.tx
+            .prepare_cached(
+                "DELETE FROM holes WHERE agent = ?1 AND boot = ?2 AND after >= ?3 AND before <= ?4",
+            )?
+            .execute(params![
+                agent.digest().as_bytes(),
+                word(boot.0),
+                word(after.0),
+                word(before.0)
             ])?;
         Ok(())
     }

@@ -22,6 +22,9 @@ pub struct SystemState {
     pub clock: Option<Clock>,
     /// Per agent ever heard: up to where it has closed its panes.
     pub watermarks: BTreeMap<AgentId, Timestamp>,
+    /// Agents of which a later batch came before an earlier one: up to where they had closed their panes before
+    /// the first that is still missing.
+    pub complete: BTreeMap<AgentId, Timestamp>,
     /// The first sealed pane.
     pub first_sealed: Option<PaneStart>,
     /// The last sealed pane.
@@ -62,6 +65,7 @@ impl ReadStore<'_> {
                 Some(_) => return Err(StoreError::Row("systems")),
             },
             watermarks,
+            complete: self.complete(system)?,
             first_sealed: first("SELECT pane FROM seals WHERE system = ?1 ORDER BY pane LIMIT 1")?,
             last_sealed: first(
                 "SELECT pane FROM seals WHERE system = ?1 ORDER BY pane DESC LIMIT 1",

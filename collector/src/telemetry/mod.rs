@@ -3,9 +3,10 @@
 
 mod kafka;
 mod objectives;
+mod otlp;
 
 use clause9_shared::ids::SystemId;
-use clause9_shared::time::{Clock, Span, Timestamp};
+use clause9_shared::time::Span;
 use clause9_shared::wire::batch::RefusalReason;
 use prometheus::core::{Atomic, GenericGauge};
 use prometheus::{
@@ -20,11 +21,12 @@ use crate::execute::Counts;
 use crate::forward::{self, Forwarded};
 use crate::held::Held;
 use crate::known::KnownSystem;
+use crate::reading::Reading;
 use crate::reload;
-use crate::serve::lacking;
 use crate::store::{ReadStore, StoreError, SystemState};
 use kafka::Kafka;
 use objectives::ObjectiveGauges;
+use otlp::Otlp;
 
 /// Evidence is kept in 2^-32 nats.
 const NAT: f64 = 4_294_967_296.0;
@@ -89,6 +91,7 @@ pub(crate) struct Telemetry {
     forwarded: IntCounterVec,
     looked_for: IntGaugeVec,
     pub(crate) kafka: Kafka,
+    otlp: Otlp,
 }
 
 struct Maker(Registry);
@@ -169,6 +172,7 @@ impl Telemetry {
         )?;
         let telemetry = Self {
             kafka: Kafka::new(&make)?,
+            otlp: Otlp::new(&make)?,
             connections,
             write_failures,
             handshakes_failed,
@@ -318,22 +322,21 @@ impl Telemetry {
             .inc();
     }
 
-    /// Reads a system's gauges from the register. Costs the same whatever the register's age.
+    /// Shows a system as the register has it. Costs the same whatever the register's age.
     pub(crate) fn show(
         &self,
         read: &ReadStore<'_>,
-        system: &KnownSystem,
+        reading: &Reading<'_>,
         grace: Span,
-        wall: Timestamp,
     ) -> Result<(), StoreError> {
-        let id = system.id();
-        let name = &[id.as_str()];
+        let system = reading.system;
+        let name = &[system.id().as_str()];
         self.seal_failures.with_label_values(name);
         self.looked_for.with_label_values(name);
-        let state = read.system_state(id)?;
-        let replay = state.clock == Some(Clock::Replay);
-        self.replay.with_label_values(name).set(i64::from(replay));
-        self.show_progress(system, &state, grace);
+        self.replay
+            .with_label_values(name)
+            .set(i64::from(reading.is_replayed()));
+        self.show_progress(system, &reading.state, grace);
         let skews = read.skews()?;
         for (agent, skew) in system
             .agents
@@ -344,33 +347,27 @@ impl Telemetry {
                 .with_label_values(&[&agent.digest().short()])
                 .set(skew.seconds());
         }
-        if let Some(pane) = state.last_sealed
-            && let Some(seal) = read.seal(id, pane)?
-        {
-            match seal.covered {
-                // Nothing was there to be covered: no value rather than a good one.
-                (0, _) => drop(self.covered.remove_label_values(name)),
-                (seen, covered) => self
-                    .covered
-                    .with_label_values(name)
-                    .set(covered as f64 / seen as f64),
-            }
+        match reading.covered {
+            // Nothing was there to be covered: no value rather than a good one.
+            Some((0, _)) => drop(self.covered.remove_label_values(name)),
+            Some((seen, covered)) => self
+                .covered
+                .with_label_values(name)
+                .set(covered as f64 / seen as f64),
+            None => {}
         }
-        let standings = read.standings(id)?;
-        let candidates = standings.values().filter(|s| s.candidate.is_some()).count();
         self.nonconformities
             .with_label_values(&[name[0], "candidate"])
-            .set(i64::try_from(candidates).unwrap_or(i64::MAX));
-        let lacking = lacking(read, system, &state, wall)?;
+            .set(i64::try_from(reading.candidates).unwrap_or(i64::MAX));
         for (gauge, windows) in [
-            (&self.missing, lacking.missing),
-            (&self.quiet, lacking.quiet),
+            (&self.missing, reading.lacking.missing),
+            (&self.quiet, reading.lacking.quiet),
         ] {
             gauge
                 .with_label_values(name)
                 .set(i64::try_from(windows).unwrap_or(i64::MAX));
         }
-        self.objectives.show(system, &state, &standings, wall);
+        self.objectives.show(reading);
         self.store_bytes.set(read.bytes()? as f64);
         self.store_free
             .set(read.free_bytes().map_or(f64::NAN, |n| n as f64));

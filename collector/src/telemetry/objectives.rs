@@ -1,19 +1,12 @@
 //! Gauges of objectives. One version of each is shown: the one that judged the last sealed pane, or the
 //! last that judged. What an earlier version had and this one has not is taken away.
 
-use std::collections::BTreeMap;
-
-use clause9_shared::ids::ObjectiveId;
 use clause9_shared::objective::Objective;
-use clause9_shared::time::Timestamp;
 use clause9_shared::verdict::{Verdict, VerdictState};
 use prometheus::{GaugeVec, IntGaugeVec};
 
 use super::{Maker, nats};
-use crate::known::KnownSystem;
-use crate::plan::{Standing, judges};
-use crate::serve::first_due;
-use crate::store::SystemState;
+use crate::reading::{ObjectiveReading, Reading};
 
 /// Series with an objective's name.
 #[derive(Debug)]
@@ -30,8 +23,6 @@ pub(super) struct ObjectiveGauges {
     verdict: IntGaugeVec,
     named: IntGaugeVec,
 }
-
-type Standings = BTreeMap<(ObjectiveId, u32), Standing>;
 
 impl ObjectiveGauges {
     pub(super) fn new(make: &Maker) -> prometheus::Result<Self> {
@@ -51,59 +42,36 @@ impl ObjectiveGauges {
         })
     }
 
-    pub(super) fn show(
-        &self,
-        system: &KnownSystem,
-        state: &SystemState,
-        standings: &Standings,
-        wall: Timestamp,
-    ) {
-        let mut versions: BTreeMap<&ObjectiveId, Vec<&Objective>> = BTreeMap::new();
-        for compiled in &system.objectives {
-            let objective = &compiled.objective;
-            versions.entry(&objective.id).or_default().push(objective);
-        }
-        for versions in versions.into_values() {
-            let Some((objective, in_force)) = shown(&versions, state, standings) else {
-                continue;
-            };
-            let of = [system.id().as_str(), objective.id.as_str()];
+    pub(super) fn show(&self, reading: &Reading<'_>) {
+        for read in &reading.objectives {
+            let objective = read.objective;
+            let of = [reading.system.id().as_str(), objective.id.as_str()];
             self.version
                 .with_label_values(&of)
                 .set(i64::from(objective.version));
             self.in_force
                 .with_label_values(&of)
-                .set(i64::from(in_force));
-            if let Some(due) = first_due(system, objective, state, wall) {
+                .set(i64::from(read.in_force));
+            if let Some(due) = read.first_due {
                 self.first_due.with_label_values(&of).set(due.seconds_f64());
             }
             self.show_levels(&of, objective);
-            let standing = standings.get(&(objective.id.clone(), objective.version));
-            self.show_value(&of, objective, &versions, standing);
-            match standing.and_then(|s| s.together).filter(|_| in_force) {
-                Some(told) => self.named.with_label_values(&of).set(i64::from(told.named)),
+            self.show_value(&of, read);
+            match read.named_together() {
+                Some(named) => self.named.with_label_values(&of).set(i64::from(named)),
                 None => drop(self.named.remove_label_values(&of)),
             }
-            if let Some(verdict) = standing.and_then(|s| s.last.as_ref()) {
+            if let Some(verdict) = read.verdict() {
                 self.show_verdict(&of, verdict);
             }
         }
     }
 
-    fn show_value(
-        &self,
-        of: &[&str; 2],
-        objective: &Objective,
-        versions: &[&Objective],
-        standing: Option<&Standing>,
-    ) {
-        let estimate = standing
-            .and_then(|s| s.shown.as_ref())
-            .and_then(|s| s.value.as_result().ok());
-        for version in versions {
+    fn show_value(&self, of: &[&str; 2], read: &ObjectiveReading<'_>) {
+        for version in &read.versions {
             let labels = [of[0], of[1], version.metric.spec().name, "system"];
-            match &estimate {
-                Some(estimate) if version.metric == objective.metric => {
+            match &read.estimate {
+                Some(estimate) if version.metric == read.objective.metric => {
                     self.value.with_label_values(&labels).set(estimate.value);
                 }
                 // Absent, not stale: whoever alerts on the value must see that there is none. The
@@ -111,9 +79,8 @@ impl ObjectiveGauges {
                 Some(_) | None => drop(self.value.remove_label_values(&labels)),
             }
         }
-        self.support
-            .with_label_values(of)
-            .set(estimate.map_or(0.0, |e| e.support as f64));
+        let support = read.estimate.as_ref().map_or(0.0, |e| e.support as f64);
+        self.support.with_label_values(of).set(support);
     }
 
     fn show_levels(&self, of: &[&str; 2], objective: &Objective) {
@@ -144,25 +111,5 @@ impl ObjectiveGauges {
                 .with_label_values(&[of[0], of[1], state.as_str()])
                 .set(i64::from(state == verdict.state));
         }
-    }
-}
-
-/// The version that is shown, and whether it is in force: the one that judged the last sealed pane, so
-/// that its verdict is there as soon as its name is.
-fn shown<'a>(
-    versions: &[&'a Objective],
-    state: &SystemState,
-    standings: &Standings,
-) -> Option<(&'a Objective, bool)> {
-    let last = state.last_sealed?;
-    let newest = |in_force: bool| {
-        let of = versions.iter().filter(|o| {
-            standings.contains_key(&(o.id.clone(), o.version)) && (!in_force || judges(o, last))
-        });
-        of.max_by_key(|o| (o.effective_from, o.version)).copied()
-    };
-    match newest(true) {
-        Some(objective) => Some((objective, true)),
-        None => newest(false).map(|objective| (objective, false)),
     }
 }

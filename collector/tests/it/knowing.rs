@@ -113,6 +113,26 @@ fn a_hole_in_a_sequence_and_refused_items_are_gaps() {
 }
 
 #[test]
+fn a_batch_that_was_overtaken_is_waited_for_and_no_gap() {
+    let running = Running::start(&[1]);
+    let agents = Agents::new();
+    for h in [0, 1, 3, 4] {
+        assert_eq!(running.post(&agents.hourly(1, h)).status, 200);
+    }
+    running.wait_sealed(2);
+    assert_eq!(running.post(&agents.hourly(1, 2)).status, 200);
+    running.wait_sealed(5);
+    assert_eq!(gaps(&running), Vec::<serde_json::Value>::new());
+    let panes = get(running.address, "/v1/systems/loan/panes").json();
+    let third = &panes["items"][2];
+    assert_eq!(third["start"], hour(2).0.to_string());
+    assert_eq!(
+        third["coverage"]["seen"],
+        panes["items"][1]["coverage"]["seen"]
+    );
+}
+
+#[test]
 fn what_an_agent_says_it_lost_is_a_gap_once_however_often_it_is_told() {
     let running = Running::start(&[1]);
     let agents = Agents::new();

@@ -771,6 +771,55 @@ pub const ALERTS: &[Alert] = &[
         ),
     },
     Alert {
+        name: "Clause9ExportDropping",
+        expr: "sum by (job, instance, signal) (increase(clause9_collector_otlp_dropped_total{reason!=\"ended\"}[30m])) > 0 and sum by (job, instance, signal) (increase(clause9_collector_otlp_exported_total[30m])) == 0",
+        hold: "0m",
+        severity: Ticket,
+        summary: "{{ $labels.instance }} has exported no {{ $labels.signal }} by OpenTelemetry's protocol for half an hour",
+        description: "{{ $value | humanize }} were dropped in that time and none was taken. Evidence is not concerned: it is in the register.",
+        fires: case(
+            40,
+            &[
+                (
+                    "clause9_collector_otlp_dropped_total{job=\"clause9-collector\",instance=\"c:1\",signal=\"logs\",reason=\"queue_full\"}",
+                    "0+1x60",
+                ),
+                (
+                    "clause9_collector_otlp_exported_total{job=\"clause9-collector\",instance=\"c:1\",signal=\"logs\"}",
+                    "7x60",
+                ),
+            ],
+        ),
+        labels: &[
+            ("job", "clause9-collector"),
+            ("instance", "c:1"),
+            ("signal", "logs"),
+        ],
+        shown: "30",
+        // Some were dropped, others taken; and an end of the program.
+        silent: case(
+            40,
+            &[
+                (
+                    "clause9_collector_otlp_dropped_total{job=\"clause9-collector\",instance=\"c:1\",signal=\"logs\",reason=\"rejected\"}",
+                    "0+1x60",
+                ),
+                (
+                    "clause9_collector_otlp_exported_total{job=\"clause9-collector\",instance=\"c:1\",signal=\"logs\"}",
+                    "0+5x60",
+                ),
+                (
+                    "clause9_collector_otlp_dropped_total{job=\"clause9-collector\",instance=\"c:2\",signal=\"logs\",reason=\"ended\"}",
+                    "0x20 3x40",
+                ),
+                (
+                    "clause9_collector_otlp_exported_total{job=\"clause9-collector\",instance=\"c:2\",signal=\"logs\"}",
+                    "7x60",
+                ),
+            ],
+        ),
+    },
+    Alert {
         name: "Clause9ReceiptsNotBelieved",
         expr: "increase(clause9_route_receipts_total{result=\"unsigned\"}[15m]) > 0",
         hold: "0m",

@@ -6,6 +6,8 @@ use std::sync::atomic::Ordering;
 
 use anyhow::Context as _;
 use clause9_shared::time::Timestamp;
+use clause9_shared::window::Coverage;
+use clause9_shared::wire::codec::Decode as _;
 use serde_json::Value;
 
 use super::load::Asked;
@@ -28,8 +30,10 @@ pub struct Report {
     pub sent: u64,
     /// Requests whose counts had been kept when the agent was killed, or was not.
     pub sure: u64,
-    /// Requests in sealed panes.
+    /// Requests in the blocks of sealed panes.
     pub sealed: u64,
+    /// Those among them that came after their pane's seal.
+    pub late: u64,
     /// Batches in the register, and the runs of agents that they are of.
     pub batches: u64,
     /// Runs of agents.
@@ -46,9 +50,9 @@ impl std::fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "{} requests sent, {} counted in sealed panes, {} of them had to be; {lost} were in open panes of a killed \
-             agent or not answered",
-            self.sent, self.sealed, self.sure
+            "{} requests sent, {} counted in sealed panes ({} after the seal), {} of them had to be; {lost} were in \
+             open panes of a killed agent or not answered",
+            self.sent, self.sealed, self.late, self.sure
         )?;
         write!(
             f,
@@ -83,11 +87,14 @@ pub(super) fn settle(
         panes: panes.len() as u64,
         ..Report::default()
     };
+    let counted = in_blocks(folder)?;
     for (pane, (sent, sure)) in &panes {
         let coverage = sealed
             .get(pane)
             .with_context(|| format!("{pane} is not sealed"))?;
-        let seen = adds_up(coverage).with_context(|| format!("{pane}"))?;
+        let sealed = adds_up(coverage).with_context(|| format!("{pane}"))?;
+        let seen = counted.get(pane).copied().unwrap_or(0);
+        report.late += seen - sealed;
         anyhow::ensure!(
             (*sure..=*sent).contains(&seen),
             "{pane} holds {seen} exchanges: {sent} were sent, and {sure} had been kept"
@@ -101,6 +108,7 @@ pub(super) fn settle(
     Ok(report)
 }
 
+/// What sealed panes cover, each as it was sealed.
 fn coverages(site: &Site) -> anyhow::Result<BTreeMap<Timestamp, Value>> {
     let mut found = BTreeMap::new();
     let mut after = String::new();
@@ -115,6 +123,20 @@ fn coverages(site: &Site) -> anyhow::Result<BTreeMap<Timestamp, Value>> {
             None => return Ok(found),
         }
     }
+}
+
+/// Exchanges of each pane in all of its blocks, those among them that came after its seal.
+fn in_blocks(folder: &Path) -> anyhow::Result<BTreeMap<Timestamp, u64>> {
+    let db = rusqlite::Connection::open(folder.join("store/clause9.sqlite"))?;
+    let mut blocks = db.prepare("SELECT pane, coverage FROM blocks WHERE stream = 1")?;
+    let mut rows = blocks.query([])?;
+    let mut found: BTreeMap<Timestamp, u64> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let pane = Timestamp::from_micros(row.get(0)?).context("no point in time")?;
+        let coverage = Coverage::from_bytes(&row.get::<_, Vec<u8>>(1)?)?;
+        *found.entry(pane).or_default() += coverage.seen;
+    }
+    Ok(found)
 }
 
 /// The exchanges seen, if the parts add up to them.
