@@ -77,6 +77,8 @@ impl Desk {
         }
         let mut builder = tokio::runtime::Builder::new_current_thread();
         let runtime = builder.enable_all().build();
+        // The client wants one though it stays on this machine; an error means that one is there already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .timeout(ANSWER)
             .no_proxy()

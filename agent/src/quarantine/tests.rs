@@ -265,7 +265,8 @@ fn a_changed_byte_anywhere_sets_its_file_aside_and_no_other() {
     }
     // It is there for people to look at until the room is needed.
     assert!(folder.path().join(&name).exists());
-    let (quarantine, _) = opened(folder.path(), 3000);
+    let two = good.len() as u64 * 5 / 2;
+    let (quarantine, _) = opened(folder.path(), two);
     quarantine.keep(&batch(3, 10), unknown(0), at(21)).unwrap();
     assert!(!folder.path().join(&name).exists());
     assert_eq!(quarantine.size().0, 2);
