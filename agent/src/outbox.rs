@@ -11,7 +11,7 @@ use bytes::Bytes;
 use clause9_shared::digest::Digest;
 use clause9_shared::time::Timestamp;
 use clause9_shared::wire::batch;
-use clause9_shared::wire::loss::{Loss, LossReason, MAX_LOSSES, Place};
+use clause9_shared::wire::loss::{Loss, LossReason, Place};
 use tokio::sync::{Notify, watch};
 
 use crate::clock;
@@ -213,11 +213,28 @@ impl<D: Disk> Outbox<D> {
         self.state().queue.kept()
     }
 
-    /// Losses that the collector is to be told of: with the next batch.
+    /// Losses that the collector is to be told of with the next batch: none while others are on their way. So they come
+    /// together to a few, however long it lasts, and none is told twice.
     pub fn untold(&self) -> Vec<Loss> {
         let state = self.state();
+        if !state.carried.is_empty() {
+            return Vec::new();
+        }
         let untold = state.losses.iter().filter(|k| k.untold());
-        untold.map(|k| k.loss).take(MAX_LOSSES).collect()
+        untold.map(|k| k.loss).take(mark::MAX_TOLD).collect()
+    }
+
+    /// What a batch that waits tells of.
+    #[cfg(test)]
+    fn carried(&self, number: u64) -> Vec<Loss> {
+        let state = self.state();
+        let carried = state.carried.iter().find(|(n, _)| *n == number);
+        carried.map(|(_, told)| told.clone()).unwrap_or_default()
+    }
+
+    /// Whether the collector has heard of every loss.
+    pub fn is_all_told(&self) -> bool {
+        self.state().losses.iter().all(|known| known.told)
     }
 
     /// Adds batches that count only together. `told` are the losses that the first of them speaks of.
@@ -265,6 +282,7 @@ impl<D: Disk> Outbox<D> {
             .extract_if(.., |(number, _)| *number == loss.first)
         {
             mark_carried(&mut state.losses, &told, false);
+            mark::join(&mut state.losses);
         }
         mark::remember(&mut state.losses, loss);
         state.changed = true;

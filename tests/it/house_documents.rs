@@ -113,7 +113,7 @@ fn every_promise_is_held_by_tests_that_exist() -> anyhow::Result<()> {
         }
         promises += 1;
     }
-    assert_eq!(promises, 28);
+    assert_eq!(promises, 30);
     Ok(())
 }
 

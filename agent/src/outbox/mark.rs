@@ -49,6 +49,9 @@ pub(super) struct Mark {
     pub(super) losses: Vec<Known>,
 }
 
+/// Most losses that are told at once. So many others can still be remembered while they are on their way.
+pub(super) const MAX_TOLD: usize = MAX_LOSSES / 2;
+
 /// Adds a loss to those that are known: to one of its kind that it follows, and if there are too many to be
 /// kept apart, to the last one that is not told yet.
 pub(super) fn remember(losses: &mut Vec<Known>, loss: Loss) {
@@ -69,14 +72,34 @@ pub(super) fn remember(losses: &mut Vec<Known>, loss: Loss) {
             known.loss.before = loss.before;
             known.loss.noticed_at = loss.noticed_at;
         }
-        None if !full => losses.push(Known {
+        None => losses.push(Known {
             loss,
             told: false,
             carried: false,
         }),
-        // Every place is taken by one that is on its way: counted in telemetry alone.
-        None => {}
     }
+}
+
+/// Makes one of those that follow each other, are of a kind, and are both to be told.
+pub(super) fn join(losses: &mut Vec<Known>) {
+    let mut joined: Vec<Known> = Vec::with_capacity(losses.len());
+    for known in losses.drain(..) {
+        match joined.last_mut() {
+            Some(before)
+                if before.untold()
+                    && known.untold()
+                    && before.loss.reason == known.loss.reason
+                    && before.loss.last.checked_add(1) == Some(known.loss.first) =>
+            {
+                before.loss.last = known.loss.last;
+                before.loss.batches = before.loss.batches.saturating_add(known.loss.batches);
+                before.loss.before = known.loss.before;
+                before.loss.noticed_at = known.loss.noticed_at;
+            }
+            Some(_) | None => joined.push(known),
+        }
+    }
+    *losses = joined;
 }
 
 impl Encode for Mark {

@@ -62,7 +62,7 @@ impl Counts for Book {
 }
 
 fn start(endpoint: &str, queue: usize) -> (Exporting, Arc<Book>) {
-    begin(OtlpConfig {
+    begin(&OtlpConfig {
         endpoint: Some(endpoint.to_owned()),
         // Short for whoever keeps silent, long enough for everybody else on a busy machine.
         timeout: Some("2s".parse().unwrap()),
@@ -71,13 +71,13 @@ fn start(endpoint: &str, queue: usize) -> (Exporting, Arc<Book>) {
     })
 }
 
-fn begin(config: OtlpConfig) -> (Exporting, Arc<Book>) {
+fn begin(config: &OtlpConfig) -> (Exporting, Arc<Book>) {
     let service = Service {
         name: "test",
         version: "1",
     };
     let environment = Environment::default();
-    let settings = Settings::new(&config, Path::new(""), environment, service).unwrap();
+    let settings = Settings::new(config, Path::new(""), environment, service).unwrap();
     let book = Arc::new(Book::default());
     let counts: Arc<dyn Counts> = Arc::<Book>::clone(&book);
     (Export::start(settings, counts).unwrap(), book)
@@ -269,7 +269,7 @@ fn behind_tls_only_whom_the_roots_vouch_for_is_told_anything() {
     for (roots, trusted) in [("authority.pem", true), ("other-authority.pem", false)] {
         let receiver = Receiver::behind_tls();
         let roots = Some(identity(roots));
-        let (exporting, book) = begin(OtlpConfig {
+        let (exporting, book) = begin(&OtlpConfig {
             endpoint: Some(format!("https://localhost:{}", receiver.address.port())),
             tls: Some(OtlpTlsConfig { roots }),
             ..OtlpConfig::default()

@@ -88,13 +88,16 @@ pub(super) fn settle(
         ..Report::default()
     };
     let counted = in_blocks(folder)?;
+    let mut by_seals = 0;
     for (pane, (sent, sure)) in &panes {
         let coverage = sealed
             .get(pane)
             .with_context(|| format!("{pane} is not sealed"))?;
         let sealed = adds_up(coverage).with_context(|| format!("{pane}"))?;
         let seen = counted.get(pane).copied().unwrap_or(0);
-        report.late += seen - sealed;
+        // What comes late is covered by the seal that took it in.
+        report.late += seen.saturating_sub(sealed);
+        by_seals += sealed;
         anyhow::ensure!(
             (*sure..=*sent).contains(&seen),
             "{pane} holds {seen} exchanges: {sent} were sent, and {sure} had been kept"
@@ -104,6 +107,11 @@ pub(super) fn settle(
         report.sure += sure;
         report.sealed += seen;
     }
+    anyhow::ensure!(
+        report.sealed == by_seals,
+        "blocks hold {} exchanges, and seals cover {by_seals}",
+        report.sealed
+    );
     (report.batches, report.runs) = numbered(folder)?;
     Ok(report)
 }

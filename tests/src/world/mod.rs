@@ -280,7 +280,7 @@ impl World {
         let idle = |a: &Agent| {
             a.process
                 .as_ref()
-                .is_some_and(|p| p.outbox.size().0 == 0 && p.outbox.untold().is_empty())
+                .is_some_and(|p| p.outbox.size().0 == 0 && p.outbox.is_all_told())
         };
         self.now > self.settles && self.agents.iter().all(idle)
     }

@@ -47,7 +47,7 @@ impl Ground {
     fn holds(&self, operations: &[Operation]) {
         let reopened = Reopened::on(&self.files.config()).unwrap();
         for operation in operations.iter().filter(|o| o.taken().is_some()) {
-            assert_eq!(reopened.fate(&operation.body), "duplicate");
+            assert_eq!(reopened.fate(&operation.body), operation.again);
         }
         drop(reopened);
         let names = agreed(&self.files.path().join(FILE)).unwrap();

@@ -210,8 +210,9 @@ fn lost(recording: &Recording, reopened: &Reopened, job: &Job) -> Option<String>
         .enumerate()
         .filter(|(i, _)| job.in_full || *i >= last || lot.below(acknowledged.len()) < 2);
     for (_, operation) in again {
-        let fate = reopened.fate(&recording.operations[*operation].body);
-        if fate != "duplicate" {
+        let sent = &recording.operations[*operation];
+        let fate = reopened.fate(&sent.body);
+        if fate != sent.again {
             return Some(format!(
                 "after {} events: operation {operation} was acknowledged, and is {fate} now",
                 job.events

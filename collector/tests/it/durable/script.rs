@@ -40,11 +40,17 @@ impl Lot {
 pub(crate) struct Operation {
     pub(crate) body: Vec<u8>,
     pub(crate) status: u16,
+    /// What becomes of its items when it comes again.
+    pub(crate) again: &'static str,
 }
 
 impl Operation {
     fn new(status: u16, body: Vec<u8>) -> Self {
-        Self { body, status }
+        Self {
+            body,
+            status,
+            again: "duplicate",
+        }
     }
 
     /// The name under which it is kept, if it is taken.
@@ -95,7 +101,12 @@ fn besides(agents: &Agents, both: &[Operation], h: u32) -> Option<Operation> {
             // Of another run of the agent, so that no hour misses its number.
             let mut half = agents.batch(u64::from(h / 6) + 1, h, vec![item]);
             half.boot = BootId(7);
-            Some(Operation::new(200, batch::seal(&half, &key(1))))
+            let half = Operation::new(200, batch::seal(&half, &key(1)));
+            // What was refused is judged again.
+            Some(Operation {
+                again: "refused",
+                ..half
+            })
         }
         _ => None,
     }
