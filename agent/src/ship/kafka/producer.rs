@@ -84,20 +84,26 @@ impl Producer {
             .key(&self.system)
             .payload(batch.envelope.as_ref())
             .headers(OwnedHeaders::new().insert(header));
-        current.send(record).map_err(|(error, _)| error)?;
-        let told = reported.await;
-        let told = told.unwrap_or(Err(KafkaError::MessageProduction(
-            RDKafkaErrorCode::PurgeQueue,
-        )));
-        if told.is_err() {
-            self.renew(&current);
+        let told = match current.send(record) {
+            Ok(()) => reported.await.unwrap_or(Err(KafkaError::MessageProduction(
+                RDKafkaErrorCode::PurgeQueue,
+            ))),
+            Err((error, _)) => Err(error),
+        };
+        // The report may come before the producer knows that it is its end; then the next batch is told.
+        if let Err(error) = &told {
+            self.renew(&current, error);
         }
         told
     }
 
-    /// A producer that cannot vouch any more for each batch to be there once says so, and takes no more: another one takes its place.
-    fn renew(&self, failed: &Current) {
-        let Some((code, why)) = failed.client().fatal_error() else {
+    /// A producer that cannot vouch any more for each batch to be there once says so, and takes no more; one that was told that it may
+    /// not write takes no more for minutes, whoever allows it meanwhile. Another one takes its place.
+    fn renew(&self, failed: &Current, error: &KafkaError) {
+        let code = error.rdkafka_error_code();
+        let denied = code.filter(|code| *code == RDKafkaErrorCode::TopicAuthorizationFailed);
+        let denied = denied.map(|code| (code, "it may not write".to_owned()));
+        let Some((code, why)) = failed.client().fatal_error().or(denied) else {
             return;
         };
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
