@@ -90,9 +90,9 @@ impl Joint {
         if self.gram.space() != self.space() || self.gram.dimensions() != size {
             return Err("the sums are of other features, or standardised otherwise");
         }
-        if Projections::new(self.space(), 2 * WAVES).is_none_or(|mut empty| {
+        if Projections::new(self.space(), 2 * WAVES).is_none_or(|empty| {
             use crate::sketch::Sketch as _;
-            empty.merge(&self.waves).is_err()
+            empty.fits(&self.waves).is_err()
         }) {
             return Err("the waves are of other features, or standardised otherwise");
         }

@@ -493,7 +493,7 @@ impl CapturePlan {
         } else {
             &self.outcomes
         };
-        empty.clone().merge(summary).is_ok()
+        empty.fits(summary).is_ok()
     }
 
     /// Whether one of the plan's two streams keeps this summary.

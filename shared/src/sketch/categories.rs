@@ -107,13 +107,17 @@ impl Categories {
 impl Sketch for Categories {
     const MAX_BYTES: usize = 32 + MAX_VARINT + (MAX_CATEGORIES + 3) * MAX_VARINT;
 
-    fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
+    fn fits(&self, other: &Self) -> Result<(), MergeError> {
         let like =
             self.counts.len() == other.counts.len() && self.new.is_some() == other.new.is_some();
         if self.list != other.list || !like {
             return Err(MergeError::Different);
         }
         add_totals(self.total(), other.total())?;
+        Ok(())
+    }
+
+    fn take_in(&mut self, other: &Self) {
         for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
             *mine += theirs;
         }
@@ -121,7 +125,6 @@ impl Sketch for Categories {
         if let (Some(mine), Some(theirs)) = (&mut self.new, other.new) {
             *mine += theirs;
         }
-        Ok(())
     }
 }
 

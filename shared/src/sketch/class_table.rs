@@ -87,15 +87,18 @@ impl Sketch for ClassTable {
         2 + MAX_VARINT + self.counts.len() * (3 + MAX_VARINT)
     }
 
-    fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
+    fn fits(&self, other: &Self) -> Result<(), MergeError> {
         if self.groups != other.groups || self.classes != other.classes {
             return Err(MergeError::Different);
         }
         add_totals(self.total(), other.total())?;
+        Ok(())
+    }
+
+    fn take_in(&mut self, other: &Self) {
         for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
             *mine += theirs;
         }
-        Ok(())
     }
 }
 

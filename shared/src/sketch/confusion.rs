@@ -120,15 +120,18 @@ impl Sketch for Confusion {
         1 + MAX_VARINT + self.counts.len() * (2 + MAX_VARINT)
     }
 
-    fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
+    fn fits(&self, other: &Self) -> Result<(), MergeError> {
         if self.groups != other.groups {
             return Err(MergeError::Different);
         }
         add_totals(self.total(), other.total())?;
+        Ok(())
+    }
+
+    fn take_in(&mut self, other: &Self) {
         for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
             *mine += theirs;
         }
-        Ok(())
     }
 }
 

@@ -276,15 +276,18 @@ impl Sketch for CutCounts {
         MAX_VARINT + self.grid.points.len() * 9 + self.counts.len() * MAX_VARINT
     }
 
-    fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
+    fn fits(&self, other: &Self) -> Result<(), MergeError> {
         if !Arc::ptr_eq(&self.grid, &other.grid) && self.grid != other.grid {
             return Err(MergeError::Different);
         }
         add_totals(self.total(), other.total())?;
+        Ok(())
+    }
+
+    fn take_in(&mut self, other: &Self) {
         for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
             *mine += theirs;
         }
-        Ok(())
     }
 }
 

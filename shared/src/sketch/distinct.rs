@@ -127,15 +127,19 @@ fn tau(mut x: f64) -> f64 {
 impl Sketch for Distinct {
     const MAX_BYTES: usize = 8 + MAX_VARINT + 1 + DENSE;
 
-    fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
+    fn fits(&self, other: &Self) -> Result<(), MergeError> {
         if self.seed != other.seed {
             return Err(MergeError::Different);
         }
-        self.total = add_totals(self.total, other.total)?;
+        add_totals(self.total, other.total)?;
+        Ok(())
+    }
+
+    fn take_in(&mut self, other: &Self) {
+        self.total += other.total;
         for (mine, theirs) in self.registers.iter_mut().zip(other.registers.iter()) {
             *mine = (*mine).max(*theirs);
         }
-        Ok(())
     }
 }
 

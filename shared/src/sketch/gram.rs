@@ -115,18 +115,22 @@ impl Sketch for Gram {
         32 + 2 + super::MAX_VARINT + 16 * (self.sums.len() + self.products.len())
     }
 
-    fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
+    fn fits(&self, other: &Self) -> Result<(), MergeError> {
         if self.space != other.space || self.sums.len() != other.sums.len() {
             return Err(MergeError::Different);
         }
-        self.n = add_totals(self.n, other.n)?;
+        add_totals(self.n, other.n)?;
+        Ok(())
+    }
+
+    fn take_in(&mut self, other: &Self) {
+        self.n += other.n;
         let sums = self.sums.iter_mut().zip(&other.sums);
         let products = self.products.iter_mut().zip(&other.products);
         // Within 2^124, by the number of cases and what each can add.
         for (mine, theirs) in sums.chain(products) {
             *mine += theirs;
         }
-        Ok(())
     }
 }
 

@@ -294,13 +294,17 @@ fn rank(u: f64, n: u64) -> u64 {
 impl Sketch for Histogram {
     const MAX_BYTES: usize = 8 + MAX_VARINT + 1 + MAX_VARINT + CAP * (2 + MAX_VARINT);
 
-    fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
+    fn fits(&self, other: &Self) -> Result<(), MergeError> {
         let same_cells = self.center.to_bits() == other.center.to_bits()
             && self.scale_exponent == other.scale_exponent;
         if !same_cells {
             return Err(MergeError::Different);
         }
         add_totals(self.total, other.total)?;
+        Ok(())
+    }
+
+    fn take_in(&mut self, other: &Self) {
         while self.k > other.k {
             self.join_neighbours();
         }
@@ -309,7 +313,6 @@ impl Sketch for Histogram {
             self.add_to(joined_key(key, coarser), count);
         }
         self.join_while_too_many();
-        Ok(())
     }
 }
 
@@ -350,9 +353,10 @@ impl Decode for Histogram {
         if !(COARSEST..=FINEST).contains(&histogram.k) {
             return Err(Malformed::Value("resolution of a histogram"));
         }
-        histogram.counts = Pages::new(keys(histogram.k));
         let len = r.count(CAP)?;
-        histogram.read_entries(r, len)?;
+        let entries = histogram.read_entries(r, len)?;
+        histogram.non_empty = entries.len();
+        histogram.counts = Pages::of(keys(histogram.k), &entries);
         if histogram.k < FINEST && histogram.most_before_joining() <= CAP {
             return Err(Malformed::Value("resolution of a histogram"));
         }
@@ -361,9 +365,15 @@ impl Decode for Histogram {
 }
 
 impl Histogram {
-    fn read_entries(&mut self, r: &mut Reader<'_>, len: usize) -> Result<(), Malformed> {
+    /// Places and counts of the cells, ascending; adds the counts up.
+    fn read_entries(
+        &mut self,
+        r: &mut Reader<'_>,
+        len: usize,
+    ) -> Result<Vec<(usize, u64)>, Malformed> {
         let end = i64::from(self.last_key());
         let mut last: Option<i64> = None;
+        let mut entries = Vec::with_capacity(len);
         for _ in 0..len {
             let key = match last {
                 None => r.signed()?,
@@ -376,13 +386,12 @@ impl Histogram {
             if key < -end || key > end || count == 0 {
                 return Err(Malformed::Value("cell of a histogram"));
             }
-            if self.total.checked_add(count).is_none() {
-                return Err(Malformed::Value("sum of counters"));
-            }
-            self.add_to(key as i32, count);
+            let total = self.total.checked_add(count);
+            self.total = total.ok_or(Malformed::Value("sum of counters"))?;
+            entries.push(((key + end) as usize, count));
             last = Some(key);
         }
-        Ok(())
+        Ok(entries)
     }
 
     /// How many cells the values can at most have filled one step finer. If that is within the cap,

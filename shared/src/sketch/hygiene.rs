@@ -164,13 +164,17 @@ impl Invalid {
 impl Sketch for Hygiene {
     const MAX_BYTES: usize = (1 + Defect::ALL.len()) * MAX_VARINT;
 
-    fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
+    fn fits(&self, other: &Self) -> Result<(), MergeError> {
+        add_totals(self.rows, other.rows)?;
+        Ok(())
+    }
+
+    fn take_in(&mut self, other: &Self) {
         // No defect is counted more often than rows are.
-        self.rows = add_totals(self.rows, other.rows)?;
+        self.rows += other.rows;
         for (mine, theirs) in self.defects.iter_mut().zip(other.defects) {
             *mine += theirs;
         }
-        Ok(())
     }
 }
 

@@ -234,15 +234,18 @@ impl Sketch for Losses {
         1 + MAX_VARINT + self.groups.len() * MAX_ENTRY
     }
 
-    fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
+    fn fits(&self, other: &Self) -> Result<(), MergeError> {
         if self.groups.len() != other.groups.len() {
             return Err(MergeError::Different);
         }
         add_totals(self.total(), other.total())?;
+        Ok(())
+    }
+
+    fn take_in(&mut self, other: &Self) {
         for (mine, theirs) in self.groups.iter_mut().zip(&other.groups) {
             mine.merge(theirs);
         }
-        Ok(())
     }
 }
 

@@ -60,8 +60,16 @@ pub const MAX_GROUPS: u8 = 64;
 
 /// What every summary type obeys. `sketch_laws!` in the tests checks it for each row of the table.
 pub trait Sketch: Encode + Decode + Clone + PartialEq + fmt::Debug {
-    /// Adds the counts of `other`. Refused, without change, if the two do not describe the same thing.
-    fn merge(&mut self, other: &Self) -> Result<(), MergeError>;
+    /// Whether the counts of `other` can be added: the two describe the same thing, and no counter passes 64 bits.
+    fn fits(&self, other: &Self) -> Result<(), MergeError>;
+    /// Adds the counts of `other`, which [fits](Self::fits).
+    fn take_in(&mut self, other: &Self);
+    /// Adds the counts of `other`. Refused, without change, if it does not fit.
+    fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
+        self.fits(other)?;
+        self.take_in(other);
+        Ok(())
+    }
     /// Largest encoding in bytes, whatever was observed.
     const MAX_BYTES: usize;
     /// Largest encoding in bytes of a summary of these very cells.
@@ -209,11 +217,19 @@ macro_rules! sketches {
                 match self { $(Self::$kind(_) => SummaryKind::$kind,)* }
             }
 
-            /// Adds the counts of a summary of the same kind.
-            pub fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
+            /// Whether the counts of a summary of the same kind can be added.
+            pub fn fits(&self, other: &Self) -> Result<(), MergeError> {
                 match (self, other) {
-                    $((Self::$kind(a), Self::$kind(b)) => a.merge(b),)*
+                    $((Self::$kind(a), Self::$kind(b)) => a.fits(b),)*
                     _ => Err(MergeError::Different),
+                }
+            }
+
+            /// Adds the counts of a summary that fits; nothing of one of another kind.
+            fn take_in(&mut self, other: &Self) {
+                match (self, other) {
+                    $((Self::$kind(a), Self::$kind(b)) => a.take_in(b),)*
+                    _ => {}
                 }
             }
 

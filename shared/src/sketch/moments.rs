@@ -154,17 +154,20 @@ impl Moments {
 impl Sketch for Moments {
     const MAX_BYTES: usize = 8 + 3 * MAX_VARINT + Sums::MAX_BYTES;
 
-    fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
+    fn fits(&self, other: &Self) -> Result<(), MergeError> {
         let same_scale = self.center.to_bits() == other.center.to_bits()
             && self.scale_exponent == other.scale_exponent;
         if !same_scale {
             return Err(MergeError::Different);
         }
         add_totals(self.total(), other.total())?;
+        Ok(())
+    }
+
+    fn take_in(&mut self, other: &Self) {
         self.n += other.n;
         self.beyond += other.beyond;
         self.sums.merge(&other.sums);
-        Ok(())
     }
 }
 

@@ -32,6 +32,17 @@ impl<const PAGE: usize> Pages<PAGE> {
         }
     }
 
+    /// So many counters, those at some places, ascending, counted to more than zero: with no more memory than they need.
+    pub(super) fn of(places: usize, counts: &[(usize, u64)]) -> Self {
+        let mut pages = Self::new(places);
+        let together = counts.chunk_by(|(a, _), (b, _)| a / PAGE == b / PAGE);
+        pages.counters.reserve_exact(together.count());
+        for (place, count) in counts {
+            pages.add(*place, *count);
+        }
+        pages
+    }
+
     /// Counts one more; whether it was the first one there.
     #[inline]
     pub(super) fn bump(&mut self, place: usize) -> bool {
@@ -50,6 +61,15 @@ impl<const PAGE: usize> Pages<PAGE> {
     pub(super) fn add(&mut self, place: usize, more: u64) -> bool {
         if more == 0 {
             return false;
+        }
+        let counter = self.counter(place);
+        if let Some(sum) = u32::try_from(more)
+            .ok()
+            .and_then(|m| counter.checked_add(m))
+        {
+            let first = *counter == 0;
+            *counter = sum;
+            return first;
         }
         let before = self.get(place);
         let sum = before + more;
@@ -146,6 +166,7 @@ mod tests {
         other.add(7, filled[1].1);
         other.add(2, 1);
         assert_eq!(pages, other, "whichever page came first");
+        assert_eq!(Pages::<4>::of(10, &filled), pages, "read at once");
         let mut most = Pages::<4>::new(10);
         most.add(0, u64::MAX);
         assert_eq!((most.get(0), most.get(1)), (u64::MAX, 0));

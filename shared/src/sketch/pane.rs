@@ -75,19 +75,27 @@ impl PaneSummary {
         self.entries.iter().map(|(k, s)| (k, s))
     }
 
-    /// Adds the counts of another pane of the same plan. Refused, without change, if anything differs.
-    pub fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
+    /// Whether the counts of another pane of the same plan can be added.
+    pub fn fits(&self, other: &Self) -> Result<(), MergeError> {
         if self.entries.len() != other.entries.len() {
             return Err(MergeError::Different);
         }
-        let mut sum = self.clone();
-        for ((key, mine), (other_key, theirs)) in sum.entries.iter_mut().zip(&other.entries) {
+        let both = self.entries.iter().zip(&other.entries);
+        for ((key, mine), (other_key, theirs)) in both {
             if key != other_key {
                 return Err(MergeError::Different);
             }
-            mine.merge(theirs)?;
+            mine.fits(theirs)?;
         }
-        *self = sum;
+        Ok(())
+    }
+
+    /// Adds the counts of another pane of the same plan. Refused, without change, if anything differs.
+    pub fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
+        self.fits(other)?;
+        for ((_, mine), (_, theirs)) in self.entries.iter_mut().zip(&other.entries) {
+            mine.take_in(theirs);
+        }
         Ok(())
     }
 

@@ -64,16 +64,20 @@ impl Sketch for Projections {
         32 + 2 + MAX_VARINT + 16 * self.sums.len()
     }
 
-    fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
+    fn fits(&self, other: &Self) -> Result<(), MergeError> {
         if self.space != other.space || self.sums.len() != other.sums.len() {
             return Err(MergeError::Different);
         }
-        self.n = add_totals(self.n, other.n)?;
+        add_totals(self.n, other.n)?;
+        Ok(())
+    }
+
+    fn take_in(&mut self, other: &Self) {
+        self.n += other.n;
         // Within 2^104, by the number of cases and what each can add.
         for (mine, theirs) in self.sums.iter_mut().zip(&other.sums) {
             *mine += theirs;
         }
-        Ok(())
     }
 }
 

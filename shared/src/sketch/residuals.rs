@@ -321,17 +321,20 @@ impl Sketch for Residuals {
         9 + 2 * MAX_VARINT + self.groups.len() * MAX_ENTRY
     }
 
-    fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
+    fn fits(&self, other: &Self) -> Result<(), MergeError> {
         let same_scale = self.center.to_bits() == other.center.to_bits()
             && self.scale_exponent == other.scale_exponent;
         if !same_scale || self.groups.len() != other.groups.len() {
             return Err(MergeError::Different);
         }
         add_totals(self.total(), other.total())?;
+        Ok(())
+    }
+
+    fn take_in(&mut self, other: &Self) {
         for (mine, theirs) in self.groups.iter_mut().zip(&other.groups) {
             mine.merge(theirs);
         }
-        Ok(())
     }
 }
 

@@ -280,11 +280,16 @@ impl Sketch for ScoreCells {
         Self::bytes_of(self.keys())
     }
 
-    fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
+    fn fits(&self, other: &Self) -> Result<(), MergeError> {
         if self.groups != other.groups {
             return Err(MergeError::Different);
         }
-        self.total = add_totals(self.total, other.total)?;
+        add_totals(self.total, other.total)?;
+        Ok(())
+    }
+
+    fn take_in(&mut self, other: &Self) {
+        self.total += other.total;
         for (place, count) in other.cells.filled() {
             self.cells.add(place, count);
             let (group, cell) = (place / (3 * PER_LABEL), place % PER_LABEL);
@@ -295,7 +300,6 @@ impl Sketch for ScoreCells {
         for (mine, theirs) in unscored.flat_map(|(mine, theirs)| mine.iter_mut().zip(theirs)) {
             *mine += theirs;
         }
-        Ok(())
     }
 }
 

@@ -95,15 +95,18 @@ impl Traffic {
 impl Sketch for Traffic {
     const MAX_BYTES: usize = (2 + StatusClass::ALL.len()) * MAX_VARINT;
 
-    fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
-        let requests = add_totals(self.requests, other.requests)?;
+    fn fits(&self, other: &Self) -> Result<(), MergeError> {
+        add_totals(self.requests, other.requests)?;
         add_totals(self.answers(), other.answers())?;
-        self.requests = requests;
+        Ok(())
+    }
+
+    fn take_in(&mut self, other: &Self) {
+        self.requests += other.requests;
         for (mine, theirs) in self.classes.iter_mut().zip(other.classes) {
             *mine += theirs;
         }
         self.empty += other.empty;
-        Ok(())
     }
 }
 
