@@ -1,9 +1,10 @@
 //! Bytes that earlier programs wrote: every version of what travels between agents and collectors, as it was
 //! first written. They are read for ever, and the same words give the same bytes. Files are added, never changed.
+#![expect(clippy::unwrap_used, reason = "a test's own values are what they are")]
 
 use std::path::Path;
 
-use clause9_shared::digest::Digest;
+use clause9_shared::digest::{Digest, parse_hex_bytes, to_hex};
 use clause9_shared::ids::{AgentId, BootId, Sequence};
 use clause9_shared::time::{Clock, Span, Timestamp};
 use clause9_shared::window::{Coverage, OutcomeCoverage, PaneKey, PaneStart};
@@ -157,19 +158,14 @@ fn refusal() -> Answer {
 }
 
 /// The bytes of a file, and whether they are the given ones.
+#[expect(clippy::disallowed_methods, reason = "a test reads its vectors")]
 fn kept(name: &str, now: &[u8]) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/vectors/{name}.hex"));
-    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
-    let lines: String = now.chunks(LINE).map(|line| hex(line) + "\n").collect();
+    let lines: String = now.chunks(LINE).map(|line| to_hex(line) + "\n").collect();
     let Ok(text) = std::fs::read_to_string(&path) else {
         panic!("{} is missing; a new one would be\n{lines}", path.display());
     };
-    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
-    let bytes = digits.chunks(2).map(|pair| {
-        let pair = std::str::from_utf8(pair).unwrap();
-        u8::from_str_radix(pair, 16).unwrap()
-    });
-    let bytes: Vec<u8> = bytes.collect();
+    let bytes = parse_hex_bytes(&text.replace('\n', "")).unwrap();
     assert_eq!(text, lines, "{name} is written in another way now");
     bytes
 }
