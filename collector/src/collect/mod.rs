@@ -23,6 +23,7 @@ use clause9_shared::time::{Span, Timestamp};
 use clause9_shared::wire::batch::{Receipt, RefusalReason};
 use tokio::sync::oneshot;
 
+use self::sealing::Shown;
 use crate::clock::WallClock;
 use crate::known::{Current, Known};
 use crate::register::Pen;
@@ -185,9 +186,12 @@ impl Writer {
                 failing = failing && self.store.probe().is_err();
                 looked = Instant::now();
             } else if let Ok(systems) = &written {
-                sealed = self.seal(systems);
+                sealed = self.seal(systems, Shown::IfSealed);
             }
             healthy.store(!failing && sealed.is_ok(), Ordering::Relaxed);
+            if let Err(error) = self.store.tidy() {
+                tracing::warn!(error = %chain(&error), "the register's log stays long");
+            }
         }
     }
 

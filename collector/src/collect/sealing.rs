@@ -25,6 +25,15 @@ use crate::store::{Appended, StoreError, SystemState};
 /// Most panes of one system that are sealed before batches are taken again.
 const MAX_SEALS_AT_ONCE: usize = 32;
 
+/// When figures of a system are read and shown anew.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Shown {
+    /// Whatever happened: time alone changes some.
+    Always,
+    /// If a pane was sealed. The rest can wait until the clock is looked at.
+    IfSealed,
+}
+
 /// No system's panes could be sealed; the log says why.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SealingFailed;
@@ -40,12 +49,12 @@ impl Writer {
         let trace = |id: &SystemId| brought.and_then(|brought| brought.get(id).copied().flatten());
         let systems = self.known.systems().map(|s| s.id().clone());
         let all: Brought = systems.map(|id| (id.clone(), trace(&id))).collect();
-        self.seal(&all)
+        self.seal(&all, Shown::Always)
     }
 
     /// Seals every pane that can be sealed, of these systems. What goes wrong with one system is
     /// counted and logged, and keeps no other waiting. An error only if it went wrong with each.
-    pub(super) fn seal(&mut self, systems: &Brought) -> Result<(), SealingFailed> {
+    pub(super) fn seal(&mut self, systems: &Brought, shown: Shown) -> Result<(), SealingFailed> {
         let known = Arc::clone(&self.known);
         let (mut tried, mut failed) = (0, 0);
         for (id, trace) in systems {
@@ -53,7 +62,7 @@ impl Writer {
                 continue;
             };
             tried += 1;
-            if let Err(error) = self.seal_system(system, *trace) {
+            if let Err(error) = self.seal_system(system, *trace, shown) {
                 failed += 1;
                 self.telemetry.count_seal_failure(system.id());
                 tracing::error!(system = %system.id(), error = %chain(&error), "the system's panes were not sealed");
@@ -69,11 +78,16 @@ impl Writer {
         &mut self,
         system: &KnownSystem,
         trace: Option<Context>,
+        shown: Shown,
     ) -> Result<(), StoreError> {
-        for _ in 0..MAX_SEALS_AT_ONCE {
-            if !self.seal_next(system, trace)? {
-                break;
-            }
+        let mut sealed = 0;
+        while sealed < MAX_SEALS_AT_ONCE && self.seal_next(system, trace)? {
+            sealed += 1;
+        }
+        match shown {
+            Shown::Always => {}
+            Shown::IfSealed if sealed > 0 => {}
+            Shown::IfSealed => return Ok(()),
         }
         let now = self.clock.now();
         let telemetry = Arc::clone(&self.telemetry);

@@ -1,6 +1,7 @@
 //! The register on disk: one SQLite file, one writer, any number of readers. Durable means: after a
 //! commit the data survives power loss (WAL, `synchronous = FULL`, names synced as well). Not here: what to write.
 
+mod checkpoint;
 mod folder;
 mod gaps;
 mod log;
@@ -144,7 +145,10 @@ pub(crate) fn open(folder: &Path) -> Result<WriteStore, StoreError> {
         if found < 4 {
             tx.execute_batch(schema::ADDED_BY_4)?;
         }
-        tx.execute_batch(schema::ADDED_BY_5)?;
+        if found < 5 {
+            tx.execute_batch(schema::ADDED_BY_5)?;
+        }
+        tx.execute_batch(schema::LEFT_OUT_BY_6)?;
         tx.pragma_update(None, "user_version", schema::VERSION)?;
         tx.commit()?;
     }

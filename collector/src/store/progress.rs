@@ -6,11 +6,11 @@ use clause9_shared::digest::Digest;
 use clause9_shared::ids::{AgentId, BootId, Name, ObjectiveId, Sequence, SystemId};
 use clause9_shared::time::{Clock, Timestamp};
 use clause9_shared::window::PaneStart;
-use clause9_shared::wire::batch::ClosedWindow;
-use clause9_shared::wire::codec::Decode;
+use clause9_shared::wire::batch::{Batch, Envelope};
 use rusqlite::{OptionalExtension, params};
 
-use super::read::{count, digest, pane, point, unreadable};
+use super::names::unaltered;
+use super::read::{count, digest, pane, point};
 use super::{ReadStore, StoreError};
 use crate::plan::Standing;
 use crate::seal::{Contribution, Origin};
@@ -83,25 +83,45 @@ impl ReadStore<'_> {
         up_to: PaneStart,
     ) -> Result<Vec<Contribution>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT agent, boot, sequence, place, batch, item FROM pending
+            "SELECT agent, boot, sequence, place, batch FROM pending
              WHERE system = ?1 AND waits_for <= ?2 ORDER BY id",
         )?;
         let mut rows = statement.query(params![system.as_str(), up_to.0.micros()])?;
         let mut all = Vec::new();
+        // Items of a batch stand one after another.
+        let mut last: Option<(Digest, Batch)> = None;
         while let Some(r) = rows.next()? {
-            let bytes: Vec<u8> = r.get(5)?;
+            let name = digest(r, 4)?;
+            let (_, batch) = match last.take().filter(|(of, _)| *of == name) {
+                Some(read) => last.insert(read),
+                None => last.insert((name, self.batch(name)?)),
+            };
+            let index: u32 = r.get(3)?;
+            let place = usize::try_from(index).ok();
+            let item = place.and_then(|place| batch.items.get(place));
             all.push(Contribution {
                 origin: Origin {
                     agent: AgentId::from_digest(digest(r, 0)?),
                     boot: BootId(count(r, 1)?),
                     sequence: Sequence(count(r, 2)?),
-                    index: r.get(3)?,
-                    batch: digest(r, 4)?,
+                    index,
+                    batch: name,
                 },
-                item: ClosedWindow::from_bytes(&bytes).map_err(unreadable("pending"))?,
+                item: item.cloned().ok_or(StoreError::Row("pending"))?,
             });
         }
         Ok(all)
+    }
+
+    /// A batch that was taken: its signature was checked then, and its bytes are what their name says.
+    fn batch(&self, name: Digest) -> Result<Batch, StoreError> {
+        let bytes: Vec<u8> = self
+            .connection
+            .prepare_cached("SELECT bytes FROM contents WHERE digest = ?1 AND kind = 'batch'")?
+            .query_row([name.as_bytes()], |r| r.get(0))?;
+        let bytes = unaltered(name, "batch", bytes)?;
+        let read = Envelope::parse(&bytes).and_then(|envelope| envelope.read_again());
+        read.map_err(|_| StoreError::Row("contents"))
     }
 
     /// How each ledger of a system stands.

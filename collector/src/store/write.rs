@@ -11,6 +11,7 @@ use clause9_shared::wire::batch::{ClosedWindow, Envelope};
 use clause9_shared::wire::codec::Encode;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+use super::checkpoint::Checkpoint;
 use super::{ReadStore, StoreError};
 use crate::plan::{KeptBlock, SealRow, Standing, WindowRow};
 use crate::register::Written;
@@ -30,6 +31,7 @@ const PROBE_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct WriteStore {
     connection: Connection,
+    checkpoint: Checkpoint,
 }
 
 /// An open transaction.
@@ -47,8 +49,17 @@ pub(crate) struct NewBatch<'a> {
 }
 
 impl WriteStore {
-    pub(super) const fn new(connection: Connection) -> Self {
-        Self { connection }
+    pub(super) fn new(connection: Connection) -> Self {
+        let checkpoint = Checkpoint::by_hand(&connection);
+        Self {
+            connection,
+            checkpoint,
+        }
+    }
+
+    /// What can be done once everybody has an answer: moves a long log into the register's file.
+    pub(crate) fn tidy(&mut self) -> Result<(), StoreError> {
+        self.checkpoint.when_long(&self.connection)
     }
 
     /// Does `act` in one transaction and commits it.
@@ -174,7 +185,7 @@ impl Appended<'_> {
         self.store_items(verified, accepted)
     }
 
-    /// Keeps items of a batch, with their places in it, until their pane is sealed; until the next seal, if it is already.
+    /// Notes items of a kept batch, by their places in it, until their pane is sealed; until the next seal, if it is already.
     pub(crate) fn store_items<'i>(
         &self,
         verified: &VerifiedBatch,
@@ -182,8 +193,8 @@ impl Appended<'_> {
     ) -> Result<(), StoreError> {
         let batch = verified.batch();
         let mut insert = self.tx.prepare_cached(
-            "INSERT INTO pending(system, waits_for, agent, boot, sequence, place, batch, item)
-             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO pending(system, waits_for, agent, boot, sequence, place, batch)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?;
         for (place, item) in items {
             insert.execute(params![
@@ -194,7 +205,6 @@ impl Appended<'_> {
                 word(batch.sequence.0),
                 i64::try_from(place).unwrap_or(i64::MAX),
                 verified.digest().as_bytes(),
-                item.to_bytes(),
             ])?;
         }
         Ok(())

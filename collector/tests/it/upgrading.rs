@@ -9,21 +9,24 @@ use crate::world::{Agents, Running, hour};
 const VERSION_1: &str = include_str!("register.v1.sql");
 const VERSION_2: &str = include_str!("register.v2.sql");
 /// The version that is written now.
-const PRESENT: i64 = 5;
+const PRESENT: i64 = 6;
 /// Its tables whose rows have an order, and those whose rows have a key instead.
-const ORDERED: [&str; 8] = [
+const ORDERED: [&str; 7] = [
     "contents",
     "records",
     "systems",
     "plans",
     "compiled",
-    "pending",
     "blocks",
     "standings",
 ];
 const KEYED: [&str; 5] = ["batches", "watermarks", "seals", "refusals", "refused"];
 /// Those that version 2 added.
 const BY_2: [&str; 2] = ["gaps", "holes"];
+/// The columns of `pending` before version 6, where nothing waits.
+const PENDING: &str = "*, x''";
+/// Gives those that wait a copy of what they wait with, as it was before version 6.
+const COPIES: &str = "ALTER TABLE pending ADD COLUMN item BLOB NOT NULL DEFAULT x'';";
 /// The columns of `windows` before version 3.
 const WINDOWS: &str = "system, objective, version, start, end, measurement, status, reason, value, low, high, support";
 
@@ -52,7 +55,9 @@ fn told(running: &Running) -> Vec<Value> {
 /// Takes out of a register what came after version 3.
 fn set_back_to_3(running: &Running) {
     let set_back = "DROP TABLE skews; DROP TABLE refused_items; PRAGMA user_version = 3;";
-    running.register().execute_batch(set_back).unwrap();
+    let register = running.register();
+    register.execute_batch(COPIES).unwrap();
+    register.execute_batch(set_back).unwrap();
 }
 
 /// Puts the rows of a register into a file as an earlier version made it.
@@ -73,7 +78,7 @@ fn set_back(running: &Running, version: i64) {
     let rows = ordered
         .into_iter()
         .chain(keyed)
-        .chain([("windows", WINDOWS, "")]);
+        .chain([("pending", PENDING, ""), ("windows", WINDOWS, "")]);
     for (table, columns, order) in rows.chain(by_2.into_iter().filter(|_| version == 2)) {
         let copy = format!("INSERT INTO {table} SELECT {columns} FROM newer.{table} {order}");
         connection.execute(&copy, []).unwrap();
@@ -144,4 +149,42 @@ fn a_register_of_version_2_is_opened_and_goes_on() {
 #[test]
 fn a_register_of_version_3_is_opened_and_goes_on() {
     is_opened_and_goes_on(3);
+}
+
+#[test]
+fn what_waits_in_a_register_of_version_5_is_sealed_from_its_batch() {
+    let mut running = Running::start(&[1, 2]);
+    let agents = Agents::new();
+    for h in 0..3 {
+        assert_eq!(running.post(&agents.hourly(1, h)).status, 200);
+    }
+    running.stop();
+    let register = running.register();
+    let waiting: i64 = register
+        .query_row("SELECT count(*) FROM pending", [], |r| r.get(0))
+        .unwrap();
+    assert!(waiting > 0, "nothing waits for the other agent");
+    register.execute_batch(COPIES).unwrap();
+    register.execute_batch("PRAGMA user_version = 5").unwrap();
+    drop(register);
+    let running = running.again();
+    for h in 0..3 {
+        assert_eq!(running.post(&agents.hourly(2, h)).status, 200);
+    }
+    running.wait_sealed(3);
+    let other = Running::start(&[1, 2]);
+    for n in [1, 2] {
+        for h in 0..3 {
+            assert_eq!(other.post(&agents.hourly(n, h)).status, 200);
+        }
+    }
+    other.wait_sealed(3);
+    let panes = |running: &Running| all(running.address, "/v1/systems/loan/panes?limit=500");
+    let coverage = |running: &Running| {
+        let panes = panes(running).into_iter();
+        panes
+            .map(|pane| pane["coverage"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(coverage(&running), coverage(&other));
 }

@@ -203,12 +203,18 @@ fn batches(db: &Connection, problems: &mut String) -> rusqlite::Result<BTreeSet<
 /// What waits and what is in blocks, together.
 fn kept(db: &Connection, problems: &mut String) -> rusqlite::Result<Counted> {
     let mut kept = Counted::default();
-    let mut statement = db.prepare("SELECT item FROM pending")?;
+    let mut statement =
+        db.prepare("SELECT p.place, c.bytes FROM pending p JOIN contents c ON c.digest = p.batch")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        match ClosedWindow::from_bytes(&row.get::<_, Vec<u8>>(0)?) {
-            Ok(item) => kept.item(&item),
-            Err(e) => writeln!(problems, "a waiting item: {e}").unwrap(),
+        let (place, bytes): (u16, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let batch = Envelope::parse(&bytes).ok().and_then(|e| e.open().ok());
+        match batch
+            .as_ref()
+            .and_then(|batch| batch.items.get(usize::from(place)))
+        {
+            Some(item) => kept.item(item),
+            None => writeln!(problems, "no waiting item at {place} of its batch").unwrap(),
         }
     }
     let mut statement = db.prepare("SELECT stream, coverage FROM blocks")?;
@@ -228,7 +234,7 @@ fn kept(db: &Connection, problems: &mut String) -> rusqlite::Result<Counted> {
 
 /// The tables that are derived say the same as the records: blocks, windows, ledgers.
 fn tables(db: &Connection, problems: &mut String) -> rusqlite::Result<()> {
-    const SAME: [(&str, &str); 4] = [
+    const SAME: [(&str, &str); 5] = [
         (
             "blocks have records",
             "SELECT (SELECT count(*) FROM blocks) = (SELECT count(*) FROM records WHERE type = 'block')
@@ -241,6 +247,10 @@ fn tables(db: &Connection, problems: &mut String) -> rusqlite::Result<()> {
         (
             "windows have measurements",
             "SELECT NOT EXISTS(SELECT 1 FROM windows WHERE measurement NOT IN (SELECT digest FROM records))",
+        ),
+        (
+            "what waits is in a batch that is kept",
+            "SELECT NOT EXISTS(SELECT 1 FROM pending WHERE batch NOT IN (SELECT digest FROM batches))",
         ),
         (
             "nothing waits for a pane that is sealed",
