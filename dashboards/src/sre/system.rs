@@ -389,8 +389,8 @@ fn agents() -> Row {
 
 fn delivery() -> Row {
     let outbox = Panel::lines(
-        "Outbox",
-        "Batches on the agents' disks that wait for the collector.",
+        "Outbox and quarantine",
+        "Batches on the agents' disks: those that wait for the collector, and those of which it refused something for good and that wait for a person.",
         "short",
     );
     let batches = Panel::lines(
@@ -416,7 +416,8 @@ fn delivery() -> Row {
                 min: Some(0.0),
                 ..outbox
             }
-            .query("clause9_outbox_batches", "{{instance}}"),
+            .query("clause9_outbox_batches", "{{instance}} waiting")
+            .query("clause9_quarantine_entries", "{{instance}} refused"),
             Panel {
                 min: Some(0.0),
                 ..batches
