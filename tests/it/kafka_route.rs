@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::{BootId, Name, Sequence};
@@ -28,6 +28,8 @@ use crate::agent_kafka::Broker;
 use crate::agent_world::{self, Model, infer, toy};
 
 const PATIENCE: Duration = Duration::from_mins(1);
+/// How long the broker is away in the longest test.
+const AWAY: Duration = Duration::from_mins(10);
 /// Requests of each pane.
 const REQUESTS: u64 = 5;
 
@@ -274,6 +276,39 @@ fn a_broker_that_stands_still_or_dies_with_all_it_knew_loses_nothing() -> anyhow
     world.pane(4)?;
     world.emptied()?;
     world.holds(5)?;
+    drop((agent, collector));
+    Ok(())
+}
+
+#[test]
+#[ignore = "takes ten minutes: bash tests/run long"]
+fn ten_minutes_without_the_broker_lose_nothing() -> anyhow::Result<()> {
+    const PANES: u32 = 55;
+    let Some(world) = World::with_topics()? else {
+        return Ok(());
+    };
+    let collector = world.site.start_collector()?;
+    let agent = world.site.start_agent(0)?;
+    world.pane(0)?;
+    world.emptied()?;
+    world.broker.signal("STOP")?;
+    let begun = Instant::now();
+    for minute in 1..PANES {
+        world.pane(minute)?;
+        std::thread::sleep(AWAY / PANES);
+    }
+    std::thread::sleep(AWAY.saturating_sub(begun.elapsed()));
+    let waiting = world.of_agent("clause9_outbox_batches");
+    assert!(waiting >= u64::from(PANES) - 2, "{waiting} batches wait");
+    assert_eq!(world.of_agent("clause9_outbox_dropped_total"), 0);
+    world.broker.signal("CONT")?;
+    let back = Instant::now();
+    world.emptied()?;
+    println!(
+        "{waiting} batches waited, none did {:?} after",
+        back.elapsed()
+    );
+    world.holds(PANES)?;
     drop((agent, collector));
     Ok(())
 }

@@ -23,6 +23,7 @@ pub mod logger;
 pub mod memory;
 pub mod meter;
 pub mod observe;
+pub mod outbox;
 pub mod profile;
 pub mod profile_data;
 pub mod proxy;

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use clause9_tests::bench::{
     Bench, detectors, evaluate, faults, footprint, groups, ingest, instructions, labelled, logger,
-    memory, observe, profile, proxy, streams, upstream, windows,
+    memory, observe, outbox, profile, proxy, streams, upstream, windows,
 };
 
 /// Whole-process benchmarks on this machine. Build with `--release` for numbers to be quoted.
@@ -70,6 +70,8 @@ benches! {
     /// Windows that the collector verifies, syncs, acknowledges and merges in a second, beside the same bytes into SQLite
     /// and into a file, in turns; and acknowledgements at a moderate rate beside syncs alone.
     Ingest(ingest::Options),
+    /// Processor time of the agent's outbox at a steady rate of windows, beside plain writes with a sync each.
+    Outbox(outbox::Options),
     /// Many streams of events at once, straight, through nginx unbuffered and through the agent: time to the first
     /// byte, time of each event, memory of each stream. Fails if an event is missing, joined or split.
     Streams(streams::Options),

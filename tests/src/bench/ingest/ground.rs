@@ -11,12 +11,12 @@ use clause9_shared::objective::document::Scalar;
 use clause9_shared::plan::{CapturePlan, Outcome};
 use clause9_shared::time::{Clock, Timestamp};
 use clause9_shared::window::{Coverage, OutcomeCoverage, PaneKey, PaneStart};
-use clause9_shared::wire::batch::{self, Batch, ClosedWindow, Stream};
+use clause9_shared::wire::batch::{self, Batch, ClosedWindow, Envelope, Stream};
 use clause9_shared::wire::codec::Encode;
 use ed25519_dalek::SigningKey;
 use serde_json::json;
 
-use super::{Contender, Moderate, Run, raw};
+use super::{Contender, Moderate, Run, WINDOWS, raw};
 use crate::bench::{meter, observe, quantile};
 use crate::http::Connection;
 use crate::process::{Running, free_port, program, wait_until};
@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 const LEAST_SYNC: u64 = 20;
 
 /// What all contenders take.
-pub(super) struct Ground {
+pub(in crate::bench) struct Ground {
     folder: PathBuf,
     plan: CapturePlan,
     agents: usize,
@@ -69,7 +69,7 @@ fn judged(plan: &CapturePlan) -> anyhow::Result<CapturePlan> {
 
 impl Ground {
     /// Fills windows once and signs every batch. Files go where this program is: memory is no disk.
-    pub(super) fn new(agents: usize, panes: usize) -> anyhow::Result<Self> {
+    pub(in crate::bench) fn new(agents: usize, panes: usize) -> anyhow::Result<Self> {
         let this = std::env::current_exe()?;
         let folder = this.parent().context("a program lies in a folder")?;
         let plan = judged(&observe::plan(true)?)?;
@@ -111,7 +111,30 @@ impl Ground {
         Ok(ground)
     }
 
-    pub(super) fn batch_bytes(&self) -> usize {
+    /// Where files go.
+    pub(in crate::bench) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// How many batches each agent has.
+    pub(in crate::bench) const fn panes(&self) -> usize {
+        self.panes
+    }
+
+    /// The batches of the first agent.
+    pub(in crate::bench) fn of_one_agent(&self) -> impl Iterator<Item = &[u8]> {
+        let first = self.batches.iter().filter_map(|batches| batches.first());
+        first.map(Vec::as_slice)
+    }
+
+    /// What the first agent says of a pane, to be signed.
+    pub(in crate::bench) fn said(&self, pane: usize) -> anyhow::Result<Batch> {
+        let batch = self.batches.get(pane).and_then(|batches| batches.first());
+        let batch = batch.context("no such pane")?;
+        Ok(Envelope::parse(batch)?.read_again()?)
+    }
+
+    pub(in crate::bench) fn batch_bytes(&self) -> usize {
         self.batches
             .first()
             .and_then(|b| b.first())
@@ -330,7 +353,7 @@ fn deliver(connection: &mut Connection, body: &[u8]) -> anyhow::Result<u64> {
     let took = u64::try_from(begun.elapsed().as_micros())?;
     let stored = answer.text().matches("\"stored\"").count();
     anyhow::ensure!(
-        answer.status() == 200 && stored == 2,
+        answer.status() == 200 && stored == WINDOWS,
         "a batch was not stored: {}",
         answer.text()
     );

@@ -3,7 +3,7 @@
 //! pragmas, and beside plain writes with `fdatasync`, on the same disk, in turns. Then how long an
 //! acknowledgement takes at a moderate rate, beside how long such a sync takes alone.
 
-mod ground;
+pub(super) mod ground;
 mod raw;
 
 use std::io::Write;
@@ -17,6 +17,8 @@ use ground::Ground;
 
 /// Least share of SQLite's rows in a second.
 pub const SHARE: f64 = 0.5;
+/// Windows in a batch: traffic and outcomes.
+pub const WINDOWS: usize = 2;
 /// Most times the sync's p99 that an acknowledgement's may be.
 pub const TIMES: f64 = 2.0;
 
