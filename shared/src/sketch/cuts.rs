@@ -31,6 +31,13 @@ const ATOM: u8 = 2;
 const BIN: u8 = 4;
 /// A point that parts a cell of the histogram.
 const SPLIT: u8 = 8;
+/// Most points of each role.
+const LIMITS: [(u8, usize); 4] = [
+    (CUT, MAX_CUTS),
+    (ATOM, MAX_ATOMS),
+    (BIN, MAX_BINS),
+    (SPLIT, MAX_SPLITS),
+];
 
 /// The points of [`CutCounts`] by what they are for. A number may be several.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -307,7 +314,7 @@ impl Encode for CutCounts {
 impl Decode for CutCounts {
     fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
         let len = r.count(MAX_POINTS)?;
-        let mut points = Points::default();
+        let (mut points, mut roles) = (Vec::with_capacity(len), Vec::with_capacity(len));
         let mut last = f64::NEG_INFINITY;
         for _ in 0..len {
             let point = read_number(r, "cut")?;
@@ -319,18 +326,20 @@ impl Decode for CutCounts {
                 return Err(Malformed::Order);
             }
             last = point;
-            for (bit, list) in [
-                (CUT, &mut points.cuts),
-                (ATOM, &mut points.atoms),
-                (BIN, &mut points.bins),
-                (SPLIT, &mut points.splits),
-            ] {
-                if role & bit != 0 {
-                    list.push(point);
-                }
-            }
+            points.push(point);
+            roles.push(role);
         }
-        let mut cells = Self::with_points(&points).ok_or(Malformed::TooLong)?;
+        let within = LIMITS.iter().all(|(bit, most)| {
+            let of_role = roles.iter().filter(|role| *role & bit != 0);
+            of_role.count() <= *most
+        });
+        if !within {
+            return Err(Malformed::TooLong);
+        }
+        let mut cells = Self {
+            counts: vec![0; 2 * points.len() + 1],
+            grid: Arc::new(Grid { points, roles }),
+        };
         for count in &mut cells.counts {
             *count = r.unsigned()?;
         }

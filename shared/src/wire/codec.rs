@@ -138,7 +138,20 @@ impl<'a> Reader<'a> {
     }
 
     /// An unsigned integer.
+    #[inline]
     pub fn unsigned(&mut self) -> Result<u64, Malformed> {
+        match self.0.split_first() {
+            // Nearly all of them.
+            Some((first, rest)) if *first < 0x80 => {
+                self.0 = rest;
+                Ok(u64::from(*first))
+            }
+            Some(_) => self.unsigned_of_several(),
+            None => Err(Malformed::Short),
+        }
+    }
+
+    fn unsigned_of_several(&mut self) -> Result<u64, Malformed> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
