@@ -116,6 +116,8 @@ impl Courier {
         let is_full = self.handed.len() >= MAX_HANDED;
         let mut from = 0;
         let mut due: Option<Duration> = None;
+        // What fails again and again, and could be tried once more.
+        let mut once_more = None;
         while let Some(number) = first(from) {
             let handed = self.handed.get(&number);
             if is_full && handed.is_none() {
@@ -127,14 +129,29 @@ impl Courier {
             match left_alone.filter(|until| now < *until) {
                 Some(until) => due = Some(due.map_or(until, |d| d.min(until))),
                 None if self.under_way.contains_key(&number) || self.keeping.contains(&number) => {}
-                None => {
-                    self.under_way.insert(number, now);
-                    return Step::Send(number);
+                // Else a few of them would be tried by turns, with longer and longer pauses, and no other.
+                None if self.pause.is_after_failure() && self.lets_others_by(number) => {
+                    once_more.get_or_insert(number);
                 }
+                None => return self.send(number, now),
             }
             from = number + 1;
         }
-        Step::Wait(due)
+        match once_more {
+            Some(number) => self.send(number, now),
+            None => Step::Wait(due),
+        }
+    }
+
+    fn send(&mut self, number: u64, now: Duration) -> Step {
+        self.under_way.insert(number, now);
+        Step::Send(number)
+    }
+
+    /// Whether a batch has failed so often that others go before it.
+    fn lets_others_by(&self, number: u64) -> bool {
+        let known = self.aside.get(&number);
+        known.is_some_and(|(strikes, _)| *strikes >= STRIKES)
     }
 
     /// How many batches may be under way at once now.
@@ -327,6 +344,29 @@ mod tests {
         assert_eq!(courier.next(secs(4), upto(1)), Step::Send(1));
         courier.answered(1, Delivered::Settled, secs(4), 0.0);
         assert!(courier.aside.is_empty());
+    }
+
+    #[test]
+    fn several_that_fail_again_and_again_do_not_take_turns_and_leave_none_to_others() {
+        for failing in [2, 9] {
+            let mut courier = Courier::default();
+            let (mut now, mut sent) = (secs(0), 0);
+            loop {
+                match courier.next(now, upto(failing + 1)) {
+                    Step::Send(number) if number > failing => break,
+                    Step::Send(number) => {
+                        sent += 1;
+                        assert!(sent <= u64::from(STRIKES) * failing, "only they are sent");
+                        courier.answered(number, Delivered::Failed(None), now, 1.0);
+                    }
+                    Step::Wait(until) => now = until.unwrap(),
+                }
+            }
+            // Nor are they forgotten: once something was settled, they are tried in their turn.
+            courier.answered(failing + 1, Delivered::Settled, now, 1.0);
+            now += secs(600);
+            assert_eq!(courier.next(now, upto(failing + 1)), Step::Send(1));
+        }
     }
 
     #[test]

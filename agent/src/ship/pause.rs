@@ -17,6 +17,11 @@ pub(crate) struct Pause {
 }
 
 impl Pause {
+    /// Whether the last thing that happened was a failure.
+    pub(crate) const fn is_after_failure(&self) -> bool {
+        self.failures > 0
+    }
+
     /// The next wait: by chance, from 0 to 1, up to a bound that doubles, and not less than asked for.
     pub(crate) fn next(&mut self, at_least: Option<Duration>, chance: f64) -> Duration {
         let bound = FIRST
