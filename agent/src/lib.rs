@@ -3,7 +3,7 @@
 //!
 //! Core (told the time, no I/O): [`exchange`], [`decode`], [`sample`], [`engine`], [`ship::packing`].
 //! Shell: [`capture`] (data path), [`monitor`] (thread around the engine), [`outbox`], [`quarantine`], [`ship`],
-//! [`admin`], [`outcomes`], [`sink`]. The data path hands over by `try_send` and never waits for any of the others.
+//! [`export`], [`admin`], [`outcomes`], [`sink`]. The data path hands over by `try_send` and never waits for any of the others.
 
 pub mod admin;
 pub mod capture;
@@ -13,6 +13,7 @@ pub mod decode;
 pub mod engine;
 pub mod enrol;
 pub mod exchange;
+pub mod export;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod identity;

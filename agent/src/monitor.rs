@@ -132,6 +132,8 @@ pub struct Monitor {
     pending: Option<Command>,
     /// A pane that is being closed, and what the engine said of it so far.
     closing: Option<(PaneStart, SocketCounts)>,
+    /// Since when panes are being closed that are not shipped yet, on the wall clock.
+    closing_since: Option<Timestamp>,
     out: Vec<Output>,
     /// How often open panes were put by, and when last.
     put_by: u64,
@@ -154,6 +156,7 @@ impl Monitor {
             shipped: Vec::new(),
             pending: None,
             closing: None,
+            closing_since: None,
             on_the_way: None,
             plans: None,
             out: Vec::new(),
@@ -384,6 +387,7 @@ impl Monitor {
             if closed >= MAX_CLOSED {
                 break;
             }
+            self.closing_since.get_or_insert_with(clock::wall);
             // After a leap, thousands of idle panes are due at once, and under load the queue fills again
             // while one is closed: to empty it for each of them would take forever.
             if !self.recorder.panes.is_idle(pane) {
@@ -427,11 +431,15 @@ impl Monitor {
 
     fn ship(&mut self) {
         let shipped = std::mem::take(&mut self.shipped);
+        let begun = self.closing_since.take();
         if let Some((sealer, outbox)) = &mut self.shipping {
             let since = self.recorder.panes.watching_since();
             let (losses, now) = (outbox.untold(), clock::wall());
             let batches = sealer.seal(shipped, &losses, since, now);
             if !batches.is_empty() {
+                let envelopes = batches.iter().map(|(_, envelope)| envelope);
+                let told = outbox.traces();
+                told.closed(envelopes, (begun.unwrap_or(now), clock::wall()));
                 outbox.push(batches, losses, now);
                 // What was put by before is over; panes that are still open are put by anew.
                 self.put_by_at = None;
@@ -468,6 +476,7 @@ impl Monitor {
         self.take_waiting(self.exchanges.len());
         self.close_due();
         self.end_halves();
+        self.closing_since = Some(clock::wall());
         let open = self.recorder.panes.take_open();
         let now = self.now();
         if let Some(on_the_way) = &self.on_the_way {

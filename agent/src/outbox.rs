@@ -15,6 +15,7 @@ use clause9_shared::wire::loss::{Loss, LossReason, Place};
 use tokio::sync::{Notify, watch};
 
 use crate::clock;
+use crate::export::Traces;
 use crate::telemetry::Telemetry;
 
 pub mod disk;
@@ -62,6 +63,7 @@ pub struct Outbox<D: Disk = Folder> {
     disk: Arc<D>,
     room: Room,
     telemetry: Telemetry,
+    traces: Traces,
     /// Held while the disk works; never together with waiting for it from the monitor.
     files: Mutex<Files<D>>,
     state: Mutex<State<D::File>>,
@@ -124,6 +126,7 @@ impl<D: Disk> Outbox<D> {
             disk,
             room,
             telemetry,
+            traces: Traces::default(),
             restored: None,
             added: Notify::new(),
             unwritten: Notify::new(),
@@ -138,6 +141,18 @@ impl<D: Disk> Outbox<D> {
             outbox.push(put_by.batches, Vec::new(), now);
         }
         outbox
+    }
+
+    /// The same, telling others of the steps that batches go through.
+    #[must_use]
+    pub fn with_traces(mut self, traces: Traces) -> Self {
+        self.traces = traces;
+        self
+    }
+
+    /// Who is told of these steps.
+    pub(crate) const fn traces(&self) -> &Traces {
+        &self.traces
     }
 
     /// Reads what earlier runs left. Gives what the last one had put by, if it ended without warning.
@@ -415,12 +430,15 @@ impl<D: Disk> Outbox<D> {
             if unwritten.is_empty() {
                 return true;
             }
+            let begun = clock::wall();
             let written = self.entries(unwritten, now).and_then(|group| {
                 let spots = journal.append(&group)?;
                 Ok((group, spots))
             });
             match written {
                 Ok((group, spots)) => {
+                    let batches = group.iter().map(|entry| &entry.batch);
+                    self.traces.put(batches, (begun, clock::wall()));
                     let mut state = self.state();
                     state.queue.written(&group, spots);
                     state.changed = true;

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use clause9_otlp::Exporting;
 use clause9_shared::canonical::NotCanonical;
 use clause9_shared::ids::{AgentId, BootId};
 use tokio::runtime::Runtime;
@@ -77,6 +78,9 @@ pub enum BuildError {
     /// The objectives have no name: a number that JSON cannot hold.
     #[error("the objectives cannot be named")]
     Unnamed(#[from] NotCanonical),
+    /// The system gives no thread to the exporter.
+    #[error("cannot start the thread that exports (otlp)")]
+    Export(#[source] io::Error),
     /// A figure is named twice: a mistake in the program.
     #[error("cannot set up the metrics")]
     Telemetry(#[from] prometheus::Error),
@@ -137,6 +141,8 @@ pub struct Agent {
     outbox: Option<Arc<Outbox>>,
     shipper: Option<Shipper>,
     stopping: watch::Sender<bool>,
+    /// Whose thread tells others of the agent's own work, if anybody is told.
+    exporting: Option<Exporting>,
 }
 
 /// Puts an agent together with every known protocol, and those that are configured.
@@ -147,6 +153,8 @@ pub fn build(plan: AgentPlan) -> Result<Agent, BuildError> {
 
 /// Puts an agent together with these protocols.
 pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildError> {
+    let telemetry = Telemetry::new()?;
+    let (exporting, traces) = parts::told(&plan, &telemetry)?;
     let AgentPlan {
         config,
         upstream,
@@ -154,10 +162,8 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         collector,
         objectives,
         event_time_header,
-        protocols: _,
-        shapes,
+        ..
     } = plan;
-    let telemetry = Telemetry::new()?;
     let (key, id) = identity::signing_key(&config.state_dir)?;
     let system_key = parts::system_key(&config)?;
     let boot = BootId(clock::wall().micros().unsigned_abs());
@@ -165,7 +171,7 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
 
     let of = (&objectives, event_time_header.as_ref());
     let (recorder, exchanges) = parts::recorder(&config, of, telemetry.clone());
-    let outbox = parts::outbox(&config, &telemetry);
+    let outbox = parts::outbox(&config, &telemetry, traces);
     let standing = Arc::new(Standing::new(telemetry.clone()));
     let plans = parts::plans(&config, system_key, boot, (outbox.as_ref(), &standing));
     let (system, salt) = (objectives.system().clone(), sample::salt_id(&system_key));
@@ -176,13 +182,17 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
     let whom = (&objectives, collector.as_ref());
     let puller = parts::puller(&config, whom, (key.clone(), &standing), &commands)?;
     let sealer = Sealer::new(key, boot, system.clone(), config.clock);
-    let ends = (upstream, certificates.as_ref());
-    let path = parts::path(&config, ends, &recorder, decoders)?;
+    let path = parts::path(
+        &config,
+        (upstream, certificates.as_ref()),
+        &recorder,
+        decoders,
+    )?;
     let (reader, sink) = parts::ways_in(&config, of, &telemetry, &commands)?;
     let monitor = Unplanned {
         recorder,
         asked: (exchanges, asked),
-        intake: Intake::new(parts::joins(&config), shapes, decoders),
+        intake: Intake::new(parts::joins(&config), plan.shapes, decoders),
         shipping: outbox.clone().map(|outbox| (sealer, outbox)),
         on_the_way: way,
         plans,
@@ -217,6 +227,7 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         outbox,
         shipper,
         stopping,
+        exporting,
     })
 }
 
@@ -332,6 +343,8 @@ impl Agent {
         keeping.into_iter().for_each(join);
         let _ = side_stop.send(true);
         join(side);
+        // Nobody waits for it but the end of the process, and that not for long.
+        self.exporting.into_iter().for_each(Exporting::end);
         tracing::info!("stopped");
         Ok(())
     }

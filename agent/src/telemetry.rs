@@ -11,11 +11,13 @@ use prometheus::{
 };
 
 mod kafka;
+mod otlp;
 mod plan;
 mod quarantine;
 mod route;
 
 pub use kafka::{KAFKA_ERRORS, KAFKA_FATES, KAFKA_SKIPS, Kafka};
+pub use otlp::Otlp;
 pub use plan::{PULL_RESULTS, Plan};
 pub use quarantine::{QUARANTINE_DROPS, Quarantine, RESENT_RESULTS};
 pub use route::{ROUTE_FAILURES, ROUTE_RECEIPTS, Route};
@@ -74,6 +76,8 @@ pub struct Telemetry {
     pub quarantine: Quarantine,
     /// Topics as the way to the collector.
     pub route: Route,
+    /// Spans of the agent's own work.
+    pub otlp: Otlp,
     /// Panes closed.
     pub panes_closed: IntCounter,
     /// End of the newest closed pane.
@@ -260,6 +264,7 @@ impl Telemetry {
             plan: Plan::new(&make)?,
             quarantine: Quarantine::new(&make)?,
             route: Route::new(&make)?,
+            otlp: Otlp::new(&make)?,
             panes_closed: make.counter("clause9_panes_closed_total", "Panes closed.")?,
             watermark: make.plain("clause9_watermark_timestamp_seconds", "End of the newest closed pane on the system's clock.")?,
             queue_exchanges: make.gauge("clause9_capture_queue_exchanges", "Exchanges waiting for the monitor.")?,

@@ -96,7 +96,7 @@ impl Collector {
         telemetry.count_records(&counts);
         let exporting = plan.otlp.take().map(|otlp| {
             let counts = Arc::clone(&telemetry);
-            Export::start(otlp, counts).context("cannot start the thread that exports")
+            Export::start(otlp, counts, || ()).context("cannot start the thread that exports")
         });
         let exporting = exporting.transpose()?;
         let export = exporting.as_ref().map(Exporting::export);
@@ -121,8 +121,8 @@ impl Collector {
         let reader = plan.kafka.as_ref().map(|kafka| {
             let key = signing_key(&plan.store)?;
             tracing::info!(id = %answer::signer(&key), "answers are signed under this id");
-            Reader::new(kafka, key, reach, Arc::clone(&telemetry))
-                .context("kafka cannot be read as configured")
+            let told = (Arc::clone(&telemetry), export.clone());
+            Reader::new(kafka, key, reach, told).context("kafka cannot be read as configured")
         });
         let reader = reader.transpose()?;
         let tls = plan.tls.take().map(Arc::new);

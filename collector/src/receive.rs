@@ -8,15 +8,15 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use clause9_otlp::message::Value;
+use clause9_otlp::message::{Kind, Value};
 use clause9_otlp::trace::Context;
+use clause9_otlp::{Export, Step};
 use clause9_shared::time::Timestamp;
 use clause9_shared::wire::batch::{BatchRefused, MAX_ENVELOPE};
 use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::collect::{Unavailable, status};
-use crate::export::Step;
 use crate::listen::{Caller, Place};
 use crate::serve::Shared;
 use crate::telemetry::Cut;
@@ -25,8 +25,8 @@ use crate::verify::{self, Refused};
 /// Bytes of bodies that may be in memory at the same time, until their batches are answered.
 pub(crate) const UPLOAD_ROOM: usize = 8 * MAX_ENVELOPE;
 
-/// Name of the step that takes a batch.
-const STEP: &str = "POST /v1/batches";
+/// The step that takes a batch.
+const STEP: (&str, Kind) = ("POST /v1/batches", Kind::Server);
 
 /// What reading bodies is bounded by.
 #[derive(Clone, Debug)]
@@ -75,7 +75,7 @@ pub(crate) async fn receive(
     let peer = peer.ip().to_string();
     let traceparent = headers.get("traceparent").and_then(|t| t.to_str().ok());
     let now = shared.clock.now();
-    let step = Step::answering(shared.export.as_ref(), traceparent, STEP, now);
+    let step = Step::taking(shared.export.as_ref(), traceparent, STEP, now);
     let read = read_within(&shared, &place, &headers, request, MAX_ENVELOPE).await;
     let (opened, upload) = match read {
         Err(Unread::Slow) => return too_slow_for(&shared),
@@ -89,7 +89,7 @@ pub(crate) async fn receive(
             match tokio::task::spawn_blocking(open).await {
                 Ok(opened) => {
                     let trace = step.as_ref().filter(|_| opened.is_ok()).map(Step::context);
-                    verified(&shared, trace, now);
+                    verified(shared.export.as_ref(), trace, (now, shared.clock.now()));
                     (opened, upload)
                 }
                 Err(_) => return unavailable(&shared, Unavailable::Failed),
@@ -115,10 +115,14 @@ pub(crate) async fn receive(
 }
 
 /// Tells that a batch was verified, if its trace is kept.
-fn verified(shared: &Shared, trace: Option<Context>, begun: Timestamp) {
-    let export = shared.export.as_ref().filter(|_| trace.is_some());
+pub(crate) fn verified(
+    export: Option<&Export>,
+    trace: Option<Context>,
+    (begun, now): (Timestamp, Timestamp),
+) {
+    let export = export.filter(|_| trace.is_some());
     if let Some(step) = Step::of(export, trace, "verify batch", begun) {
-        step.end(shared.clock.now(), false, Vec::new());
+        step.end(now, false, Vec::new());
     }
 }
 

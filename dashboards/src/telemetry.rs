@@ -339,6 +339,30 @@ pub const TELEMETRY: &[Telemetry] = &[
         &[],
         "Times that the topic of receipts could not be read; it is tried again.",
     ),
+    counter(
+        Agent,
+        "clause9_agent_otlp_exported_total",
+        &[("signal", "traces")],
+        "Spans of the agent's own work that the receiver of OpenTelemetry's protocol took.",
+    ),
+    counter(
+        Agent,
+        "clause9_agent_otlp_dropped_total",
+        &[
+            ("signal", "traces"),
+            (
+                "reason",
+                "queue_full, rejected (taken in part), refused, ended",
+            ),
+        ],
+        "Spans that were not exported and never will be. What they were about went its way all the same.",
+    ),
+    counter(
+        Agent,
+        "clause9_agent_otlp_failed_total",
+        &[("reason", "connect, timeout, busy, refused, broken")],
+        "Requests of the exporter that failed; all but refused ones are made again.",
+    ),
     // The agent: its own state.
     counter(
         Agent,

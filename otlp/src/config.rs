@@ -26,7 +26,8 @@ pub struct OtlpConfig {
     /// How long a request may take, connecting included. Default: `OTEL_EXPORTER_OTLP_TIMEOUT`, or `10s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
-    /// How often figures are sent although none changed. Default: `OTEL_METRIC_EXPORT_INTERVAL`, or `60s`.
+    /// How often figures are sent although none changed; of no use to an agent, which tells none. Default: `OTEL_METRIC_EXPORT_INTERVAL`,
+    /// or `60s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Span>,
     /// How it is reached by TLS.
@@ -42,6 +43,14 @@ pub struct OtlpConfig {
     /// Spans of the program's own work. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traces: Option<TracesConfig>,
+}
+
+impl OtlpConfig {
+    /// The paths in it, to be resolved.
+    pub fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let roots = self.tls.as_mut().and_then(|tls| tls.roots.as_mut());
+        self.headers.values_mut().chain(roots)
+    }
 }
 
 /// TLS to the receiver.

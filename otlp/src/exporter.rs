@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clause9_shared::time::Timestamp;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, sleep_until, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 
 use crate::connection::Connection;
 use crate::message::{Event, Figure, Sender, Span};
@@ -22,7 +22,7 @@ use crate::{Counts, Dropped, Failed, Signal, pause};
 const FIGURES: usize = 2000;
 /// Most events or spans in a request, as OpenTelemetry's own processors have it.
 const ITEMS: usize = 512;
-/// How long the end of the program waits for what is under way.
+/// How long the end of the program waits for what is under way and for what waits, in all.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The way to the exporter. What is handed over is taken or counted as dropped, at once.
@@ -32,7 +32,8 @@ pub struct Export(Arc<Shared>);
 struct Shared {
     waiting: Mutex<Waiting>,
     wake: Notify,
-    ended: watch::Sender<bool>,
+    /// By when the end of the program does not wait any more, once it is told to end.
+    ended: watch::Sender<Option<Instant>>,
     counts: Arc<dyn Counts>,
     ratio: Option<f64>,
 }
@@ -51,15 +52,19 @@ pub struct Exporting {
 }
 
 impl Export {
-    /// Starts the thread.
-    pub fn start(settings: Settings, counts: Arc<dyn Counts>) -> std::io::Result<Exporting> {
+    /// Starts the thread, which does `first` before anything else: whoever must not be disturbed by it lowers its priority there.
+    pub fn start(
+        settings: Settings,
+        counts: Arc<dyn Counts>,
+        first: fn(),
+    ) -> std::io::Result<Exporting> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let export = Self(Arc::new(Shared {
             waiting: Mutex::new(Waiting::new(settings.queue)),
             wake: Notify::new(),
-            ended: watch::Sender::new(false),
+            ended: watch::Sender::new(None),
             counts,
             ratio: settings.ratio,
         }));
@@ -76,6 +81,7 @@ impl Export {
         let thread = std::thread::Builder::new()
             .name("otlp".to_owned())
             .spawn(move || {
+                first();
                 runtime.block_on(sending.run());
                 // A name that takes long to be looked up keeps nobody waiting.
                 runtime.shutdown_background();
@@ -123,6 +129,12 @@ impl Export {
         context.kept.then_some((context, parent))
     }
 
+    /// The trace of something that has a name by which all who know it come to the same one, however often they begin and
+    /// wherever they run; kept or not. None if there are no traces. `name` is uniform, as a digest is.
+    pub fn named(&self, name: &[u8; 24]) -> Option<Context> {
+        self.0.ratio.map(|ratio| Context::begin(ratio, name))
+    }
+
     /// A step that follows from another one.
     pub fn follow(context: Context) -> Option<Context> {
         let mut span = [0; 8];
@@ -142,6 +154,15 @@ impl Shared {
         }
     }
 
+    /// Has the thread end, at the latest so long after it was told first.
+    fn end(&self) {
+        self.ended.send_if_modified(|until| {
+            let first = until.is_none();
+            *until = until.or_else(|| Some(Instant::now() + FAREWELL));
+            first
+        });
+    }
+
     fn taken(&self, signal: Signal, taken: bool) {
         if taken {
             self.wake.notify_one();
@@ -157,9 +178,9 @@ impl Exporting {
         self.export.clone()
     }
 
-    /// Sends what waits if that is quick, counts what is left, and ends.
+    /// Sends what waits if that is quick (two seconds for all of it), counts what is left, and ends.
     pub fn end(mut self) {
-        self.export.0.ended.send_replace(true);
+        self.export.0.end();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -170,7 +191,7 @@ impl Exporting {
 
 impl Drop for Exporting {
     fn drop(&mut self) {
-        self.export.0.ended.send_replace(true);
+        self.export.0.end();
     }
 }
 
@@ -211,7 +232,7 @@ impl Sending {
     /// Waits until there may be something to send; true if the program ends.
     async fn wait(&mut self, ticks: &mut Interval) -> bool {
         let mut ended = self.shared.ended.subscribe();
-        let ended = ended.wait_for(|ended| *ended);
+        let ended = ended.wait_for(Option::is_some);
         if let Some(at) = self.not_before {
             tokio::select! {
                 _ = ended => return true,
@@ -335,8 +356,8 @@ impl Sending {
         let mut ended = self.shared.ended.subscribe();
         let farewell = async {
             // The sender lives as long as this.
-            drop(ended.wait_for(|ended| *ended).await.map(|_| ()));
-            sleep(FAREWELL).await;
+            let until = ended.wait_for(Option::is_some).await.map(|until| *until);
+            sleep_until(until.ok().flatten().unwrap_or_else(Instant::now)).await;
         };
         let (to, signal) = (&self.settings, parcel.signal);
         let sending = self.connection.send(to, signal, &parcel.message);

@@ -2,8 +2,8 @@
 //! everything else and never in its way.
 //!
 //! Core (pure): [`message`] (what is sent), [`reply`] (what an answer means), [`pause`], [`trace`]. Shell: [`settings`]
-//! (configuration, environment, files), the connection, and [`Export`], whose thread sends. What somebody hands over is
-//! bounded; what is over the bound is dropped and counted by [`Counts`].
+//! (configuration, environment, files), the connection, and [`Export`], whose thread sends; [`Step`] is how spans come
+//! about. What somebody hands over is bounded; what is over the bound is dropped and counted by [`Counts`].
 //!
 //! The messages are `opentelemetry-proto`'s. Not here: which figures there are, and what they are read from.
 
@@ -15,6 +15,7 @@ pub mod message;
 pub mod pause;
 pub mod reply;
 pub mod settings;
+mod step;
 pub mod trace;
 mod waiting;
 
@@ -22,6 +23,7 @@ pub use config::{OtlpConfig, OtlpTlsConfig, Protocol, TracesConfig};
 pub use environment::Environment;
 pub use exporter::{Export, Exporting};
 pub use settings::Settings;
+pub use step::Step;
 
 /// What is exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -86,6 +86,21 @@ pub struct Event {
     pub attributes: Attributes,
 }
 
+/// How a step stands to steps of other programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It is the program's own affair.
+    Internal,
+    /// It answers a request.
+    Server,
+    /// It makes a request.
+    Client,
+    /// It leaves a message with others.
+    Producer,
+    /// It takes such a message.
+    Consumer,
+}
+
 /// A step of the program's own work.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Span {
@@ -95,8 +110,8 @@ pub struct Span {
     pub parent: Option<[u8; 8]>,
     /// What it is.
     pub name: &'static str,
-    /// Whether it answers a request.
-    pub answers: bool,
+    /// How it stands to steps of other programs.
+    pub kind: Kind,
     /// When it began.
     pub start: Timestamp,
     /// When it ended.
@@ -223,10 +238,12 @@ fn record(event: &Event) -> LogRecord {
 }
 
 fn span(span: &Span) -> traces::Span {
-    let kind = if span.answers {
-        traces::span::SpanKind::Server
-    } else {
-        traces::span::SpanKind::Internal
+    let kind = match span.kind {
+        Kind::Internal => traces::span::SpanKind::Internal,
+        Kind::Server => traces::span::SpanKind::Server,
+        Kind::Client => traces::span::SpanKind::Client,
+        Kind::Producer => traces::span::SpanKind::Producer,
+        Kind::Consumer => traces::span::SpanKind::Consumer,
     };
     let status = span.failed.then(|| traces::Status {
         code: traces::status::StatusCode::Error.into(),

@@ -3,6 +3,9 @@
 
 use std::fmt::Write as _;
 
+/// Longest `traceparent` that is looked at, in bytes: later versions may be longer than the first, which has 55.
+const LONGEST: usize = 512;
+
 /// A step of a trace, for those that follow from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Context {
@@ -17,6 +20,9 @@ pub struct Context {
 impl Context {
     /// Reads a `traceparent`. `None` if it is none, or of a version that cannot be read.
     pub fn parse(header: &str) -> Option<Self> {
+        if header.len() > LONGEST {
+            return None;
+        }
         let parts: Vec<&str> = header.trim().split('-').collect();
         let (&[version, trace, span, flags], further) = parts.split_first_chunk::<4>()?;
         let [version] = bytes(version)?;
@@ -32,7 +38,8 @@ impl Context {
         })
     }
 
-    /// A new trace, kept with that probability. `random` is uniform and not zero.
+    /// A new trace, kept with that probability. `random` is uniform and not zero: drawn, or the beginning of a digest where
+    /// everybody who knows what the trace is about is to come to the same one.
     pub fn begin(ratio: f64, random: &[u8; 24]) -> Self {
         let (mut trace, mut span) = ([0; 16], [0; 8]);
         trace.copy_from_slice(&random[..16]);
@@ -131,6 +138,7 @@ mod tests {
             good.replace("00-0", "ff-0"),
             good.replace("b7ad6b7169203331", "0000000000000000"),
             good[1..].to_owned(),
+            format!("cc{}{}", &good[2..], "-more".repeat(LONGEST)),
         ] {
             assert_eq!(Context::parse(&bad), None, "{bad}");
         }

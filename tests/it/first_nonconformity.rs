@@ -121,7 +121,8 @@ fn the_first_nonconformity() -> anyhow::Result<()> {
 pub(crate) struct Bank {
     pub(crate) site: Site,
     sent: u64,
-    _running: [Running; 2],
+    _collector: Running,
+    pub(crate) agent: Running,
 }
 
 impl Bank {
@@ -131,7 +132,12 @@ impl Bank {
 
     /// The bank whose collector has further lines in its configuration.
     pub(crate) fn told(folder: &Path, collector: &str) -> anyhow::Result<Self> {
-        Self::found(folder, (OBJECTIVES, &reference()), collector)
+        Self::telling(folder, "", collector)
+    }
+
+    /// The bank whose agent and collector have further lines in their configurations.
+    pub(crate) fn telling(folder: &Path, agent: &str, collector: &str) -> anyhow::Result<Self> {
+        Self::found(folder, (OBJECTIVES, &reference()), (agent, collector))
     }
 
     /// A bank with objectives and a reference of its own.
@@ -140,13 +146,13 @@ impl Bank {
         objectives: &str,
         reference: &str,
     ) -> anyhow::Result<Self> {
-        Self::found(folder, (objectives, reference), "")
+        Self::found(folder, (objectives, reference), ("", ""))
     }
 
     fn found(
         folder: &Path,
         (objectives, reference): (&str, &str),
-        collector: &str,
+        (agent, collector): (&str, &str),
     ) -> anyhow::Result<Self> {
         std::fs::write(folder.join("objectives.yaml"), objectives)?;
         std::fs::write(folder.join("reference.csv"), reference)?;
@@ -164,11 +170,12 @@ impl Bank {
             collector,
         };
         let site = site.lay()?;
-        let running = [site.start_collector()?, site.start_agent(0)?];
+        site.configure(0, agent)?;
         Ok(Self {
+            _collector: site.start_collector()?,
+            agent: site.start_agent(0)?,
             site,
             sent: 0,
-            _running: running,
         })
     }
 

@@ -300,8 +300,10 @@ fn every_name_that_is_exported_is_documented_and_no_other() -> anyhow::Result<()
             .map(str::to_owned)
             .collect()
     };
-    let code: Vec<_> = rust_files("collector/src/export/")?
+    let (collector, agent) = ("collector/src/export/", "agent/src/export.rs");
+    let code: Vec<_> = rust_files(collector)?
         .into_iter()
+        .chain(rust_files(agent)?)
         .map(|(_, code)| code)
         .collect();
     let code = names(&code.concat(), '"');

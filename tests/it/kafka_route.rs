@@ -16,8 +16,9 @@ use clause9_shared::time::{Clock, Timestamp};
 use clause9_shared::wire::batch::{self, Batch};
 use clause9_tests::http;
 use clause9_tests::process::{Running as Program, run_to_end, wait_until};
-use clause9_tests::sidecar;
+use clause9_tests::rotel::Rotel;
 use clause9_tests::site::{Layout, Site};
+use clause9_tests::{sidecar, tools};
 use ed25519_dalek::SigningKey;
 use rdkafka::Message as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -309,6 +310,52 @@ fn ten_minutes_without_the_broker_lose_nothing() -> anyhow::Result<()> {
         back.elapsed()
     );
     world.holds(PANES)?;
+    drop((agent, collector));
+    Ok(())
+}
+
+#[test]
+fn a_batch_that_comes_by_a_topic_stays_in_the_trace_of_its_agent() -> anyhow::Result<()> {
+    let (Some(world), Some(rotel)) = (World::with_topics()?, tools::rotel()?) else {
+        return Ok(());
+    };
+    let told = tempfile::tempdir()?;
+    let rotel = Rotel::start(&rotel, told.path())?;
+    let section = |ratio: u8| {
+        let port = rotel.http;
+        format!("otlp: {{ endpoint: \"http://127.0.0.1:{port}\", traces: {{ ratio: {ratio} }} }}\n")
+    };
+    world.site.configure(0, &section(1))?;
+    // By itself, the collector would keep no trace.
+    let path = world.folder.path().join("collector.yaml");
+    let before = std::fs::read_to_string(&path)?;
+    std::fs::write(&path, before + &section(0))?;
+    let collector = world.site.start_collector()?;
+    let agent = world.site.start_agent(0)?;
+    world.pane(0)?;
+    world.emptied()?;
+    let steps = [
+        ("ship batch", "deliver batch", "PRODUCER"),
+        ("take batch", "ship batch", "CONSUMER"),
+        ("verify batch", "take batch", "INTERNAL"),
+        ("write batch", "take batch", "INTERNAL"),
+    ];
+    // A step that follows, with the one that it follows from, in one trace.
+    let follows = |(name, parent, kind): (&str, &str, &str)| {
+        let spans = rotel.spans();
+        let named = |name| spans.iter().filter(move |span| span.field("Name") == name);
+        named(name).any(|span| {
+            let mut above = named(parent);
+            let above = above.any(|above| {
+                above.field("ID") == span.field("Parent ID")
+                    && above.field("Trace ID") == span.field("Trace ID")
+            });
+            above && span.field("Kind") == format!("SPAN_KIND_{kind}")
+        })
+    };
+    for step in steps {
+        wait_until(&format!("{step:?}"), PATIENCE, || follows(step))?;
+    }
     drop((agent, collector));
     Ok(())
 }

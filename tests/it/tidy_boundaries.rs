@@ -201,6 +201,24 @@ fn agent_and_collector_never_import_each_other() -> anyhow::Result<()> {
 }
 
 #[test]
+fn nobody_on_a_requests_path_knows_of_the_exporter() -> anyhow::Result<()> {
+    let words = ["clause9_otlp", "export::"];
+    for (path, code) in rust_files("agent/src/capture/")? {
+        for word in words {
+            assert!(!production(&code).contains(word), "{path} uses `{word}`");
+        }
+    }
+    // The words are found where they stand.
+    let others = rust_files("agent/src/outbox.rs")?;
+    assert!(
+        others
+            .iter()
+            .any(|(_, code)| production(code).contains(words[1]))
+    );
+    Ok(())
+}
+
+#[test]
 fn nothing_reads_the_dashboards_but_tests() -> anyhow::Result<()> {
     for side in ["agent", "cli", "collector", "demo", "otlp", "shared"] {
         let manifest = text(&format!("{side}/Cargo.toml"))?;

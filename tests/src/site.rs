@@ -122,6 +122,13 @@ impl Site {
         Ok(running)
     }
 
+    /// Adds lines to an agent's configuration.
+    pub fn configure(&self, n: usize, lines: &str) -> anyhow::Result<()> {
+        let path = self.folder.join(&self.agent(n)?.config);
+        let before = std::fs::read_to_string(&path)?;
+        Ok(std::fs::write(path, before + lines)?)
+    }
+
     /// Starts an agent.
     pub fn start_agent(&self, n: usize) -> anyhow::Result<Running> {
         let agent = self.agent(n)?;

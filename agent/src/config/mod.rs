@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 mod collector_kafka;
 mod drain;
+mod export;
 mod kafka;
 mod limits;
 mod otlp;
@@ -106,6 +107,10 @@ pub struct AgentConfig {
     /// records, mirrored requests. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sink: Option<SinkConfig>,
+    /// A collector of OpenTelemetry's protocol that is told of the agent's own work: spans of each step by which batches reach
+    /// the collector (docs/otlp.md). Needs `traces`. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otlp: Option<clause9_otlp::OtlpConfig>,
     /// Folder for the agent's key and for batches not yet stored. Default: ./clause9-state.
     #[serde(default = "default_state_dir")]
     pub state_dir: PathBuf,
@@ -215,12 +220,15 @@ impl AgentConfig {
         ];
         let route = self.collector_kafka.as_mut().into_iter();
         let route = route.flat_map(CollectorKafkaConfig::paths);
+        let otlp = self.otlp.as_mut().into_iter();
+        let otlp = otlp.flat_map(clause9_otlp::OtlpConfig::paths);
         for path in others
             .into_iter()
             .flatten()
             .chain(tls)
             .chain(sink)
             .chain(route)
+            .chain(otlp)
         {
             *path = folder.join(&path);
         }

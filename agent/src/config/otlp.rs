@@ -13,6 +13,7 @@ const MAX_NAME: usize = 256;
 /// How spans and events of OpenTelemetry are read (docs/ways-in.md).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "SinkOtlpConfig")]
 pub struct OtlpConfig {
     /// The evaluation (`gen_ai.evaluation.name`) whose results are the labels of the inferences that they
     /// judge: its score's label, or else its value. Default: none, evaluations are not used.

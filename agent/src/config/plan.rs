@@ -14,6 +14,7 @@ use clause9_shared::yaml::Problem;
 use http::{HeaderName, HeaderValue};
 
 use crate::capture::tls::{Certificates, TlsProblem};
+use crate::config::export::exported;
 use crate::config::protocols::MAX_PROTOCOLS;
 use crate::config::upstream::{Upstream, upstream};
 use crate::config::{AgentConfig, SinkConfig};
@@ -46,6 +47,8 @@ pub struct AgentPlan {
     pub protocols: Vec<JsonRows>,
     /// How events without a path are read.
     pub shapes: Shapes,
+    /// Who is told of the agent's own work, if anybody is.
+    pub export: Option<clause9_otlp::Settings>,
 }
 
 /// Where what is counted is known from.
@@ -108,6 +111,9 @@ pub enum PlanProblem {
     /// Objectives and baseline do not fit.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// Others cannot be told of the agent's work as configured.
+    #[error("{0}")]
+    Export(String),
     /// A value is outside what is possible.
     #[error("{key}: {message}")]
     Value {
@@ -138,6 +144,7 @@ impl AgentPlan {
         let collector = shipping(&config)?;
         check_route(&config)?;
         check_limits(&config)?;
+        let export = exported(&config)?;
         let event_time_header = match &config.event_time_header {
             Some(name) => Some(name.parse().map_err(|_| {
                 wrong(
@@ -163,6 +170,7 @@ impl AgentPlan {
             event_time_header,
             protocols,
             shapes,
+            export,
         })
     }
 

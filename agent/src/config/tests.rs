@@ -276,6 +276,51 @@ fn what_cannot_be_run_is_said_by_key() {
 }
 
 #[test]
+fn whoever_is_told_of_the_agents_work_is_told_of_spans_alone_and_as_the_collector_tells() {
+    let problem = |otlp: &str| {
+        let text = format!("{SMALLEST}otlp: {otlp}\n");
+        let config: AgentConfig = yaml::from_str("a", &text).unwrap().value;
+        AgentPlan::new(config).unwrap_err().to_string()
+    };
+    for (otlp, start) in [
+        ("{}", "otlp.traces: is missing"),
+        (
+            "{ traces: { ratio: 1 }, interval: 1s }",
+            "otlp.interval: is about figures",
+        ),
+        (
+            "{ traces: { ratio: 2 } }",
+            "`otlp.traces.ratio` must be 0 to 1",
+        ),
+        (
+            "{ traces: { ratio: 1 }, endpoint: \"ftp://a:1\" }",
+            "`otlp.endpoint` has another scheme",
+        ),
+        (
+            "{ traces: { ratio: 1 }, headers: { a: nowhere } }",
+            "`otlp.headers`: cannot read nowhere",
+        ),
+        (
+            "{ traces: { ratio: 0.5 }, queue: 100 }",
+            "cannot read the objectives file",
+        ),
+    ] {
+        let message = problem(otlp);
+        assert!(message.starts_with(start), "{otlp}: {message}");
+    }
+    // Files of headers and roots stand beside the configuration, too.
+    let text = format!("{SMALLEST}otlp: {{ headers: {{ a: b }}, tls: {{ roots: c }} }}\n");
+    let config: AgentConfig = yaml::from_str("a", &text).unwrap().value;
+    let mut config = config.resolved(Path::new("folder"));
+    let paths = config
+        .otlp
+        .iter_mut()
+        .flat_map(clause9_otlp::OtlpConfig::paths);
+    let paths: Vec<_> = paths.collect();
+    assert_eq!(paths, [Path::new("folder/b"), Path::new("folder/c")]);
+}
+
+#[test]
 fn what_is_shown_to_the_collector_has_to_fit_before_anything_runs() {
     let problem = |collector: &str, change: &dyn Fn(&mut CollectorTlsConfig)| {
         let mut config: AgentConfig = yaml::from_str("a", SMALLEST).unwrap().value;
@@ -355,7 +400,7 @@ fn rows(text: &mut String, prefix: &str, at: &serde_json::Value, root: &serde_js
             .replace('\n', " ");
         writeln!(text, "| `{prefix}{key}` | {said} |").unwrap();
         if let Some(inner) = inner {
-            rows(text, &format!("{key}."), inner, root);
+            rows(text, &format!("{prefix}{key}."), inner, root);
         }
     }
 }

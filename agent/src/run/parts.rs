@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
+use clause9_otlp::{Export, Exporting};
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::{AgentId, BootId, SystemId};
 use clause9_shared::plan::CapturePlan;
@@ -18,15 +19,17 @@ use crate::capture::reverse_proxy::Proxy;
 use crate::capture::tls::Certificates;
 use crate::capture::{Budget, Captured, Recorder};
 use crate::clock::{self, SystemClock};
-use crate::config::{AgentConfig, Objectives, SinkConfig, Upstream};
+use crate::config::{AgentConfig, AgentPlan, Objectives, SinkConfig, Upstream};
 use crate::decode::Decoders;
 use crate::engine::shelf::Shelf;
 use crate::engine::{Engine, Settings};
+use crate::export::Traces;
 use crate::identity::{self, IdentityError};
 use crate::monitor::{Command, Plans};
 use crate::outbox::disk::Folder;
 use crate::outbox::{Outbox, Room};
 use crate::outcomes::{Outcomes, Turns};
+use crate::priority;
 use crate::pull::{Cache, Puller, Pulling, Standing};
 use crate::quarantine::Quarantine;
 use crate::sample::{self, Sampler};
@@ -194,8 +197,27 @@ fn forwards(config: &AgentConfig) -> bool {
     config.outcomes.forward && config.collector.is_some()
 }
 
+/// Who is told of the agent's work, if anybody is. The thread that tells yields to the model's traffic.
+pub(super) fn told(
+    plan: &AgentPlan,
+    telemetry: &Telemetry,
+) -> Result<(Option<Exporting>, Traces), BuildError> {
+    let start = |settings| {
+        let counts = Arc::new(telemetry.otlp.clone());
+        Export::start(settings, counts, || priority::lower("exporter"))
+    };
+    let exporting = plan.export.clone().map(start).transpose();
+    let exporting = exporting.map_err(BuildError::Export)?;
+    let export = exporting.as_ref().map(Exporting::export);
+    Ok((exporting, Traces::new(export, plan.objectives.system())))
+}
+
 /// The outbox, if there is a collector.
-pub(super) fn outbox(config: &AgentConfig, telemetry: &Telemetry) -> Option<Arc<Outbox>> {
+pub(super) fn outbox(
+    config: &AgentConfig,
+    telemetry: &Telemetry,
+    traces: Traces,
+) -> Option<Arc<Outbox>> {
     if !config.ships() {
         return None;
     }
@@ -205,7 +227,7 @@ pub(super) fn outbox(config: &AgentConfig, telemetry: &Telemetry) -> Option<Arc<
         memory: config.limits.outbox_bytes.min(MOST_UNWRITTEN),
     };
     let outbox = Outbox::open(folder, room, telemetry.clone(), clock::wall());
-    Some(Arc::new(outbox))
+    Some(Arc::new(outbox.with_traces(traces)))
 }
 
 /// Who ships and asks: key, run, system, and the public name of the system's key.

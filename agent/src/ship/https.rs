@@ -18,6 +18,17 @@ pub struct Https {
     batches: Url,
 }
 
+/// What came of posting a batch: nothing if there was no answer.
+#[derive(Debug, Default)]
+pub(super) struct Posted {
+    /// What was said; none of an answer that did not come to its end.
+    pub(super) said: Option<Said>,
+    /// How long the collector asks to be left alone.
+    pub(super) wait: Option<Duration>,
+    /// The status of HTTP.
+    pub(super) status: Option<u16>,
+}
+
 impl Https {
     /// A route to the collector at that base address.
     pub fn new(collector: &Url, client: Arc<Client>) -> Result<Self, ShipError> {
@@ -27,12 +38,16 @@ impl Https {
         Ok(Self { client, batches })
     }
 
-    /// Posts a batch: what was said, and how long the collector asks to be left alone. Nothing if there was no answer.
-    pub(super) async fn send(&self, batch: &Waiting) -> (Option<Said>, Option<Duration>) {
+    /// Posts a batch, with the place in a trace that it comes from.
+    pub(super) async fn send(&self, batch: &Waiting, place: Option<&str>) -> Posted {
         let request = self.client.current().post(self.batches.clone());
         let request = request
             .header(header::CONTENT_TYPE, MEDIA_TYPE)
             .body(batch.envelope.clone());
+        let request = match place {
+            Some(place) => request.header("traceparent", place),
+            None => request,
+        };
         let response = match request.send().await {
             Ok(response) => response,
             Err(error) => {
@@ -40,13 +55,18 @@ impl Https {
                     error = &error as &dyn std::error::Error,
                     "the collector gave no answer"
                 );
-                return (None, None);
+                return Posted::default();
             }
         };
         let status = response.status();
         let wait = retry_after(&response);
+        let posted = Posted {
+            said: None,
+            wait,
+            status: Some(status.as_u16()),
+        };
         let Some(answer) = bounded(response).await else {
-            return (None, wait);
+            return posted;
         };
         let said = answer::read(batch.digest, status.as_u16(), &answer);
         match said {
@@ -57,7 +77,10 @@ impl Https {
                 tracing::warn!(%status, "what answers at the collector's address is no collector");
             }
         }
-        (Some(said), wait)
+        Posted {
+            said: Some(said),
+            ..posted
+        }
     }
 }
 

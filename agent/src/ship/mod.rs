@@ -6,12 +6,15 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use clause9_otlp::message::Kind;
 use clause9_shared::wire::answer::Answer;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt as _};
 use reqwest::{Response, Url};
 use tokio::sync::watch;
 
+use crate::clock;
+use crate::export::{self, Outcome};
 use crate::outbox::{Outbox, Waiting};
 use crate::quarantine::Quarantine;
 use crate::telemetry::Telemetry;
@@ -40,6 +43,7 @@ use client::Client;
 pub use courier::{Courier, Delivered, Step};
 pub use forward::{Asking, Forwarder};
 pub use https::Https;
+use https::Posted;
 pub(crate) use https::retry_after;
 pub use kafka::Kafka;
 pub use on_the_way::OnTheWay;
@@ -81,6 +85,24 @@ enum Sent {
     HandedOver,
     /// Those who were to carry it would not have this one.
     NotTaken,
+}
+
+impl Sent {
+    /// What others are told of it.
+    const fn outcome(&self) -> Outcome {
+        match self {
+            Self::Answered(None, _) => Outcome::Unanswered,
+            Self::Answered(Some(said), _) => match said {
+                Said::Receipt(_) => Outcome::Receipt,
+                Said::Refused(..) => Outcome::Refused,
+                Said::Later => Outcome::Later,
+                Said::Failed => Outcome::Failed,
+                Said::Strange => Outcome::Strange,
+            },
+            Self::HandedOver => Outcome::HandedOver,
+            Self::NotTaken => Outcome::NotTaken,
+        }
+    }
 }
 
 /// Delivers what is in the outbox.
@@ -253,13 +275,20 @@ impl Shipper {
     }
 
     async fn deliver(&self, batch: Waiting) -> (u64, Sent) {
-        let sent = match &self.route {
+        let (traces, kind) = (self.outbox.traces(), self.route.kind());
+        let step = traces.shipping(batch.digest, kind, clock::wall());
+        let place = step.as_ref().map(|step| step.context().header());
+        let place = place.as_deref();
+        let (sent, status) = match &self.route {
             Route::Https(https) => {
-                let (said, wait) = https.send(&batch).await;
-                Sent::Answered(said, wait)
+                let Posted { said, wait, status } = https.send(&batch, place).await;
+                (Sent::Answered(said, wait), status)
             }
-            Route::Kafka(kafka) => kafka.send(&batch).await,
+            Route::Kafka(kafka) => (kafka.send(&batch, place).await, None),
         };
+        if let Some(step) = step {
+            export::shipped(step, clock::wall(), sent.outcome(), status);
+        }
         (batch.number, sent)
     }
 }
@@ -270,6 +299,14 @@ impl Route {
         match self {
             Self::Https(_) => false,
             Self::Kafka(_) => true,
+        }
+    }
+
+    /// How a try to deliver stands to what the collector does.
+    const fn kind(&self) -> Kind {
+        match self {
+            Self::Https(_) => Kind::Client,
+            Self::Kafka(_) => Kind::Producer,
         }
     }
 

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clause9_shared::digest::Digest;
 use clause9_shared::wire::batch::{ItemReceipt, Receipt};
 
 use super::courier::{Courier, Delivered};
@@ -36,7 +37,10 @@ impl Shipper {
         let (batch, parts) = (said.batch(), said.refused());
         self.note(number, said);
         let known = batch.filter(|batch| self.quarantine.holds(*batch));
+        let settled = batch.filter(|_| what == Delivered::Settled);
+        let told = settled.and_then(|batch| self.delivery(batch, number, !parts.is_empty()));
         if what != Delivered::Settled || (parts.is_empty() && known.is_none()) {
+            told.into_iter().for_each(|tell| tell());
             self.follow(courier, number, what, now);
             return None;
         }
@@ -50,18 +54,37 @@ impl Shipper {
                     resent.with_label_values(&[result]).inc();
                 }
             };
-            if let (Some(batch), true) = (known, parts.is_empty()) {
+            let what = if let (Some(batch), true) = (known, parts.is_empty()) {
                 quarantine.taken(batch);
                 count("stored");
                 Delivered::Settled
             } else {
                 count("refused");
                 keep(&outbox, &quarantine, number, parts)
+            };
+            if what == Delivered::Settled {
+                told.into_iter().for_each(|tell| tell());
             }
+            what
         };
         let work = tokio::task::spawn_blocking(work);
         // Whatever happens to the thread, the batch is still where it was.
         Some(async move { (number, work.await.unwrap_or(Delivered::Unkept)) })
+    }
+
+    /// What tells others that a batch of the outbox is delivered. What is sent again from quarantine was delivered once.
+    fn delivery(
+        &self,
+        batch: Digest,
+        number: u64,
+        refused: bool,
+    ) -> Option<impl FnOnce() + Send + use<>> {
+        if is_resent(number) {
+            return None;
+        }
+        let envelope = || Some(self.read(number).ok()??.envelope);
+        let (step, about) = self.outbox.traces().delivery(batch, envelope)?;
+        Some(move || step.end(clock::wall(), refused, about))
     }
 
     /// Draws what follows from what became of a delivery.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use clause9_otlp::Step;
 use clause9_otlp::trace::Context;
 use clause9_shared::digest::Digest;
 use clause9_shared::evidence::RecordKind;
@@ -14,7 +15,6 @@ use tokio::sync::oneshot;
 use super::gaps::Gaps;
 use super::{Answer, Delivery, Unavailable, Writer};
 use crate::execute::Counts;
-use crate::export::Step;
 use crate::known::Known;
 use crate::register::{About, BatchBody, Pen, RefusalBody, reference};
 use crate::store::{Appended, NewBatch, StoreError};

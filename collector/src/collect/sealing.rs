@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use clause9_otlp::Step;
 use clause9_otlp::message::Event;
 use clause9_otlp::trace::Context;
 use clause9_shared::ids::{AgentId, SystemId};
@@ -13,7 +14,7 @@ use super::gaps::Gaps;
 use super::ingest::Brought;
 use super::{Writer, chain};
 use crate::execute::{Counts, execute};
-use crate::export::{self, Step};
+use crate::export;
 use crate::known::KnownSystem;
 use crate::plan::{self, Seal};
 use crate::reading::Reading;

@@ -1,11 +1,11 @@
-//! What others are told by OpenTelemetry's protocol, beside the register and /metrics: figures of each reading, events of what
-//! a seal changed, spans of the collector's own work. None of it is evidence; each event names the record that is.
+//! What others are told by OpenTelemetry's protocol, beside the register and /metrics: figures of each reading, and events of what
+//! a seal changed. None of it is evidence; each event names the record that is. Steps of the collector's own work are told where
+//! they are done (`clause9_otlp::Step`).
 //!
 //! Core: `figures`, `events`. How it is sent, and what happens if it cannot be, is `clause9_otlp`'s.
 
 mod events;
 mod figures;
-mod steps;
 
 use clause9_otlp::Export;
 use clause9_shared::time::Timestamp;
@@ -13,7 +13,6 @@ use clause9_shared::time::Timestamp;
 use crate::reading::Reading;
 
 pub(crate) use events::events;
-pub(crate) use steps::Step;
 
 /// Names of attributes, as docs/otlp.md lists them.
 mod attribute {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use clause9_otlp::Export;
 use ed25519_dalek::SigningKey;
 
 use crate::collect::Inbox;
@@ -35,7 +36,7 @@ impl Reader {
         _: &KafkaConfig,
         _: SigningKey,
         _: (Inbox, Current),
-        _: Arc<Telemetry>,
+        _: (Arc<Telemetry>, Option<Export>),
     ) -> anyhow::Result<Self> {
         anyhow::bail!("this program was built without Kafka")
     }

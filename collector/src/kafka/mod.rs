@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use clause9_otlp::message::Kind;
+use clause9_otlp::trace::Context;
+use clause9_otlp::{Export, Step};
 use clause9_shared::ids::AgentId;
 use clause9_shared::wire::answer::{Answer, Said};
 use clause9_shared::wire::batch::{BatchRefused, Envelope, MAX_ENVELOPE, Receipt};
@@ -16,14 +19,16 @@ use rdkafka::Message as _;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::BorrowedMessage;
+use rdkafka::message::{BorrowedMessage, Headers as _};
 use tokio::sync::oneshot;
 
 use self::answers::Answers;
 use self::watching::Watching;
+use crate::clock::WallClock;
 use crate::collect::{self, Inbox, Unavailable};
 use crate::config::KafkaConfig;
 use crate::known::Current;
+use crate::receive::verified;
 use crate::telemetry::Telemetry;
 use crate::verify::{self, Refused};
 
@@ -49,6 +54,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 /// How often the register may fail over a batch, though it works, before others go on.
 const MAX_FAILURES: u32 = 8;
+/// The step that takes a batch.
+const STEP: (&str, Kind) = ("take batch", Kind::Consumer);
+/// The header with the place in a trace that a batch comes from.
+const TRACEPARENT: &str = "traceparent";
 /// How long the client may take to leave.
 const LEAVING: Duration = Duration::from_secs(10);
 
@@ -60,6 +69,7 @@ pub(crate) struct Reader {
     inbox: Option<Inbox>,
     known: Current,
     telemetry: Arc<Telemetry>,
+    export: Option<Export>,
 }
 
 impl std::fmt::Debug for Reader {
@@ -114,7 +124,7 @@ impl Reader {
         config: &KafkaConfig,
         key: SigningKey,
         (inbox, known): (Inbox, Current),
-        telemetry: Arc<Telemetry>,
+        (telemetry, export): (Arc<Telemetry>, Option<Export>),
     ) -> anyhow::Result<Self> {
         let answering = settings::answering(config)?;
         let told = Arc::clone(&telemetry);
@@ -125,6 +135,7 @@ impl Reader {
             inbox: Some(inbox),
             known,
             telemetry,
+            export,
         })
     }
 
@@ -188,6 +199,8 @@ struct Message {
     offset: i64,
     /// The bytes; none of one that is longer than any batch.
     envelope: Option<bytes::Bytes>,
+    /// The place in a trace that it comes from, as its sender wrote it.
+    trace: Option<String>,
 }
 
 /// Reading with one client.
@@ -257,18 +270,24 @@ impl Session<'_> {
     ) -> Result<Vec<Taken>, End> {
         let mut under_way = Vec::with_capacity(messages.len());
         for message in messages {
-            under_way.push(self.hand_in(inbox, message).ok());
+            let mut step = self.step(message);
+            let reply = self.hand_in(inbox, message, &mut step).ok();
+            under_way.push((reply, step));
         }
         let mut all = Vec::with_capacity(messages.len());
-        for (message, reply) in messages.iter().zip(under_way) {
+        for (message, (reply, mut step)) in messages.iter().zip(under_way) {
             let answered = match reply {
                 Some(reply) => self.answered(reply, stop)?,
                 None => Err(Unavailable::Busy),
             };
-            all.push(match answered {
+            let taken = match answered {
                 Ok(taken) => Some(taken),
-                Err(_) => self.insist(inbox, message, stop)?,
-            });
+                Err(_) => self.insist(inbox, message, &mut step, stop)?,
+            };
+            if let Some(step) = step {
+                step.end(WallClock.now(), taken.is_none(), Vec::new());
+            }
+            all.push(taken);
         }
         Ok(all)
     }
@@ -279,6 +298,7 @@ impl Session<'_> {
         &mut self,
         inbox: &Inbox,
         message: &Message,
+        step: &mut Option<Step>,
         stop: &AtomicBool,
     ) -> Result<Taken, End> {
         let (mut pause, mut failures) = (FIRST_PAUSE, 0);
@@ -289,7 +309,7 @@ impl Session<'_> {
                 self.wait(begun, stop)?;
             }
             pause = (pause * 2).min(LAST_PAUSE);
-            let Ok(reply) = self.hand_in(inbox, message) else {
+            let Ok(reply) = self.hand_in(inbox, message, step) else {
                 continue;
             };
             match self.answered(reply, stop)? {
@@ -311,11 +331,20 @@ impl Session<'_> {
         }
     }
 
+    /// The step that takes a message, in the trace of who sent it.
+    fn step(&self, message: &Message) -> Option<Step> {
+        let (export, trace) = (self.reader.export.as_ref(), message.trace.as_deref());
+        Step::taking(export, trace, STEP, WallClock.now())
+    }
+
+    /// Hands a message to the writer. Of what nobody known signed, others are told nothing.
     fn hand_in(
         &self,
         inbox: &Inbox,
         message: &Message,
+        step: &mut Option<Step>,
     ) -> Result<oneshot::Receiver<collect::Answer>, Unavailable> {
+        let begun = WallClock.now();
         // Only what is posted comes over a connection that shows who is there.
         let (opened, envelope) = match &message.envelope {
             Some(bytes) => {
@@ -324,8 +353,12 @@ impl Session<'_> {
             }
             None => (Err(Refused::too_large(MAX_ENVELOPE)), bytes::Bytes::new()),
         };
+        *step = step.take().filter(|_| opened.is_ok());
+        let trace = step.as_ref().map(Step::context);
+        let export = self.reader.export.as_ref();
+        verified(export, trace, (begun, WallClock.now()));
         let peer = format!("kafka:{}/{}", self.reader.topic, message.partition);
-        inbox.hand_in(opened, envelope, peer, None)
+        inbox.hand_in(opened, envelope, peer, trace)
     }
 
     /// What the writer says.
@@ -420,8 +453,18 @@ impl Message {
             partition: message.partition(),
             offset: message.offset(),
             envelope: fits.then(|| bytes::Bytes::copy_from_slice(value)),
+            trace: traceparent(message),
         }
     }
+}
+
+/// The place in a trace that a message says it comes from.
+fn traceparent(message: &BorrowedMessage<'_>) -> Option<String> {
+    let headers = message.headers()?;
+    let found = headers.iter().find(|header| header.key == TRACEPARENT)?;
+    let text = std::str::from_utf8(found.value?).ok()?;
+    // What cannot be read is not kept either.
+    Context::parse(text).map(|_| text.to_owned())
 }
 
 /// Whom to answer, and what. Nobody is behind what is no envelope.

@@ -820,6 +820,51 @@ pub const ALERTS: &[Alert] = &[
         ),
     },
     Alert {
+        name: "Clause9AgentExportDropping",
+        expr: "sum by (job, instance) (increase(clause9_agent_otlp_dropped_total{reason!=\"ended\"}[30m])) > 0 and sum by (job, instance) (increase(clause9_agent_otlp_exported_total[30m])) == 0",
+        hold: "0m",
+        severity: Ticket,
+        summary: "{{ $labels.instance }} has exported no spans by OpenTelemetry's protocol for half an hour",
+        description: "{{ $value | humanize }} were dropped in that time and none was taken. Requests and windows are not concerned: windows are delivered as ever.",
+        fires: case(
+            40,
+            &[
+                (
+                    "clause9_agent_otlp_dropped_total{job=\"clause9-agent\",instance=\"a:1\",signal=\"traces\",reason=\"queue_full\"}",
+                    "0+1x60",
+                ),
+                (
+                    "clause9_agent_otlp_exported_total{job=\"clause9-agent\",instance=\"a:1\",signal=\"traces\"}",
+                    "7x60",
+                ),
+            ],
+        ),
+        labels: &[("job", "clause9-agent"), ("instance", "a:1")],
+        shown: "30",
+        // Some were dropped, others taken; and an end of the program.
+        silent: case(
+            40,
+            &[
+                (
+                    "clause9_agent_otlp_dropped_total{job=\"clause9-agent\",instance=\"a:1\",signal=\"traces\",reason=\"rejected\"}",
+                    "0+1x60",
+                ),
+                (
+                    "clause9_agent_otlp_exported_total{job=\"clause9-agent\",instance=\"a:1\",signal=\"traces\"}",
+                    "0+5x60",
+                ),
+                (
+                    "clause9_agent_otlp_dropped_total{job=\"clause9-agent\",instance=\"a:2\",signal=\"traces\",reason=\"ended\"}",
+                    "0x20 3x40",
+                ),
+                (
+                    "clause9_agent_otlp_exported_total{job=\"clause9-agent\",instance=\"a:2\",signal=\"traces\"}",
+                    "7x60",
+                ),
+            ],
+        ),
+    },
+    Alert {
         name: "Clause9ReceiptsNotBelieved",
         expr: "increase(clause9_route_receipts_total{result=\"unsigned\"}[15m]) > 0",
         hold: "0m",

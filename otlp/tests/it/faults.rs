@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use clause9_otlp::message::{Event, Figure, Named, Severity};
+use clause9_otlp::message::{Event, Figure, Kind, Named, Severity};
 use clause9_otlp::settings::Service;
 use clause9_otlp::{
     Counts, Dropped, Environment, Export, Exporting, Failed, OtlpConfig, OtlpTlsConfig, Settings,
-    Signal,
+    Signal, Step, TracesConfig,
 };
 use clause9_shared::time::Timestamp;
 
@@ -80,7 +80,7 @@ fn begin(config: &OtlpConfig) -> (Exporting, Arc<Book>) {
     let settings = Settings::new(config, Path::new(""), environment, service).unwrap();
     let book = Arc::new(Book::default());
     let counts: Arc<dyn Counts> = Arc::<Book>::clone(&book);
-    (Export::start(settings, counts).unwrap(), book)
+    (Export::start(settings, counts, || ()).unwrap(), book)
 }
 
 fn beside(receiver: &Receiver) -> (Exporting, Arc<Book>) {
@@ -254,7 +254,7 @@ fn secrets_come_from_files_and_go_only_where_nobody_overhears_them() {
     assert!(!format!("{good:?}").contains("s3cret"));
     let book = Arc::new(Book::default());
     let counts: Arc<dyn Counts> = Arc::<Book>::clone(&book);
-    let exporting = Export::start(good, counts).unwrap();
+    let exporting = Export::start(good, counts, || ()).unwrap();
     exporting
         .export()
         .show("s", vec![figure(1.0)], Timestamp::EPOCH);
@@ -286,4 +286,88 @@ fn behind_tls_only_whom_the_roots_vouch_for_is_told_anything() {
         assert_eq!(receiver.came().len(), usize::from(trusted));
         exporting.end();
     }
+}
+
+/// An exporter of spans, of which that share is kept.
+fn tracing(address: &str, ratio: f64, queue: usize) -> (Exporting, Arc<Book>) {
+    begin(&OtlpConfig {
+        endpoint: Some(format!("http://{address}")),
+        queue: Some(queue),
+        traces: Some(TracesConfig { ratio }),
+        ..OtlpConfig::default()
+    })
+}
+
+const WORK: (&str, Kind) = ("work", Kind::Client);
+
+/// A step of the trace that has that name.
+fn step(export: &Export, name: &[u8; 24]) -> Step {
+    let context = export.named(name).unwrap();
+    Step::at(export, (context, None), WORK, Timestamp::EPOCH)
+}
+
+#[test]
+fn a_trace_with_a_name_is_the_same_to_everybody_and_is_kept_by_all_or_none() {
+    let receiver = Receiver::open(&[]);
+    let address = receiver.address.to_string();
+    let (all, told) = tracing(&address, 1.0, 64);
+    let (some, _) = tracing(&address, 0.5, 64);
+    let (none, untold) = tracing(&address, 0.0, 64);
+    let mut kept = 0;
+    for number in 0..32_u8 {
+        let mut name = [7; 24];
+        // What decides is the low end of what names the trace.
+        name[9] = number * 8;
+        let contexts = [&all, &some, &none].map(|e| e.export().named(&name).unwrap());
+        assert!(contexts.iter().all(|c| c.trace == contexts[0].trace));
+        assert_eq!([contexts[0].kept, contexts[2].kept], [true, false]);
+        kept += usize::from(contexts[1].kept);
+        let header = contexts[2].header();
+        assert!(header.ends_with("-00"), "{header}");
+        step(&all.export(), &name).end(Timestamp::EPOCH, false, Vec::new());
+        step(&none.export(), &name).end(Timestamp::EPOCH, false, Vec::new());
+    }
+    assert_eq!(kept, 16);
+    told.wait("exported traces", 32);
+    none.end();
+    assert_eq!(untold.0.lock().unwrap().len(), 0);
+    let spans: Vec<_> = receiver.came().into_iter().flat_map(|c| c.spans).collect();
+    assert_eq!(spans.len(), 32);
+    for span in spans {
+        assert_eq!(
+            (&span.trace_id[..8], &span.span_id[..]),
+            (&[7; 8][..], &[7; 8][..])
+        );
+        // A client's.
+        assert_eq!((span.kind, span.name.as_str()), (3, "work"));
+    }
+    some.end();
+    all.end();
+}
+
+#[test]
+fn without_traces_nothing_has_one() {
+    let receiver = Receiver::open(&[]);
+    let (exporting, _) = beside(&receiver);
+    assert_eq!(exporting.export().named(&[7; 24]), None);
+    exporting.end();
+}
+
+#[test]
+fn spans_too_are_taken_or_counted_when_a_receiver_is_slow_and_the_program_ends() {
+    const SPANS: usize = 512 * 20;
+    let receiver = Receiver::open(&[Manner::Slow; 20]);
+    let address = receiver.address.to_string();
+    let (exporting, book) = tracing(&address, 1.0, SPANS);
+    for _ in 0..SPANS + 3 {
+        step(&exporting.export(), &[7; 24]).end(Timestamp::EPOCH, true, Vec::new());
+    }
+    let over = book.read("dropped traces queue_full");
+    let begun = receiver.came().len();
+    exporting.end();
+    // Each takes a second, and for two it is waited in all, however much waits; one had begun and one begins at the end.
+    let requests = receiver.came().len() - begun;
+    assert!(requests <= 4, "{requests}");
+    let told = book.read("exported traces") + book.read("dropped traces ended");
+    assert_eq!(told + over, SPANS as u64 + 3);
 }

@@ -4,11 +4,13 @@ use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::collector::logs::v1::{
     ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
 };
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -23,6 +25,8 @@ pub(crate) enum Manner {
     Partly(i64),
     /// With bytes that are no message.
     Garbled,
+    /// Well, a second later.
+    Slow,
     /// Not at all.
     Silent,
     /// The connection is closed.
@@ -37,6 +41,8 @@ pub(crate) struct Came {
     pub(crate) head: String,
     /// Bodies of the events in it, if it has events.
     pub(crate) events: Vec<String>,
+    /// The spans in it, if it has spans.
+    pub(crate) spans: Vec<Span>,
 }
 
 #[derive(Debug)]
@@ -120,12 +126,13 @@ fn answer_all(stream: impl Read + Write, state: &Mutex<State>) -> std::io::Resul
         let manner = {
             let mut state = state.lock().unwrap();
             let at = Instant::now();
-            let events = events(&path, &body);
+            let (events, spans) = (events(&path, &body), spans(&path, &body));
             let came = Came {
                 at,
                 path,
                 head,
                 events,
+                spans,
             };
             state.came.push(came);
             state.manners.pop().unwrap_or(Manner::Status(200, ""))
@@ -134,6 +141,10 @@ fn answer_all(stream: impl Read + Write, state: &Mutex<State>) -> std::io::Resul
             Manner::Status(status, line) => (status, line, Vec::new()),
             Manner::Partly(rejected) => (200, "", partly(rejected)),
             Manner::Garbled => (200, "", b"<html>".to_vec()),
+            Manner::Slow => {
+                std::thread::sleep(Duration::from_secs(1));
+                (200, "", Vec::new())
+            }
             Manner::Silent => loop {
                 // Until the other side gives up.
                 if stream.read(&mut [0; 64])? == 0 {
@@ -170,4 +181,14 @@ fn events(path: &str, body: &[u8]) -> Vec<String> {
         .flat_map(|s| s.log_records)
         .map(|record| format!("{:?}", record.body.and_then(|b| b.value)))
         .collect()
+}
+
+fn spans(path: &str, body: &[u8]) -> Vec<Span> {
+    if !path.ends_with("/v1/traces") {
+        return Vec::new();
+    }
+    let request = ExportTraceServiceRequest::decode(body).unwrap();
+    let of = request.resource_spans.into_iter();
+    let scopes = of.flat_map(|r| r.scope_spans);
+    scopes.flat_map(|s| s.spans).collect()
 }

@@ -36,7 +36,7 @@ impl Kafka {
     }
 
     #[expect(clippy::unused_async, reason = "stands for one that waits")]
-    pub(super) async fn send(&self, _: &Waiting) -> Sent {
+    pub(super) async fn send(&self, _: &Waiting, _: Option<&str>) -> Sent {
         match *self {}
     }
 

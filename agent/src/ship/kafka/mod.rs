@@ -124,14 +124,14 @@ impl Kafka {
         }
     }
 
-    /// Produces a batch and waits until the brokers have it.
-    pub(super) async fn send(&self, batch: &Waiting) -> Sent {
+    /// Produces a batch, with the place in a trace that it comes from, and waits until the brokers have it.
+    pub(super) async fn send(&self, batch: &Waiting, place: Option<&str>) -> Sent {
         let mut reading = self.reading.clone();
         let ready = async { reading.wait_for(|reading| *reading).await.is_ok() };
         if !tokio::time::timeout(READY, ready).await.unwrap_or(false) {
             return Sent::Answered(None, None);
         }
-        let Err(error) = self.producer.produce(batch).await else {
+        let Err(error) = self.producer.produce(batch, place).await else {
             return Sent::HandedOver;
         };
         let too_large = matches!(

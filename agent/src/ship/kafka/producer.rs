@@ -16,6 +16,8 @@ use crate::outbox::Waiting;
 
 /// The header with a batch's name, for people: the collector works it out by itself.
 const NAME: &str = "clause9-batch";
+/// The header with the place in a trace that a batch comes from.
+const TRACEPARENT: &str = "traceparent";
 
 /// What librdkafka is told besides how brokers are reached.
 const SETTINGS: [(&str, &str); 9] = [
@@ -71,19 +73,24 @@ impl Producer {
         &self.topic
     }
 
-    /// Produces a batch and waits for the brokers' word.
-    pub(super) async fn produce(&self, batch: &Waiting) -> Result<(), KafkaError> {
+    /// Produces a batch, with the place in a trace that it comes from, and waits for the brokers' word.
+    pub(super) async fn produce(
+        &self,
+        batch: &Waiting,
+        place: Option<&str>,
+    ) -> Result<(), KafkaError> {
         let current = Arc::clone(&self.current.lock().unwrap_or_else(PoisonError::into_inner));
         let (report, reported) = oneshot::channel();
         let name = batch.digest.to_string();
-        let header = Header {
-            key: NAME,
-            value: Some(&name),
-        };
+        let header = |key, value| Header { key, value };
+        let mut headers = OwnedHeaders::new().insert(header(NAME, Some(name.as_str())));
+        if place.is_some() {
+            headers = headers.insert(header(TRACEPARENT, place));
+        }
         let record = BaseRecord::with_opaque_to(&self.topic, Box::new(report))
             .key(&self.system)
             .payload(batch.envelope.as_ref())
-            .headers(OwnedHeaders::new().insert(header));
+            .headers(headers);
         let told = match current.send(record) {
             Ok(()) => reported.await.unwrap_or(Err(KafkaError::MessageProduction(
                 RDKafkaErrorCode::PurgeQueue,

@@ -9,9 +9,13 @@ use clause9_shared::wire::answer::{self, Said};
 use clause9_shared::wire::batch::{BatchRefused, RefusalReason};
 use clause9_shared::wire::loss::Place;
 use ed25519_dalek::SigningKey;
+use rdkafka::Message as _;
 use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::Headers as _;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use super::*;
@@ -77,7 +81,7 @@ fn failed(telemetry: &Telemetry, reason: &str) -> u64 {
 fn a_leader_that_goes_and_brokers_that_err_cost_no_batch() {
     let brokers = brokers();
     let (kafka, telemetry) = route(&brokers);
-    let sent = wait(kafka.send(&waiting(1, 1000)));
+    let sent = wait(kafka.send(&waiting(1, 1000), None));
     assert!(matches!(sent, Sent::HandedOver), "{sent:?}");
     for partition in 0..2 {
         brokers
@@ -92,9 +96,46 @@ fn a_leader_that_goes_and_brokers_that_err_cost_no_batch() {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
         ],
     );
-    let sent = wait(kafka.send(&waiting(2, 1000)));
+    let sent = wait(kafka.send(&waiting(2, 1000), None));
     assert!(matches!(sent, Sent::HandedOver), "{sent:?}");
     assert_eq!(failed(&telemetry, "broker"), 0);
+}
+
+#[test]
+fn the_place_in_a_trace_travels_in_a_header_and_only_where_there_is_one() {
+    let brokers = brokers();
+    let (kafka, _) = route(&brokers);
+    let place = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for (number, place) in [(1, Some(place)), (2, None)] {
+        let sent = wait(kafka.send(&waiting(number, 100), place));
+        assert!(matches!(sent, Sent::HandedOver), "{sent:?}");
+    }
+    let mut settings = ClientConfig::new();
+    settings.set("bootstrap.servers", brokers.bootstrap_servers());
+    settings.set("group.id", "looking");
+    let consumer: BaseConsumer = settings.create().unwrap();
+    let mut all = TopicPartitionList::new();
+    for partition in 0..2 {
+        let begin = Offset::Beginning;
+        all.add_partition_offset("clause9-windows", partition, begin)
+            .unwrap();
+    }
+    consumer.assign(&all).unwrap();
+    let mut found = Vec::new();
+    while found.len() < 2 {
+        let Some(message) = consumer.poll(Duration::from_secs(30)) else {
+            panic!("{} of two batches", found.len());
+        };
+        // Elections and the like are told as errors, and pass.
+        let Ok(message) = message else { continue };
+        let headers = message.headers().unwrap();
+        let place = headers.iter().find(|header| header.key == "traceparent");
+        let place = place.and_then(|header| header.value.map(<[u8]>::to_vec));
+        found.push((message.payload().unwrap()[0], place));
+    }
+    found.sort();
+    let place = Some(place.as_bytes().to_vec());
+    assert_eq!(found, [(1, place), (2, None)]);
 }
 
 #[test]
@@ -103,11 +144,11 @@ fn a_batch_that_is_too_large_for_the_topic_is_told_apart_and_others_go_on() {
     let (kafka, telemetry) = route(&brokers);
     let too_large = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
     brokers.request_errors(RDKafkaApiKey::Produce, &[too_large]);
-    let sent = wait(kafka.send(&waiting(1, 2 << 20)));
+    let sent = wait(kafka.send(&waiting(1, 2 << 20), None));
     assert!(matches!(sent, Sent::NotTaken), "{sent:?}");
     assert_eq!(failed(&telemetry, "too_large"), 1);
     for number in 2..5 {
-        let sent = wait(kafka.send(&waiting(number, 1000)));
+        let sent = wait(kafka.send(&waiting(number, 1000), None));
         assert!(matches!(sent, Sent::HandedOver), "{sent:?}");
     }
 }
@@ -118,11 +159,11 @@ fn who_may_not_write_is_told_and_keeps_the_batch() {
     let (kafka, telemetry) = route(&brokers);
     let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
     brokers.request_errors(RDKafkaApiKey::Produce, &[denied]);
-    let sent = wait(kafka.send(&waiting(1, 1000)));
+    let sent = wait(kafka.send(&waiting(1, 1000), None));
     assert!(matches!(sent, Sent::Answered(None, None)), "{sent:?}");
     assert_eq!(failed(&telemetry, "authorization"), 1);
     // Once it may, it need not wait until the client asks for the topic again.
-    let mut again = (0..5).map(|_| wait(kafka.send(&waiting(1, 1000))));
+    let mut again = (0..5).map(|_| wait(kafka.send(&waiting(1, 1000), None)));
     let taken = again.any(|sent| matches!(sent, Sent::HandedOver));
     assert!(
         taken,
@@ -136,7 +177,7 @@ fn only_what_the_collector_signed_for_this_agent_is_told() {
     let brokers = brokers();
     let (kafka, telemetry) = route(&brokers);
     // It is heard from the end on: what was said before is not.
-    let sent = wait(kafka.send(&waiting(1, 1000)));
+    let sent = wait(kafka.send(&waiting(1, 1000), None));
     assert!(matches!(sent, Sent::HandedOver), "{sent:?}");
     let said = Answer {
         batch: waiting(1, 1000).digest,
