@@ -23,7 +23,7 @@ use crate::capture::tls::Certificates;
 use crate::clock;
 use crate::config::{AgentConfig, AgentPlan, Objectives};
 use crate::decode::{self, Decoders};
-use crate::identity::{self, IdentityError};
+use crate::identity::IdentityError;
 use crate::monitor::{Command, Intake, MAX_COMMANDS, Monitor, Unplanned};
 use crate::outbox::Outbox;
 use crate::outcomes::Outcomes;
@@ -164,8 +164,7 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
         event_time_header,
         ..
     } = plan;
-    let (key, id) = identity::signing_key(&config.state_dir)?;
-    let system_key = parts::system_key(&config)?;
+    let ((key, id), system_key) = parts::keys(&config)?;
     let boot = BootId(clock::wall().micros().unsigned_abs());
     let (stopping, stop) = watch::channel(false);
 
@@ -182,12 +181,8 @@ pub fn build_with(plan: AgentPlan, decoders: Decoders) -> Result<Agent, BuildErr
     let whom = (&objectives, collector.as_ref());
     let puller = parts::puller(&config, whom, (key.clone(), &standing), &commands)?;
     let sealer = Sealer::new(key, boot, system.clone(), config.clock);
-    let path = parts::path(
-        &config,
-        (upstream, certificates.as_ref()),
-        &recorder,
-        decoders,
-    )?;
+    let upstream = (upstream, certificates.as_ref());
+    let path = parts::path(&config, upstream, &recorder, decoders)?;
     let (reader, sink) = parts::ways_in(&config, of, &telemetry, &commands)?;
     let monitor = Unplanned {
         recorder,

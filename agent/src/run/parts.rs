@@ -408,7 +408,17 @@ pub(super) fn shipping(
     Ok((Some(shipper), on_the_way, refusals))
 }
 
-pub(super) fn system_key(config: &AgentConfig) -> Result<[u8; 32], IdentityError> {
+/// The agent's own key with its name, and the key of its system.
+pub(super) fn keys(config: &AgentConfig) -> Result<Keys, IdentityError> {
+    Ok((
+        identity::signing_key(&config.state_dir)?,
+        system_key(config)?,
+    ))
+}
+
+type Keys = ((SigningKey, AgentId), [u8; 32]);
+
+fn system_key(config: &AgentConfig) -> Result<[u8; 32], IdentityError> {
     if let Some(path) = &config.system_key_file {
         return identity::load("system key", path);
     }

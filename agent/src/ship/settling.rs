@@ -40,7 +40,9 @@ impl Shipper {
         let settled = batch.filter(|_| what == Delivered::Settled);
         let told = settled.and_then(|batch| self.delivery(batch, number, !parts.is_empty()));
         if what != Delivered::Settled || (parts.is_empty() && known.is_none()) {
-            told.into_iter().for_each(|tell| tell());
+            if let Some(tell) = told {
+                tell();
+            }
             self.follow(courier, number, what, now);
             return None;
         }
@@ -62,8 +64,8 @@ impl Shipper {
                 count("refused");
                 keep(&outbox, &quarantine, number, parts)
             };
-            if what == Delivered::Settled {
-                told.into_iter().for_each(|tell| tell());
+            if let (Some(tell), Delivered::Settled) = (told, what) {
+                tell();
             }
             what
         };
