@@ -106,6 +106,7 @@ pub(crate) fn reason(error: &KafkaError) -> &'static str {
         Code::Resolve,
         Code::OperationTimedOut,
         Code::RequestTimedOut,
+        Code::MessageTimedOut,
         Code::NetworkException,
         Code::BrokerNotAvailable,
         Code::LeaderNotAvailable,

@@ -282,6 +282,30 @@ fn a_broker_that_stands_still_or_dies_with_all_it_knew_loses_nothing() -> anyhow
 }
 
 #[test]
+fn a_broker_that_stands_still_for_longer_than_a_batch_waits_for_it_is_written_to_again()
+-> anyhow::Result<()> {
+    let Some(world) = World::with_topics()? else {
+        return Ok(());
+    };
+    let collector = world.site.start_collector()?;
+    let agent = world.site.start_agent(0)?;
+    world.pane(0)?;
+    world.emptied()?;
+    world.broker.signal("STOP")?;
+    world.pane(1)?;
+    let failed = "clause9_route_batches_failed_total{reason=\"broker\"}";
+    wait_until("a batch that waited too long", PATIENCE, || {
+        world.of_agent(failed) >= 1
+    })?;
+    world.broker.signal("CONT")?;
+    world.pane(2)?;
+    world.emptied()?;
+    world.holds(3)?;
+    drop((agent, collector));
+    Ok(())
+}
+
+#[test]
 #[ignore = "takes ten minutes: bash tests/run long"]
 fn ten_minutes_without_the_broker_lose_nothing() -> anyhow::Result<()> {
     const PANES: u32 = 55;

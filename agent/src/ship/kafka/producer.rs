@@ -8,7 +8,7 @@ use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, ProducerContext, ThreadedProducer};
 use tokio::sync::oneshot;
 
 use crate::kafka;
@@ -97,32 +97,42 @@ impl Producer {
             ))),
             Err((error, _)) => Err(error),
         };
-        // The report may come before the producer knows that it is its end; then the next batch is told.
-        if let Err(error) = &told {
-            self.renew(&current, error);
+        if told.as_ref().is_err_and(|error| !is_of_one_batch(error)) {
+            self.renew(current);
         }
         told
     }
 
-    /// A producer that cannot vouch any more for each batch to be there once says so, and takes no more; one that was told that it may
-    /// not write takes no more for minutes, whoever allows it meanwhile. Another one takes its place.
-    fn renew(&self, failed: &Current, error: &KafkaError) {
-        let code = error.rdkafka_error_code();
-        let denied = code.filter(|code| *code == RDKafkaErrorCode::TopicAuthorizationFailed);
-        let denied = denied.map(|code| (code, "it may not write".to_owned()));
-        let Some((code, why)) = failed.client().fatal_error().or(denied) else {
-            return;
-        };
+    /// Another producer in place of one that failed. One that cannot vouch any more for each batch to be there once takes no more; one that may
+    /// not write takes none for minutes, whoever allows it meanwhile; and brokers have refused for ever what went on after a
+    /// batch that had waited too long for them.
+    fn renew(&self, failed: Current) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if !Arc::ptr_eq(&current, failed) {
+        if !Arc::ptr_eq(&current, &failed) {
             return;
         }
-        tracing::warn!(%code, why, "kafka: the producer is made anew");
+        tracing::debug!("kafka: the producer is made anew");
         match self.settings.create_with_context(Reports) {
             Ok(new) => *current = Arc::new(new),
             Err(error) => tracing::error!(%error, "kafka: there is no new producer"),
         }
+        // Its end may take half a second, which others need not wait for.
+        tokio::task::spawn_blocking(move || drop(failed));
     }
+}
+
+/// Whether an error says nothing of the producer: the batch is not for these brokers, or too many are under way.
+fn is_of_one_batch(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    let code = error.rdkafka_error_code();
+    code.is_some_and(|code| {
+        [
+            Code::MessageSizeTooLarge,
+            Code::InvalidMessageSize,
+            Code::QueueFull,
+        ]
+        .contains(&code)
+    })
 }
 
 /// What the client tells of what was produced.
