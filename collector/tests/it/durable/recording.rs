@@ -162,19 +162,21 @@ pub(crate) fn record(length: u32, failing: Failing) -> Recording {
     }
 }
 
-/// Operations by the event that answers each; ports are those that they were sent from, in order.
+/// Operations by the event that answers each; ports are those that they were sent from, in order. What was only asked for, and what
+/// was to be sent again, may have come from the same port at another time: then the last answers are taken, which promise least.
 fn answers(events: &[Event], ports: &[u16]) -> BTreeMap<usize, usize> {
-    let mut waiting: HashMap<u16, Vec<usize>> = HashMap::new();
-    for (operation, port) in ports.iter().enumerate().rev() {
-        waiting.entry(*port).or_default().push(operation);
+    let mut answered: HashMap<u16, Vec<usize>> = HashMap::new();
+    for (at, event) in events.iter().enumerate() {
+        if let Event::Answer(port) = event {
+            answered.entry(*port).or_default().push(at);
+        }
     }
-    let answered = events.iter().enumerate().filter_map(|(at, event)| {
-        let Event::Answer(port) = event else {
-            return None;
-        };
-        Some((at, waiting.get_mut(port)?.pop()?))
+    let last_first = ports.iter().enumerate().rev();
+    let answers = last_first.filter_map(|(operation, port)| {
+        let at = answered.get_mut(port)?.pop()?;
+        Some((at, operation))
     });
-    answered.collect()
+    answers.collect()
 }
 
 /// What a register holds, apart from when it was written, who started when, and what was refused.
@@ -240,4 +242,12 @@ impl States {
         assert_eq!(all.len(), taken.len(), "each batch is in the register once");
         Self { numbers, at, sure }
     }
+}
+
+#[test]
+fn a_port_that_was_used_before_promises_nothing_too_early() {
+    let answer = Event::Answer;
+    let events = [answer(7), answer(8), answer(7), answer(9), answer(7)];
+    let expected = BTreeMap::from([(1, 0), (2, 1), (3, 2), (4, 3)]);
+    assert_eq!(answers(&events, &[8, 7, 9, 7]), expected);
 }
