@@ -24,8 +24,10 @@ mod kafka;
 #[cfg(not(feature = "kafka"))]
 #[path = "kafka/absent.rs"]
 mod kafka;
+mod keyfile;
 pub mod known;
 mod listen;
+pub mod log;
 pub mod missing;
 pub mod plan;
 mod program;

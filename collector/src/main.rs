@@ -50,6 +50,9 @@ enum Command {
     Token(TokenCommand),
     /// Make a token by which one agent can let itself in, and print it. It is kept nowhere.
     Enrol(EnrolArguments),
+    /// See and change the key by which the register's checkpoints are signed.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// See agents, and let those in who were enrolled.
     #[command(subcommand)]
     Agents(AgentsCommand),
@@ -91,6 +94,25 @@ struct EnrolArguments {
     /// The SPIFFE id that its connections must have.
     #[arg(long)]
     spiffe: Option<SpiffeId>,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    /// Print every key that the register knows, oldest first: when, what happened, at which leaf, and the key.
+    List {
+        /// The configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Make a new key. The old one hands over to it with the next checkpoint, and is deleted then.
+    Rotate {
+        /// The configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        /// The old key is lost: say how. Those who keep its fingerprint have to be told of the new one.
+        #[arg(long, value_name = "REASON")]
+        lost: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -164,6 +186,18 @@ fn main() -> ExitCode {
                     spiffe: wanted.spiffe.clone(),
                 };
                 print(&enrolment::offer(config, offer)?);
+                Ok(())
+            });
+        }
+        Command::Key(KeyCommand::List { config }) => {
+            return with(&config, |config| {
+                print(clause9_collector::log::keys(config)?.trim_end());
+                Ok(())
+            });
+        }
+        Command::Key(KeyCommand::Rotate { config, lost }) => {
+            return with(&config, |config| {
+                print(&clause9_collector::log::rotate(config, lost.as_deref())?);
                 Ok(())
             });
         }

@@ -23,6 +23,7 @@ use crate::identity::signing_key;
 use crate::kafka::{Reader, Reading};
 use crate::known::Current;
 use crate::listen::{Door, Limits};
+use crate::log::{self, Notary};
 use crate::receive::Uploads;
 use crate::register::Pen;
 use crate::reload::{Parts, Reloading};
@@ -46,6 +47,7 @@ pub struct Collector {
     tls: Option<Arc<Held<TlsConfig>>>,
     shared: SharedParts,
     register: JoinHandle<()>,
+    notary: Notary,
     reader: Option<Reader>,
     exporting: Option<Exporting>,
 }
@@ -73,10 +75,7 @@ impl Collector {
         let mut known = std::mem::take(&mut plan.known);
         let clock = WallClock;
         let build = own_digest();
-        let author = build.map_or_else(
-            || format!("clause9-collector {VERSION}"),
-            |digest| format!("clause9-collector {VERSION} build {digest}"),
-        );
+        let author = author();
         let listener = std::net::TcpListener::bind(plan.listen)
             .with_context(|| format!("cannot listen on {}", plan.listen))?;
         listener.set_nonblocking(true)?;
@@ -117,6 +116,7 @@ impl Collector {
             tracing::warn!("no system could be sealed at the start; it is tried again");
         }
         let (inbox, register) = writer.start()?;
+        let notary = notary(&plan, &inbox, &telemetry)?;
         let reach = (inbox.clone(), known.clone());
         let reader = plan.kafka.as_ref().map(|kafka| {
             let key = signing_key(&plan.store)?;
@@ -135,6 +135,7 @@ impl Collector {
             tls: tls.clone(),
             shared: SharedParts(hub(plan, known, tls, reach, limits)),
             register,
+            notary,
             reader,
             exporting,
         })
@@ -182,6 +183,8 @@ impl Collector {
         })?;
         reading.into_iter().for_each(Reading::end);
         runtime.shutdown_timeout(FAREWELL);
+        // What came last is under a checkpoint, too.
+        self.notary.end();
         self.register
             .join()
             .map_err(|_| anyhow::anyhow!("the register's thread panicked"))?;
@@ -191,6 +194,23 @@ impl Collector {
         tracing::info!("ended");
         Ok(())
     }
+}
+
+/// Starts signing checkpoints.
+fn notary(
+    plan: &CollectorPlan,
+    inbox: &Inbox,
+    telemetry: &Arc<Telemetry>,
+) -> std::io::Result<Notary> {
+    Notary::start(log::Parts {
+        readers: Readers::new(&plan.store),
+        inbox: inbox.clone(),
+        telemetry: Arc::clone(telemetry),
+        clock: WallClock,
+        origin: plan.origin.clone(),
+        keys: plan.keys.clone(),
+        every: Duration::from_micros(plan.checkpoint_every.micros().unsigned_abs()),
+    })
 }
 
 /// What requests are served with.
@@ -227,6 +247,14 @@ fn hub(
         reloading,
     };
     Hub { shared, known }
+}
+
+/// What this program signs its records as.
+pub(crate) fn author() -> String {
+    own_digest().map_or_else(
+        || format!("clause9-collector {VERSION}"),
+        |digest| format!("clause9-collector {VERSION} build {digest}"),
+    )
 }
 
 /// The digest of the running program's file, so that every record says what wrote it. It is read once:

@@ -185,6 +185,21 @@ pub struct AgentsBody {
     pub removed: Vec<AgentId>,
 }
 
+/// Body of `key`: which key signs the checkpoints that cover this record, and those after it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyBody {
+    /// `begun`, `handed_over` (the one before it signed a checkpoint over this record as well) or `replaced` (it is lost).
+    pub event: String,
+    /// The key, as a vkey of C2SP signed-note; its name is the log's origin.
+    pub key: String,
+    /// The one before it, if it handed over.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub former: Option<String>,
+    /// Why it was replaced.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
 /// Body of `batch`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BatchBody {
@@ -544,7 +559,7 @@ pub enum Shown {
 
 /// The record type of that word.
 pub fn kind_of_word(word: &str) -> Option<RecordKind> {
-    const ALL: [RecordKind; 12] = [
+    const ALL: [RecordKind; 13] = [
         RecordKind::Started,
         RecordKind::Objectives,
         RecordKind::Baseline,
@@ -557,6 +572,7 @@ pub fn kind_of_word(word: &str) -> Option<RecordKind> {
         RecordKind::Gap,
         RecordKind::Nonconformity,
         RecordKind::Together,
+        RecordKind::Key,
     ];
     ALL.into_iter().find(|kind| kind.as_str() == word)
 }

@@ -701,6 +701,25 @@ pub const TELEMETRY: &[Telemetry] = &[
         &[],
         "Bytes that the store's disk still takes; not a number if it cannot be asked.",
     ),
+    // The collector: the register as a log.
+    gauge(
+        Collector,
+        "clause9_collector_log_records",
+        &[],
+        "Records in the register when it was last looked at for a new checkpoint.",
+    ),
+    gauge(
+        Collector,
+        "clause9_collector_log_checkpoint_records",
+        &[],
+        "Records that the newest checkpoint covers; the others cannot be proved to anybody yet.",
+    ),
+    counter(
+        Collector,
+        "clause9_collector_log_rounds_total",
+        &[("result", "ok, failed")],
+        "Looks at the register for something to sign. Failed ones are repeated; the register is written all the same.",
+    ),
     // The collector: what it knows of time.
     counter(
         Collector,

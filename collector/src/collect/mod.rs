@@ -28,7 +28,7 @@ use crate::clock::WallClock;
 use crate::known::{Current, Known};
 use crate::register::Pen;
 use crate::seal::Patience;
-use crate::store::{StoreError, WriteStore};
+use crate::store::{Appended, StoreError, WriteStore};
 use crate::telemetry::Telemetry;
 use crate::verify::{Opened, Refused};
 
@@ -51,6 +51,15 @@ pub(crate) struct Delivery {
     pub(crate) trace: Option<Context>,
     /// Who waits for the answer.
     pub(crate) reply: oneshot::Sender<Answer>,
+}
+
+/// Something else to be written than a batch.
+type Errand = Box<dyn FnOnce(&mut Writer) + Send>;
+
+/// What waits for the writer.
+enum Work {
+    Batch(Box<Delivery>),
+    Errand(Errand),
 }
 
 /// The answer to a batch, once everything about it is durable.
@@ -96,7 +105,7 @@ pub(crate) struct Program {
 /// The way to the writer.
 #[derive(Clone, Debug)]
 pub(crate) struct Inbox {
-    queue: SyncSender<Delivery>,
+    queue: SyncSender<Work>,
     healthy: Arc<AtomicBool>,
 }
 
@@ -129,11 +138,29 @@ impl Inbox {
             trace,
             reply,
         };
-        self.queue.try_send(delivery).map_err(|e| match e {
-            TrySendError::Full(_) => Unavailable::Busy,
-            TrySendError::Disconnected(_) => Unavailable::Failed,
-        })?;
+        self.queue
+            .try_send(Work::Batch(Box::new(delivery)))
+            .map_err(|e| match e {
+                TrySendError::Full(_) => Unavailable::Busy,
+                TrySendError::Disconnected(_) => Unavailable::Failed,
+            })?;
         Ok(answer)
+    }
+
+    /// Has something written in a transaction of its own, and tells once it is durable. Waits for a place in the queue.
+    pub(crate) fn write<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Appended<'_>, &Pen) -> Result<T, StoreError> + Send + 'static,
+    ) -> oneshot::Receiver<Result<T, StoreError>> {
+        let (reply, answer) = oneshot::channel();
+        let errand: Errand = Box::new(move |writer| {
+            let pen = writer.pen(writer.clock.now());
+            // Whoever asked may have gone.
+            drop(reply.send(writer.store.commit(|to| act(to, &pen))));
+        });
+        // A thread that has ended drops the errand, and whoever waits sees that.
+        drop(self.queue.send(Work::Errand(errand)));
+        answer
     }
 
     /// Whether writing works as far as it was tried last, and not every system's sealing failed.
@@ -157,20 +184,22 @@ impl Writer {
         Ok((inbox, thread))
     }
 
-    fn run(mut self, deliveries: &Receiver<Delivery>, healthy: &AtomicBool) {
+    fn run(mut self, work: &Receiver<Work>, healthy: &AtomicBool) {
         let mut looked = Instant::now();
         let mut failing = false;
         loop {
-            let first = match deliveries.recv_timeout(TICK.saturating_sub(looked.elapsed())) {
-                Ok(delivery) => Some(delivery),
+            let first = match work.recv_timeout(TICK.saturating_sub(looked.elapsed())) {
+                Ok(first) => Some(first),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            let group: Vec<_> = first
-                .into_iter()
-                .chain(deliveries.try_iter())
-                .take(GROUP)
-                .collect();
+            let (mut group, mut errands) = (Vec::new(), Vec::new());
+            for work in first.into_iter().chain(work.try_iter()).take(GROUP) {
+                match work {
+                    Work::Batch(delivery) => group.push(*delivery),
+                    Work::Errand(errand) => errands.push(errand),
+                }
+            }
             self.catch_up();
             let tried = !group.is_empty();
             let written = self.ingest(group);
@@ -179,6 +208,9 @@ impl Writer {
             }
             if let Err(error) = &written {
                 tracing::error!(error = %chain(error), "the register was not written");
+            }
+            for errand in errands {
+                errand(&mut self);
             }
             let mut sealed = Ok(());
             if looked.elapsed() >= TICK {

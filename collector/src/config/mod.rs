@@ -5,6 +5,7 @@ mod agents;
 #[cfg(test)]
 mod docs;
 mod kafka;
+mod log;
 mod outcomes;
 mod systems;
 mod tls;
@@ -19,6 +20,7 @@ use clause9_otlp::settings::Service;
 use clause9_otlp::{Environment, OtlpConfig};
 use clause9_shared::canonical;
 use clause9_shared::digest::Digest;
+use clause9_shared::evidence::note::KeyName;
 use clause9_shared::time::Span;
 use clause9_shared::yaml::{self, Problem};
 use schemars::JsonSchema;
@@ -27,6 +29,7 @@ use serde::{Deserialize, Serialize};
 pub use agents::{AgentEntry, AgentsFile};
 pub(crate) use agents::{MAX_AGENTS, TrustSource};
 pub use kafka::{KafkaConfig, KafkaTlsConfig, Mechanism, SaslConfig};
+pub use log::{LogConfig, SignerConfig};
 pub use outcomes::OutcomesConfig;
 pub use systems::SystemEntry;
 pub use tls::{ClientsConfig, TlsConfig};
@@ -36,6 +39,7 @@ pub use tokens::{TokenEntry, TokensFile};
 use crate::enrolment::Roll;
 use crate::held::Held;
 use crate::known::Known;
+use crate::log::Keys;
 use crate::trust::Trusted;
 
 /// Largest configuration, objectives or baseline file that is read, in bytes.
@@ -77,6 +81,9 @@ pub struct CollectorConfig {
     /// Outcomes that look for their prediction.
     #[serde(default, skip_serializing_if = "OutcomesConfig::is_default")]
     pub outcomes: OutcomesConfig,
+    /// The register as a log that others can check: who signs its checkpoints, and how often.
+    #[serde(default, skip_serializing_if = "LogConfig::is_default")]
+    pub log: LogConfig,
     /// Topics of Kafka that batches come by, beside requests. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kafka: Option<KafkaConfig>,
@@ -152,6 +159,11 @@ pub struct CollectorPlan {
     pub outcomes_token: Option<String>,
     /// See [`OutcomesConfig::hold`].
     pub outcomes_hold: Span,
+    /// See [`LogConfig::origin`].
+    pub(crate) origin: Option<KeyName>,
+    pub(crate) keys: Keys,
+    /// See [`LogConfig::checkpoint_every`].
+    pub checkpoint_every: Span,
     /// Topics that batches come by, with paths as they are.
     pub kafka: Option<KafkaConfig>,
     pub(crate) otlp: Option<clause9_otlp::Settings>,
@@ -200,6 +212,9 @@ impl CollectorConfig {
         if let Some(Err(message)) = self.kafka.as_ref().map(KafkaConfig::check) {
             return unfit(message);
         }
+        if let Err(message) = self.log.check() {
+            return unfit(message);
+        }
         if self.systems.is_empty() || self.systems.len() > 1000 {
             return unfit(format!(
                 "`systems` lists {} systems; list 1 to 1000",
@@ -244,9 +259,17 @@ impl CollectorConfig {
                 file: "configuration".to_owned(),
                 message: e.to_string(),
             })?;
+        let unfit = |message| ConfigProblem::Unfit {
+            file: "configuration".to_owned(),
+            message,
+        };
+        let keys = self.log.keys(&self.base, &store).map_err(unfit)?;
         Ok(CollectorPlan {
             listen: self.listen,
             store,
+            origin: self.log.name().map_err(unfit)?,
+            keys,
+            checkpoint_every: self.log.checkpoint_every,
             known,
             trust,
             tls: tls.transpose()?,

@@ -83,7 +83,8 @@ fn of_record(
         | RecordKind::Block
         | RecordKind::Measurement
         | RecordKind::Gap
-        | RecordKind::Together => None,
+        | RecordKind::Together
+        | RecordKind::Key => None,
     }
 }
 

@@ -2,6 +2,7 @@
 //! Everything is read from the register; nothing is changed here. What agents and applications send has
 //! rooms of its own (`receive`, `forward`).
 
+mod log;
 mod page;
 mod v1;
 mod view;
@@ -131,6 +132,7 @@ type Served = (Route, MethodRouter<Hub>);
 /// What is served beside version 1 of the interface for programs, and what agents and applications send.
 fn own() -> Vec<Served> {
     const READ: Needs = Needs::Scope(Scope::Read);
+    const AUDIT: Needs = Needs::Scope(Scope::Audit);
     const OUTCOMES: Needs = Needs::Scope(Scope::Outcomes);
     use About::{Everything, Path};
     vec![
@@ -142,6 +144,22 @@ fn own() -> Vec<Served> {
         (Route::get("/metrics", READ, Everything), get(metrics)),
         (Route::get("/", READ, Everything), get(page::systems)),
         (Route::get("/systems/{id}", READ, Path), get(page::system)),
+        (
+            Route::get("/log/checkpoint", AUDIT, Everything),
+            get(log::checkpoint),
+        ),
+        (
+            Route::get("/log/tile/{*path}", AUDIT, Everything),
+            get(log::tile),
+        ),
+        (
+            Route::get("/v1/log/consistency", AUDIT, Everything),
+            get(log::consistency),
+        ),
+        (
+            Route::get("/v1/evidence/{digest}/proof", AUDIT, Everything),
+            get(log::proof),
+        ),
         (
             Route::post("/v1/batches", Needs::Signature, Everything),
             post(receive::receive),

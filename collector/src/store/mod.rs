@@ -15,6 +15,7 @@ mod schema;
 mod sealed;
 mod skews;
 mod tallies;
+mod tree;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +30,8 @@ pub use progress::SystemState;
 pub use read::ReadStore;
 pub use records::{ContentRow, Page, PendingRefusal, RecordFilter, RecordRow};
 pub use tallies::Tally;
+pub(crate) use tree::Published;
+pub use tree::{CheckpointRow, leaf};
 pub(crate) use write::{Appended, NewBatch, WriteStore};
 
 /// Name of the register's file in its folder.
@@ -148,7 +151,10 @@ pub(crate) fn open(folder: &Path) -> Result<WriteStore, StoreError> {
         if found < 5 {
             tx.execute_batch(schema::ADDED_BY_5)?;
         }
-        tx.execute_batch(schema::LEFT_OUT_BY_6)?;
+        if found < 6 {
+            tx.execute_batch(schema::LEFT_OUT_BY_6)?;
+        }
+        tx.execute_batch(tree::ADDED_BY_7)?;
         tx.pragma_update(None, "user_version", schema::VERSION)?;
         tx.commit()?;
     }
@@ -158,7 +164,7 @@ pub(crate) fn open(folder: &Path) -> Result<WriteStore, StoreError> {
         path: folder.to_owned(),
         source,
     })?;
-    Ok(WriteStore::new(connection))
+    WriteStore::new(connection)
 }
 
 /// Connections for reading. Each use sees one consistent state.

@@ -3,7 +3,7 @@
 //! between seals: whatever is in them can be derived from the register again.
 
 /// Version of the tables, kept in `PRAGMA user_version`.
-pub(super) const VERSION: i64 = 6;
+pub(super) const VERSION: i64 = 7;
 
 pub(super) const TABLES: &str = "
 CREATE TABLE contents(

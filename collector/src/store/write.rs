@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use clause9_shared::digest::Digest;
+use clause9_shared::evidence::tiles::Edge;
 use clause9_shared::ids::{AgentId, ObjectiveId, SystemId};
 use clause9_shared::time::Timestamp;
 use clause9_shared::wire::batch::{ClosedWindow, Envelope};
@@ -12,7 +13,7 @@ use clause9_shared::wire::codec::Encode;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::checkpoint::Checkpoint;
-use super::{ReadStore, StoreError};
+use super::{ReadStore, StoreError, tree};
 use crate::plan::{KeptBlock, SealRow, Standing, WindowRow};
 use crate::register::Written;
 use crate::seal::{BlockCoverage, waits_for};
@@ -32,6 +33,8 @@ const PROBE_BYTES: usize = 1 << 20;
 pub(crate) struct WriteStore {
     connection: Connection,
     checkpoint: Checkpoint,
+    /// Of the tree over everything that was committed.
+    edge: Edge,
 }
 
 /// An open transaction.
@@ -49,12 +52,17 @@ pub(crate) struct NewBatch<'a> {
 }
 
 impl WriteStore {
-    pub(super) fn new(connection: Connection) -> Self {
+    pub(super) fn new(connection: Connection) -> Result<Self, StoreError> {
         let checkpoint = Checkpoint::by_hand(&connection);
-        Self {
+        let edge = tree::edge(&connection)?;
+        let mut store = Self {
             connection,
             checkpoint,
-        }
+            edge,
+        };
+        // What an older version appended without a tree, and up to 255 records that fill no tile yet.
+        store.commit(|_| Ok(()))?;
+        Ok(store)
     }
 
     /// What can be done once everybody has an answer: moves a long log into the register's file.
@@ -62,7 +70,7 @@ impl WriteStore {
         self.checkpoint.when_long(&self.connection)
     }
 
-    /// Does `act` in one transaction and commits it.
+    /// Does `act` in one transaction, takes what it appended into the tree, and commits both.
     pub(crate) fn commit<T>(
         &mut self,
         act: impl FnOnce(&Appended<'_>) -> Result<T, StoreError>,
@@ -72,7 +80,11 @@ impl WriteStore {
             .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let appended = Appended { tx };
         let answer = act(&appended)?;
+        let grown = tree::grow(&appended.tx, &self.edge)?;
         appended.tx.commit()?;
+        if let Some(grown) = grown {
+            self.edge = grown;
+        }
         Ok(answer)
     }
 }

@@ -2,6 +2,7 @@
 //! run did; gauges are read from the register after each seal, so they survive a restart.
 
 mod kafka;
+mod log;
 mod objectives;
 mod otlp;
 
@@ -25,6 +26,7 @@ use crate::reading::Reading;
 use crate::reload;
 use crate::store::{ReadStore, StoreError, SystemState};
 use kafka::Kafka;
+use log::Log;
 use objectives::ObjectiveGauges;
 use otlp::Otlp;
 
@@ -91,6 +93,7 @@ pub(crate) struct Telemetry {
     forwarded: IntCounterVec,
     looked_for: IntGaugeVec,
     pub(crate) kafka: Kafka,
+    pub(crate) log: Log,
     otlp: Otlp,
 }
 
@@ -172,6 +175,7 @@ impl Telemetry {
         )?;
         let telemetry = Self {
             kafka: Kafka::new(&make)?,
+            log: Log::new(&make)?,
             otlp: Otlp::new(&make)?,
             connections,
             write_failures,

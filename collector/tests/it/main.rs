@@ -31,6 +31,8 @@ mod knowing;
 #[cfg(test)]
 mod listening;
 #[cfg(test)]
+mod log;
+#[cfg(test)]
 #[path = "../../../tests/src/ports.rs"]
 mod ports;
 #[cfg(test)]

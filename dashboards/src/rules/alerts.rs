@@ -1058,6 +1058,37 @@ pub const ALERTS: &[Alert] = &[
         ),
     },
     Alert {
+        name: "Clause9CheckpointsFailing",
+        // A look that fails once is tried again; one that went well in between is no failure of signing.
+        expr: "sum by (job, instance) (increase(clause9_collector_log_rounds_total{result=\"failed\"}[15m])) > 0 unless sum by (job, instance) (increase(clause9_collector_log_rounds_total{result=\"ok\"}[15m])) > 0",
+        hold: "15m",
+        severity: Ticket,
+        summary: "the collector {{ $labels.instance }} signs no checkpoints",
+        description: "The register is written and judged, but what is new in it cannot be proved to others: the key is gone or another one, or the program that signs fails. The collector's log says which.",
+        fires: case(
+            40,
+            &[(
+                "clause9_collector_log_rounds_total{job=\"clause9-collector\",instance=\"c:1\",result=\"failed\"}",
+                "0+1x60",
+            ), (
+                "clause9_collector_log_rounds_total{job=\"clause9-collector\",instance=\"c:1\",result=\"ok\"}",
+                "7x60",
+            )],
+        ),
+        labels: &[("job", "clause9-collector"), ("instance", "c:1")],
+        shown: "",
+        silent: case(
+            40,
+            &[(
+                "clause9_collector_log_rounds_total{job=\"clause9-collector\",instance=\"c:1\",result=\"failed\"}",
+                "0+1x60",
+            ), (
+                "clause9_collector_log_rounds_total{job=\"clause9-collector\",instance=\"c:1\",result=\"ok\"}",
+                "0+1x60",
+            )],
+        ),
+    },
+    Alert {
         name: "Clause9RegisterDiskFilling",
         // A day's trend, from six hours on: the first minutes of a register say nothing of a week.
         expr: "predict_linear(clause9_collector_store_free_bytes[1d], 7 * 86400) < 0 and on (job, instance) clause9_collector_store_free_bytes offset 6h",

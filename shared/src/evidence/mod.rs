@@ -1,4 +1,12 @@
-//! Records: what is appended to the register. One header for all, one body per type.
+//! Records: what is appended to the register. One header for all, one body per type. Below it what makes the register one
+//! that strangers can check, a module for each public specification.
+
+pub mod checkpoint;
+pub mod merkle;
+pub mod note;
+pub mod policy;
+pub mod proof;
+pub mod tiles;
 
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +84,8 @@ pub enum RecordKind {
     Nonconformity,
     /// Which of many features are named as broken together has changed.
     Together,
+    /// Which key signs the register's checkpoints.
+    Key,
 }
 
 impl RecordKind {
@@ -94,6 +104,7 @@ impl RecordKind {
             Self::Gap => "gap",
             Self::Nonconformity => "nonconformity",
             Self::Together => "together",
+            Self::Key => "key",
         }
     }
 }
