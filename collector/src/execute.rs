@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use clause9_shared::evidence::RecordKind;
 use clause9_shared::ids::SystemId;
 
-use crate::plan::Action;
 use crate::store::{Appended, StoreError};
+use clause9_shared::sealing::Action;
 
 /// How many records of each type were appended.
 pub(crate) type Counts = BTreeMap<RecordKind, u64>;

@@ -2,48 +2,46 @@
 //! and compiled objectives, and the agents trusted for each. Core: no I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use clause9_shared::baseline::Baseline;
-use clause9_shared::canonical;
 use clause9_shared::digest::Digest;
 use clause9_shared::ids::{AgentId, SystemId};
-use clause9_shared::judge::Compiled;
-use clause9_shared::metric::StreamKind;
-use clause9_shared::objective::{Document, Objective};
+use clause9_shared::objective::Document;
 use clause9_shared::plan::CapturePlan;
-use clause9_shared::time::{Clock, Span};
+use clause9_shared::sealing::System;
+use clause9_shared::time::Clock;
 use clause9_shared::wire::plan::Named;
 
 use crate::trust::{Standing, Trusted};
 
-/// One AI system with everything that is derived from its files.
+/// One AI system: what it is judged by, and who tells of it.
 #[derive(Clone, Debug)]
 pub struct KnownSystem {
-    /// The objectives file.
-    pub document: Document,
-    /// Its name.
-    pub document_digest: Digest,
+    /// What it is judged by.
+    pub judged: System,
     /// Which clock its agents are on; batches on the other are refused.
     pub clock: Clock,
-    /// The frozen reference.
-    pub baseline: Baseline,
-    /// Its name.
-    pub baseline_digest: Digest,
     /// The canonical text of the objectives file, as agents are given it.
     pub document_text: Arc<[u8]>,
     /// That of the baseline.
     pub baseline_text: Arc<[u8]>,
-    /// What agents count.
-    pub plan: CapturePlan,
-    /// The objectives, compiled into bets.
-    pub objectives: Vec<Compiled>,
     /// Agents that may write for it, and that a pane waits for.
     pub agents: BTreeSet<AgentId>,
     /// Agents whose place another one takes, with that one.
     pub heirs: BTreeMap<AgentId, AgentId>,
     /// Plans of documents that were in use before: items counted by them are still taken.
     pub older: Vec<OlderPlan>,
+}
+
+/// What a system is judged by is asked for everywhere, and never changed.
+impl Deref for KnownSystem {
+    type Target = System;
+
+    fn deref(&self) -> &System {
+        &self.judged
+    }
 }
 
 /// A plan that was in use before.
@@ -66,35 +64,16 @@ impl From<CapturePlan> for OlderPlan {
 impl KnownSystem {
     /// Derives everything from a document and a baseline; says what does not fit. On the live clock.
     pub fn new(document: Document, baseline: Baseline) -> Result<Self, String> {
-        let plan = CapturePlan::new(&document, &baseline)
-            .and_then(CapturePlan::met)
-            .map_err(|e| e.to_string())?;
-        let objectives = document
-            .objectives
-            .iter()
-            .map(|o| Compiled::new(&document, o, &baseline).map_err(|e| e.to_string()))
-            .collect::<Result<_, _>>()?;
-        let document_text = canonical::to_json(&document).map_err(|e| e.to_string())?;
-        let baseline_text = canonical::to_json(&baseline).map_err(|e| e.to_string())?;
+        let with_texts = System::new(document, baseline)?;
         Ok(Self {
-            document_digest: Document::named_by(document_text.as_bytes()),
-            baseline_digest: Baseline::named_by(baseline_text.as_bytes()),
-            document_text: document_text.into_bytes().into(),
-            baseline_text: baseline_text.into_bytes().into(),
-            document,
+            judged: with_texts.system,
             clock: Clock::Live,
-            baseline,
-            plan,
-            objectives,
+            document_text: with_texts.document.into_bytes().into(),
+            baseline_text: with_texts.baseline.into_bytes().into(),
             agents: BTreeSet::new(),
             heirs: BTreeMap::new(),
             older: Vec::new(),
         })
-    }
-
-    /// Its short name.
-    pub fn id(&self) -> &SystemId {
-        &self.document.system.id
     }
 
     /// The names of its documents, as agents are told them.
@@ -104,11 +83,6 @@ impl KnownSystem {
             objectives: self.document_digest,
             baseline: self.baseline_digest,
         }
-    }
-
-    /// Length of a pane.
-    pub fn pane(&self) -> Span {
-        self.document.panes.length
     }
 
     /// The agents that a pane waits for: of one that hands its place over and its heir, the heir once anything of it was
@@ -145,24 +119,6 @@ impl KnownSystem {
         std::iter::once((&self.plan, self.baseline_digest))
             .chain(older)
             .find(|(plan, _)| plan.digest() == digest)
-    }
-
-    /// Which stream an objective reads.
-    pub fn stream(&self, objective: &Objective) -> StreamKind {
-        match objective.metric.spec().stream {
-            StreamKind::Traffic => StreamKind::Traffic,
-            StreamKind::Outcomes => StreamKind::Outcomes,
-            StreamKind::ByAttribute => {
-                let late = self.document.attributes.iter().any(|a| {
-                    Some(&a.name) == objective.of.attribute.as_ref() && self.document.comes_late(a)
-                });
-                if late {
-                    StreamKind::Outcomes
-                } else {
-                    StreamKind::Traffic
-                }
-            }
-        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! The collector: verifies what agents ship, merges replicas, judges sealed panes against the
 //! objectives in force, and keeps the evidence.
 //!
-//! Core (pure): [`known`], [`trust`], [`spiffe`], [`access`], [`skew`], [`verify`], [`seal`], [`plan`], [`register`], [`missing`].
+//! Core (pure): [`known`], [`trust`], [`spiffe`], [`access`], [`skew`], [`verify`], [`missing`]; and `clause9_shared::sealing`, which decides what follows from a seal.
 //! Shell: listening and receiving, TLS, [`enrolment`], the writer's thread (`collect`, `execute`), [`store`], `serve`,
 //! [`config`], what reads files again (`held`, `reload`), and what tells others (`reading`, `telemetry`, `export`).
-//! A batch goes `receive → verify → collect → store`, one of a topic `kafka → verify → collect → store → kafka`; a seal goes `seal → plan → execute`.
+//! A batch goes `receive → verify → collect → store`, one of a topic `kafka → verify → collect → store → kafka`; a seal goes `collect → clause9_shared::sealing → execute`.
 //!
 //! Not here: people's evaluations, the life of a nonconformity after its candidate, proofs of the
 //! register, notifications. No route changes a record; no code path deletes one.
@@ -29,13 +29,10 @@ pub mod known;
 mod listen;
 pub mod log;
 pub mod missing;
-pub mod plan;
 mod program;
 mod reading;
 mod receive;
-pub mod register;
 mod reload;
-pub mod seal;
 mod secret;
 mod serve;
 pub mod skew;

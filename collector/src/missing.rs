@@ -10,8 +10,8 @@ use clause9_shared::time::{Span, Timestamp};
 use clause9_shared::window::PaneStart;
 use serde::Serialize;
 
-use crate::plan::{GapRow, Window, WindowRow};
-use crate::register::Status;
+use clause9_shared::evidence::body::Status;
+use clause9_shared::sealing::{GapRow, Window, WindowRow};
 
 /// How far a system has come, as far as missing windows depend on it.
 #[derive(Clone, Copy, Debug)]

@@ -25,11 +25,11 @@ use crate::known::Current;
 use crate::listen::{Door, Limits};
 use crate::log::{self, Notary};
 use crate::receive::Uploads;
-use crate::register::Pen;
 use crate::reload::{Parts, Reloading};
 use crate::serve::{Hub, Shared, routes};
 use crate::store::{self, Readers};
 use crate::telemetry::Telemetry;
+use clause9_shared::evidence::pen::Pen;
 
 /// Version of the program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

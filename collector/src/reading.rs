@@ -10,9 +10,9 @@ use clause9_shared::time::{Clock, Timestamp};
 use clause9_shared::verdict::Verdict;
 
 use crate::known::KnownSystem;
-use crate::plan::{Standing, Window, judges};
 use crate::serve::{Lacking, first_due, lacking};
 use crate::store::{ReadStore, StoreError, SystemState};
+use clause9_shared::sealing::{Standing, Window, judges};
 
 type Standings = BTreeMap<(ObjectiveId, u32), Standing>;
 

@@ -44,6 +44,7 @@ pub mod performance;
 pub mod plan;
 pub mod planning;
 pub mod sampling;
+pub mod sealing;
 pub mod service;
 pub mod sketch;
 pub mod text;

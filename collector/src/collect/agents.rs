@@ -11,9 +11,10 @@ use clause9_shared::ids::AgentId;
 use super::{Writer, chain};
 use crate::execute::Counts;
 use crate::known::Known;
-use crate::register::{About, AgentsBody, Unwritable, reference};
 use crate::store::StoreError;
 use crate::trust::{AGENTS_DOMAIN, Standing, Trusted};
+use clause9_shared::evidence::body::AgentsBody;
+use clause9_shared::evidence::pen::{About, Unwritable, reference};
 
 impl Writer {
     /// Takes over who is known by now. If that cannot be written down, it is tried again; batches are held against it

@@ -10,8 +10,9 @@ use clause9_shared::time::Clock;
 use super::Program;
 use crate::execute::Counts;
 use crate::known::{Known, KnownSystem};
-use crate::register::{About, CompiledRef, DocumentBody, Pen, StartedBody, Unwritable, reference};
 use crate::store::{Appended, StoreError, WriteStore};
+use clause9_shared::evidence::body::{CompiledRef, DocumentBody, StartedBody};
+use clause9_shared::evidence::pen::{About, Pen, Unwritable, reference};
 
 /// Writes down the start, and each document that is new. Adds plans that were in use before.
 pub(crate) fn begin(
@@ -49,7 +50,7 @@ pub(crate) fn begin(
 
 fn add(
     to: &Appended<'_>,
-    written: &crate::register::Written,
+    written: &clause9_shared::evidence::pen::Written,
     counts: &mut Counts,
 ) -> Result<(), StoreError> {
     if to.append(written, None)? {

@@ -12,10 +12,11 @@ use clause9_shared::wire::loss::{Loss, LossReason, Place};
 
 use crate::execute::Counts;
 use crate::known::KnownSystem;
-use crate::plan::GapRow;
-use crate::register::{About, GapBody, Pen};
 use crate::store::{Appended, Hole, StoreError};
 use crate::verify::{JudgedAgain, VerifiedBatch};
+use clause9_shared::evidence::body::GapBody;
+use clause9_shared::evidence::pen::{About, Pen};
+use clause9_shared::sealing::GapRow;
 
 /// Why it is a gap that items were refused.
 const ITEMS_REFUSED: &str = "items_refused";

@@ -16,9 +16,10 @@ use super::gaps::Gaps;
 use super::{Answer, Delivery, Unavailable, Writer};
 use crate::execute::Counts;
 use crate::known::Known;
-use crate::register::{About, BatchBody, Pen, RefusalBody, reference};
 use crate::store::{Appended, NewBatch, StoreError};
 use crate::verify::{self, Admitted, Before, JudgedAgain, Opened, Refused, VerifiedBatch};
+use clause9_shared::evidence::body::{BatchBody, RefusalBody};
+use clause9_shared::evidence::pen::{About, Pen, reference};
 
 /// Systems that something was delivered for, each with the trace that brought it, if one is kept.
 pub(super) type Brought = BTreeMap<SystemId, Option<Context>>;
@@ -375,7 +376,7 @@ fn record_refusal(
 
 fn append(
     to: &Appended<'_>,
-    written: &crate::register::Written,
+    written: &clause9_shared::evidence::pen::Written,
     counts: &mut Counts,
 ) -> Result<(), StoreError> {
     if to.append(written, None)? {

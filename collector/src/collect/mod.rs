@@ -26,11 +26,11 @@ use tokio::sync::oneshot;
 use self::sealing::Shown;
 use crate::clock::WallClock;
 use crate::known::{Current, Known};
-use crate::register::Pen;
-use crate::seal::Patience;
 use crate::store::{Appended, StoreError, WriteStore};
 use crate::telemetry::Telemetry;
 use crate::verify::{Opened, Refused};
+use clause9_shared::evidence::pen::Pen;
+use clause9_shared::sealing::due::Patience;
 
 /// Batches that may wait for the writer.
 const QUEUE: usize = 64;

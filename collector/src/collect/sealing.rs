@@ -16,12 +16,13 @@ use super::{Writer, chain};
 use crate::execute::{Counts, execute};
 use crate::export;
 use crate::known::KnownSystem;
-use crate::plan::{self, Seal};
 use crate::reading::Reading;
-use crate::register::Pen;
-use crate::seal::{self, Due, Progress, Timing};
 use crate::serve::carry_tallies;
 use crate::store::{Appended, StoreError, SystemState};
+use clause9_shared::evidence::pen::Pen;
+use clause9_shared::sealing;
+use clause9_shared::sealing::due::{Due, Progress, Timing};
+use clause9_shared::sealing::{self, Seal};
 
 /// Most panes of one system that are sealed before batches are taken again.
 const MAX_SEALS_AT_ONCE: usize = 32;

@@ -12,9 +12,10 @@ use super::attribute::{
 };
 use super::{figures, grade};
 use crate::known::KnownSystem;
-use crate::plan::Action;
-use crate::register::{NonconformityBody, VerdictBody, Written};
 use crate::telemetry::nats;
+use clause9_shared::evidence::body::{NonconformityBody, VerdictBody};
+use clause9_shared::evidence::pen::Written;
+use clause9_shared::sealing::Action;
 
 /// Name of a changed verdict's event.
 const CHANGED: &str = "clause9.verdict.changed";

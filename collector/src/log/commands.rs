@@ -12,8 +12,9 @@ use crate::clock::WallClock;
 use crate::config::CollectorConfig;
 use crate::keyfile;
 use crate::program::author;
-use crate::register::{About, KeyBody, Pen};
 use crate::store::{self, Page, Readers, RecordFilter};
+use clause9_shared::evidence::body::KeyBody;
+use clause9_shared::evidence::pen::{About, Pen};
 
 /// What happened to the log's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

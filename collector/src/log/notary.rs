@@ -17,9 +17,10 @@ use super::keys::{Keys, Ring};
 use super::{Custody, KeyEvent, Signer};
 use crate::clock::WallClock;
 use crate::collect::Inbox;
-use crate::register::{About, KeyBody};
 use crate::store::{Page, Published, ReadStore, Readers, RecordFilter, StoreError};
 use crate::telemetry::Telemetry;
+use clause9_shared::evidence::body::KeyBody;
+use clause9_shared::evidence::pen::About;
 
 /// Most steps of one round: a rotation takes three.
 const STEPS: usize = 8;
@@ -106,6 +107,7 @@ impl Parts {
     /// One step; true if there is another.
     fn step(&self) -> anyhow::Result<bool> {
         let state = self.readers.read(state)?;
+        self.telemetry.log.show(state.size, state.covered);
         let ring = self.keys.ring(state.recorded.is_some())?;
         let name = self.name(&state, &ring)?;
         let named =
@@ -164,7 +166,6 @@ impl Parts {
 
     fn sign(&self, state: &State, name: &KeyName, signers: &[&Signer]) -> anyhow::Result<()> {
         let covers_all = state.covered.is_some_and(|covered| covered >= state.size);
-        self.telemetry.log.show(state.size, state.covered);
         // By both keys at once only what lies behind the record of the second: there is something new, then.
         if covers_all || state.size == 0 {
             return Ok(());

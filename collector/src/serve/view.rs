@@ -7,8 +7,8 @@ use clause9_shared::window::PaneStart;
 use crate::collect::progress;
 use crate::known::KnownSystem;
 use crate::missing::{self, Expected, Missing, Reach, Rows};
-use crate::plan::{Standing, in_force};
 use crate::store::{Appended, ReadStore, StoreError, SystemState};
+use clause9_shared::sealing::{Standing, in_force};
 
 /// Windows that are looked through for missing ones, at most, for one answer.
 const MAX_WINDOWS: u32 = 10_000;

@@ -11,7 +11,7 @@ use rusqlite::{OptionalExtension, params};
 use super::read::{count, digest, point};
 use super::write::word;
 use super::{Appended, ReadStore, StoreError};
-use crate::plan::GapRow;
+use clause9_shared::sealing::GapRow;
 
 /// Gaps that are looked through at once, at most: the newest.
 const MAX_GAPS: i64 = 10_000;

@@ -98,12 +98,18 @@ pub enum StoreError {
     /// A row is not what this program writes.
     #[error("a row of `{0}` cannot be read; the register was changed from outside")]
     Row(&'static str),
+    /// What was signed is not what is there.
+    #[error(
+        "the first {0} records are not those that were signed: the register was changed from outside, or its disk is damaged; \
+         compare it with a backup, and sign nothing by hand"
+    )]
+    Forked(u64),
     /// A document in the register does not fit what is configured.
     #[error("{0}")]
     Conflict(String),
     /// A record cannot be written.
     #[error(transparent)]
-    Unwritable(#[from] crate::register::Unwritable),
+    Unwritable(#[from] clause9_shared::evidence::pen::Unwritable),
 }
 
 impl From<rusqlite::Error> for StoreError {

@@ -4,8 +4,8 @@
 use clause9_shared::digest::Digest;
 
 use super::StoreError;
-use crate::plan::LEDGER_DOMAIN;
 use crate::trust::AGENTS_DOMAIN;
+use clause9_shared::sealing::LEDGER_DOMAIN;
 
 /// The domain in which contents of a kind are named; none of a kind that this version does not write.
 fn domain(kind: &str) -> Option<&'static str> {

@@ -14,9 +14,11 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::read::{digest, pane, point, unreadable};
 use super::{Appended, ReadStore, StoreError};
 use crate::known::KnownSystem;
-use crate::plan::{Needs, OVERFLOW, Past, PastBlock, SumOf, UNEQUAL_RATES, common, sum_of};
-use crate::register::BlockRef;
-use crate::seal::BlockCoverage;
+use clause9_shared::evidence::body::BlockRef;
+use clause9_shared::sealing::blocks::BlockCoverage;
+use clause9_shared::sealing::{
+    Needs, OVERFLOW, Past, PastBlock, SumOf, UNEQUAL_RATES, common, sum_of,
+};
 
 /// Blocks that are added anew each time a window's sum is asked for, at most. A sum is kept once more
 /// than these are in it: it takes about as much room as one block.

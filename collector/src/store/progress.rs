@@ -12,8 +12,8 @@ use rusqlite::{OptionalExtension, params};
 use super::names::unaltered;
 use super::read::{count, digest, pane, point};
 use super::{ReadStore, StoreError};
-use crate::plan::Standing;
-use crate::seal::{Contribution, Origin};
+use clause9_shared::sealing::Standing;
+use clause9_shared::sealing::blocks::{Contribution, Origin};
 
 /// How far a system has come.
 #[derive(Clone, Debug, Default)]

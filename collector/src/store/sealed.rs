@@ -9,8 +9,8 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::read::{count, digest, most, pane, point};
 use super::{ReadStore, StoreError};
-use crate::plan::{SealRow, Window, WindowRow};
-use crate::register::Status;
+use clause9_shared::evidence::body::Status;
+use clause9_shared::sealing::{SealRow, Window, WindowRow};
 
 /// Panes sealed without an agent that are looked through at once, at most: the newest.
 const MAX_SILENT: usize = 100_000;

@@ -9,8 +9,8 @@ use rusqlite::{OptionalExtension, params};
 use super::read::{count, point};
 use super::write::word;
 use super::{Appended, ReadStore, StoreError};
-use crate::plan::WindowRow;
-use crate::register::Status;
+use clause9_shared::evidence::body::Status;
+use clause9_shared::sealing::WindowRow;
 
 /// Windows by what came of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -200,7 +200,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plan::Window;
+    use clause9_shared::sealing::Window;
 
     const HOUR: Span = Span::from_secs(3600);
 

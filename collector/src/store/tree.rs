@@ -106,7 +106,8 @@ pub(super) fn grow(connection: &Connection, edge: &Edge) -> Result<Option<Edge>,
 }
 
 fn keep_tile(connection: &Connection, full: &tiles::Full) -> Result<(), StoreError> {
-    let sql = "INSERT INTO tiles(level, number, root, hashes) VALUES(?1, ?2, ?3, ?4)";
+    // Another program that writes to the register may have been first: then it is the same.
+    let sql = "INSERT INTO tiles(level, number, root, hashes) VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
     connection.prepare_cached(sql)?.execute(params![
         full.place.level,
         word(full.place.number),
@@ -271,11 +272,16 @@ impl Appended<'_> {
         let wrong = || StoreError::Row("checkpoints");
         let checkpoint: Checkpoint = note.text().parse().map_err(|_| wrong())?;
         let read = self.read();
-        if read
-            .last_checkpoint()?
-            .is_some_and(|last| last.checkpoint.size >= checkpoint.size)
+        if let Some(CheckpointRow {
+            checkpoint: last, ..
+        }) = read.last_checkpoint()?
         {
-            return Ok(Published::Overtaken);
+            if last.size >= checkpoint.size {
+                return Ok(Published::Overtaken);
+            }
+            if read.log_root(last.size)? != last.root {
+                return Err(StoreError::Forked(last.size));
+            }
         }
         if checkpoint.size > read.log_size()? || read.log_root(checkpoint.size)? != checkpoint.root
         {

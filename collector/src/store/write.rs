@@ -14,10 +14,10 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::checkpoint::Checkpoint;
 use super::{ReadStore, StoreError, tree};
-use crate::plan::{KeptBlock, SealRow, Standing, WindowRow};
-use crate::register::Written;
-use crate::seal::{BlockCoverage, waits_for};
 use crate::verify::VerifiedBatch;
+use clause9_shared::evidence::pen::Written;
+use clause9_shared::sealing::blocks::{BlockCoverage, waits_for};
+use clause9_shared::sealing::{KeptBlock, SealRow, Standing, WindowRow};
 
 /// Most distinct (reason, peer) pairs that refusals are counted by within one hour.
 const MAX_REFUSAL_ROWS: i64 = 256;

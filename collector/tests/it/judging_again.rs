@@ -230,7 +230,8 @@ fn what_was_refused_by_an_earlier_version_is_taken_too() {
     running.wait_sealed(2);
     running.stop();
     let set_back = "ALTER TABLE pending ADD COLUMN item BLOB NOT NULL DEFAULT x'';
-         DROP TABLE refused_items; PRAGMA user_version = 4;
+         DROP TABLE refused_items; DROP TABLE cosignatures; DROP TABLE checkpoints; DROP TABLE tiles;
+         PRAGMA user_version = 4;
          UPDATE refused SET detail = 'item 1: the capture plan is not known; give agent and collector the same';";
     running.register().execute_batch(set_back).unwrap();
     give(&running.files);

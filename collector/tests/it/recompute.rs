@@ -3,15 +3,15 @@
 use std::net::SocketAddr;
 
 use clause9_collector::known::KnownSystem;
-use clause9_collector::plan::{LEDGER_DOMAIN, measured_block, take_block};
-use clause9_collector::register::{BlockRef, MeasurementBody, Shown, VerdictBody};
 use clause9_shared::baseline::Baseline;
 use clause9_shared::canonical;
 use clause9_shared::digest::Digest;
 use clause9_shared::evidence;
+use clause9_shared::evidence::body::{BlockRef, MeasurementBody, Shown, VerdictBody};
 use clause9_shared::judge::{Compiled, LedgerState};
 use clause9_shared::metric::{Estimate, Finality, StreamKind, Unmeasurable};
 use clause9_shared::objective::Document;
+use clause9_shared::sealing::{LEDGER_DOMAIN, measured_block, take_block};
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::time::{Span, Timestamp};
 use clause9_shared::verdict::VerdictState;

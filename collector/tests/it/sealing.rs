@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use clause9_collector::known::{Known, KnownSystem};
-use clause9_collector::plan::{self, Action, KeptBlock, Past, PastBlock, Seal, Standing};
-use clause9_collector::register::Pen;
-use clause9_collector::seal::{
-    self, Contribution, Due, Origin, PATIENCE, Patience, Progress, Timing,
-};
+use clause9_shared::evidence::pen::Pen;
 use clause9_shared::ids::{BootId, ObjectiveId, Sequence};
 use clause9_shared::sampling::{Halvings, Rates, Shell};
+use clause9_shared::sealing;
+use clause9_shared::sealing::blocks::{Contribution, Origin};
+use clause9_shared::sealing::due::{Due, PATIENCE, Patience, Progress, Timing};
+use clause9_shared::sealing::{self, Action, KeptBlock, Past, PastBlock, Seal, Standing};
 use clause9_shared::time::{Clock, Span, Timestamp};
 use clause9_shared::window::PaneStart;
 use clause9_shared::wire::batch::{self, ClosedWindow, Stream};

@@ -1067,25 +1067,31 @@ pub const ALERTS: &[Alert] = &[
         description: "The register is written and judged, but what is new in it cannot be proved to others: the key is gone or another one, or the program that signs fails. The collector's log says which.",
         fires: case(
             40,
-            &[(
-                "clause9_collector_log_rounds_total{job=\"clause9-collector\",instance=\"c:1\",result=\"failed\"}",
-                "0+1x60",
-            ), (
-                "clause9_collector_log_rounds_total{job=\"clause9-collector\",instance=\"c:1\",result=\"ok\"}",
-                "7x60",
-            )],
+            &[
+                (
+                    "clause9_collector_log_rounds_total{job=\"clause9-collector\",instance=\"c:1\",result=\"failed\"}",
+                    "0+1x60",
+                ),
+                (
+                    "clause9_collector_log_rounds_total{job=\"clause9-collector\",instance=\"c:1\",result=\"ok\"}",
+                    "7x60",
+                ),
+            ],
         ),
         labels: &[("job", "clause9-collector"), ("instance", "c:1")],
         shown: "",
         silent: case(
             40,
-            &[(
-                "clause9_collector_log_rounds_total{job=\"clause9-collector\",instance=\"c:1\",result=\"failed\"}",
-                "0+1x60",
-            ), (
-                "clause9_collector_log_rounds_total{job=\"clause9-collector\",instance=\"c:1\",result=\"ok\"}",
-                "0+1x60",
-            )],
+            &[
+                (
+                    "clause9_collector_log_rounds_total{job=\"clause9-collector\",instance=\"c:1\",result=\"failed\"}",
+                    "0+1x60",
+                ),
+                (
+                    "clause9_collector_log_rounds_total{job=\"clause9-collector\",instance=\"c:1\",result=\"ok\"}",
+                    "0+1x60",
+                ),
+            ],
         ),
     },
     Alert {

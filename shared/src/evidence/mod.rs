@@ -1,9 +1,11 @@
 //! Records: what is appended to the register. One header for all, one body per type. Below it what makes the register one
 //! that strangers can check, a module for each public specification.
 
+pub mod body;
 pub mod checkpoint;
 pub mod merkle;
 pub mod note;
+pub mod pen;
 pub mod policy;
 pub mod proof;
 pub mod tiles;

@@ -149,7 +149,7 @@ fn what_is_no_note_no_key_and_no_name_is_refused_in_words() {
     let cases: [(&[u8], BadNote); 11] = [
         (b"", BadNote::NoSignatures),
         (b"a\n", BadNote::NoSignatures),
-        (b"a\n\n", BadNote::Line(1)),
+        (b"a\n\n", BadNote::NoSignatures),
         (b"\xff\n\nx\n", BadNote::NotText),
         (long.as_bytes(), BadNote::TooLarge),
         (many.as_bytes(), BadNote::TooLarge),

@@ -8,10 +8,10 @@ use super::super::view::ObjectiveView;
 use super::plot::{Mark, Plot};
 use super::{state, system, words};
 use crate::known::KnownSystem;
-use crate::plan::Standing;
-use crate::register::VerdictBody;
 use crate::store::{Page, ReadStore, RecordFilter};
 use crate::telemetry::nats;
+use clause9_shared::evidence::body::VerdictBody;
+use clause9_shared::sealing::Standing;
 
 /// Windows in a plot.
 const WINDOWS: usize = 80;

@@ -8,8 +8,8 @@ use clause9_shared::window::PaneStart;
 use maud::{Markup, html};
 
 use super::{state, words};
-use crate::plan::WindowRow;
-use crate::register::Status;
+use clause9_shared::evidence::body::Status;
+use clause9_shared::sealing::WindowRow;
 
 /// Size of the drawing, in its own units.
 const WIDTH: f64 = 760.0;

@@ -8,8 +8,8 @@ use super::super::{ApiError, Shared};
 use super::{document, objective, overview, words};
 use crate::known::KnownSystem;
 use crate::missing::MissingStatus;
-use crate::plan::{GapRow, SealRow};
 use crate::store::{ReadStore, SystemState};
+use clause9_shared::sealing::{GapRow, SealRow};
 
 /// Sealed panes in the table.
 const PANES: usize = 12;

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{ApiError, Params, Shared, limit, next_leaf};
-use crate::register::kind_of_word;
 use crate::store::{Page, RecordFilter};
+use clause9_shared::evidence::body::kind_of_word;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

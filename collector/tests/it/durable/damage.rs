@@ -111,7 +111,9 @@ fn a_register_with_a_fallen_bit_is_refused_or_gives_out_what_it_took_in_or_an_er
                     "byte {at}: {path} is something else"
                 ),
                 Err(status) => {
-                    assert_eq!(*status, 503, "byte {at}: {path}");
+                    // A name that fell over is no name that is asked for.
+                    let unknown = *status == 404 && path.contains("sha256:");
+                    assert!(*status == 503 || unknown, "byte {at}: {path}: {status}");
                     errors += 1;
                 }
             }

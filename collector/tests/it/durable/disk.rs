@@ -123,6 +123,10 @@ impl Disk {
             Event::Resize(path, length) => self.file(path).tell(Change::Resize(*length)),
             Event::Failed(path) => self.fail(path),
             Event::Unlink(path) => self.told.push((path.clone(), None)),
+            Event::Link(from, to) => {
+                let same = self.seen().get(from).copied();
+                self.told.push((to.clone(), same));
+            }
             Event::Sync(path) => return self.sync(path),
             Event::Answer(_) | Event::Restart => {}
         }

@@ -25,6 +25,8 @@ pub(crate) enum Event {
     },
     Resize(PathBuf, usize),
     Unlink(PathBuf),
+    /// A second name for a file.
+    Link(PathBuf, PathBuf),
     /// A file or a folder.
     Sync(PathBuf),
     /// A sync that failed: what it was to make sure may be forgotten, and no later one brings it back.
@@ -132,6 +134,14 @@ impl<'a> Reading<'a> {
             "openat" => self.opened(call),
             "mkdir" => Some(Event::Folder(self.below(&call.path()?)?)),
             "unlink" => Some(Event::Unlink(self.below(&call.path()?)?)),
+            "linkat" => {
+                let names = call
+                    .strings()
+                    .into_iter()
+                    .filter_map(|name| String::from_utf8(name).ok());
+                let mut names = names.map(|name| self.below(Path::new(&name)));
+                Some(Event::Link(names.next()??, names.next()??))
+            }
             "pwrite64" => {
                 let path = self.below(&call.open_path()?)?;
                 let mut bytes = call.strings().pop()?;

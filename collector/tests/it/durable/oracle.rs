@@ -7,6 +7,8 @@ use std::path::Path;
 
 use clause9_shared::digest::Digest;
 use clause9_shared::evidence;
+use clause9_shared::evidence::merkle::Hash;
+use clause9_shared::evidence::tiles::{Edge, Place};
 use clause9_shared::sketch::PaneSummary;
 use clause9_shared::window::{Coverage, OutcomeCoverage};
 use clause9_shared::wire::batch::{self, ClosedWindow, Envelope, Stream};
@@ -115,9 +117,66 @@ fn look(db: &Connection) -> rusqlite::Result<(BTreeSet<Digest>, String)> {
         writeln!(problems, "integrity: {sound}").unwrap();
     }
     names(db, &mut problems)?;
+    tree(db, &mut problems)?;
     let batches = batches(db, &mut problems)?;
     tables(db, &mut problems)?;
     Ok((batches, problems))
+}
+
+/// Tiles and checkpoints are those of the records, and no checkpoint covers more.
+fn tree(db: &Connection, problems: &mut String) -> rusqlite::Result<()> {
+    let mut checkpoints = BTreeMap::new();
+    let mut statement = db.prepare("SELECT size, note FROM checkpoints")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (size, note): (u64, String) = (row.get(0)?, row.get(1)?);
+        checkpoints.insert(size, note.lines().nth(2).unwrap_or_default().to_owned());
+    }
+    let mut tiles = BTreeMap::new();
+    let mut statement = db.prepare("SELECT level, number, hashes FROM tiles")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let place = Place {
+            level: row.get(0)?,
+            number: row.get(1)?,
+        };
+        tiles.insert(place, row.get::<_, Vec<u8>>(2)?);
+    }
+    let mut edge = Edge::default();
+    let mut statement = db.prepare("SELECT digest FROM records ORDER BY leaf")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        for full in edge.push(Hash::leaf(named(row, 0)?.as_bytes())) {
+            if tiles.remove(&full.place) != Some(full.hashes) {
+                writeln!(
+                    problems,
+                    "the tile {:?} is not that of its records",
+                    full.place
+                )
+                .unwrap();
+            }
+        }
+        if checkpoints
+            .remove(&edge.size())
+            .is_some_and(|root| root != edge.root().to_string())
+        {
+            writeln!(
+                problems,
+                "the checkpoint over {} records has another root",
+                edge.size()
+            )
+            .unwrap();
+        }
+    }
+    if !tiles.is_empty() || !checkpoints.is_empty() {
+        writeln!(
+            problems,
+            "tiles {:?} and checkpoints {checkpoints:?} of no records",
+            tiles.keys()
+        )
+        .unwrap();
+    }
+    Ok(())
 }
 
 /// Leaves are numbered without holes, and everything is what its name says.

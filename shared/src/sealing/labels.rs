@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use clause9_shared::metric::{Finality, LabelAges, StreamKind};
-use clause9_shared::objective::Objective;
-use clause9_shared::time::Span;
-use clause9_shared::window::PaneStart;
+use crate::metric::{Finality, LabelAges, StreamKind};
+use crate::objective::Objective;
+use crate::time::Span;
+use crate::window::PaneStart;
 
-use super::window::Window;
+use super::windows::Window;
 use super::{PastBlock, Seal};
-use crate::register::LabelsBody;
-use crate::seal::BlockCoverage;
+use crate::evidence::body::LabelsBody;
+use crate::sealing::blocks::BlockCoverage;
 
 /// Prediction and label fell into two panes, somewhere: a label may be up to two panes younger than the
 /// end of the one is from the beginning of the other.

@@ -1,118 +1,20 @@
-//! What is written down: the body of each record type, and how records are named and headed.
-//! Core. A body names everything it rests on by digest, so that a stranger with the contents can
-//! compute it again. Not here: deciding what to write (`plan`), writing it (`execute`).
+//! What is written down: the body of each record type. A body names everything it rests on by digest, so that a stranger with
+//! the contents can compute it again. Not here: what a record's header is (the module above), deciding what to write
+//! (`crate::sealing`), writing it.
 
-use clause9_shared::digest::Digest;
-use clause9_shared::evidence::{self, Evidence, Header, RecordKind, Ref, SCHEMA_VERSION};
-use clause9_shared::ids::{AgentId, BootId, Name, ObjectiveId, Sequence, SystemId};
-use clause9_shared::judge::Step;
-use clause9_shared::metric::{Estimate, Finality, Grade, MetricId, Sample, StreamKind};
-use clause9_shared::nonconformity::Candidate;
-use clause9_shared::time::{Clock, Span, Timestamp};
-use clause9_shared::verdict::Verdict;
-use clause9_shared::window::{PaneKey, PaneStart};
-use clause9_shared::wire::batch::RefusalReason;
 use serde::{Deserialize, Serialize};
 
-use crate::seal::Origin;
-
-/// Retention class of records of monitoring (at least six months by law for logs; kept ten years).
-const RETENTION: &str = "monitoring";
-
-/// Who writes, and when: everything of a header that does not depend on the record.
-#[derive(Clone, Debug)]
-pub struct Pen {
-    /// The program with its build digest.
-    pub author: String,
-    /// The wall clock.
-    pub now: Timestamp,
-}
-
-/// What a record is about, for its header.
-#[derive(Clone, Debug, Default)]
-pub struct About {
-    /// The system.
-    pub system: Option<SystemId>,
-    /// Which clock `created_at` is on.
-    pub clock: Clock,
-    /// The record that is replaced.
-    pub supersedes: Option<Digest>,
-    /// What it rests on.
-    pub refs: Vec<Ref>,
-}
-
-/// A record with its bytes and its name.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Written {
-    /// Header and body.
-    pub record: Evidence,
-    /// The canonical bytes.
-    pub canonical: String,
-    /// The name: the digest of the bytes.
-    pub digest: Digest,
-}
-
-/// A body has no canonical form: a number that JSON cannot hold.
-#[derive(Debug, thiserror::Error)]
-#[error("a {kind} record cannot be written: {cause}")]
-pub struct Unwritable {
-    kind: &'static str,
-    cause: String,
-}
-
-impl Unwritable {
-    pub(crate) const fn new(kind: &'static str, cause: String) -> Self {
-        Self { kind, cause }
-    }
-}
-
-impl Pen {
-    /// Writes a record. `created_at` is on the clock of `about`.
-    pub fn write<B: Serialize>(
-        &self,
-        kind: RecordKind,
-        created_at: Timestamp,
-        about: About,
-        body: &B,
-    ) -> Result<Written, Unwritable> {
-        let unwritable = |cause: String| Unwritable {
-            kind: kind.as_str(),
-            cause,
-        };
-        let record = Evidence {
-            header: Header {
-                kind,
-                schema_version: SCHEMA_VERSION,
-                created_at,
-                received_at: self.now,
-                author: self.author.clone(),
-                system: about.system,
-                clock: about.clock,
-                supersedes: about.supersedes,
-                refs: about.refs,
-                retention_class: RETENTION.to_owned(),
-            },
-            body: serde_json::to_value(body).map_err(|e| unwritable(e.to_string()))?,
-        };
-        let canonical = record
-            .to_canonical()
-            .map_err(|e| unwritable(e.to_string()))?;
-        let digest = evidence::digest(&canonical);
-        Ok(Written {
-            record,
-            canonical,
-            digest,
-        })
-    }
-}
-
-/// A pointer with its role.
-pub fn reference(role: &str, digest: Digest) -> Ref {
-    Ref {
-        role: role.to_owned(),
-        digest,
-    }
-}
+use crate::digest::Digest;
+use crate::evidence::RecordKind;
+use crate::ids::{AgentId, BootId, Name, ObjectiveId, Sequence, SystemId};
+use crate::judge::Step;
+use crate::metric::{Estimate, Finality, Grade, MetricId, Sample, StreamKind};
+use crate::nonconformity::Candidate;
+use crate::sealing::Origin;
+use crate::time::{Span, Timestamp};
+use crate::verdict::Verdict;
+use crate::window::{PaneKey, PaneStart};
+use crate::wire::batch::RefusalReason;
 
 /// A float that keeps its bits: the number for people, the bits for whoever computes again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -435,7 +337,7 @@ pub struct VerdictBody {
     /// The measurement whose value is shown beside it, if there is one yet.
     pub measurement: Option<Digest>,
     /// The state before, if there was a verdict before.
-    pub previous: Option<clause9_shared::verdict::VerdictState>,
+    pub previous: Option<crate::verdict::VerdictState>,
     /// Which surveillance cycle the ledger is in, from 1.
     pub epoch: u32,
     /// The pane of the block `verdict.since`, with which the breach is estimated to have begun.
@@ -473,7 +375,7 @@ pub struct MemberBody {
     /// The feature.
     pub feature: Option<Name>,
     /// Its evidence after the seal, in 2^-32 nats.
-    #[serde(with = "clause9_shared::bet::fixed::exact")]
+    #[serde(with = "crate::bet::fixed::exact")]
     pub evidence: i64,
     /// The record of its last verdict, if there is one yet.
     pub verdict: Option<Digest>,
@@ -531,7 +433,7 @@ pub struct Criterion {
     /// The policy that asks for it.
     pub policy: String,
     /// Clauses, controls and law.
-    pub references: Vec<clause9_shared::objective::document::Reference>,
+    pub references: Vec<crate::objective::document::Reference>,
 }
 
 /// A value or the reason for its absence, in a form that can be kept and given back unchanged.

@@ -1,32 +1,30 @@
 //! One objective version and one seal: windows measured, the ledger's step, the verdict, and the
 //! candidate nonconformity that it may raise.
 
-use clause9_shared::canonical;
-use clause9_shared::digest::Digest;
-use clause9_shared::evidence::RecordKind;
-use clause9_shared::judge::{Compiled, LedgerState, Step, Taken};
-use clause9_shared::metric::{Measurement, StreamKind, Unmeasurable};
-use clause9_shared::nonconformity::Candidate;
-use clause9_shared::objective::Objective;
-use clause9_shared::objective::document::Comparator;
-use clause9_shared::sampling::Common;
-use clause9_shared::time::{Span, Timestamp};
-use clause9_shared::verdict::{Verdict, VerdictState};
-use clause9_shared::window::PaneStart;
+use crate::canonical;
+use crate::digest::Digest;
+use crate::evidence::RecordKind;
+use crate::judge::{Compiled, LedgerState, Step, Taken};
+use crate::metric::{Measurement, StreamKind, Unmeasurable};
+use crate::nonconformity::Candidate;
+use crate::objective::Objective;
+use crate::objective::document::Comparator;
+use crate::sampling::Common;
+use crate::time::{Span, Timestamp};
+use crate::verdict::{Verdict, VerdictState};
+use crate::window::PaneStart;
 
 use super::measuring::{
     self, Measured, OVERFLOW, UNEQUAL_RATES, counts_for, take_block, take_settled,
 };
 use super::mixing;
-use super::window::{self, Window, judges};
+use super::windows::{self, Window, judges};
 use super::{
     Action, KeptBlock, LEDGER_DOMAIN, Mixes, Past, Seal, ShownWindow, Standing, SumOf, about,
     became_so, common,
 };
-use crate::register::{
-    BlockRef, Criterion, NonconformityBody, Pen, Status, Unwritable, VerdictBody, Written,
-    reference,
-};
+use crate::evidence::body::{BlockRef, Criterion, NonconformityBody, Status, VerdictBody};
+use crate::evidence::pen::{Pen, Unwritable, Written, reference};
 
 /// Judges one objective version, if the seal concerns it.
 pub(super) fn judge(
@@ -57,7 +55,7 @@ pub(super) fn judge(
         .iter()
         .filter(|b| b.stream() == stream)
         .map(|b| b.pane);
-    for window in window::to_measure(objective, seal.system.pane(), seal.due.pane, touched) {
+    for window in windows::to_measure(objective, seal.system.pane(), seal.due.pane, touched) {
         let measured = measuring::measure(seal, compiled, window, past, pen)?;
         standing.show(stream, &measured);
         actions.push(Action::Append {
@@ -215,7 +213,7 @@ fn past_level(objective: &Objective, value: f64) -> bool {
 
 /// The pane whose labels have had their time, if the objective waits for that and judges the pane.
 fn settled(seal: &Seal<'_>, objective: &Objective) -> Option<Window> {
-    window::settled(objective, seal.system.pane(), seal.due.pane)
+    windows::settled(objective, seal.system.pane(), seal.due.pane)
         .filter(|w| judges(objective, PaneStart(w.start)))
 }
 

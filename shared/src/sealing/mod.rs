@@ -2,36 +2,40 @@
 //! ledgers' new states, as a list of [`Action`]s. Core: everything that is known is a parameter,
 //! nothing is written here. The same seal and the same past give the same actions.
 
+pub mod blocks;
+pub mod due;
 mod judging;
 mod labels;
 mod measuring;
 mod mixing;
+mod system;
 mod together;
-mod window;
+mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clause9_shared::digest::Digest;
-use clause9_shared::evidence::RecordKind;
-use clause9_shared::ids::{AgentId, ObjectiveId};
-use clause9_shared::judge::LedgerState;
-use clause9_shared::metric::{StreamKind, Unmeasurable};
-use clause9_shared::sketch::PaneSummary;
-use clause9_shared::time::{Clock, Timestamp};
-use clause9_shared::verdict::Verdict;
-use clause9_shared::window::{Coverage, OutcomeCoverage, PaneKey, PaneStart};
-use clause9_shared::wire::codec::Encode;
+use crate::digest::Digest;
+use crate::evidence::RecordKind;
+use crate::ids::{AgentId, ObjectiveId};
+use crate::judge::LedgerState;
+use crate::metric::{StreamKind, Unmeasurable};
+use crate::sketch::PaneSummary;
+use crate::time::{Clock, Timestamp};
+use crate::verdict::Verdict;
+use crate::window::{Coverage, OutcomeCoverage, PaneKey, PaneStart};
+use crate::wire::codec::Encode;
 use serde::{Deserialize, Serialize};
 
-use crate::known::KnownSystem;
-use crate::register::{
-    About, BlockBody, BlockRef, GapBody, Pen, Shown, Status, Unwritable, Written, reference,
-};
-use crate::seal::{Block, BlockCoverage, Due, Sealed};
+use crate::evidence::body::{BlockBody, BlockRef, GapBody, Shown, Status};
+use crate::evidence::pen::{About, Pen, Unwritable, Written, reference};
+use crate::sealing::blocks::{Block, BlockCoverage, Sealed};
+use crate::sealing::due::Due;
 
+pub use blocks::Origin;
 pub use measuring::{OVERFLOW, UNEQUAL_RATES, measured_block, sum_of, take_block, take_settled};
 pub use mixing::{Mixes, common};
-pub use window::{Window, in_force, judges};
+pub use system::{System, WithTexts};
+pub use windows::{Window, in_force, judges};
 
 /// Domain of a ledger state's digest.
 pub const LEDGER_DOMAIN: &str = "clause9/ledger-state/v1";
@@ -275,7 +279,7 @@ pub struct SumOf {
 }
 
 impl SumOf {
-    /// A window's sum of a stream, as [`KnownSystem::stream`] names it.
+    /// A window's sum of a stream, as [`System::stream`] names it.
     pub const fn new(window: Window, stream: StreamKind) -> Self {
         let outcomes = match stream {
             StreamKind::Traffic => false,
@@ -294,7 +298,7 @@ impl SumOf {
     }
 
     /// Whether a block belongs to it.
-    pub fn takes(self, system: &KnownSystem, block: &KeptBlock) -> bool {
+    pub fn takes(self, system: &System, block: &KeptBlock) -> bool {
         measuring::counts_for(system, self.stream(), block)
             && self.window.start <= block.pane.0
             && block.pane.0 < self.window.end
@@ -322,7 +326,7 @@ pub struct Past {
 #[derive(Debug)]
 pub struct Seal<'a> {
     /// The system.
-    pub system: &'a KnownSystem,
+    pub system: &'a System,
     /// Which clock it is on.
     pub clock: Clock,
     /// The pane.
@@ -342,7 +346,7 @@ pub fn needs(seal: &Seal<'_>, sealed: &Sealed) -> Needs {
             .iter()
             .filter(|b| stream_of(b) == stream)
             .map(|b| b.pane);
-        for window in window::to_measure(objective, seal.system.pane(), seal.due.pane, panes) {
+        for window in windows::to_measure(objective, seal.system.pane(), seal.due.pane, panes) {
             needs.panes.extend(window.panes(seal.system.pane()));
             // Metrics of outcomes are held against the traffic of their window.
             for stream in [stream, StreamKind::Traffic] {
@@ -352,7 +356,7 @@ pub fn needs(seal: &Seal<'_>, sealed: &Sealed) -> Needs {
                 .windows
                 .insert((objective.id.clone(), objective.version, window.start));
         }
-        if let Some(settled) = window::settled(objective, seal.system.pane(), seal.due.pane) {
+        if let Some(settled) = windows::settled(objective, seal.system.pane(), seal.due.pane) {
             needs.panes.extend(settled.panes(seal.system.pane()));
             for stream in [stream, StreamKind::Traffic] {
                 needs.sums.insert(SumOf::new(settled, stream));

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use clause9_shared::objective::Objective;
-use clause9_shared::time::{Span, Timestamp};
-use clause9_shared::window::PaneStart;
+use crate::objective::Objective;
+use crate::time::{Span, Timestamp};
+use crate::window::PaneStart;
 
 /// A tumbling window, aligned to the epoch like panes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

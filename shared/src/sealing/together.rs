@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use clause9_shared::evidence::RecordKind;
-use clause9_shared::ids::ObjectiveId;
-use clause9_shared::judge::{Compiled, Family, families};
+use crate::evidence::RecordKind;
+use crate::ids::ObjectiveId;
+use crate::judge::{Compiled, Family, families};
 
-use super::window::judges;
+use super::windows::judges;
 use super::{Action, Past, Seal, Standing, Together, about, became_so};
-use crate::register::{MemberBody, Pen, TogetherBody, Unwritable, Written, reference};
+use crate::evidence::body::{MemberBody, TogetherBody};
+use crate::evidence::pen::{Pen, Unwritable, Written, reference};
 
 type Of = (ObjectiveId, u32);
 

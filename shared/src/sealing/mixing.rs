@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use clause9_shared::sampling::{Common, Mix};
-use clause9_shared::window::PaneStart;
+use crate::sampling::{Common, Mix};
+use crate::window::PaneStart;
 
 use super::PastBlock;
-use crate::seal::{Block, BlockCoverage};
+use crate::sealing::blocks::{Block, BlockCoverage};
 
 /// What is known of the rates in each pane.
 pub type Mixes = BTreeMap<PaneStart, Mix>;

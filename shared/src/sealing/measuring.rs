@@ -3,23 +3,22 @@
 
 use std::collections::BTreeSet;
 
-use clause9_shared::digest::Digest;
-use clause9_shared::evidence::RecordKind;
-use clause9_shared::judge::{Compiled, LedgerState, Step};
-use clause9_shared::metric::{Beside, Estimate, Measurement, Seen, StreamKind, Unmeasurable};
-use clause9_shared::objective::Objective;
-use clause9_shared::sampling::{Common, UNEQUAL};
-use clause9_shared::sketch::PaneSummary;
+use crate::digest::Digest;
+use crate::evidence::RecordKind;
+use crate::judge::{Compiled, LedgerState, Step};
+use crate::metric::{Beside, Estimate, Measurement, Seen, StreamKind, Unmeasurable};
+use crate::objective::Objective;
+use crate::sampling::{Common, UNEQUAL};
+use crate::sketch::PaneSummary;
 
-use super::window::Window;
+use super::System;
+use super::windows::Window;
 use super::{
     KeptBlock, Past, PastBlock, Seal, SumOf, WindowRow, about, as_json, became_so, coverages,
 };
 use super::{labels, mixing};
-use crate::known::KnownSystem;
-use crate::register::{
-    BlockRef, Exact, MeasurementBody, ModelSeen, Pen, Shown, Status, Unwritable, Written, reference,
-};
+use crate::evidence::body::{BlockRef, Exact, MeasurementBody, ModelSeen, Shown, Status};
+use crate::evidence::pen::{Pen, Unwritable, Written, reference};
 
 /// Version of every metric's method as this build computes it.
 pub(super) const METHOD: u32 = 1;
@@ -35,7 +34,7 @@ const UNSUMMED: &str = "a window that is to be measured was not asked for among 
 
 /// The sum of blocks of one stream, from nothing.
 pub fn sum_of<'a>(
-    system: &KnownSystem,
+    system: &System,
     stream: StreamKind,
     summaries: impl Iterator<Item = &'a PaneSummary>,
 ) -> Result<PaneSummary, Unmeasurable> {
@@ -51,7 +50,7 @@ pub fn sum_of<'a>(
 
 /// Gives a ledger the sum of blocks; answers with the metric on it and the step.
 pub fn take_block<'a>(
-    system: &KnownSystem,
+    system: &System,
     compiled: &Compiled,
     state: &mut LedgerState,
     summaries: impl Iterator<Item = &'a PaneSummary>,
@@ -79,7 +78,7 @@ pub fn take_block<'a>(
 /// Gives a ledger all of a pane whose labels have had their time, where its objective assumes something of
 /// cases that have none.
 pub fn take_settled(
-    system: &KnownSystem,
+    system: &System,
     compiled: &Compiled,
     state: &mut LedgerState,
     outcomes: &Result<PaneSummary, Unmeasurable>,
@@ -109,7 +108,7 @@ pub fn take_settled(
 
 /// The metric on the sum of blocks.
 pub fn measured_block<'a>(
-    system: &KnownSystem,
+    system: &System,
     objective: &Objective,
     summaries: impl Iterator<Item = &'a PaneSummary>,
 ) -> Measurement {
@@ -119,7 +118,7 @@ pub fn measured_block<'a>(
 
 /// The metric on a sum, and on what stands beside it.
 fn measured(
-    system: &KnownSystem,
+    system: &System,
     objective: &Objective,
     beside: Beside<'_>,
     sum: &PaneSummary,
@@ -136,7 +135,7 @@ fn measured(
 /// Adds what a seal brings to the sum of what was sealed before. Merging is exact and free of order,
 /// so it is the sum of all blocks to the byte.
 pub(super) fn add(
-    system: &KnownSystem,
+    system: &System,
     (of, common): (SumOf, Common),
     sum: &mut Result<PaneSummary, Unmeasurable>,
     fresh: &[KeptBlock],
@@ -155,7 +154,7 @@ pub(super) fn add(
 }
 
 /// Whether a block can be added for judging: of the stream and of the plan in use.
-pub(super) fn counts_for(system: &KnownSystem, stream: StreamKind, block: &KeptBlock) -> bool {
+pub(super) fn counts_for(system: &System, stream: StreamKind, block: &KeptBlock) -> bool {
     block.stream() == stream && block.key.plan == system.plan.digest()
 }
 
@@ -221,7 +220,7 @@ pub(super) fn measure(
     })
 }
 
-fn refs(body: &MeasurementBody) -> Vec<clause9_shared::evidence::Ref> {
+fn refs(body: &MeasurementBody) -> Vec<crate::evidence::Ref> {
     let mut refs = vec![
         reference("objectives", body.document),
         reference("compiled", body.compiled),
@@ -306,7 +305,7 @@ fn several<T>(list: Vec<T>) -> Vec<T> {
     if list.len() > 1 { list } else { Vec::new() }
 }
 
-fn others(system: &KnownSystem, stream: StreamKind, all: &[&PastBlock]) -> Vec<BlockRef> {
+fn others(system: &System, stream: StreamKind, all: &[&PastBlock]) -> Vec<BlockRef> {
     all.iter()
         .filter(|b| b.stream() == stream && b.key.plan != system.plan.digest())
         .map(|b| b.names.clone())
