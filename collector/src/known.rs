@@ -64,7 +64,7 @@ impl From<CapturePlan> for OlderPlan {
 impl KnownSystem {
     /// Derives everything from a document and a baseline; says what does not fit. On the live clock.
     pub fn new(document: Document, baseline: Baseline) -> Result<Self, String> {
-        let with_texts = System::new(document, baseline)?;
+        let with_texts = System::derived(document, baseline)?;
         Ok(Self {
             judged: with_texts.system,
             clock: Clock::Live,

@@ -20,9 +20,8 @@ use crate::reading::Reading;
 use crate::serve::carry_tallies;
 use crate::store::{Appended, StoreError, SystemState};
 use clause9_shared::evidence::pen::Pen;
-use clause9_shared::sealing;
-use clause9_shared::sealing::due::{Due, Progress, Timing};
-use clause9_shared::sealing::{self, Seal};
+use clause9_shared::sealing::due::{self, Due, Progress, Timing};
+use clause9_shared::sealing::{self, Seal, blocks};
 
 /// Most panes of one system that are sealed before batches are taken again.
 const MAX_SEALS_AT_ONCE: usize = 32;
@@ -153,7 +152,7 @@ pub(crate) fn progress(system: &KnownSystem, state: &SystemState, wall: Timestam
         .map(|agent| (agent, state.watermarks.get(&agent).copied()))
         .collect();
     let clock = state.clock.unwrap_or_default();
-    let now = seal::system_now(clock, wall, watermarks.values().flatten());
+    let now = due::system_now(clock, wall, watermarks.values().flatten());
     let here = |(agent, watermark): (AgentId, Option<Timestamp>)| {
         let complete = state.complete.get(&agent).copied();
         (agent, watermark.map(|w| complete.map_or(w, |c| w.min(c))))
@@ -184,7 +183,7 @@ fn due(
 ) -> Result<Option<(Due, Clock, Progress)>, StoreError> {
     let state = to.read().system_state(system.id())?;
     let progress = progress(system, &state, wall);
-    let due = seal::next_due(&progress, timing(system, grace));
+    let due = due::next_due(&progress, timing(system, grace));
     Ok(state
         .clock
         .zip(due)
@@ -207,7 +206,7 @@ fn seal_one(
     let end = due.pane.end(system.pane());
     due.silent
         .retain(|agent| heard.get(agent).is_none_or(|w| *w < end));
-    let sealed = seal::blocks(due.pane, to.read().contributions(id, due.pane)?);
+    let sealed = blocks::blocks(due.pane, to.read().contributions(id, due.pane)?);
     let seal = Seal {
         system,
         clock,
@@ -216,8 +215,8 @@ fn seal_one(
     };
     let mut lost = Counts::new();
     Gaps { to, system, pen }.lost_until(end, &mut lost)?;
-    let past = to.past(system, &plan::needs(&seal, &sealed))?;
-    let actions = plan::plan(&seal, sealed, past, pen)?;
+    let past = to.past(system, &sealing::needs(&seal, &sealed))?;
+    let actions = sealing::plan(&seal, sealed, past, pen)?;
     let mut counts = execute(to, id, &actions)?;
     for (kind, n) in lost {
         *counts.entry(kind).or_default() += n;

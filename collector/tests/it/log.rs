@@ -416,3 +416,30 @@ fn a_log_keeps_its_origin() {
         "log.example/loans"
     );
 }
+
+#[test]
+fn a_register_that_was_changed_is_signed_no_more() {
+    let mut running = quick();
+    send(&running, 0..3);
+    let before = checkpoint(&wait_note(&running, |note| checkpoint(note).size > 8));
+    running.stop();
+    // Somebody puts another record in the place of one that was signed.
+    let change = "DROP TRIGGER records_keep;
+        UPDATE records SET digest = (SELECT digest FROM contents WHERE digest NOT IN (SELECT digest FROM records) LIMIT 1)
+        WHERE leaf = 3;";
+    let register = running.register();
+    let covered: i64 = register
+        .query_row("SELECT max(size) FROM checkpoints", [], |row| row.get(0))
+        .unwrap();
+    let covered = covered.cast_unsigned();
+    assert!(covered >= before.size);
+    register.execute_batch(change).unwrap();
+    drop(register);
+    let running = running.again();
+    send(&running, 3..6);
+    running.wait_line(
+        "clause9_collector_log_rounds_total{result=\"failed\"}",
+        " 2",
+    );
+    assert_eq!(checkpoint(&note(&running).unwrap()).size, covered);
+}

@@ -6,9 +6,8 @@ use clause9_collector::known::{Known, KnownSystem};
 use clause9_shared::evidence::pen::Pen;
 use clause9_shared::ids::{BootId, ObjectiveId, Sequence};
 use clause9_shared::sampling::{Halvings, Rates, Shell};
-use clause9_shared::sealing;
-use clause9_shared::sealing::blocks::{Contribution, Origin};
-use clause9_shared::sealing::due::{Due, PATIENCE, Patience, Progress, Timing};
+use clause9_shared::sealing::blocks::{self, Contribution, Origin};
+use clause9_shared::sealing::due::{self, Due, PATIENCE, Patience, Progress, Timing};
 use clause9_shared::sealing::{self, Action, KeptBlock, Past, PastBlock, Seal, Standing};
 use clause9_shared::time::{Clock, Span, Timestamp};
 use clause9_shared::window::PaneStart;
@@ -74,7 +73,7 @@ struct Memory {
 
 impl Memory {
     fn seal(&mut self, system: &KnownSystem, due: &Due, contributions: Vec<Contribution>) {
-        let sealed = seal::blocks(due.pane, contributions);
+        let sealed = blocks::blocks(due.pane, contributions);
         assert!(sealed.overflowing.is_empty());
         let seal = Seal {
             system,
@@ -88,14 +87,14 @@ impl Memory {
             .iter()
             .map(|(pane, blocks)| (*pane, past_blocks(blocks)))
             .collect();
-        let needs = plan::needs(&seal, &sealed);
+        let needs = sealing::needs(&seal, &sealed);
         let sums = needs.sums.iter().map(|of| {
-            let common = plan::common(&known, &needs.mixes, of.window.panes(HOUR));
+            let common = sealing::common(&known, &needs.mixes, of.window.panes(HOUR));
             let blocks = self.blocks.values().flatten();
             let blocks = blocks
                 .filter(|b| of.takes(system, b) && common.takes(&b.key))
                 .map(|b| &b.summary);
-            (*of, plan::sum_of(system, of.stream(), blocks))
+            (*of, sealing::sum_of(system, of.stream(), blocks))
         });
         let past = Past {
             sums: sums.collect(),
@@ -109,7 +108,7 @@ impl Memory {
             author: "test".to_owned(),
             now: Timestamp::EPOCH,
         };
-        for action in plan::plan(&seal, sealed, past, &pen).unwrap() {
+        for action in sealing::plan(&seal, sealed, past, &pen).unwrap() {
             match action {
                 Action::Append { written, .. } => self.records.push((
                     written.record.header.kind.as_str().to_owned(),
@@ -152,7 +151,7 @@ fn run_with(known: &Known, order: &[Contribution], hours: u32) -> Memory {
         };
         let waiting = order
             .iter()
-            .filter(|c| seal::waits_for(&c.item) == hour(h))
+            .filter(|c| blocks::waits_for(&c.item) == hour(h))
             .cloned()
             .collect();
         memory.seal(system, &due, waiting);
@@ -183,15 +182,15 @@ fn a_pane_is_sealed_when_all_agents_have_closed_it_and_in_order() {
         now,
     };
     let (before, end) = (hour(3).0, hour(3).end(HOUR));
-    let due = seal::next_due(&progress(Some(end), Some(end), end), TIMING).unwrap();
+    let due = due::next_due(&progress(Some(end), Some(end), end), TIMING).unwrap();
     assert_eq!((due.pane, due.silent.len()), (hour(3), 0));
     for waiting in [None, Some(before)] {
         assert_eq!(
-            seal::next_due(&progress(Some(end), waiting, end), TIMING),
+            due::next_due(&progress(Some(end), waiting, end), TIMING),
             None
         );
         let late = end + Span::from_secs(600);
-        let due = seal::next_due(&progress(Some(end), waiting, late), TIMING).unwrap();
+        let due = due::next_due(&progress(Some(end), waiting, late), TIMING).unwrap();
         assert_eq!(
             due.silent,
             [agent(2)],
@@ -203,7 +202,7 @@ fn a_pane_is_sealed_when_all_agents_have_closed_it_and_in_order() {
         ..progress(Some(end), Some(end), end)
     };
     assert_eq!(
-        seal::next_due(&next, TIMING),
+        due::next_due(&next, TIMING),
         None,
         "the next pane is not closed yet"
     );
@@ -440,7 +439,7 @@ fn what_is_named_together_is_written_when_it_changes_and_only_then() {
         let contributions = contributions(&agents, h..h + 1);
         let waiting = contributions
             .into_iter()
-            .filter(|c| seal::waits_for(&c.item) == hour(h));
+            .filter(|c| blocks::waits_for(&c.item) == hour(h));
         memory.seal(&system, &due, waiting.collect());
     }
     let told = memory.of("together");

@@ -41,7 +41,7 @@ pub struct WithTexts {
 
 impl System {
     /// Derives everything from a document and a baseline; says what does not fit.
-    pub fn new(document: Document, baseline: Baseline) -> Result<WithTexts, String> {
+    pub fn derived(document: Document, baseline: Baseline) -> Result<WithTexts, String> {
         let plan = CapturePlan::new(&document, &baseline)
             .and_then(CapturePlan::met)
             .map_err(|e| e.to_string())?;

@@ -129,8 +129,11 @@ fn tree(db: &Connection, problems: &mut String) -> rusqlite::Result<()> {
     let mut statement = db.prepare("SELECT size, note FROM checkpoints")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let (size, note): (u64, String) = (row.get(0)?, row.get(1)?);
-        checkpoints.insert(size, note.lines().nth(2).unwrap_or_default().to_owned());
+        let (size, note): (i64, String) = (row.get(0)?, row.get(1)?);
+        checkpoints.insert(
+            size.cast_unsigned(),
+            note.lines().nth(2).unwrap_or_default().to_owned(),
+        );
     }
     let mut tiles = BTreeMap::new();
     let mut statement = db.prepare("SELECT level, number, hashes FROM tiles")?;
@@ -138,7 +141,7 @@ fn tree(db: &Connection, problems: &mut String) -> rusqlite::Result<()> {
     while let Some(row) = rows.next()? {
         let place = Place {
             level: row.get(0)?,
-            number: row.get(1)?,
+            number: row.get::<_, i64>(1)?.cast_unsigned(),
         };
         tiles.insert(place, row.get::<_, Vec<u8>>(2)?);
     }
