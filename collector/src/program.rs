@@ -23,7 +23,7 @@ use crate::identity::signing_key;
 use crate::kafka::{Reader, Reading};
 use crate::known::Current;
 use crate::listen::{Door, Limits};
-use crate::log::{self, Notary};
+use crate::log::{self, Notary, Witnesses};
 use crate::receive::Uploads;
 use crate::reload::{Parts, Reloading};
 use crate::serve::{Hub, Shared, routes};
@@ -48,6 +48,7 @@ pub struct Collector {
     shared: SharedParts,
     register: JoinHandle<()>,
     notary: Notary,
+    witnesses: Option<Witnesses>,
     reader: Option<Reader>,
     exporting: Option<Exporting>,
 }
@@ -117,6 +118,7 @@ impl Collector {
         }
         let (inbox, register) = writer.start()?;
         let notary = notary(&plan, &inbox, &telemetry)?;
+        let witnesses = witnesses(&plan, &inbox, &telemetry)?;
         let reach = (inbox.clone(), known.clone());
         let reader = plan.kafka.as_ref().map(|kafka| {
             let key = signing_key(&plan.store)?;
@@ -136,6 +138,7 @@ impl Collector {
             shared: SharedParts(hub(plan, known, tls, reach, limits)),
             register,
             notary,
+            witnesses,
             reader,
             exporting,
         })
@@ -183,6 +186,9 @@ impl Collector {
         })?;
         reading.into_iter().for_each(Reading::end);
         runtime.shutdown_timeout(FAREWELL);
+        if let Some(witnesses) = self.witnesses {
+            witnesses.end();
+        }
         // What came last is under a checkpoint, too.
         self.notary.end();
         self.register
@@ -211,6 +217,22 @@ fn notary(
         keys: plan.keys.clone(),
         every: Duration::from_micros(plan.checkpoint_every.micros().unsigned_abs()),
     })
+}
+
+/// Starts asking witnesses, if there are any.
+fn witnesses(
+    plan: &CollectorPlan,
+    inbox: &Inbox,
+    telemetry: &Arc<Telemetry>,
+) -> anyhow::Result<Option<Witnesses>> {
+    let asking = log::Asking {
+        witnesses: plan.witnesses.clone(),
+        readers: Readers::new(&plan.store),
+        inbox: inbox.clone(),
+        telemetry: Arc::clone(telemetry),
+        every: Duration::from_micros(plan.checkpoint_every.micros().unsigned_abs()),
+    };
+    Witnesses::start(asking).context("witnesses cannot be asked")
 }
 
 /// What requests are served with.

@@ -720,6 +720,24 @@ pub const TELEMETRY: &[Telemetry] = &[
         &[("result", "ok, failed")],
         "Looks at the register for something to sign. Failed ones are repeated; the register is written all the same.",
     ),
+    counter(
+        Collector,
+        "clause9_collector_witness_asked_total",
+        &[
+            ("witness", "its name"),
+            (
+                "result",
+                "cosigned, failed, ahead (it saw more records than there are), contradicted (it saw others)",
+            ),
+        ],
+        "Times that a witness was asked to cosign a checkpoint.",
+    ),
+    gauge(
+        Collector,
+        "clause9_collector_witness_records",
+        &[("witness", "its name")],
+        "Records under the newest checkpoint that a witness cosigned since the collector's start.",
+    ),
     // The collector: what it knows of time.
     counter(
         Collector,

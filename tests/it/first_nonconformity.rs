@@ -121,7 +121,7 @@ fn the_first_nonconformity() -> anyhow::Result<()> {
 pub(crate) struct Bank {
     pub(crate) site: Site,
     sent: u64,
-    _collector: Running,
+    pub(crate) collector: Running,
     pub(crate) agent: Running,
 }
 
@@ -172,7 +172,7 @@ impl Bank {
         let site = site.lay()?;
         site.configure(0, agent)?;
         Ok(Self {
-            _collector: site.start_collector()?,
+            collector: site.start_collector()?,
             agent: site.start_agent(0)?,
             site,
             sent: 0,

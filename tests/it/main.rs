@@ -1,7 +1,7 @@
 //! Integration tests and house rules, one program. Names of tests are sentences.
 //!
 //! `tidy_*`: rules about the repository itself. `house_*`: what is generated and documented.
-//! `web_*`: pages in a browser. `agent_*`: the agent over real sockets. `live_clock`, `first_nonconformity`, `outcomes_find`: agent and collector. `attach_discovered`, `prometheus_*`, `mlserver_*`, `agent_kafka`, `kafka_route`, `agent_otlp`, `collector_otlp`, `delivery_traces`, `foreign_log`, `conformance`: beside other people's real programs (see `tests/tools/`).
+//! `web_*`: pages in a browser. `agent_*`: the agent over real sockets. `live_clock`, `first_nonconformity`, `outcomes_find`: agent and collector. `attach_discovered`, `prometheus_*`, `mlserver_*`, `agent_kafka`, `kafka_route`, `agent_otlp`, `collector_otlp`, `delivery_traces`, `foreign_log`, `witnessed`, `conformance`: beside other people's real programs (see `tests/tools/`).
 
 mod agent_documents;
 mod agent_faults;
@@ -39,4 +39,5 @@ mod replayed_register;
 mod tidy_boundaries;
 mod tidy_files;
 mod web_pages;
+mod witnessed;
 mod worlds;

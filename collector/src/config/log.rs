@@ -1,15 +1,18 @@
 //! Section `log`: the register as a log that others can check.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use clause9_shared::digest::parse_hex;
-use clause9_shared::evidence::note::KeyName;
+use clause9_shared::evidence::note::{Algorithm, KeyName, VerifierKey};
 use clause9_shared::time::Span;
 use ed25519_dalek::VerifyingKey;
+use reqwest::Url;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::log::{Keys, Signer};
+use crate::log::{Keys, Signer, WitnessAt};
 
 /// The register as a log that others can check: who signs its checkpoints, and how often.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -32,6 +35,23 @@ pub struct LogConfig {
     /// The program that signs next: the register hands over to it. Make it the `signer` once `key list` says so. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_signer: Option<SignerConfig>,
+    /// Witnesses that are asked for cosignatures of each checkpoint: at most 16. They are others than who runs the collector,
+    /// and remember what they saw, so that nobody can show two histories. Default: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<WitnessConfig>,
+}
+
+/// Most witnesses that are asked.
+const MAX_WITNESSES: usize = 16;
+
+/// A witness (C2SP tlog-witness; `clause9-witness` is one).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessConfig {
+    /// Its verifier key, as NAME+ID+KEY of the kind 0x04.
+    pub key: String,
+    /// Its submission prefix: what `/add-checkpoint` is put behind. Over `http` only to this machine.
+    pub url: String,
 }
 
 /// A program that signs: it reads the message from its standard input and writes the Ed25519 signature as 128 hex digits.
@@ -52,6 +72,7 @@ impl Default for LogConfig {
             key: None,
             signer: None,
             next_signer: None,
+            witnesses: Vec::new(),
         }
     }
 }
@@ -78,6 +99,7 @@ impl LogConfig {
         if self.next_signer.is_some() && self.signer.is_none() {
             return Err("`log.next_signer` needs a `log.signer` that hands over to it".to_owned());
         }
+        self.asked()?;
         for signer in [&self.signer, &self.next_signer].into_iter().flatten() {
             signer.holds()?;
         }
@@ -110,6 +132,62 @@ impl LogConfig {
                     .transpose()?,
             },
         })
+    }
+}
+
+impl LogConfig {
+    /// The witnesses.
+    pub(crate) fn asked(&self) -> Result<Vec<WitnessAt>, String> {
+        if self.witnesses.len() > MAX_WITNESSES {
+            return Err(format!("`log.witnesses` lists more than {MAX_WITNESSES}"));
+        }
+        let witnesses: Vec<_> = self
+            .witnesses
+            .iter()
+            .map(WitnessConfig::at)
+            .collect::<Result<_, _>>()?;
+        let names: BTreeSet<_> = witnesses
+            .iter()
+            .map(|witness| witness.key.name().clone())
+            .collect();
+        if names.len() < witnesses.len() {
+            return Err("`log.witnesses` lists two of one name".to_owned());
+        }
+        Ok(witnesses)
+    }
+}
+
+impl WitnessConfig {
+    fn at(&self) -> Result<WitnessAt, String> {
+        let key: VerifierKey = self
+            .key
+            .parse()
+            .map_err(|e| format!("`key: {}` of a witness: {e}", self.key))?;
+        if key.algorithm() != Algorithm::Cosignature {
+            return Err(format!(
+                "`key: {}` of a witness is a log's key; `clause9-witness init` prints a witness's",
+                self.key
+            ));
+        }
+        let with_slash = format!("{}/", self.url.trim_end_matches('/'));
+        let url: Url = with_slash
+            .parse()
+            .map_err(|_| format!("`url: {}` of a witness is no address", self.url))?;
+        let near = url.host_str().is_some_and(|host| {
+            host == "localhost"
+                || host
+                    .trim_matches(['[', ']'])
+                    .parse::<IpAddr>()
+                    .is_ok_and(|ip| ip.is_loopback())
+        });
+        match url.scheme() {
+            "https" => Ok(WitnessAt { key, url }),
+            "http" if near => Ok(WitnessAt { key, url }),
+            _ => Err(format!(
+                "`url: {}` of a witness is not encrypted: use https",
+                self.url
+            )),
+        }
     }
 }
 

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 pub use agents::{AgentEntry, AgentsFile};
 pub(crate) use agents::{MAX_AGENTS, TrustSource};
 pub use kafka::{KafkaConfig, KafkaTlsConfig, Mechanism, SaslConfig};
-pub use log::{LogConfig, SignerConfig};
+pub use log::{LogConfig, SignerConfig, WitnessConfig};
 pub use outcomes::OutcomesConfig;
 pub use systems::SystemEntry;
 pub use tls::{ClientsConfig, TlsConfig};
@@ -39,7 +39,7 @@ pub use tokens::{TokenEntry, TokensFile};
 use crate::enrolment::Roll;
 use crate::held::Held;
 use crate::known::Known;
-use crate::log::Keys;
+use crate::log::{Keys, WitnessAt};
 use crate::trust::Trusted;
 
 /// Largest configuration, objectives or baseline file that is read, in bytes.
@@ -162,6 +162,7 @@ pub struct CollectorPlan {
     /// See [`LogConfig::origin`].
     pub(crate) origin: Option<KeyName>,
     pub(crate) keys: Keys,
+    pub(crate) witnesses: Vec<WitnessAt>,
     /// See [`LogConfig::checkpoint_every`].
     pub checkpoint_every: Span,
     /// Topics that batches come by, with paths as they are.
@@ -269,6 +270,7 @@ impl CollectorConfig {
             store,
             origin: self.log.name().map_err(unfit)?,
             keys,
+            witnesses: self.log.asked().map_err(unfit)?,
             checkpoint_every: self.log.checkpoint_every,
             known,
             trust,

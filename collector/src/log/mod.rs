@@ -6,9 +6,11 @@ mod custody;
 mod keys;
 mod notary;
 mod signer;
+mod witnesses;
 
 pub use commands::{KeyEvent, keys, rotate};
 pub(crate) use custody::Custody;
 pub(crate) use keys::Keys;
 pub(crate) use notary::{Notary, Parts};
 pub(crate) use signer::Signer;
+pub(crate) use witnesses::{Asked, Asking, WitnessAt, Witnesses};

@@ -5,7 +5,7 @@
 use clause9_shared::digest::Digest;
 use clause9_shared::evidence::checkpoint::Checkpoint;
 use clause9_shared::evidence::merkle::{self, Hash};
-use clause9_shared::evidence::note::Note;
+use clause9_shared::evidence::note::{Note, SignatureLine};
 use clause9_shared::evidence::tiles::{self, Edge, LEVELS, Place, Tiled, Tiles, WIDTH};
 use clause9_shared::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -291,5 +291,15 @@ impl Appended<'_> {
         let row = params![word(checkpoint.size), now.micros(), note.to_string()];
         self.tx.prepare_cached(sql)?.execute(row)?;
         Ok(Published::Kept)
+    }
+
+    /// Keeps cosignatures of a checkpoint; again is no change.
+    pub(crate) fn cosign(&self, size: u64, lines: &[SignatureLine]) -> Result<(), StoreError> {
+        let sql = "INSERT INTO cosignatures(size, line) VALUES(?1, ?2) ON CONFLICT DO NOTHING";
+        let mut insert = self.tx.prepare_cached(sql)?;
+        for line in lines {
+            insert.execute(params![word(size), line.to_string()])?;
+        }
+        Ok(())
     }
 }

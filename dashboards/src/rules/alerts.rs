@@ -1095,6 +1095,80 @@ pub const ALERTS: &[Alert] = &[
         ),
     },
     Alert {
+        name: "Clause9WitnessContradicts",
+        expr: "sum by (job, instance, witness) (increase(clause9_collector_witness_asked_total{result=~\"ahead|contradicted\"}[1h])) > 0",
+        hold: "0m",
+        severity: Page,
+        summary: "the witness {{ $labels.witness }} saw another history of the register of {{ $labels.instance }}",
+        description: "The witness remembers records that this register has not: it was set back, rewritten, or replaced by another one. Evidence may be gone. The witness keeps what it saw.",
+        fires: case(
+            20,
+            &[(
+                "clause9_collector_witness_asked_total{job=\"clause9-collector\",instance=\"c:1\",witness=\"audit.example.com/w\",result=\"ahead\"}",
+                "0x10 1x20",
+            )],
+        ),
+        labels: &[
+            ("job", "clause9-collector"),
+            ("instance", "c:1"),
+            ("witness", "audit.example.com/w"),
+        ],
+        shown: "",
+        silent: case(
+            20,
+            &[
+                (
+                    "clause9_collector_witness_asked_total{job=\"clause9-collector\",instance=\"c:1\",witness=\"audit.example.com/w\",result=\"cosigned\"}",
+                    "0+1x30",
+                ),
+                (
+                    "clause9_collector_witness_asked_total{job=\"clause9-collector\",instance=\"c:1\",witness=\"audit.example.com/w\",result=\"ahead\"}",
+                    "0x30",
+                ),
+            ],
+        ),
+    },
+    Alert {
+        name: "Clause9WitnessSilent",
+        expr: "sum by (job, instance, witness) (increase(clause9_collector_witness_asked_total{result=\"failed\"}[1h])) > 0 unless sum by (job, instance, witness) (increase(clause9_collector_witness_asked_total{result!=\"failed\"}[1h])) > 0",
+        hold: "2h",
+        severity: Ticket,
+        summary: "the witness {{ $labels.witness }} has not cosigned for hours",
+        description: "Checkpoints of the collector {{ $labels.instance }} are signed and not cosigned. What is proved in this time rests on the collector's own word.",
+        fires: case(
+            300,
+            &[
+                (
+                    "clause9_collector_witness_asked_total{job=\"clause9-collector\",instance=\"c:1\",witness=\"audit.example.com/w\",result=\"failed\"}",
+                    "0+1x400",
+                ),
+                (
+                    "clause9_collector_witness_asked_total{job=\"clause9-collector\",instance=\"c:1\",witness=\"audit.example.com/w\",result=\"cosigned\"}",
+                    "3x400",
+                ),
+            ],
+        ),
+        labels: &[
+            ("job", "clause9-collector"),
+            ("instance", "c:1"),
+            ("witness", "audit.example.com/w"),
+        ],
+        shown: "",
+        silent: case(
+            300,
+            &[
+                (
+                    "clause9_collector_witness_asked_total{job=\"clause9-collector\",instance=\"c:1\",witness=\"audit.example.com/w\",result=\"failed\"}",
+                    "0+1x400",
+                ),
+                (
+                    "clause9_collector_witness_asked_total{job=\"clause9-collector\",instance=\"c:1\",witness=\"audit.example.com/w\",result=\"cosigned\"}",
+                    "0+1x400",
+                ),
+            ],
+        ),
+    },
+    Alert {
         name: "Clause9RegisterDiskFilling",
         // A day's trend, from six hours on: the first minutes of a register say nothing of a week.
         expr: "predict_linear(clause9_collector_store_free_bytes[1d], 7 * 86400) < 0 and on (job, instance) clause9_collector_store_free_bytes offset 6h",

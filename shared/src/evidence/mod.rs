@@ -9,6 +9,7 @@ pub mod pen;
 pub mod policy;
 pub mod proof;
 pub mod tiles;
+pub mod witness;
 
 use serde::{Deserialize, Serialize};
 

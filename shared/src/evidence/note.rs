@@ -244,7 +244,8 @@ impl FromStr for VerifierKey {
         // Base64 has a `+` of its own.
         let mut parts = text.splitn(3, '+');
         let mut next = || parts.next().ok_or(BadNote::Key);
-        let (name, id, key) = (next()?.parse()?, next()?, next()?);
+        let (name, id, key) = (next()?, next()?, next()?);
+        let name = name.parse().map_err(|_| BadNote::Key)?;
         let bytes = STANDARD.decode(key).map_err(|_| BadNote::Key)?;
         let (kind, key) = bytes.split_first().ok_or(BadNote::Key)?;
         let algorithm = Algorithm::of_byte(*kind).ok_or(BadNote::Kind(*kind))?;

@@ -6,3 +6,4 @@ mod notes;
 mod policies;
 mod proofs;
 mod trees;
+mod witnessing;

@@ -46,6 +46,15 @@ pub(crate) fn entry(n: u64) -> Vec<u8> {
 
 impl Log {
     pub(crate) fn of(size: u64) -> Self {
+        Self::with(size, entry)
+    }
+
+    /// Another log, which has the same first entries.
+    pub(crate) fn other(size: u64, same: u64) -> Self {
+        Self::with(size, |n| if n < same { entry(n) } else { entry(n + 1) })
+    }
+
+    fn with(size: u64, entry: impl Fn(u64) -> Vec<u8>) -> Self {
         let mut log = Self {
             edge: Edge::default(),
             full: BTreeMap::new(),
