@@ -172,7 +172,7 @@ fn a_witness_cosigns_goes_on_after_its_end_and_finds_out_a_register_that_is_set_
     assert!(second > first);
     drop(witness);
     assert_eq!(auditor.status()?.status.code(), Some(0));
-    let _witness = auditor.start()?;
+    let watching = auditor.start()?;
     bank.collector.terminate(PATIENCE)?;
     std::fs::remove_dir_all(&store)?;
     copy(&backup, &store)?;
@@ -181,7 +181,7 @@ fn a_witness_cosigns_goes_on_after_its_end_and_finds_out_a_register_that_is_set_
         asked(&bank, "ahead") > 0
     })?;
     assert_eq!(asked(&bank, "cosigned"), 0);
-    drop(_witness);
+    drop(watching);
     let status = auditor.status()?;
     let said = String::from_utf8_lossy(&status.stdout).into_owned();
     assert_eq!(status.status.code(), Some(3), "{said}");

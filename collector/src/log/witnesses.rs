@@ -15,7 +15,7 @@ use reqwest::{Client, StatusCode, Url};
 use tokio::sync::oneshot;
 
 use crate::collect::Inbox;
-use crate::store::{CheckpointRow, Readers};
+use crate::store::{CheckpointRow, ReadStore, Readers, StoreError};
 use crate::telemetry::Telemetry;
 
 /// How long a witness may take.
@@ -125,6 +125,10 @@ impl Witnesses {
     }
 }
 
+fn newest(read: &ReadStore<'_>) -> Result<Option<CheckpointRow>, StoreError> {
+    read.last_checkpoint()
+}
+
 /// Without proxies and redirections: a witness is who is configured.
 fn client() -> anyhow::Result<Client> {
     // An error means that a provider is there already, which is as good.
@@ -184,7 +188,7 @@ impl Asking {
         client: &Client,
         witness: &mut Remembered,
     ) -> anyhow::Result<Option<Asked>> {
-        let Some(newest) = self.readers.read(|read| read.last_checkpoint())? else {
+        let Some(newest) = self.readers.read(newest)? else {
             return Ok(None);
         };
         let size = newest.checkpoint.size;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State as Shared};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Path, Request, State as Shared};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -36,20 +36,10 @@ pub async fn serve(
         .await
 }
 
-async fn add_checkpoint(
-    Shared(witness): Shared<Held>,
-    request: axum::extract::Request,
-) -> Response {
-    let body = tokio::time::timeout(
-        PATIENCE,
-        axum::extract::FromRequest::from_request(request, &()),
-    )
-    .await;
-    let body: Bytes = match body {
+async fn add_checkpoint(Shared(witness): Shared<Held>, request: Request) -> Response {
+    let body = match tokio::time::timeout(PATIENCE, Bytes::from_request(request, &())).await {
         Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
-        Ok(Err(refused)) => {
-            return axum::extract::rejection::BytesRejection::into_response(refused);
-        }
+        Ok(Err(refused)) => return refused.into_response(),
         Ok(Ok(body)) => body,
     };
     let now = SystemTime::now()
