@@ -1,6 +1,7 @@
 //! The witness's file: what it remembers over restarts and crashes, and that it never begins anew by itself.
 #![expect(clippy::unwrap_used, reason = "a test's own values are what they are")]
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use clause9_shared::evidence::checkpoint::Checkpoint;
@@ -42,7 +43,9 @@ fn request(history: &str, old: u64, size: u64) -> AddCheckpoint {
         .map(|n| Hash::leaf(format!("{history} {n}").as_bytes()))
         .collect();
     let mut edge = Edge::default();
-    leaves.iter().for_each(|leaf| drop(edge.push(*leaf)));
+    for leaf in &leaves {
+        drop(edge.push(*leaf));
+    }
     let text = Checkpoint {
         origin: ORIGIN.parse().unwrap(),
         size,
@@ -190,7 +193,6 @@ fn a_witness_never_forgets_by_itself() {
     }
     std::fs::write(&path, good).unwrap();
     assert!(Witness::open(&path).is_ok());
-    use std::os::unix::fs::PermissionsExt as _;
     let mut witness = Witness::open(&path).unwrap();
     ask(&mut witness, &request("one", 0, 1)).unwrap();
     assert_eq!(
