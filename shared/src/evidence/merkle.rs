@@ -236,11 +236,8 @@ pub fn check_consistency(
         return Err(NotProved::NoSuchPlace);
     }
     if old == 0 || old == size {
-        let same = if old == 0 {
-            old_root == Hash::empty()
-        } else {
-            old_root == root
-        };
+        let is_empty = old != 0 || old_root == Hash::empty();
+        let same = is_empty && (old != size || old_root == root);
         return match (proof.is_empty(), same) {
             (true, true) => Ok(()),
             (true, false) => Err(NotProved::OtherRoot),
