@@ -18,10 +18,12 @@ use crate::export;
 use crate::known::KnownSystem;
 use crate::reading::Reading;
 use crate::serve::carry_tallies;
-use crate::store::{Appended, StoreError, SystemState};
-use clause9_shared::evidence::pen::Pen;
+use crate::store::{Appended, Since, StoreError, SystemState};
+use clause9_shared::evidence::RecordKind;
+use clause9_shared::evidence::body::SealBody;
+use clause9_shared::evidence::pen::{About, Pen, Written, reference};
 use clause9_shared::sealing::due::{self, Due, Progress, Timing};
-use clause9_shared::sealing::{self, Seal, blocks};
+use clause9_shared::sealing::{self, Action, Seal, SealRow, blocks};
 
 /// Most panes of one system that are sealed before batches are taken again.
 const MAX_SEALS_AT_ONCE: usize = 32;
@@ -190,6 +192,47 @@ fn due(
         .map(|(clock, due)| (due, clock, progress)))
 }
 
+/// The record of a seal, when everything else of it was appended.
+fn seal_record(
+    to: &Appended<'_>,
+    seal: &Seal<'_>,
+    actions: &[Action],
+    pen: &Pen,
+) -> Result<Option<Written>, StoreError> {
+    let row = actions.iter().find_map(|action| match action {
+        Action::Seal(row) => Some(row),
+        Action::Keep { .. }
+        | Action::Append { .. }
+        | Action::Block(_)
+        | Action::Stand { .. }
+        | Action::Window(_) => None,
+    });
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let Since {
+        seal: previous,
+        records,
+        census,
+    } = to.read().since_last_seal(seal.system.id())?;
+    let body = SealBody {
+        seal: SealRow::clone(row),
+        previous,
+        records,
+        census,
+    };
+    let about = About {
+        system: Some(seal.system.id().clone()),
+        clock: seal.clock,
+        refs: previous
+            .into_iter()
+            .map(|previous| reference("seal", previous))
+            .collect(),
+        ..About::default()
+    };
+    Ok(Some(pen.write(RecordKind::Seal, row.end, about, &body)?))
+}
+
 fn seal_one(
     to: &Appended<'_>,
     system: &KnownSystem,
@@ -218,6 +261,10 @@ fn seal_one(
     let past = to.past(system, &sealing::needs(&seal, &sealed))?;
     let actions = sealing::plan(&seal, sealed, past, pen)?;
     let mut counts = execute(to, id, &actions)?;
+    if let Some(written) = seal_record(to, &seal, &actions, pen)? {
+        to.append(&written, None)?;
+        *counts.entry(RecordKind::Seal).or_default() += 1;
+    }
     for (kind, n) in lost {
         *counts.entry(kind).or_default() += n;
     }

@@ -85,7 +85,8 @@ fn of_record(
         | RecordKind::Measurement
         | RecordKind::Gap
         | RecordKind::Together
-        | RecordKind::Key => None,
+        | RecordKind::Key
+        | RecordKind::Seal => None,
     }
 }
 

@@ -29,6 +29,7 @@ pub(crate) use gaps::Hole;
 pub use progress::SystemState;
 pub use read::ReadStore;
 pub use records::{ContentRow, Page, PendingRefusal, RecordFilter, RecordRow};
+pub(crate) use sealed::Since;
 pub use tallies::Tally;
 pub(crate) use tree::Published;
 pub use tree::{CheckpointRow, leaf};

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use clause9_shared::digest::Digest;
+use clause9_shared::evidence::census;
 use clause9_shared::ids::{AgentId, ObjectiveId, SystemId};
 use clause9_shared::time::Timestamp;
 use clause9_shared::window::PaneStart;
@@ -15,7 +17,40 @@ use clause9_shared::sealing::{SealRow, Window, WindowRow};
 /// Panes sealed without an agent that are looked through at once, at most: the newest.
 const MAX_SILENT: usize = 100_000;
 
+/// What stands in the register of a system since it was sealed last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Since {
+    /// The record of that seal.
+    pub(crate) seal: Option<Digest>,
+    /// How many records.
+    pub(crate) records: u64,
+    /// One name for all of them.
+    pub(crate) census: Digest,
+}
+
 impl ReadStore<'_> {
+    /// Counts the records of a system since its last seal.
+    pub(crate) fn since_last_seal(&self, system: &SystemId) -> Result<Since, StoreError> {
+        let sql = "SELECT leaf, digest FROM records WHERE type = 'seal' AND system = ?1 AND objective IS NULL
+             ORDER BY leaf DESC LIMIT 1";
+        let last: Option<(i64, Digest)> = self
+            .connection
+            .prepare_cached(sql)?
+            .query_row([system.as_str()], |r| Ok((r.get(0)?, digest(r, 1)?)))
+            .optional()?;
+        let after = last.map_or(-1, |(leaf, _)| leaf);
+        let sql = "SELECT digest FROM records WHERE system = ?1 AND leaf > ?2 ORDER BY leaf";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let names = statement
+            .query_map(params![system.as_str(), after], |r| digest(r, 0))?
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Since {
+            seal: last.map(|(_, digest)| digest),
+            records: names.len() as u64,
+            census: census(names.iter()),
+        })
+    }
+
     /// What is shown of one sealed pane.
     pub fn seal(&self, system: &SystemId, of: PaneStart) -> Result<Option<SealRow>, StoreError> {
         self.connection

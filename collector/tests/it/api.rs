@@ -196,7 +196,7 @@ fn every_answer_has_the_shape_that_is_written_down() {
         let answer = get(running.address, &format!("/v1/evidence/{name}"));
         write(&mut page, &format!("GET /v1/evidence/(a {kind})"), &answer);
     }
-    assert_eq!(told.len(), 11, "a record of each type: {told:?}");
+    assert_eq!(told.len(), 12, "a record of each type: {told:?}");
     let agents = Agents::new();
     let posts = [
         ("a batch", agents.hourly(1, 49)),

@@ -7,6 +7,7 @@ use clause9_collector::config::CollectorConfig;
 use clause9_collector::log::{keys, rotate};
 use clause9_shared::digest::Digest;
 use clause9_shared::evidence;
+use clause9_shared::evidence::body::SealBody;
 use clause9_shared::evidence::checkpoint::Checkpoint;
 use clause9_shared::evidence::merkle::{self, Hash};
 use clause9_shared::evidence::note::{Note, VerifierKey};
@@ -442,4 +443,44 @@ fn a_register_that_was_changed_is_signed_no_more() {
         " 2",
     );
     assert_eq!(checkpoint(&note(&running).unwrap()).size, covered);
+}
+
+#[test]
+fn each_seal_counts_the_records_of_its_system_since_the_one_before() {
+    let mut running = quick();
+    send(&running, 0..6);
+    assert_eq!(running.post(b"junk").status, 400);
+    running.wait_sealed(6);
+    running.stop();
+    let running = running.again();
+    send(&running, 6..9);
+    running.wait_sealed(9);
+    let (mut since, mut previous, mut seals) = (Vec::new(), None, 0);
+    for (_, name, kind) in records(&running) {
+        let record: Value =
+            serde_json::from_str(&get(running.address, &format!("/v1/evidence/{name}")).text())
+                .unwrap();
+        if record["header"]["system"] != "loan" {
+            continue;
+        }
+        if kind != "seal" {
+            since.push(name);
+            continue;
+        }
+        let body: SealBody = serde_json::from_value(record["body"].clone()).unwrap();
+        assert_eq!(
+            (body.previous, body.records),
+            (previous, since.len() as u64),
+            "{record:#}"
+        );
+        assert_eq!(body.census, evidence::census(since.iter()));
+        assert!(!since.is_empty());
+        let mut without = since.clone();
+        without.pop();
+        assert_ne!(body.census, evidence::census(without.iter()));
+        since.clear();
+        previous = Some(name);
+        seals += 1;
+    }
+    assert_eq!(seals, 9);
 }

@@ -10,7 +10,7 @@ use crate::ids::{AgentId, BootId, Name, ObjectiveId, Sequence, SystemId};
 use crate::judge::Step;
 use crate::metric::{Estimate, Finality, Grade, MetricId, Sample, StreamKind};
 use crate::nonconformity::Candidate;
-use crate::sealing::Origin;
+use crate::sealing::{Origin, SealRow};
 use crate::time::{Span, Timestamp};
 use crate::verdict::Verdict;
 use crate::window::{PaneKey, PaneStart};
@@ -171,6 +171,21 @@ pub struct BlockBody {
     /// Contributions to this seal that were left out because a counter would overflow.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub overflowing: Vec<Origin>,
+}
+
+/// Body of `seal`: a pane of a system was sealed. Seals of a system follow each other by `previous`, and each counts the system's
+/// records since the one before; so nobody can leave one out, of a pack or of an answer, without its showing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SealBody {
+    /// The pane, who was heard, what is missing, and what it covers.
+    pub seal: SealRow,
+    /// The system's seal before; none: the first.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub previous: Option<Digest>,
+    /// How many records of the system stand between the two, this one not counted.
+    pub records: u64,
+    /// One name for their names, in their order ([`super::census`]).
+    pub census: Digest,
 }
 
 /// Whether there is a value.
@@ -461,7 +476,7 @@ pub enum Shown {
 
 /// The record type of that word.
 pub fn kind_of_word(word: &str) -> Option<RecordKind> {
-    const ALL: [RecordKind; 13] = [
+    const ALL: [RecordKind; 14] = [
         RecordKind::Started,
         RecordKind::Objectives,
         RecordKind::Baseline,
@@ -475,6 +490,7 @@ pub fn kind_of_word(word: &str) -> Option<RecordKind> {
         RecordKind::Nonconformity,
         RecordKind::Together,
         RecordKind::Key,
+        RecordKind::Seal,
     ];
     ALL.into_iter().find(|kind| kind.as_str() == word)
 }

@@ -89,6 +89,8 @@ pub enum RecordKind {
     Together,
     /// Which key signs the register's checkpoints.
     Key,
+    /// A pane was sealed: what it covers, and which records of the system stand since its seal before.
+    Seal,
 }
 
 impl RecordKind {
@@ -108,6 +110,7 @@ impl RecordKind {
             Self::Nonconformity => "nonconformity",
             Self::Together => "together",
             Self::Key => "key",
+            Self::Seal => "seal",
         }
     }
 }
@@ -127,6 +130,12 @@ impl Evidence {
     pub fn to_canonical(&self) -> Result<String, NotCanonical> {
         canonical::to_json(self)
     }
+}
+
+/// One name for the names of several records, in their order: whoever has all of them has it, and whoever lacks one has not.
+pub fn census<'d>(records: impl Iterator<Item = &'d Digest>) -> Digest {
+    let all: Vec<u8> = records.flat_map(|digest| *digest.as_bytes()).collect();
+    Digest::tagged("clause9/records-of-a-seal/v1", &all)
 }
 
 /// The name of a record, from its canonical bytes.
