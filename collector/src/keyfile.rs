@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use anyhow::Context as _;
 use clause9_shared::digest::{parse_hex, to_hex};
 use ed25519_dalek::SigningKey;
+
+use crate::store::keep_names;
 
 /// The key in a file; none if there is no such file.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Option<SigningKey>> {
@@ -40,7 +42,7 @@ pub(crate) fn create(path: &Path) -> anyhow::Result<()> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)
         .map_err(|e| anyhow::anyhow!("no random numbers from the operating system: {e}"))?;
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = folder(path);
     fs::create_dir_all(folder)?;
     let unfinished = path.with_extension(format!("{}.tmp", std::process::id()));
     let done = (|| {
@@ -54,7 +56,7 @@ pub(crate) fn create(path: &Path) -> anyhow::Result<()> {
         file.sync_all()?;
         match fs::hard_link(&unfinished, path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-            Ok(()) | Err(_) => fs::File::open(folder)?.sync_all(),
+            Ok(()) | Err(_) => keep_names(folder),
         }
     })();
     drop(fs::remove_file(&unfinished));
@@ -62,10 +64,34 @@ pub(crate) fn create(path: &Path) -> anyhow::Result<()> {
     Ok(done?)
 }
 
+/// The folder of a file.
+fn folder(path: &Path) -> &Path {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Gives a file to whom another one belongs: a key that an administrator makes is for the collector to read.
+pub(crate) fn give_as(path: &Path, other: &Path) -> anyhow::Result<()> {
+    let (own, owner) = (fs::metadata(path)?, fs::metadata(other)?);
+    if (own.uid(), own.gid()) != (owner.uid(), owner.gid()) {
+        std::os::unix::fs::chown(path, Some(owner.uid()), Some(owner.gid())).with_context(
+            || {
+                format!(
+                    "cannot give {} to the owner of {}",
+                    path.display(),
+                    other.display()
+                )
+            },
+        )?;
+    }
+    Ok(())
+}
+
 /// Puts a key in the place of another, which is gone then.
 pub(crate) fn replace(path: &Path, by: &Path) -> anyhow::Result<()> {
-    let done = fs::rename(by, path)
-        .and_then(|()| fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all());
+    let done = fs::rename(by, path).and_then(|()| keep_names(folder(path)));
     done.with_context(|| {
         format!(
             "cannot put {} in the place of {}",

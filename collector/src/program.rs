@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use clause9_otlp::{Export, Exporting};
 use clause9_shared::digest::Digest;
 use clause9_shared::wire::answer;
+use tokio::sync::Notify;
 
 use crate::access::guard::Gate;
 use crate::clock::WallClock;
@@ -117,8 +118,9 @@ impl Collector {
             tracing::warn!("no system could be sealed at the start; it is tried again");
         }
         let (inbox, register) = writer.start()?;
-        let notary = notary(&plan, &inbox, &telemetry)?;
-        let witnesses = witnesses(&plan, &inbox, &telemetry)?;
+        let news = Arc::new(Notify::new());
+        let notary = notary(&plan, &inbox, (&telemetry, &news))?;
+        let witnesses = witnesses(&plan, &inbox, (&telemetry, &news))?;
         let reach = (inbox.clone(), known.clone());
         let reader = plan.kafka.as_ref().map(|kafka| {
             let key = signing_key(&plan.store)?;
@@ -206,7 +208,7 @@ impl Collector {
 fn notary(
     plan: &CollectorPlan,
     inbox: &Inbox,
-    telemetry: &Arc<Telemetry>,
+    (telemetry, news): (&Arc<Telemetry>, &Arc<Notify>),
 ) -> std::io::Result<Notary> {
     Notary::start(log::Parts {
         readers: Readers::new(&plan.store),
@@ -216,6 +218,7 @@ fn notary(
         origin: plan.origin.clone(),
         keys: plan.keys.clone(),
         every: Duration::from_micros(plan.checkpoint_every.micros().unsigned_abs()),
+        news: Arc::clone(news),
     })
 }
 
@@ -223,7 +226,7 @@ fn notary(
 fn witnesses(
     plan: &CollectorPlan,
     inbox: &Inbox,
-    telemetry: &Arc<Telemetry>,
+    (telemetry, news): (&Arc<Telemetry>, &Arc<Notify>),
 ) -> anyhow::Result<Option<Witnesses>> {
     let asking = log::Asking {
         witnesses: plan.witnesses.clone(),
@@ -231,6 +234,7 @@ fn witnesses(
         inbox: inbox.clone(),
         telemetry: Arc::clone(telemetry),
         every: Duration::from_micros(plan.checkpoint_every.micros().unsigned_abs()),
+        news: Arc::clone(news),
     };
     Witnesses::start(asking).context("witnesses cannot be asked")
 }

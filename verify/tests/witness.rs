@@ -9,7 +9,7 @@ use clause9_shared::evidence::merkle::{self, Hash};
 use clause9_shared::evidence::note::{Algorithm, Note, SignatureLine, VerifierKey};
 use clause9_shared::evidence::tiles::{Edge, Place, Tiled, Tiles};
 use clause9_shared::evidence::witness::{AddCheckpoint, Declined};
-use clause9_verify::witness::{StateError, Witness};
+use clause9_verify::witness::{State, StateError, Witness};
 use ed25519_dalek::SigningKey;
 
 const ORIGIN: &str = "log.example/bank";
@@ -113,55 +113,117 @@ fn it_remembers_over_restarts_and_cosigns_one_history_only() {
 }
 
 #[test]
-fn proof_of_two_histories_is_kept_once_and_to_a_bound() {
+fn two_histories_of_one_size_are_proof_and_are_kept_once_and_to_a_bound() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
     let mut witness = begun(&path);
     ask(&mut witness, &request("one", 0, 4)).unwrap();
-    // Not knowing what the witness knows is no contradiction.
-    assert_eq!(
-        ask(&mut witness, &request("one", 0, 6)),
-        Err(Declined::Conflict(4))
-    );
-    assert!(witness.logs()[ORIGIN].contradictions.is_empty());
-    // Set back: it signed fewer than it had signed before.
-    assert_eq!(
-        ask(&mut witness, &request("one", 0, 2)),
-        Err(Declined::Conflict(4))
-    );
-    assert_eq!(witness.logs()[ORIGIN].contradictions.len(), 1);
+    let log = |witness: &Witness| witness.logs()[ORIGIN].clone();
     for _ in 0..3 {
         assert_eq!(
-            ask(&mut witness, &request("other", 4, 9)),
+            ask(&mut witness, &request("other", 4, 4)),
             Err(Declined::Inconsistent)
         );
     }
-    assert_eq!(witness.logs()[ORIGIN].contradictions.len(), 2);
+    assert_eq!(
+        (
+            log(&witness).contradictions.len(),
+            log(&witness).suspicions.len()
+        ),
+        (1, 0)
+    );
+    // Whoever asks with another size shows the same.
+    assert_eq!(
+        ask(&mut witness, &request("third", 0, 4)),
+        Err(Declined::Conflict(4))
+    );
+    assert_eq!(log(&witness).contradictions.len(), 2);
     for n in 0..40 {
         let other = format!("history {n}");
         assert_eq!(
-            ask(&mut witness, &request(&other, 4, 9)),
+            ask(&mut witness, &request(&other, 4, 4)),
             Err(Declined::Inconsistent)
         );
     }
-    assert_eq!(witness.logs()[ORIGIN].contradictions.len(), 16);
-    // A stranger proves nothing.
-    let mut unsigned = request("other", 4, 9);
+    assert_eq!(log(&witness).contradictions.len(), 8);
+    assert!(log(&witness).contradictions[0].came.contains("\n4\n"));
+    // What is kept is signed by the log, by what was known and by what came.
+    drop(witness);
+    let state = State::read(&path).unwrap();
+    for entry in &state.logs()[ORIGIN].contradictions {
+        for note in [&entry.known, &entry.came] {
+            assert!(matches!(
+                vkey().verify(&Note::parse(note.as_bytes()).unwrap()),
+                Ok(Some(_))
+            ));
+        }
+    }
+}
+
+#[test]
+fn what_anybody_can_send_is_a_suspicion_and_takes_no_room_from_proof() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let mut witness = begun(&path);
+    ask(&mut witness, &request("one", 0, 20)).unwrap();
+    let log = |witness: &Witness| witness.logs()[ORIGIN].clone();
+    // Not knowing what the witness knows, and the newest checkpoint with a proof of nothing.
+    assert_eq!(
+        ask(&mut witness, &request("one", 0, 26)),
+        Err(Declined::Conflict(20))
+    );
+    let junk = AddCheckpoint {
+        proof: vec![Hash::empty()],
+        ..request("one", 20, 20)
+    };
+    assert_eq!(ask(&mut witness, &junk), Err(Declined::Inconsistent));
+    assert_eq!(
+        (
+            log(&witness).contradictions.len(),
+            log(&witness).suspicions.len()
+        ),
+        (0, 0)
+    );
+    // A stranger signed nothing.
+    let mut unsigned = request("other", 20, 29);
     let line = SignatureLine::sign(
         unsigned.note.text(),
         &ORIGIN.parse().unwrap(),
         &SigningKey::from_bytes(&[9; 32]),
     );
-    unsigned.note = Note::new(unsigned.note.text().to_owned(), vec![line]).unwrap();
+    unsigned.note = Note::new(unsigned.note.text().to_owned(), vec![line.clone()]).unwrap();
     assert_eq!(ask(&mut witness, &unsigned), Err(Declined::Unsigned));
-    drop(witness);
-    let kept = Witness::open(&path).unwrap().logs()[ORIGIN]
-        .contradictions
-        .clone();
-    assert!(
-        Note::parse(kept[1].came.as_bytes()).is_ok()
-            && Note::parse(kept[1].known.as_bytes()).is_ok()
+    // Old checkpoints sent again, and newer ones with a proof that does not hold; with a stranger's lines, which are not kept.
+    for size in 1..20 {
+        let mut old = request("one", 0, size);
+        old.note.add(line.clone());
+        assert_eq!(ask(&mut witness, &old), Err(Declined::Conflict(20)));
+    }
+    assert_eq!(
+        ask(&mut witness, &request("other", 20, 29)),
+        Err(Declined::Inconsistent)
     );
+    let kept = log(&witness);
+    assert_eq!((kept.contradictions.len(), kept.suspicions.len()), (0, 8));
+    assert!(kept.suspicions.iter().all(|entry| {
+        Note::parse(entry.came.as_bytes())
+            .unwrap()
+            .signatures()
+            .len()
+            == 1
+    }));
+    assert!(
+        kept.suspicions[7].came.contains("\n29\n"),
+        "the newest are kept"
+    );
+    // There is room for proof.
+    assert_eq!(
+        ask(&mut witness, &request("other", 20, 20)),
+        Err(Declined::Inconsistent)
+    );
+    assert_eq!(log(&witness).contradictions.len(), 1);
+    // It can be read while the witness works.
+    assert_eq!(State::read(&path).unwrap().logs()[ORIGIN], log(&witness));
 }
 
 #[test]

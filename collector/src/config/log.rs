@@ -22,7 +22,7 @@ pub struct LogConfig {
     /// `ai-monitoring.example.com/eu`. It stays what it was when the register began. Default: one made of the first key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
-    /// How often a checkpoint is signed, if there are new records; 1s to 1h. Whoever asks for a proof gets one for what stood
+    /// How often a checkpoint is signed, if there are new records; 1s to 10m. Whoever asks for a proof gets one for what stood
     /// in the register then. Default: `1m`.
     pub checkpoint_every: Span,
     /// File of the key; made if absent, for its owner's eyes only. One beside it with `.next` at the end of its name takes its
@@ -32,7 +32,8 @@ pub struct LogConfig {
     /// A program that holds the key instead. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signer: Option<SignerConfig>,
-    /// The program that signs next: the register hands over to it. Make it the `signer` once `key list` says so. Default: none.
+    /// The program that signs next: the register hands over to it, from a file or another program. Make it the `signer`, in the
+    /// place of `key`, once `key list` says so. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_signer: Option<SignerConfig>,
     /// Witnesses that are asked for cosignatures of each checkpoint: at most 16. They are others than who runs the collector,
@@ -85,9 +86,9 @@ impl LogConfig {
     /// Says what does not fit.
     pub(super) fn check(&self) -> Result<(), String> {
         let every = self.checkpoint_every;
-        if every < Span::from_secs(1) || every > Span::from_secs(3600) {
+        if every < Span::from_secs(1) || every > Span::from_secs(600) {
             return Err(format!(
-                "`log.checkpoint_every: {every}` is not between 1s and 1h"
+                "`log.checkpoint_every: {every}` is not between 1s and 10m"
             ));
         }
         self.name()?;
@@ -95,9 +96,6 @@ impl LogConfig {
             return Err(
                 "`log.key` and `log.signer` both hold the key: give one of them".to_owned(),
             );
-        }
-        if self.next_signer.is_some() && self.signer.is_none() {
-            return Err("`log.next_signer` needs a `log.signer` that hands over to it".to_owned());
         }
         self.asked()?;
         for signer in [&self.signer, &self.next_signer].into_iter().flatten() {
@@ -117,19 +115,22 @@ impl LogConfig {
 
     /// What signs, of a register in a folder. Paths are relative to `base`.
     pub(crate) fn keys(&self, base: &Path, store: &Path) -> Result<Keys, String> {
+        let next = self
+            .next_signer
+            .as_ref()
+            .map(SignerConfig::holds)
+            .transpose()?;
         Ok(match &self.signer {
-            None => Keys::File(
-                self.key
+            None => Keys::File {
+                path: self
+                    .key
                     .as_ref()
                     .map_or_else(|| store.join("log.key"), |key| base.join(key)),
-            ),
+                next,
+            },
             Some(signer) => Keys::Programs {
                 current: signer.holds()?,
-                next: self
-                    .next_signer
-                    .as_ref()
-                    .map(SignerConfig::holds)
-                    .transpose()?,
+                next,
             },
         })
     }

@@ -1,6 +1,7 @@
 //! What people do about the log's keys at a terminal. Shell.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use anyhow::Context as _;
 use clause9_shared::evidence::note::{Algorithm, VerifierKey};
@@ -78,14 +79,15 @@ pub fn keys(config: &CollectorConfig) -> anyhow::Result<String> {
 /// then. With `lost`, the old key is gone: the new one is written down as its replacement, with that reason.
 pub fn rotate(config: &CollectorConfig, lost: Option<&str>) -> anyhow::Result<String> {
     let plan = config.resolve()?;
-    let Keys::File(path) = &plan.keys else {
-        anyhow::bail!(
-            "a program holds the key: make a new one there and configure it as `log.next_signer`"
-        );
-    };
-    let next = next_file(path);
-    match lost {
-        None => {
+    match (&plan.keys, lost) {
+        (_, Some(reason)) => replace(&plan.store, &plan.keys, reason),
+        (Keys::Programs { .. }, None) => {
+            anyhow::bail!(
+                "a program holds the key: make a new one there and configure it as `log.next_signer`"
+            )
+        }
+        (Keys::File { path, .. }, None) => {
+            let next = next_file(path);
             anyhow::ensure!(
                 keyfile::read(path)?.is_some(),
                 "{} is not there: if it is lost, say so with --lost",
@@ -97,35 +99,28 @@ pub fn rotate(config: &CollectorConfig, lost: Option<&str>) -> anyhow::Result<St
                 next.display()
             );
             keyfile::create(&next)?;
-            Ok("the new key takes over with the collector's next checkpoint".to_owned())
+            keyfile::give_as(&next, path)?;
+            Ok("the new key takes over with the collector's next checkpoint; tell the witnesses of it".to_owned())
         }
-        Some(reason) => replace(&plan.store, path, reason),
     }
 }
 
-fn replace(
-    folder: &std::path::Path,
-    path: &std::path::Path,
-    reason: &str,
-) -> anyhow::Result<String> {
+/// What is configured takes the place of a key that is lost.
+fn replace(folder: &Path, keys: &Keys, reason: &str) -> anyhow::Result<String> {
     anyhow::ensure!(
         !reason.trim().is_empty(),
         "say how the key was lost: auditors will ask"
     );
-    let mut store = store::open(folder)?;
-    let before = Readers::new(folder)
-        .read(recorded)?
-        .context("the register has no key yet: nothing is lost")?;
-    let key = keyfile::read_or_create(path)?;
-    let key = VerifierKey::new(
-        before.key.name().clone(),
-        Algorithm::Ed25519,
-        key.verifying_key(),
-    );
+    let before = Readers::new(folder).read(recorded)?;
+    let before = before.context("the register has no key yet: nothing is lost")?;
+    let key = match keys {
+        Keys::File { path, .. } => keyfile::read_or_create(path)?.verifying_key(),
+        Keys::Programs { current, .. } => current.key(),
+    };
+    let key = VerifierKey::new(before.key.name().clone(), Algorithm::Ed25519, key);
     anyhow::ensure!(
         key != before.key,
-        "{} holds the key that the register knows: it is not lost",
-        path.display()
+        "what is configured holds the key that the register knows: it is not lost"
     );
     let body = KeyBody {
         event: KeyEvent::Replaced.as_str().to_owned(),
@@ -138,7 +133,7 @@ fn replace(
         now: WallClock.now(),
     };
     let record = pen.write(RecordKind::Key, pen.now, About::default(), &body)?;
-    store.commit(|to| to.append(&record, None))?;
+    store::open(folder)?.commit(|to| to.append(&record, None))?;
     Ok(format!(
         "checkpoints are signed by {key} from now on; tell those who keep the old one"
     ))

@@ -8,8 +8,13 @@ use crate::log::Signer;
 /// Where what signs is found.
 #[derive(Clone, Debug)]
 pub(crate) enum Keys {
-    /// In a file; the next one in a file beside it.
-    File(PathBuf),
+    /// In a file; the next one in a file beside it, or with a program.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Who signs next, if that is configured.
+        next: Option<Signer>,
+    },
     /// With programs.
     Programs {
         /// Who signs.
@@ -43,7 +48,7 @@ impl Keys {
                 current: current.clone(),
                 next: next.clone(),
             }),
-            Self::File(path) => {
+            Self::File { path, next } => {
                 let key = match keyfile::read(path)? {
                     Some(key) => key,
                     None if known => anyhow::bail!(
@@ -53,10 +58,15 @@ impl Keys {
                     ),
                     None => keyfile::read_or_create(path)?,
                 };
-                let next = keyfile::read(&next_file(path))?;
+                // A next key that cannot be read is none yet: the present one signs on.
+                let beside = keyfile::read(&next_file(path)).unwrap_or_else(|error| {
+                    tracing::error!(error = format!("{error:#}"), "the next key cannot be read");
+                    None
+                });
+                let beside = beside.map(|key| Signer::File(Box::new(key)));
                 Ok(Ring {
                     current: Signer::File(Box::new(key)),
-                    next: next.map(|key| Signer::File(Box::new(key))),
+                    next: beside.or_else(|| next.clone()),
                 })
             }
         }
@@ -65,7 +75,7 @@ impl Keys {
     /// Puts the next key in the place of the current one. What programs hold is for people to swap.
     pub(crate) fn take_over(&self) -> anyhow::Result<()> {
         match self {
-            Self::File(path) => keyfile::replace(path, &next_file(path)),
+            Self::File { path, .. } => keyfile::replace(path, &next_file(path)),
             Self::Programs { .. } => Ok(()),
         }
     }

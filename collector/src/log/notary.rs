@@ -11,6 +11,7 @@ use clause9_shared::digest::Digest;
 use clause9_shared::evidence::checkpoint::Checkpoint;
 use clause9_shared::evidence::note::{Algorithm, KeyName, Note, SignatureLine, VerifierKey};
 use clause9_shared::evidence::{Evidence, RecordKind};
+use tokio::sync::Notify;
 
 use super::custody::Recorded;
 use super::keys::{Keys, Ring};
@@ -35,6 +36,8 @@ pub(crate) struct Parts {
     pub(crate) origin: Option<KeyName>,
     pub(crate) keys: Keys,
     pub(crate) every: Duration,
+    /// Whoever waits for a checkpoint.
+    pub(crate) news: Arc<Notify>,
 }
 
 /// The thread that signs, while it runs.
@@ -72,8 +75,11 @@ impl Notary {
 
 impl Parts {
     fn run(self, ended: &Receiver<()>) {
-        loop {
-            let round = self.round();
+        for turn in 0.. {
+            let looked = self.readers.read(|read| read.check_tile(turn));
+            let round = looked
+                .map_err(anyhow::Error::from)
+                .and_then(|()| self.round());
             self.telemetry.log.count(round.is_ok());
             if let Err(error) = &round {
                 tracing::error!(
@@ -129,7 +135,7 @@ impl Parts {
                 self.sign(&state, &name, &[&ring.current, second])?;
                 Ok(true)
             }
-            (Custody::TakeOver, Some(_), _) if matches!(self.keys, Keys::File(_)) => {
+            (Custody::TakeOver, Some(Signer::File(_)), _) => {
                 self.keys.take_over()?;
                 tracing::info!("the register's checkpoints are signed by a new key");
                 Ok(true)
@@ -196,7 +202,10 @@ impl Parts {
             .blocking_recv()
             .context("the register's thread has ended")??
         {
-            Published::Kept => self.telemetry.log.show(state.size, Some(state.size)),
+            Published::Kept => {
+                self.telemetry.log.show(state.size, Some(state.size));
+                self.news.notify_one();
+            }
             Published::Overtaken => {}
         }
         Ok(())

@@ -1,17 +1,18 @@
 //! What signs: a key in a file, or a program that holds one where this one cannot see it. Shell.
 
-use std::io::{Read as _, Write as _};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clause9_shared::digest::parse_hex_bytes;
 use ed25519_dalek::{SIGNATURE_LENGTH, Signer as _, SigningKey, VerifyingKey};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// How long a program may take to sign.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often it is looked at.
-const PAUSE: Duration = Duration::from_millis(5);
 /// Most bytes of its answer that are read.
 const MAX_ANSWER: u64 = 4096;
 
@@ -68,40 +69,54 @@ impl Signer {
 
 fn ask(command: &[String], message: &[u8]) -> anyhow::Result<[u8; SIGNATURE_LENGTH]> {
     let (program, arguments) = command.split_first().context("no program is configured")?;
+    // A group of its own: what it leaves behind ends with it.
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
+        .process_group(0)
         .spawn()?;
-    let input = child.stdin.take();
-    // A checkpoint is shorter than what a pipe holds: this waits for nobody.
-    let told = input.map_or(Ok(()), |mut input| input.write_all(message));
-    let begun = Instant::now();
-    let status = loop {
-        match child.try_wait()? {
-            Some(status) => break status,
-            None if begun.elapsed() > PATIENCE => {
-                child.kill()?;
-                child.wait()?;
-                anyhow::bail!("it took longer than {} s", PATIENCE.as_secs());
-            }
-            None => std::thread::sleep(PAUSE),
-        }
-    };
-    anyhow::ensure!(status.success(), "it ended with {status}");
-    told?;
-    let mut answer = String::new();
-    if let Some(output) = child.stdout.take() {
-        output.take(MAX_ANSWER).read_to_string(&mut answer)?;
-    }
-    let bytes = parse_hex_bytes(answer.trim_end())
+    let group = Pid::from_child(&child);
+    let answer = exchange(&mut child, message);
+    // Whoever is gone cannot be killed.
+    let _ = kill_process_group(group, Signal::KILL);
+    child.wait()?;
+    let bytes = parse_hex_bytes(answer?.trim_end())
         .context("it answered with something else than hex digits")?;
     let length = bytes.len();
     let signature = bytes.try_into();
     signature.map_err(|_| {
         anyhow::anyhow!("it answered with {length} bytes, a signature has {SIGNATURE_LENGTH}")
     })
+}
+
+/// Hands the message over, and takes the answer: up to a line's end, or to the end of what comes.
+fn exchange(child: &mut Child, message: &[u8]) -> anyhow::Result<String> {
+    let output = child.stdout.take().context("it has no output")?;
+    let (told, heard) = channel();
+    std::thread::Builder::new()
+        .name("signer".to_owned())
+        .spawn(move || {
+            let mut line = String::new();
+            let read = BufReader::new(output.take(MAX_ANSWER)).read_line(&mut line);
+            // Whoever asked may have lost patience.
+            drop(told.send(read.map(|_| line)));
+        })?;
+    // A checkpoint is shorter than what a pipe holds: this waits for nobody.
+    let handed = child
+        .stdin
+        .take()
+        .map_or(Ok(()), |mut input| input.write_all(message));
+    let line = heard.recv_timeout(PATIENCE);
+    let line =
+        line.map_err(|_| anyhow::anyhow!("it took longer than {} s", PATIENCE.as_secs()))??;
+    if line.is_empty() {
+        let status = child.wait()?;
+        anyhow::bail!("it ended with {status} and without an answer");
+    }
+    handed?;
+    Ok(line)
 }
 
 #[cfg(test)]
@@ -146,6 +161,11 @@ mod tests {
             let said = format!("{error:#}");
             assert!(said.contains(says), "{said}");
         }
+        // What it leaves behind keeps its output open; nobody waits for that.
+        let begun = std::time::Instant::now();
+        let leaves = program(&format!("cat > /dev/null; sleep 1000 & echo {hex}"));
+        assert_eq!(leaves.sign(b"text").unwrap(), key.sign(b"text").to_bytes());
+        assert!(begun.elapsed() < PATIENCE);
         let absent = Signer::Program {
             command: vec!["/no/such/signer".to_owned()],
             key: Box::new(key.verifying_key()),

@@ -11,8 +11,9 @@ use clause9_shared::evidence::merkle;
 use clause9_shared::evidence::note::VerifierKey;
 use clause9_shared::evidence::tiles::Tiled;
 use clause9_shared::evidence::witness::{AddCheckpoint, believed};
+use futures_util::future::join_all;
 use reqwest::{Client, StatusCode, Url};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::collect::Inbox;
 use crate::store::{CheckpointRow, ReadStore, Readers, StoreError};
@@ -81,6 +82,8 @@ pub(crate) struct Asking {
     pub(crate) inbox: Inbox,
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) every: Duration,
+    /// Tells of a new checkpoint.
+    pub(crate) news: Arc<Notify>,
 }
 
 /// What is remembered of one.
@@ -112,6 +115,8 @@ impl Witnesses {
                         _ = ended => {}
                     }
                 });
+                // A name that is looked up is waited for by nobody.
+                runtime.shutdown_background();
             })?;
         Ok(Some(Self { end, thread }))
     }
@@ -162,23 +167,33 @@ impl Asking {
             self.telemetry.log.know(witness.at.key.name().as_str());
         }
         loop {
-            for witness in &mut all {
-                let name = witness.at.key.name().to_string();
-                let asked = self.ask(client, witness).await.unwrap_or_else(|error| {
-                    tracing::warn!(
-                        witness = name,
-                        error = format!("{error:#}"),
-                        "the witness did not cosign"
-                    );
-                    Some(Asked::Failed)
-                });
-                if let Some(asked) = asked {
-                    self.telemetry
-                        .log
-                        .count_asked(&name, asked, witness.cosigned);
-                }
+            // At once: one that is away delays none of the others.
+            join_all(
+                all.iter_mut()
+                    .map(|witness| self.ask_and_tell(client, witness)),
+            )
+            .await;
+            tokio::select! {
+                () = self.news.notified() => {}
+                () = tokio::time::sleep(self.every) => {}
             }
-            tokio::time::sleep(self.every).await;
+        }
+    }
+
+    async fn ask_and_tell(&self, client: &Client, witness: &mut Remembered) {
+        let name = witness.at.key.name().to_string();
+        let asked = self.ask(client, witness).await.unwrap_or_else(|error| {
+            tracing::warn!(
+                witness = name,
+                error = format!("{error:#}"),
+                "the witness did not cosign"
+            );
+            Some(Asked::Failed)
+        });
+        if let Some(asked) = asked {
+            self.telemetry
+                .log
+                .count_asked(&name, asked, witness.cosigned);
         }
     }
 
@@ -188,24 +203,21 @@ impl Asking {
         client: &Client,
         witness: &mut Remembered,
     ) -> anyhow::Result<Option<Asked>> {
-        let Some(newest) = self.readers.read(newest)? else {
+        let Some(row) = self.readers.read(newest)? else {
             return Ok(None);
         };
-        let size = newest.checkpoint.size;
+        let size = row.checkpoint.size;
         if witness.cosigned >= size {
             return Ok(None);
         }
         // Once more if it knows another size than was thought.
         for _ in 0..2 {
-            let (status, answer) = self.send(client, witness, &newest).await?;
+            let (status, answer) = self.send(client, witness, &row).await?;
             match status {
                 StatusCode::OK => {
-                    let lines = believed(&answer, &newest.note, &witness.at.key);
-                    anyhow::ensure!(
-                        !lines.is_empty(),
-                        "it answered without a cosignature by its key"
-                    );
-                    let kept = self.inbox.write(move |to, _| to.cosign(size, &lines));
+                    let line = believed(&answer, &row.note, &witness.at.key)
+                        .context("it answered without a cosignature by its key")?;
+                    let kept = self.inbox.write(move |to, _| to.cosign(size, &line));
                     kept.await.context("the register's thread has ended")??;
                     (witness.knows, witness.cosigned) = (size, size);
                     return Ok(Some(Asked::Cosigned));
@@ -215,7 +227,12 @@ impl Asking {
                         .trim_end()
                         .parse()
                         .context("it does not say which size it knows")?;
-                    if knows > size {
+                    // Somebody may have shown it one that was signed in the meantime.
+                    let by_now = self
+                        .readers
+                        .read(newest)?
+                        .map_or(0, |row| row.checkpoint.size);
+                    if knows > by_now {
                         tracing::error!(
                             witness = %witness.at.key.name(), knows, size,
                             "a witness saw more records of this log than there are: the register was set back"

@@ -21,20 +21,20 @@ const NOTE: &str = "text/plain; charset=utf-8";
 /// What never changes may be kept by whoever asked.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
 
-/// What can be proved by now.
-fn newest(read: &ReadStore<'_>) -> Result<CheckpointRow, ApiError> {
+/// What can be proved by now, of a log of at least so many records.
+fn newest(read: &ReadStore<'_>, least: u64) -> Result<CheckpointRow, ApiError> {
     let none = || {
         ApiError::NotFound(
             "the register has no checkpoint yet; one is signed soon after the collector's start"
                 .to_owned(),
         )
     };
-    read.last_checkpoint()?.ok_or_else(none)
+    read.shown_checkpoint(least)?.ok_or_else(none)
 }
 
 pub(super) async fn checkpoint(State(shared): State<Shared>) -> Result<Response, ApiError> {
     let note = shared
-        .read(|_, read| Ok(newest(read)?.note.to_string()))
+        .read(|_, read| Ok(newest(read, 0)?.note.to_string()))
         .await?;
     Ok(([(header::CONTENT_TYPE, NOTE)], note).into_response())
 }
@@ -51,7 +51,7 @@ pub(super) async fn tile(
         )
     })?;
     let bytes = shared.read(move |_, read| {
-        let size = newest(read)?.checkpoint.size;
+        let size = read.last_checkpoint()?.map_or(0, |row| row.checkpoint.size);
         let place = Place {
             level: level.unwrap_or(0),
             number,
@@ -87,33 +87,47 @@ fn bundle(read: &ReadStore<'_>, number: u64, width: usize) -> Result<Vec<u8>, Ap
     Ok(tiles::bundle(entries).unwrap_or_default())
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Under {
+    /// Under the first checkpoint that covers the record, not under the newest.
+    #[serde(default)]
+    first: bool,
+}
+
 pub(super) async fn proof(
     State(shared): State<Shared>,
     Path(name): Path<String>,
+    Params(Under { first }): Params<Under>,
 ) -> Result<Response, ApiError> {
     let name: Digest = name
         .parse()
         .map_err(|e: NotADigest| ApiError::Bad(e.to_string()))?;
-    let proof = shared.read(move |_, read| prove(read, name)).await?;
+    let proof = shared.read(move |_, read| prove(read, name, first)).await?;
     Ok(([(header::CONTENT_TYPE, NOTE)], proof.to_string()).into_response())
 }
 
-/// The proof that a record is in the log, under its newest checkpoint.
-fn prove(read: &ReadStore<'_>, name: Digest) -> Result<LogProof, ApiError> {
+/// The proof that a record is in the log. Under the first checkpoint over it, the record of a new key proves itself to whoever
+/// knows the one before.
+fn prove(read: &ReadStore<'_>, name: Digest, first: bool) -> Result<LogProof, ApiError> {
     let absent = || ApiError::NotFound(format!("no record is named {name}"));
-    let index = read.leaf_of(name)?.ok_or_else(absent)?;
-    let newest = newest(read)?;
-    let size = newest.checkpoint.size;
-    let hashes = merkle::inclusion(&Tiled::new(read, size), index, size)?;
     let young = || {
-        ApiError::NotFound(format!(
-            "record {index} is younger than the newest checkpoint; ask again in a minute"
-        ))
+        ApiError::NotFound(
+            "the record is younger than the newest checkpoint; ask again in a minute".to_owned(),
+        )
     };
+    let index = read.leaf_of(name)?.ok_or_else(absent)?;
+    let under = if first {
+        read.checkpoint_over(index + 1)?.ok_or_else(young)?
+    } else {
+        newest(read, index + 1)?
+    };
+    let size = under.checkpoint.size;
+    let hashes = merkle::inclusion(&Tiled::new(read, size), index, size)?;
     Ok(LogProof {
         index,
         hashes: hashes.ok_or_else(young)?,
-        note: newest.note,
+        note: under.note,
     })
 }
 
@@ -128,7 +142,7 @@ pub(super) async fn consistency(
     Params(From { from }): Params<From>,
 ) -> Result<Json<Value>, ApiError> {
     let answer = shared.read(move |_, read| {
-        let newest = newest(read)?;
+        let newest = newest(read, from)?;
         let size = newest.checkpoint.size;
         let proof = merkle::consistency(&Tiled::new(read, size), from, size)?;
         let shorter = || ApiError::Bad(format!("the log has {size} records, fewer than {from}: it is another log, or it was set back"));

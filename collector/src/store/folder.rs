@@ -13,7 +13,7 @@ pub(super) fn make(folder: &Path) -> io::Result<()> {
 
 /// Makes sure that the files in a folder will be found again. Those above are synced at each start: the
 /// one that made them may have ended before it came to it.
-pub(super) fn keep_names(folder: &Path) -> io::Result<()> {
+pub(crate) fn keep_names(folder: &Path) -> io::Result<()> {
     let folder = folder.canonicalize()?;
     File::open(&folder)?.sync_all()?;
     for above in folder.ancestors().skip(1) {

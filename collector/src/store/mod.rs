@@ -25,6 +25,7 @@ use std::time::Duration;
 use clause9_shared::digest::Digest;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+pub(crate) use folder::keep_names;
 pub(crate) use gaps::Hole;
 pub use progress::SystemState;
 pub use read::ReadStore;

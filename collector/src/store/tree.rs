@@ -7,7 +7,7 @@ use clause9_shared::evidence::checkpoint::Checkpoint;
 use clause9_shared::evidence::merkle::{self, Hash};
 use clause9_shared::evidence::note::{Note, SignatureLine};
 use clause9_shared::evidence::tiles::{self, Edge, LEVELS, Place, Tiled, Tiles, WIDTH};
-use clause9_shared::time::Timestamp;
+use clause9_shared::time::{Span, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::read::{count, digest, point};
@@ -175,6 +175,9 @@ impl Tiles for ReadStore<'_> {
     }
 }
 
+/// How long a checkpoint may be without cosignatures before it is shown without them.
+const ON_ITS_WAY: Span = Span::from_secs(900);
+
 const CHECKPOINT: &str = "SELECT size, made_at, note FROM checkpoints";
 
 impl ReadStore<'_> {
@@ -187,6 +190,41 @@ impl ReadStore<'_> {
     /// The root over the first records.
     pub fn log_root(&self, size: u64) -> Result<Hash, StoreError> {
         merkle::root(&Tiled::new(self, size), size)
+    }
+
+    /// Whether a full tile of leaves is that of its records; if there are any, the one whose turn it is.
+    pub fn check_tile(&self, turn: u64) -> Result<(), StoreError> {
+        let full = self.log_size()? / WIDTH as u64;
+        let Some(number) = turn.checked_rem(full) else {
+            return Ok(());
+        };
+        let kept = self.tile(Place { level: 0, number }, WIDTH)?;
+        if kept != leaves(self.connection, number, WIDTH)? {
+            return Err(StoreError::Forked((number + 1) * WIDTH as u64));
+        }
+        Ok(())
+    }
+
+    /// The checkpoint to be shown: the newest, or the one before if that covers enough and is cosigned already, and the newest is
+    /// on its way to the witnesses.
+    pub fn shown_checkpoint(&self, least: u64) -> Result<Option<CheckpointRow>, StoreError> {
+        let newest = self.last_checkpoint()?;
+        let sql = format!(
+            "{CHECKPOINT} WHERE size IN (SELECT size FROM cosignatures) ORDER BY size DESC LIMIT 1"
+        );
+        let cosigned = self.one_checkpoint(&sql, [])?;
+        Ok(match (newest, cosigned) {
+            (Some(newest), Some(cosigned)) => {
+                let on_its_way = newest.made_at.since(cosigned.made_at) <= ON_ITS_WAY;
+                let enough = cosigned.checkpoint.size >= least;
+                Some(if on_its_way && enough {
+                    cosigned
+                } else {
+                    newest
+                })
+            }
+            (newest, _) => newest,
+        })
     }
 
     /// Where a record stands.
@@ -293,13 +331,11 @@ impl Appended<'_> {
         Ok(Published::Kept)
     }
 
-    /// Keeps cosignatures of a checkpoint; again is no change.
-    pub(crate) fn cosign(&self, size: u64, lines: &[SignatureLine]) -> Result<(), StoreError> {
+    /// Keeps a cosignature of a checkpoint; again is no change.
+    pub(crate) fn cosign(&self, size: u64, line: &SignatureLine) -> Result<(), StoreError> {
         let sql = "INSERT INTO cosignatures(size, line) VALUES(?1, ?2) ON CONFLICT DO NOTHING";
-        let mut insert = self.tx.prepare_cached(sql)?;
-        for line in lines {
-            insert.execute(params![word(size), line.to_string()])?;
-        }
+        let row = params![word(size), line.to_string()];
+        self.tx.prepare_cached(sql)?.execute(row)?;
         Ok(())
     }
 }

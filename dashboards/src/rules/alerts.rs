@@ -1059,9 +1059,9 @@ pub const ALERTS: &[Alert] = &[
     },
     Alert {
         name: "Clause9CheckpointsFailing",
-        // A look that fails once is tried again; one that went well in between is no failure of signing.
-        expr: "sum by (job, instance) (increase(clause9_collector_log_rounds_total{result=\"failed\"}[15m])) > 0 unless sum by (job, instance) (increase(clause9_collector_log_rounds_total{result=\"ok\"}[15m])) > 0",
-        hold: "15m",
+        // Both are read before anything is signed, so a signer that hangs shows as well.
+        expr: "max by (job, instance) (clause9_collector_log_records - clause9_collector_log_checkpoint_records) > 0",
+        hold: "25m",
         severity: Ticket,
         summary: "the collector {{ $labels.instance }} signs no checkpoints",
         description: "The register is written and judged, but what is new in it cannot be proved to others: the key is gone or another one, or the program that signs fails. The collector's log says which.",
@@ -1069,12 +1069,12 @@ pub const ALERTS: &[Alert] = &[
             40,
             &[
                 (
-                    "clause9_collector_log_rounds_total{job=\"clause9-collector\",instance=\"c:1\",result=\"failed\"}",
-                    "0+1x60",
+                    "clause9_collector_log_records{job=\"clause9-collector\",instance=\"c:1\"}",
+                    "900+9x60",
                 ),
                 (
-                    "clause9_collector_log_rounds_total{job=\"clause9-collector\",instance=\"c:1\",result=\"ok\"}",
-                    "7x60",
+                    "clause9_collector_log_checkpoint_records{job=\"clause9-collector\",instance=\"c:1\"}",
+                    "800x60",
                 ),
             ],
         ),
@@ -1084,12 +1084,12 @@ pub const ALERTS: &[Alert] = &[
             40,
             &[
                 (
-                    "clause9_collector_log_rounds_total{job=\"clause9-collector\",instance=\"c:1\",result=\"failed\"}",
-                    "0+1x60",
+                    "clause9_collector_log_records{job=\"clause9-collector\",instance=\"c:1\"}",
+                    "900+9x60",
                 ),
                 (
-                    "clause9_collector_log_rounds_total{job=\"clause9-collector\",instance=\"c:1\",result=\"ok\"}",
-                    "0+1x60",
+                    "clause9_collector_log_checkpoint_records{job=\"clause9-collector\",instance=\"c:1\"}",
+                    "900+9x60",
                 ),
             ],
         ),

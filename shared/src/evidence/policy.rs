@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::checkpoint::Checkpoint;
 use super::note::{Algorithm, Note, Signed, VerifierKey};
 
 /// Most bytes of a policy.
@@ -107,7 +108,7 @@ impl Policy {
         })
     }
 
-    /// Looks at a checkpoint's signatures.
+    /// Looks at a checkpoint's signatures. Of a note that is no checkpoint nothing is believed, and of one log no other's key.
     pub fn judge(&self, note: &Note) -> Judged {
         let (mut cosigned, mut forged) = (BTreeMap::new(), Vec::new());
         for witness in &self.witnesses {
@@ -119,8 +120,17 @@ impl Policy {
                 Err(_) => forged.push(witness.name.clone()),
             }
         }
+        let origin = note
+            .text()
+            .parse()
+            .ok()
+            .map(|checkpoint: Checkpoint| checkpoint.origin);
         let mut log = false;
-        for known in &self.logs {
+        for known in self
+            .logs
+            .iter()
+            .filter(|known| origin.as_ref() == Some(known.key.name()))
+        {
             match known.key.verify(note) {
                 Ok(signed) => log |= signed.is_some(),
                 Err(_) => forged.push(known.key.name().to_string()),
@@ -134,7 +144,7 @@ impl Policy {
             log,
             cosigned,
             forged,
-            quorum,
+            quorum: quorum && origin.is_some(),
         }
     }
 

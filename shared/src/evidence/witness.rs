@@ -149,15 +149,13 @@ pub fn cosigned(note: &Note, name: &KeyName, key: &SigningKey, now: u64) -> Stri
     text
 }
 
-/// The cosignatures of an answer that are by one of some keys and verify. What else stands there is nobody's.
-pub fn believed(answer: &str, note: &Note, witness: &VerifierKey) -> Vec<SignatureLine> {
-    let Some(lines) = answer.strip_suffix('\n') else {
-        return Vec::new();
-    };
-    let lines = signature_lines(lines).unwrap_or_default();
+/// The cosignature of an answer that is by a witness's key, has a time and verifies: the first. What else stands there is
+/// nobody's.
+pub fn believed(answer: &str, note: &Note, witness: &VerifierKey) -> Option<SignatureLine> {
+    let lines = signature_lines(answer.strip_suffix('\n')?).ok()?;
     let verifies = |line: &SignatureLine| {
-        let alone = Note::new(note.text().to_owned(), vec![line.clone()]);
-        alone.is_ok_and(|alone| matches!(witness.verify(&alone), Ok(Some(_))))
+        let alone = Note::new(note.text().to_owned(), vec![line.clone()]).ok()?;
+        witness.verify(&alone).ok()??.time.filter(|time| *time > 0)
     };
-    lines.into_iter().filter(verifies).collect()
+    lines.into_iter().find(|line| verifies(line).is_some())
 }

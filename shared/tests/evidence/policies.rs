@@ -103,6 +103,21 @@ fn without_a_quorum_only_the_log_is_asked_for() {
 }
 
 #[test]
+fn one_logs_key_says_nothing_of_another_log() {
+    let other = vkey("example.com/other", Algorithm::Ed25519, 1);
+    let policy = Policy::parse(&format!("log {other}\nquorum none\n")).unwrap();
+    let text = checkpoint().to_string();
+    let line = SignatureLine::sign(&text, &name("example.com/other"), &key(1));
+    let note = Note::new(text, vec![line]).unwrap();
+    assert!(matches!(other.verify(&note), Ok(Some(_))));
+    assert!(!policy.judge(&note).log);
+    let text = "no checkpoint\n".to_owned();
+    let line = SignatureLine::sign(&text, &name("example.com/other"), &key(1));
+    let judged = policy.judge(&Note::new(text, vec![line]).unwrap());
+    assert_eq!((judged.log, judged.quorum), (false, false));
+}
+
+#[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn what_is_no_policy_is_refused_with_its_line() {
     let log = vkey("example.com/log", Algorithm::Ed25519, 1).to_string();

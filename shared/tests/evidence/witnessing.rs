@@ -173,23 +173,29 @@ fn of_an_answer_only_what_the_witness_signed_is_believed() {
     let right = cosigned(&note, &name("w.example/a"), &key(9), 77);
     let stranger = cosigned(&note, &name("w.example/b"), &key(8), 77);
     let of_another = cosigned(&request(0, 6).note, &name("w.example/a"), &key(9), 77);
-    assert_eq!(believed(&right, &note, &witness).len(), 1);
-    assert_eq!(
-        believed(&format!("{stranger}{right}"), &note, &witness).len(),
-        1
-    );
-    assert_eq!(
-        believed(&format!("{right}{of_another}"), &note, &witness).len(),
-        1
-    );
+    let timeless = cosigned(&note, &name("w.example/a"), &key(9), 0);
+    let line = believed(&right, &note, &witness).unwrap();
+    for more in [
+        format!("{stranger}{right}"),
+        format!("{of_another}{right}"),
+        format!("{timeless}{right}{right}"),
+    ] {
+        assert_eq!(
+            believed(&more, &note, &witness).as_ref(),
+            Some(&line),
+            "{more}"
+        );
+    }
+    let cut = right.trim_end().to_owned();
     for nothing in [
         stranger,
         of_another,
+        timeless,
         String::new(),
         "nonsense\n".to_owned(),
-        right.trim_end().to_owned(),
+        cut,
     ] {
-        assert!(believed(&nothing, &note, &witness).is_empty(), "{nothing}");
+        assert!(believed(&nothing, &note, &witness).is_none(), "{nothing}");
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use clause9_shared::evidence::note::{KeyName, VerifierKey};
-use clause9_verify::witness::{Witness, serve};
+use clause9_verify::witness::{Contradiction, State, Witness, serve};
 
 /// Watches registers of other people: cosigns their checkpoints as long as each begins with the one before, and keeps proof if
 /// one does not. For an internal auditor, a customer or a regulator; all that it remembers is in one file.
@@ -29,7 +29,8 @@ enum Command {
         #[arg(long)]
         name: KeyName,
     },
-    /// Watch a log from now on, by its verifier key: `clause9-collector key list` prints it.
+    /// Watch a log from now on, by its verifier key: `clause9-collector key list` prints it. After a rotation the new key is watched
+    /// as well. End a witness that runs before, and start it again after.
     Watch {
         /// The state file.
         #[arg(long)]
@@ -37,7 +38,8 @@ enum Command {
         /// The log's verifier key. Get it from those who run the log, by another way than from the log.
         key: VerifierKey,
     },
-    /// Print the witness's key, and of each log the newest checkpoint and what contradicted it. Exit code 3 if anything did.
+    /// Print the witness's key, and of each log the newest checkpoint and what speaks against it, also while the witness runs. Exit
+    /// code 3: a log signed two histories; 4: something to look into, which proves nothing by itself.
     Status {
         /// The state file.
         #[arg(long)]
@@ -54,8 +56,10 @@ enum Command {
     },
 }
 
-/// Exit code if a log showed two histories.
+/// Exit code if a log signed two histories.
 const CONTRADICTED: u8 = 3;
+/// Exit code if there is something to look into.
+const SUSPECTED: u8 = 4;
 
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
@@ -91,10 +95,12 @@ fn watch(state: &std::path::Path, key: &VerifierKey) -> anyhow::Result<ExitCode>
 }
 
 fn status(state: &std::path::Path) -> anyhow::Result<ExitCode> {
-    let witness = Witness::open(state)?;
-    print(&format!("witness {}", witness.verifier()));
-    let mut contradicted = false;
-    for (origin, log) in witness.logs() {
+    let state = State::read(state)?;
+    if let Some(key) = state.verifier() {
+        print(&format!("witness {key}"));
+    }
+    let (mut contradicted, mut suspected) = (false, false);
+    for (origin, log) in state.logs() {
         print(&format!("\nlog {origin}"));
         log.keys.iter().for_each(|key| print(&format!("key {key}")));
         print(
@@ -102,22 +108,33 @@ fn status(state: &std::path::Path) -> anyhow::Result<ExitCode> {
                 .as_deref()
                 .map_or("no checkpoint was seen yet", str::trim_end),
         );
-        for contradiction in &log.contradictions {
+        for entry in &log.contradictions {
             contradicted = true;
-            print(&format!(
-                "\nCONTRADICTED at {} (seconds since 1970): known was",
-                contradiction.at
-            ));
-            print(contradiction.known.trim_end());
-            print("and then came");
-            print(contradiction.came.trim_end());
+            tell("CONTRADICTED: the log signed two histories", entry);
+        }
+        for entry in &log.suspicions {
+            suspected = true;
+            tell(
+                "suspicious, and no proof: the log was set back, or somebody sent an old checkpoint again",
+                entry,
+            );
         }
     }
-    Ok(if contradicted {
-        ExitCode::from(CONTRADICTED)
-    } else {
-        ExitCode::SUCCESS
+    Ok(match (contradicted, suspected) {
+        (true, _) => ExitCode::from(CONTRADICTED),
+        (false, true) => ExitCode::from(SUSPECTED),
+        (false, false) => ExitCode::SUCCESS,
     })
+}
+
+fn tell(what: &str, entry: &Contradiction) {
+    print(&format!(
+        "\n{what}; at {} (seconds since 1970) known was",
+        entry.at
+    ));
+    print(entry.known.trim_end());
+    print("and then came");
+    print(entry.came.trim_end());
 }
 
 fn run(state: &std::path::Path, listen: SocketAddr) -> anyhow::Result<ExitCode> {

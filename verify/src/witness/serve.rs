@@ -86,10 +86,14 @@ fn refused(declined: &Declined) -> Response {
 }
 
 async fn checkpoint(Shared(witness): Shared<Held>, Path(name): Path<String>) -> Response {
-    let witness = witness.lock().unwrap_or_else(PoisonError::into_inner);
-    let named = |origin: &str| to_hex(Digest::of(origin.as_bytes()).as_bytes()) == name;
-    let log = witness.logs().iter().find(|(origin, _)| named(origin));
-    match log.and_then(|(_, log)| log.newest.clone()) {
+    // Another request may hold it while the disk works.
+    let found = tokio::task::spawn_blocking(move || {
+        let witness = witness.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = |origin: &str| to_hex(Digest::of(origin.as_bytes()).as_bytes()) == name;
+        let log = witness.logs().iter().find(|(origin, _)| named(origin));
+        log.and_then(|(_, log)| log.newest.clone())
+    });
+    match found.await.ok().flatten() {
         Some(note) => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], note).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clause9_shared::digest::{parse_hex, to_hex};
 use clause9_shared::evidence::checkpoint::Checkpoint;
-use clause9_shared::evidence::note::{Algorithm, KeyName, Note, VerifierKey};
+use clause9_shared::evidence::note::{Algorithm, KeyName, Note, SignatureLine, VerifierKey};
 use clause9_shared::evidence::witness::{AddCheckpoint, Declined, Watched, cosigned};
 use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
@@ -19,9 +19,11 @@ const VERSION: u32 = 1;
 /// Most bytes of the file.
 const MAX_FILE: u64 = 16 << 20;
 /// Most logs that a witness watches.
-pub(super) const MAX_LOGS: usize = 1000;
+const MAX_LOGS: usize = 200;
 /// Most contradictions that are kept of a log. The first ones say it all.
-const MAX_CONTRADICTIONS: usize = 16;
+const MAX_CONTRADICTIONS: usize = 8;
+/// Most suspicions that are kept of a log: the newest.
+const MAX_SUSPICIONS: usize = 8;
 
 /// Why a witness cannot work with its file.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +44,7 @@ pub enum StateError {
     #[error("{} is there already: a witness that begins anew forgets what it saw", .0.display())]
     There(PathBuf),
     /// Another program has it.
-    #[error("{} is used by another witness", .0.display())]
+    #[error("{} is used by a witness that runs: end it first, and start it again after", .0.display())]
     Held(PathBuf),
     /// It is not what a witness wrote.
     #[error("{} is not what a witness wrote: {what}; restore it", path.display())]
@@ -82,12 +84,16 @@ pub struct Log {
     /// The newest checkpoint, with the log's signature and the witness's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newest: Option<String>,
-    /// Checkpoints that the log signed and that contradict what it signed before, each with what was known then.
+    /// Proof that the log signed two histories: two checkpoints of one size with different roots.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contradictions: Vec<Contradiction>,
+    /// Checkpoints that the log signed and that could not be held against what was known: shorter ones, and such as came with a
+    /// proof that does not hold. Anybody can send these, so they prove nothing; a register that was set back sends them as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suspicions: Vec<Contradiction>,
 }
 
-/// Proof that a log showed two histories, or one that was set back.
+/// What a log signed, beside what was known of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Contradiction {
@@ -108,6 +114,61 @@ pub struct Witness {
     name: KeyName,
     key: SigningKey,
     state: State,
+}
+
+impl State {
+    /// What a file holds, also while a witness works with it.
+    pub fn read(path: &Path) -> Result<Self, StateError> {
+        let file = |source: io::Error| StateError::File {
+            path: path.to_owned(),
+            source,
+        };
+        let mut text = String::new();
+        match File::open(path) {
+            Ok(opened) => opened
+                .take(MAX_FILE + 1)
+                .read_to_string(&mut text)
+                .map_err(file)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(StateError::Absent(path.to_owned()));
+            }
+            Err(error) => return Err(file(error)),
+        };
+        let damaged = |what: String| StateError::Damaged {
+            path: path.to_owned(),
+            what,
+        };
+        if text.len() as u64 > MAX_FILE {
+            return Err(damaged(format!("it has more than {MAX_FILE} bytes")));
+        }
+        let state: Self = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
+        if state.version != VERSION {
+            return Err(damaged(format!(
+                "it has the format {}, this program knows {VERSION}",
+                state.version
+            )));
+        }
+        for (origin, log) in &state.logs {
+            log.watched()
+                .map_err(|what| damaged(format!("{origin}: {what}")))?;
+        }
+        Ok(state)
+    }
+
+    /// The key by which the witness's cosignatures are verified; none if the file does not hold one.
+    pub fn verifier(&self) -> Option<VerifierKey> {
+        let key = SigningKey::from_bytes(&parse_hex(&self.key)?);
+        Some(VerifierKey::new(
+            self.name.parse().ok()?,
+            Algorithm::Cosignature,
+            key.verifying_key(),
+        ))
+    }
+
+    /// The logs, by origin.
+    pub const fn logs(&self) -> &BTreeMap<String, Log> {
+        &self.logs
+    }
 }
 
 impl Witness {
@@ -131,44 +192,19 @@ impl Witness {
         Self::open(path)
     }
 
-    /// Goes on with a file.
+    /// Goes on with a file, which nobody else does meanwhile.
     pub fn open(path: &Path) -> Result<Self, StateError> {
-        let file = |source: io::Error| StateError::File {
-            path: path.to_owned(),
-            source,
-        };
         let lock = lock(path)?;
-        let length = match fs::metadata(path) {
-            Ok(found) => found.len(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(StateError::Absent(path.to_owned()));
-            }
-            Err(error) => return Err(file(error)),
-        };
-        let damaged = |what: String| StateError::Damaged {
+        let state = State::read(path)?;
+        let damaged = |what: &str| StateError::Damaged {
             path: path.to_owned(),
-            what,
+            what: what.to_owned(),
         };
-        if length > MAX_FILE {
-            return Err(damaged(format!("it has {length} bytes")));
-        }
-        let text = fs::read_to_string(path).map_err(file)?;
-        let state: State = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
-        if state.version != VERSION {
-            return Err(damaged(format!(
-                "it has the format {}, this program knows {VERSION}",
-                state.version
-            )));
-        }
         let name = state
             .name
             .parse()
-            .map_err(|_| damaged("its name is none".to_owned()))?;
-        let key = parse_hex(&state.key).ok_or_else(|| damaged("its key is none".to_owned()))?;
-        for (origin, log) in &state.logs {
-            log.watched()
-                .map_err(|what| damaged(format!("{origin}: {what}")))?;
-        }
+            .map_err(|_| damaged("its name is none"))?;
+        let key = parse_hex(&state.key).ok_or_else(|| damaged("its key is none"))?;
         Ok(Self {
             path: path.to_owned(),
             _lock: lock,
@@ -236,37 +272,13 @@ impl Witness {
             Ok(_) => {
                 let lines = cosigned(&request.note, &self.name, &self.key, now);
                 // Only what was verified: others may have added what they liked.
-                let own: Vec<_> = request
-                    .note
-                    .signatures()
-                    .iter()
-                    .filter(|line| {
-                        watched
-                            .keys
-                            .iter()
-                            .any(|key| key.name() == &line.name && key.id() == line.id)
-                    })
-                    .map(ToString::to_string)
-                    .collect();
-                log.newest = Some(format!(
-                    "{}\n{}\n{lines}",
-                    request.note.text(),
-                    own.join("\n")
-                ));
+                let own = verified(&request.note, &watched);
+                log.newest = Some(format!("{own}{lines}"));
                 self.keep(state)?;
                 Ok(Ok(lines))
             }
             Err(declined) => {
-                if let Some(known) = log
-                    .newest
-                    .clone()
-                    .filter(|_| log.contradicts(&declined, &request))
-                {
-                    log.contradictions.push(Contradiction {
-                        at: now,
-                        known,
-                        came: request.note.to_string(),
-                    });
+                if log.remember(&declined, &request, &watched, now) {
                     self.keep(state)?;
                 }
                 Ok(Err(declined))
@@ -303,30 +315,65 @@ impl Log {
         })
     }
 
-    /// Whether what came is proof against the log: signed by it, and another history than the one that was seen, or shorter.
-    fn contradicts(&self, declined: &Declined, request: &AddCheckpoint) -> bool {
-        let Ok(Some(known)) = self.newest.as_deref().map(checkpoint).transpose() else {
+    /// Keeps what speaks against the log; true if there was something. It was signed by the log, or it is not looked at.
+    fn remember(
+        &mut self,
+        declined: &Declined,
+        request: &AddCheckpoint,
+        watched: &Watched,
+        at: u64,
+    ) -> bool {
+        let (Some(known), Ok(came), Some(known_note)) =
+            (&watched.newest, request.checkpoint(), self.newest.clone())
+        else {
             return false;
         };
-        let shorter = request.checkpoint().is_ok_and(|came| {
-            came.size < known.size || (came.size == known.size && came.root != known.root)
-        });
-        let proof = match declined {
+        let speaks = match declined {
             Declined::Inconsistent => true,
-            // Whoever does not know what the witness knows asks with another size; that is no contradiction by itself.
-            Declined::Conflict(_) => shorter,
+            // Whoever does not know what the witness knows asks with another size; only a shorter log is odd.
+            Declined::Conflict(_) => came.size <= known.size,
             Declined::Malformed
             | Declined::Backwards
             | Declined::UnknownLog(_)
             | Declined::Unsigned => false,
         };
-        let text = request.note.text();
-        let new = !self
-            .contradictions
-            .iter()
-            .any(|before| before.came.starts_with(text));
-        proof && new && self.contradictions.len() < MAX_CONTRADICTIONS
+        if !speaks || came == *known {
+            return false;
+        }
+        let note = verified(&request.note, watched);
+        let entry = Contradiction {
+            at,
+            known: known_note,
+            came: note,
+        };
+        let proof = came.size == known.size;
+        let list = if proof {
+            &mut self.contradictions
+        } else {
+            &mut self.suspicions
+        };
+        if list.iter().any(|before| before.came == entry.came) {
+            return false;
+        }
+        match (proof, list.len()) {
+            (true, MAX_CONTRADICTIONS..) => return false,
+            (false, MAX_SUSPICIONS..) => drop(list.remove(0)),
+            (true | false, _) => {}
+        }
+        list.push(entry);
+        true
     }
+}
+
+/// A note with those of its signatures alone that are by the log's keys: others may have added what they liked.
+fn verified(note: &Note, watched: &Watched) -> String {
+    let by_log = |line: &&SignatureLine| {
+        let signed = |key: &VerifierKey| key.name() == &line.name && key.id() == line.id;
+        watched.keys.iter().any(signed)
+    };
+    let lines = note.signatures().iter().filter(by_log).cloned().collect();
+    // It was a note with these lines and others.
+    Note::new(note.text().to_owned(), lines).map_or_else(|_| String::new(), |note| note.to_string())
 }
 
 fn checkpoint(note: &str) -> Result<Checkpoint, String> {
@@ -363,14 +410,19 @@ fn write(path: &Path, state: &State) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let new = PathBuf::from(name);
+    let text = serde_json::to_string_pretty(state)? + "\n";
+    if text.len() as u64 > MAX_FILE {
+        return Err(io::Error::other(
+            "it would be larger than a witness reads again",
+        ));
+    }
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
         .open(&new)?;
-    file.write_all(serde_json::to_string_pretty(state)?.as_bytes())?;
-    file.write_all(b"\n")?;
+    file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&new, path)?;
     let folder = path
