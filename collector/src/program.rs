@@ -118,9 +118,7 @@ impl Collector {
             tracing::warn!("no system could be sealed at the start; it is tried again");
         }
         let (inbox, register) = writer.start()?;
-        let news = Arc::new(Notify::new());
-        let notary = notary(&plan, &inbox, (&telemetry, &news))?;
-        let witnesses = witnesses(&plan, &inbox, (&telemetry, &news))?;
+        let (notary, witnesses) = checkpoints(&plan, &inbox, &telemetry)?;
         let reach = (inbox.clone(), known.clone());
         let reader = plan.kafka.as_ref().map(|kafka| {
             let key = signing_key(&plan.store)?;
@@ -202,6 +200,17 @@ impl Collector {
         tracing::info!("ended");
         Ok(())
     }
+}
+
+/// Starts signing checkpoints, and asking witnesses if there are any.
+fn checkpoints(
+    plan: &CollectorPlan,
+    inbox: &Inbox,
+    telemetry: &Arc<Telemetry>,
+) -> anyhow::Result<(Notary, Option<Witnesses>)> {
+    let news = Arc::new(Notify::new());
+    let notary = notary(plan, inbox, (telemetry, &news))?;
+    Ok((notary, witnesses(plan, inbox, (telemetry, &news))?))
 }
 
 /// Starts signing checkpoints.

@@ -168,7 +168,7 @@ pub(crate) fn open(folder: &Path) -> Result<WriteStore, StoreError> {
     }
     connection.set_prepared_statement_cache_capacity(64);
     // All of its files are there by now.
-    folder::keep_names(folder).map_err(|source| StoreError::Names {
+    keep_names(folder).map_err(|source| StoreError::Names {
         path: folder.to_owned(),
         source,
     })?;
